@@ -1,0 +1,1 @@
+"""OSS-Net and what every model of the suite needs."""
