@@ -1,1 +1,5 @@
-"""OSS-Net and what every model of the suite needs."""
+"""OSS-Net (Reich et al., BMVC 2021): semantic segmentation of 3-D medical data in function space."""
+
+from ossnet.released import load_released
+
+__all__ = ["load_released"]

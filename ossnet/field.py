@@ -10,14 +10,25 @@ from torch import Tensor
 class OccupancyField(Protocol):
     """f_theta(., x, .) of Equation 1 for one fixed image x."""
 
-    shape: tuple[int, int, int]
-    """The image's grid (H, W, D) in voxels."""
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The image's grid (H, W, D) in voxels."""
+        ...
 
-    classes: int
-    """Number of classes with the background; 2 is inside or outside."""
+    @property
+    def device(self) -> torch.device:
+        """Where it answers; locations are given there too."""
+        ...
 
-    prior: Tensor | None
-    """The encoder's low-resolution segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; or None."""
+    @property
+    def classes(self) -> int:
+        """Number of classes with the background; 2 is inside or outside."""
+        ...
+
+    @property
+    def prior(self) -> Tensor | None:
+        """The encoder's low-resolution segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; or None."""
+        ...
 
     def __call__(self, locations: Tensor) -> Tensor:
         """Probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or between, float32."""
@@ -38,7 +49,7 @@ class VoxelField:
     """The field of a voxelised prediction: its value at a voxel, trilinear in between, the nearest beyond the border.
 
     Args:
-        probabilities: [H, W, D] for two classes, [k, H, W, D] for k.
+        probabilities: [H, W, D], of the foreground, for two classes; [k, H, W, D] for k > 2.
     """
 
     prior = None
@@ -48,13 +59,14 @@ class VoxelField:
         height, width, depth = self.probabilities.shape[1:]
         self.shape = (height, width, depth)
         self.classes = max(2, len(self.probabilities))
+        self.device = self.probabilities.device
 
     def __call__(self, locations: Tensor) -> Tensor:
+        size = torch.tensor(self.shape, device=locations.device)
         if not locations.is_floating_point():
-            i, j, k = locations.long().unbind(-1)
+            i, j, k = locations.long().clamp(min=0).minimum(size - 1).unbind(-1)
             values = self.probabilities[:, i, j, k]
         else:
-            size = torch.tensor(self.shape, device=locations.device)
             # grid_sample wants coordinates in [-1, 1] and the axes in reverse order.
             grid = (2 * locations / (size - 1).clamp(min=1) - 1).flip(-1).to(self.probabilities.dtype)
             values = F.grid_sample(

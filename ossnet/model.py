@@ -3,12 +3,39 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
 
-from ossnet.field import OccupancyField, evaluate, labels_of
+from ossnet.config import STRICT
+from ossnet.extraction import dense
+from ossnet.field import OccupancyField, evaluate
+
+Edge = Annotated[int, Field(ge=1)]
+
+
+@checked(frozen=True, config=STRICT)
+class ModelConfig:
+    """What every model is made for.
+
+    Attributes:
+        shape: the grid (H, W, D) of its images in voxels.
+        modalities: the number C of image channels.
+        classes: with the background; 2 makes one sigmoid output, more make a softmax over them (Sec. 3, Eq. 1).
+    """
+
+    shape: tuple[Edge, Edge, Edge]
+    modalities: int = Field(ge=1)
+    classes: int = Field(default=2, ge=2)
+
+    @property
+    def outputs(self) -> int:
+        """Logits a location or voxel."""
+        return 1 if self.classes == 2 else self.classes
 
 
 @dataclass(frozen=True)
@@ -30,9 +57,21 @@ class Batch:
 class SegmentationModel(nn.Module, ABC):
     """A model of the suite, whatever its kind.
 
-    A concrete model has a frozen `config` and is made by `Model(config)`, weights drawn from torch's global generator
-    (seed it with `torch.manual_seed` before).
+    A concrete model is made by `Model(config)`; its weights are drawn from torch's global generator.
+
+    Attributes:
+        config: what the model was made with.
+        config_type: the configuration's class.
+        family: of models that share settings in a profile.
+        extraction: how its segmentations are made by default, a name of `ossnet.extraction.EXTRACTORS`.
+        preset: field values that make the model the one of its name.
     """
+
+    config: ModelConfig
+    config_type: ClassVar[type[ModelConfig]]
+    family: ClassVar[str]
+    extraction: ClassVar[str] = "dense"
+    preset: ClassVar[dict[str, Any]] = {}
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -64,5 +103,4 @@ class SegmentationModel(nn.Module, ABC):
         """Class indices [H, W, D] uint8 at every voxel of a normalised image [C, H, W, D]."""
         device = next(self.parameters()).device
         field = self.field(torch.as_tensor(image, dtype=torch.float32, device=device))
-        voxels = torch.cartesian_prod(*(torch.arange(size, device=device) for size in field.shape))
-        return labels_of(evaluate(field, voxels, max_locations), field.classes).reshape(field.shape)
+        return dense(field, max_locations=max_locations).segmentation

@@ -43,7 +43,7 @@ class Case:
             )
         if not np.isfinite(self.image).all():
             raise UserError(f"case {self.name}: the image holds NaN or infinite values; replace them, by 0 for example")
-        if self.affine.shape != (4, 4) or not abs(np.linalg.det(self.affine[:3, :3])) > 0:
+        if self.affine.shape != (4, 4) or not np.isfinite(self.affine).all() or np.linalg.det(self.affine[:3, :3]) == 0:
             raise UserError(f"case {self.name}: its affine cannot be inverted; mend the header of its image")
 
     @property

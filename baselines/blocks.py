@@ -1,0 +1,137 @@
+"""Residual U-Net of the voxelised and the slicing baseline: one body for volumes and for slices (Section 4.1)."""
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from ossnet.config import STRICT
+from ossnet.model import ModelConfig
+
+Dimensions = Literal[2, 3]
+Filters = tuple[Annotated[int, Field(ge=1)], ...]
+
+CONVOLUTION: dict[Dimensions, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+MAX_POOLING = {2: F.max_pool2d, 3: F.max_pool3d}
+LINEAR_INTERPOLATION = {2: "bilinear", 3: "trilinear"}
+CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class UNetConfig(ModelConfig):
+    """Sizes of a residual U-Net.
+
+    Attributes:
+        encoder_channels: filters of each residual block on the way down, one block a level.
+        decoder_channels: filters of each residual block on the way up, one fewer than the encoder has.
+        groups: of every group normalisation; divides all filter numbers.
+    """
+
+    encoder_channels: Filters
+    decoder_channels: Filters
+    groups: int = Field(default=8, ge=1)
+
+    def __post_init__(self) -> None:
+        if len(self.decoder_channels) != len(self.encoder_channels) - 1:
+            raise ValueError(
+                f"{len(self.encoder_channels)} encoder_channels need {len(self.encoder_channels) - 1} "
+                f"decoder_channels, one for each step up; got {len(self.decoder_channels)}"
+            )
+        if any(channels % self.groups for channels in (*self.encoder_channels, *self.decoder_channels)):
+            raise ValueError(
+                f"groups = {self.groups} must divide every number of encoder_channels {self.encoder_channels} "
+                f"and decoder_channels {self.decoder_channels}"
+            )
+
+
+class ResidualBlock(nn.Module):
+    """Pre-activation residual unit that keeps the grid: [B, in, *grid] to [B, out, *grid].
+
+    Twice group norm, ReLU and convolution, added to a shortcut: the identity, or a normalised convolution of size 1 where
+    the number of channels changes.
+
+    Args:
+        first: the block reads an image, which is neither normalised nor rectified before the first convolution.
+    """
+
+    def __init__(
+        self, dimensions: Dimensions, in_channels: int, out_channels: int, groups: int, first: bool = False
+    ) -> None:
+        super().__init__()
+        convolution = CONVOLUTION[dimensions]
+        before = () if first else (nn.GroupNorm(groups, in_channels), nn.ReLU(inplace=True))
+        self.main = nn.Sequential(
+            *before,
+            convolution(in_channels, out_channels, 3, padding=1, bias=False),
+            nn.GroupNorm(groups, out_channels),
+            nn.ReLU(inplace=True),
+            convolution(out_channels, out_channels, 3, padding=1, bias=False),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            self.shortcut = nn.Sequential(
+                convolution(in_channels, out_channels, 1, bias=False), nn.GroupNorm(groups, out_channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.main(x) + self.shortcut(x)
+
+
+class ResidualUNet(nn.Module):
+    """Images [B, C, *grid] to logits [B, outputs, *grid], the grid of two or three axes and of any size.
+
+    The paper gives filters, group norm and one residual block a level, and cites deep residual U-Nets [27, 40]. As
+    they do, blocks are pre-activation (He et al. 2016). Between levels: max-pooling by 2, which rounds up, and linear
+    interpolation to the grid of the skip-connection, which is concatenated. A group norm and a ReLU precede the last
+    convolution, of size 1. Weights start as He et al. (2015) propose.
+
+    With these choices the tensors alive at the worst moment take 14.5 GB in training and 3.9 GB at inference for the
+    3-D network at BraTS resolution, 1.1 GB and 0.4 GB for a slice, where Table 3 has 14.41, 3.57, 1.16 and 0.46 GB. With
+    activations after the sum, training would take 10.5 GB, with learned up-sampling 8.2 GB.
+    """
+
+    def __init__(self, dimensions: Dimensions, in_channels: int, outputs: int, config: UNetConfig) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+        encoder, decoder, groups = config.encoder_channels, config.decoder_channels, config.groups
+        self.encoder = nn.ModuleList(
+            ResidualBlock(dimensions, before, after, groups, first=level == 0)
+            for level, (before, after) in enumerate(pairwise((in_channels, *encoder)))
+        )
+        self.decoder = nn.ModuleList(
+            ResidualBlock(dimensions, below + skip, after, groups)
+            for (below, after), skip in zip(pairwise((encoder[-1], *decoder)), encoder[-2::-1], strict=True)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        features = (*encoder, *decoder)[-1]
+        self.head = nn.Sequential(
+            nn.GroupNorm(groups, features), nn.ReLU(inplace=True), CONVOLUTION[dimensions](features, outputs, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips: list[Tensor] = []
+        for block in self.encoder:
+            if skips:
+                x = MAX_POOLING[self.dimensions](x, 2, ceil_mode=True)
+            x = self._in_fast_layout(block(x))
+            skips.append(x)
+        skips.pop()
+        for block in self.decoder:
+            # In a statement of its own, so that nothing but the joined tensor is alive while the block runs.
+            x = self._join(x, skips.pop())
+            x = block(x)
+        return self.head(x)
+
+    def _join(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(x, skip.shape[2:], mode=LINEAR_INTERPOLATION[self.dimensions], align_corners=False)
+        return torch.cat([x, skip], dim=1)
+
+    def _in_fast_layout(self, x: Tensor) -> Tensor:
+        # On a CPU convolutions of few channels run a fifth faster with the channels last.
+        return x.contiguous(memory_format=CHANNELS_LAST[self.dimensions]) if x.device.type == "cpu" else x

@@ -1,0 +1,9 @@
+"""Function-space baseline: the original occupancy network with a basic 3-D ResNet encoder (Sec. 4.1)."""
+
+from ossnet.network import OccupancyNetwork
+
+
+class ONet(OccupancyNetwork):
+    """O-Net: the occupancy network without local observations."""
+
+    preset = {"patches": False}

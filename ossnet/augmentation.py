@@ -1,0 +1,91 @@
+"""The three augmentations of Sec. 4.2: what is drawn, and what it does to an image and its label."""
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+from torch import Tensor
+
+from ossnet.config import STRICT
+
+
+@checked(frozen=True, config=STRICT)
+class Augmentation:
+    """Flip, brightness and Gaussian noise, each with the same probability.
+
+    The paper names the three and their probability; axes and strengths are the released code's.
+
+    Attributes:
+        probability: of each augmentation, 0 to switch all off.
+        flip_axes: the axes (0, 1, 2 for H, W, D) of which a random non-empty subset is flipped.
+        brightness: a modality moves by up to this part of the image's maximum, up or down.
+        noise: standard deviation, in units of the normalised image.
+    """
+
+    probability: float = Field(default=0.5, ge=0, le=1)
+    flip_axes: tuple[int, ...] = (0, 1)
+    brightness: float = Field(default=0.15, ge=0)
+    noise: float = Field(default=0.15, ge=0)
+
+    def __post_init__(self) -> None:
+        if not set(self.flip_axes) <= {0, 1, 2}:
+            raise ValueError(f"flip_axes is {self.flip_axes}; name axes 0, 1 and 2 only")
+
+
+@dataclass(frozen=True)
+class AugmentationDraw:
+    """One draw, that can be applied again.
+
+    Attributes:
+        flips: axes of the grid to flip.
+        shifts: brightness of each modality as a part of the image's maximum, [C]; None to leave it.
+        noise_seed: of the noise; None for no noise. A seed and not the noise, which is as large as the image and is
+            made where the image is.
+    """
+
+    flips: tuple[int, ...]
+    shifts: tuple[float, ...] | None
+    noise_seed: int | None
+
+
+def draw(augmentation: Augmentation, modalities: int, generator: torch.Generator) -> AugmentationDraw:
+    """Draw what to do to one image of C = `modalities` channels."""
+
+    def happens() -> bool:
+        return bool(torch.rand((), generator=generator) < augmentation.probability)
+
+    flips: tuple[int, ...] = ()
+    if happens() and augmentation.flip_axes:
+        subset = int(torch.randint(1, 2 ** len(augmentation.flip_axes), (), generator=generator))
+        flips = tuple(axis for bit, axis in enumerate(augmentation.flip_axes) if subset >> bit & 1)
+    shifts = None
+    if happens():
+        uniform = 2 * torch.rand(modalities, generator=generator) - 1
+        shifts = tuple((augmentation.brightness * uniform).tolist())
+    noise_seed = int(torch.randint(2**62, (), generator=generator)) if happens() else None
+    return AugmentationDraw(flips, shifts, noise_seed)
+
+
+def augment_image(image: Tensor, augmentation: Augmentation, drawn: AugmentationDraw) -> Tensor:
+    """The image [C, H, W, D] flipped, brightened and with noise."""
+    image = image.flip([axis + 1 for axis in drawn.flips])
+    if drawn.shifts is not None:
+        image = image + image.max() * torch.tensor(drawn.shifts, device=image.device)[:, None, None, None]
+    if drawn.noise_seed is not None:
+        generator = torch.Generator(image.device).manual_seed(drawn.noise_seed)
+        image = image + augmentation.noise * torch.randn(image.shape, generator=generator, device=image.device)
+    return image
+
+
+def augment_label(label: Tensor, drawn: AugmentationDraw) -> Tensor:
+    """The label [H, W, D] flipped as its image."""
+    return label.flip(drawn.flips)
+
+
+def augment_locations(locations: Tensor, shape: tuple[int, int, int], drawn: AugmentationDraw) -> Tensor:
+    """Voxel indices [n, 3] of the unflipped grid, where the flip takes them."""
+    locations = locations.clone()
+    for axis in drawn.flips:
+        locations[:, axis] = shape[axis] - 1 - locations[:, axis]
+    return locations

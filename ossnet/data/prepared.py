@@ -1,0 +1,103 @@
+"""Prepared cases on disk: preprocessing done once, then read in milliseconds."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ossnet.config import plain
+from ossnet.data.case import Case, Dataset
+from ossnet.data.preprocessing import Preprocessing, prepare
+from ossnet.errors import UserError
+from ossnet.files import replacing, write_text
+from ossnet.sampling import Sampling, border_voxels
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCase:
+    """A case as models take it.
+
+    Attributes:
+        image: [C, H, W, D] float32, normalised, on the prepared grid.
+        label: [H, W, D] uint8 class indices.
+        border: flat indices [m] int64 of the label's border voxels; None where the sampling needs none.
+        affine: [4, 4] float64, voxels of the prepared grid to mm.
+        spacing_mm: edge lengths of a voxel.
+    """
+
+    name: str
+    image: Tensor
+    label: Tensor
+    border: Tensor | None
+    affine: np.ndarray
+    spacing_mm: tuple[float, float, float]
+
+
+class PreparedCases(Sequence[PreparedCase]):
+    """The labelled cases of one split, prepared on first use and kept under `cache`.
+
+    Each access reads from disk, so that a data set may be larger than memory.
+
+    Args:
+        sampling: of the training; border voxels are found and kept where its strategy needs them.
+
+    Raises:
+        UserError: on access, a case has no label or an empty one, or `prepare` refuses it.
+    """
+
+    def __init__(
+        self, dataset: Dataset, split: str, preprocessing: Preprocessing, cache: Path, sampling: Sampling | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.names = dataset.splits[split]
+        self.preprocessing = preprocessing
+        self.sampling = sampling if sampling is not None and sampling.strategy == "border" else None
+        self.folder = cache / f"{dataset.name}-prepared-{_digest(dataset.fingerprint, plain(preprocessing))}"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[PreparedCase]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> PreparedCase:  # type: ignore[override]
+        name = self.names[index]
+        stem = self.folder / name
+        # The affine is written last: where it is, the other files are whole.
+        if not stem.with_suffix(".json").exists():
+            self._write(stem, self.dataset.load(name))
+        affine = np.array(json.loads(stem.with_suffix(".json").read_text()))
+        image, label = np.load(stem.with_suffix(".image.npy")), np.load(stem.with_suffix(".label.npy"))
+        case = Case(name, image, label, affine, self.dataset.modalities)
+        border = None if self.sampling is None else torch.from_numpy(self._border(stem, label, self.sampling))
+        return PreparedCase(name, torch.from_numpy(image), torch.from_numpy(label), border, affine, case.spacing_mm)
+
+    def _write(self, stem: Path, case: Case) -> None:
+        prepared = prepare(case, self.preprocessing)
+        if prepared.label is None:
+            raise UserError(f"case {case.name} has no label; give it one or leave it out")
+        if not prepared.label.any():
+            raise UserError(
+                f"case {case.name}: its label is empty (background only); mend the label or leave the case out"
+            )
+        for suffix, array in ((".image.npy", prepared.image), (".label.npy", prepared.label)):
+            with replacing(stem.with_suffix(suffix)) as temporary:
+                np.save(temporary, np.ascontiguousarray(array))
+        write_text(stem.with_suffix(".json"), json.dumps(prepared.affine.tolist()))
+
+    def _border(self, stem: Path, label: np.ndarray, sampling: Sampling) -> np.ndarray:
+        path = stem.with_suffix(f".border-{_digest(sampling.border_width, sampling.protocol)}.npy")
+        if not path.exists():
+            with replacing(path) as temporary:
+                np.save(temporary, border_voxels(label, sampling))
+        border: np.ndarray = np.load(path)
+        return border
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,240 @@
+"""From a case as it is stored to one that a model takes, and the way back."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import pydantic
+import torch
+import torch.nn.functional as F
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor
+
+from ossnet.config import STRICT
+from ossnet.data.case import Case
+from ossnet.errors import UserError
+
+Size = Annotated[int, Field(ge=1)]
+LabelValue = Annotated[int, Field(ge=0, le=255)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+class Preprocessing:
+    """What is done to each case before a model sees it, in the order of orientation, normalisation and fit.
+
+    Attributes:
+        shape: the prepared grid (H, W, D) in voxels.
+        fit: `pad` with zeros (BraTS, Section 4.2), `resize` (LiTS, Section 4.2), or `none`: cases have that shape.
+        orientation: where the three axes point to, as nibabel's codes, each axis to the closest; None: as stored.
+        normalise: `volume`: each modality to mean 0 and standard deviation 1 over the whole volume, background
+            included, as in the released code (the paper does not say); `foreground`: over voxels other than 0, while
+            those stay 0; `none`.
+        classes: with the background.
+        label_values: the stored value of each class, background first (BraTS: 0, 1, 2, 4). None: the indices
+            themselves, or with two classes everything > 0 as one, as in the paper: whole tumour, full liver.
+    """
+
+    shape: tuple[Size, Size, Size]
+    fit: Literal["pad", "resize", "none"] = "none"
+    orientation: str | None = "LPS"
+    normalise: Literal["volume", "foreground", "none"] = "volume"
+    classes: int = Field(default=2, ge=2, le=255)
+    label_values: tuple[LabelValue, ...] | None = None
+
+    @field_validator("orientation")
+    @classmethod
+    def _names_each_axis_once(cls, orientation: str | None) -> str | None:
+        directions = [{"L", "R"}, {"P", "A"}, {"S", "I"}]
+        if orientation is not None and (
+            len(orientation) != 3 or not all(pair.intersection(orientation) for pair in directions)
+        ):
+            raise ValueError("give one of L/R, one of P/A and one of S/I in any order, such as LPS or RAS")
+        return orientation
+
+    @model_validator(mode="after")
+    def _values_match_classes(self) -> Self:
+        if self.label_values is not None and len(set(self.label_values)) != self.classes:
+            raise ValueError(f"label_values must hold {self.classes} different values, one for each of the classes")
+        return self
+
+
+@dataclass(frozen=True)
+class GridMap:
+    """From voxel coordinates of a case's own grid to those of its prepared grid, axis by axis.
+
+    Coordinate a of a prepared location is `scale[a] * location[axes[a]] + offset[a]`; whole numbers are voxel centres.
+
+    Attributes:
+        original_shape: the case's own grid (H, W, D).
+        prepared_shape: the prepared grid.
+        axes: the original axis that each prepared axis runs along.
+        scale: prepared voxels an original voxel; negative where the axis is flipped.
+        offset: in prepared voxels.
+    """
+
+    original_shape: tuple[int, int, int]
+    prepared_shape: tuple[int, int, int]
+    axes: tuple[int, int, int]
+    scale: tuple[float, float, float]
+    offset: tuple[float, float, float]
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The same map as [4, 4] float64, on homogeneous coordinates."""
+        matrix = np.zeros((4, 4))
+        matrix[range(3), self.axes] = self.scale
+        matrix[:3, 3] = self.offset
+        matrix[3, 3] = 1
+        return matrix
+
+    @property
+    def keeps_voxels(self) -> bool:
+        """Whether every original voxel is a prepared voxel: the map pads, flips and permutes, but does not resize."""
+        return all(abs(scale) == 1 for scale in self.scale) and all(offset == round(offset) for offset in self.offset)
+
+    def to_prepared(self, locations: Tensor) -> Tensor:
+        """Prepared voxel coordinates [n, 3] float32 of original ones [n, 3]: where to ask a model's occupancy field."""
+        scale = torch.tensor(self.scale, dtype=torch.float32, device=locations.device)
+        offset = torch.tensor(self.offset, dtype=torch.float32, device=locations.device)
+        return scale * locations[:, list(self.axes)] + offset
+
+    def restore(self, label: np.ndarray) -> np.ndarray:
+        """A segmentation [H, W, D] of the prepared grid on the original grid: at each voxel the nearest prepared one.
+
+        That crops what was padded, and undoes a resize to a finer grid exactly.
+
+        Raises:
+            UserError: the segmentation is not on the prepared grid.
+        """
+        if label.shape != self.prepared_shape:
+            raise UserError(f"the segmentation has the grid {label.shape}, not the prepared one {self.prepared_shape}")
+        nearest = [
+            np.clip(np.floor(self.scale[a] * np.arange(self.original_shape[axis]) + self.offset[a] + 0.5), 0, size - 1)
+            for a, (axis, size) in enumerate(zip(self.axes, self.prepared_shape, strict=True))
+        ]
+        return label[np.ix_(*(index.astype(int) for index in nearest))].transpose(np.argsort(self.axes))
+
+
+def grid_map(shape: tuple[int, int, int], affine: np.ndarray, preprocessing: Preprocessing, name: str) -> GridMap:
+    """How `prepare` moves a case's grid (H, W, D) with its affine [4, 4].
+
+    Padding puts the odd voxel before: 240x240x155 gets 8 + 8, 8 + 8 and 3 + 2 voxels on its way to 256x256x160, as in
+    the released code. Resizing keeps the outer faces of the grid in place (align_corners false).
+
+    Args:
+        name: of the case, for messages.
+
+    Raises:
+        UserError: the grid is larger than the preprocessing's shape where it pads, or differs where it fits nothing.
+    """
+    axes, flips = _reorientation(affine, preprocessing.orientation)
+    oriented = tuple(shape[axis] for axis in axes)
+    target = preprocessing.shape
+    if preprocessing.fit == "pad" and any(size > room for size, room in zip(oriented, target, strict=True)):
+        raise UserError(
+            f"case {name}: its grid {oriented} does not fit into shape {target}; enlarge shape or set fit to resize"
+        )
+    if preprocessing.fit == "none" and oriented != target:
+        raise UserError(
+            f"case {name}: its grid {oriented} is not shape {target}; set fit to pad or resize, or change shape"
+        )
+    scale, offset = [], []
+    for size, room, flipped in zip(oriented, target, flips, strict=True):
+        sign, start = (-1, size - 1) if flipped else (1, 0)
+        factor = room / size if preprocessing.fit == "resize" else 1.0
+        before = (factor - 1) / 2 if preprocessing.fit == "resize" else _padding(size, room)[0]
+        scale.append(factor * sign)
+        offset.append(factor * start + before)
+    return GridMap(shape, target, axes, (scale[0], scale[1], scale[2]), (offset[0], offset[1], offset[2]))
+
+
+def prepare(case: Case, preprocessing: Preprocessing) -> Case:
+    """The case as models take it: image [C, H, W, D] float32, label [H, W, D] uint8 class indices, affine moved along.
+
+    Resizing is trilinear for the image (align_corners false) and nearest for the label, both in the voxel-centre
+    convention. Departure: torch's `nearest`, as in the released code, takes the voxel at floor(index * scale), which
+    shifts the label by up to half a voxel against the image; here it is `nearest-exact`.
+
+    Raises:
+        UserError: the case does not fit (see `grid_map`), or a label value belongs to no class.
+    """
+    moves = grid_map(case.shape, case.affine, preprocessing, case.name)
+    image = _normalise(_orient(case.image, moves), preprocessing.normalise)
+    label = case.label
+    if label is not None:
+        label = _orient(class_indices(label, preprocessing, case.name), moves)
+    if preprocessing.fit == "pad":
+        margins = [_padding(*sizes) for sizes in zip(image.shape[1:], preprocessing.shape, strict=True)]
+        image = np.pad(image, [(0, 0), *margins])
+        label = None if label is None else np.pad(label, margins)
+    elif preprocessing.fit == "resize":
+        image = F.interpolate(
+            torch.from_numpy(image)[None], preprocessing.shape, mode="trilinear", align_corners=False
+        )[0].numpy()
+        if label is not None:
+            voxels = torch.from_numpy(np.ascontiguousarray(label))
+            label = F.interpolate(voxels[None, None], preprocessing.shape, mode="nearest-exact")[0, 0].numpy()
+    label = None if label is None else np.ascontiguousarray(label)
+    return replace(case, image=image, label=label, affine=case.affine @ np.linalg.inv(moves.matrix))
+
+
+def _reorientation(affine: np.ndarray, orientation: str | None) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """For each prepared axis, the original axis it runs along and whether it runs against it."""
+    if orientation is None:
+        return (0, 1, 2), (False, False, False)
+    transform = ornt_transform(io_orientation(affine), axcodes2ornt(orientation))
+    # Rows are original axes; each says its prepared axis and its direction.
+    axes = np.argsort(transform[:, 0])
+    flips = transform[axes, 1] < 0
+    return (int(axes[0]), int(axes[1]), int(axes[2])), (bool(flips[0]), bool(flips[1]), bool(flips[2]))
+
+
+def _padding(size: int, room: int) -> tuple[int, int]:
+    """Voxels before and after."""
+    extra = room - size
+    return (extra + 1) // 2, extra // 2
+
+
+def _orient(array: np.ndarray, moves: GridMap) -> np.ndarray:
+    """An array [..., H, W, D] with its last three axes in the prepared order and direction (a view)."""
+    leading = array.ndim - 3
+    oriented = array.transpose(*range(leading), *(leading + axis for axis in moves.axes))
+    return np.flip(oriented, tuple(leading + axis for axis in range(3) if moves.scale[axis] < 0))
+
+
+def _normalise(image: np.ndarray, mode: Literal["volume", "foreground", "none"]) -> np.ndarray:
+    """A new contiguous image [C, H, W, D] float32, each channel normalised; a constant channel becomes 0.
+
+    Sums are in float64 (a float32 sum over 512^3 voxels loses the mean); the standard deviation is the population's.
+    """
+    normalised = np.array(image, dtype=np.float32, order="C")
+    if mode == "none":
+        return normalised
+    for channel in normalised:
+        inside = channel != 0 if mode == "foreground" else ...
+        values = channel[inside]
+        if values.size == 0:
+            continue
+        values = values - np.float32(values.mean(dtype=np.float64))
+        deviation = np.float32(np.sqrt(np.square(values).mean(dtype=np.float64)))
+        channel[inside] = values / deviation if deviation > 0 else 0
+    return normalised
+
+
+def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) -> np.ndarray:
+    """Stored values to class indices, uint8."""
+    values = preprocessing.label_values
+    if preprocessing.classes == 2 and values is None:
+        return (label > 0).astype(np.uint8)
+    values = values or tuple(range(preprocessing.classes))
+    no_class = 255
+    index_of = np.full(256, no_class, dtype=np.uint8)
+    index_of[list(values)] = range(preprocessing.classes)
+    indices = index_of[label]
+    if (indices == no_class).any():
+        value = label[indices == no_class][0]
+        raise UserError(
+            f"case {name}: its label holds {value}, but label_values are {values}; add it there with a class"
+        )
+    return indices

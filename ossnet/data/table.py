@@ -1,0 +1,158 @@
+"""Data sets of files: a table that says which files make up each case, as a CSV of own cases or built by a reader."""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ossnet.data.case import Case, Dataset
+from ossnet.data.nifti import read_image, read_label, same_place
+from ossnet.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+Splits = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class FileCase:
+    """The files of a case: one a modality, and its label or None."""
+
+    name: str
+    images: tuple[Path, ...]
+    label: Path | None
+
+
+def file_dataset(
+    name: str, modalities: tuple[str, ...], cases: Sequence[FileCase], splits: Splits, *, label_by_grid: bool
+) -> Dataset:
+    """The data set of a table of files.
+
+    Its fingerprint is a SHA-256 over modalities, splits, case names and, for each file, its name, its size and its
+    first, middle and last MiB: to read hundreds of GB only to name a data set takes too long, and times of modification
+    differ between copies. A .gz ends in a checksum of all its contents, which the last MiB includes.
+
+    Args:
+        label_by_grid: the label's voxels are the image's whatever its header says. Otherwise their affines must agree.
+    """
+    by_name = {case.name: case for case in cases}
+    contents = {case.name: [_identity(path) for path in (*case.images, case.label) if path] for case in cases}
+    identity = json.dumps([modalities, dict(splits), contents], sort_keys=True)
+    return Dataset(
+        name=name,
+        modalities=modalities,
+        splits=splits,
+        load=partial(_load, by_name, modalities, label_by_grid),
+        fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
+    )
+
+
+def random_splits(names: Sequence[str], train: int, validation: int, seed: int) -> Splits:
+    """Draw `train` + `validation` of the names; of fewer names, all in the same proportion, one at least to validate.
+
+    The draw depends on the seed and on the order of the names alone. Names beyond the two numbers are in no split.
+    """
+    if len(names) < train + validation:
+        validation = max(1, round(len(names) * validation / (train + validation)))
+        train = len(names) - validation
+    drawn = [names[index] for index in np.random.default_rng(seed).permutation(len(names))]
+    return {"train": tuple(drawn[:train]), "validation": tuple(drawn[train : train + validation]), "test": ()}
+
+
+def table_dataset(table: str | Path) -> Dataset:
+    """The data set of a CSV file (UTF-8, commas) of own cases, named as the file is.
+
+    One row a case, with the columns `name` (unique, usable as a file name); one a modality, whatever it is called, with
+    a NIfTI file each; `label`, a NIfTI file, left empty for a case of the split `test` that has none; and, if wanted,
+    `split`: train (also if empty), validation or test. Paths are relative to the folder of the CSV, or absolute.
+
+    Raises:
+        UserError: the CSV cannot be read, lacks a column, names one twice, or a row has a missing or repeated name, an
+            unknown split, a missing file, or no label to train or validate with. Names the CSV, line and column.
+    """
+    table = Path(table)
+    header, rows = _read_csv(table)
+    modalities = tuple(column for column in header if column not in ("name", "label", "split"))
+    cases: dict[str, FileCase] = {}
+    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for line, row in rows:
+        place = f"{table}, line {line}"
+        name, split = row["name"], row.get("split") or "train"
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise UserError(f"{place}, column name: '{name}' cannot name a case; give a name without slashes")
+        if name in cases:
+            raise UserError(f"{place}, column name: '{name}' is there already; give each case a name of its own")
+        if split not in SPLITS:
+            raise UserError(f"{place}, column split: '{split}' is unknown; write {', '.join(SPLITS)} or nothing")
+        if not row["label"] and split != "test":
+            raise UserError(f"{place}, column label: a case to {split} with needs one; add it or use the split test")
+        files = {column: table.parent / row[column] for column in (*modalities, "label") if row[column]}
+        for column in (*modalities, *files):
+            if column not in files:
+                raise UserError(f"{place}, column {column}: no file is given; fill it in or remove the row")
+            if not files[column].is_file():
+                raise UserError(f"{place}, column {column}: there is no file {files[column]}; correct the path")
+        cases[name] = FileCase(name, tuple(files[modality] for modality in modalities), files.get("label"))
+        splits[split].append(name)
+    frozen_splits = {split: tuple(names) for split, names in splits.items()}
+    return file_dataset(table.stem, modalities, list(cases.values()), frozen_splits, label_by_grid=False)
+
+
+def _read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Column names, and each row with its line number, blanks around values removed."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, [value.strip() for value in row]) for row in reader if any(row)]
+    except OSError as error:
+        raise UserError(f"cannot read {table}: {error.strerror}; give a CSV file") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{table} is no CSV file ({error}); save it as CSV in UTF-8 with commas") from error
+    header = lines[0][1] if lines else []
+    for column in ("name", "label"):
+        if column not in header:
+            raise UserError(
+                f"{table} has no column '{column}'; its first line must name name, the modalities and label"
+            )
+    for column in header:
+        if not column or header.count(column) > 1:
+            raise UserError(f"{table} has a column '{column}' that is empty or repeated; give each a name of its own")
+    if not set(header) - {"name", "label", "split"}:
+        raise UserError(f"{table} has no column of a modality; add one, named for it, with the image files")
+    if len(lines) == 1:
+        raise UserError(f"{table} has no cases; add a row for each below the first line")
+    for line, row in lines[1:]:
+        if len(row) != len(header):
+            raise UserError(f"{table}, line {line}: {len(row)} values for {len(header)} columns; give one a column")
+    return header, [(line, dict(zip(header, row, strict=True))) for line, row in lines[1:]]
+
+
+def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_grid: bool, name: str) -> Case:
+    if name not in cases:
+        raise UserError(f"there is no case '{name}' in this data set; choose one of {', '.join(list(cases)[:5])}, ...")
+    case = cases[name]
+    image, affine = read_image(case.images)
+    label = None
+    if case.label is not None:
+        label, label_affine = read_label(case.label)
+        if not label_by_grid and label.shape == image.shape[1:] and not same_place(label.shape, affine, label_affine):
+            raise UserError(f"{case.label} and {case.images[0]} have different affines; resample one to the other")
+    return Case(name, image, label, affine, modalities)
+
+
+def _identity(path: Path, sample_bytes: int = 2**20) -> tuple[str, int, str]:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            digest = hashlib.sha256()
+            for start in (0, (size - sample_bytes) // 2, size - sample_bytes):
+                file.seek(max(0, start))
+                digest.update(file.read(sample_bytes))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; make it readable") from error
+    return path.name, size, digest.hexdigest()

@@ -1,0 +1,114 @@
+"""What a trained model is worth: dense segmentations of whole cases, scored on the cases' own grids."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ossnet.data.case import Case, Dataset
+from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
+from ossnet.errors import UserError
+from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
+from ossnet.metrics import QUANTITIES, score_case
+from ossnet.model import SegmentationModel
+from ossnet.progress import ProgressLine
+
+
+def extractor(name: str) -> Extractor:
+    """Raises UserError for a name that is not in `EXTRACTORS`."""
+    if name not in EXTRACTORS:
+        raise UserError(f"unknown extraction {name!r}; choose one of {', '.join(EXTRACTORS)}")
+    return EXTRACTORS[name]
+
+
+def original_grid(moves: GridMap) -> Grid:
+    """The grid of a case as it is stored, located in the prepared one."""
+
+    def locate(indices: Tensor) -> Tensor:
+        locations = moves.to_prepared(indices)
+        return locations.round().long() if moves.keeps_voxels else locations
+
+    return Grid(moves.original_shape, locate)
+
+
+def segment_case(
+    model: SegmentationModel,
+    case: Case,
+    preprocessing: Preprocessing,
+    extraction: str = "mise",
+    max_locations: int = 2**14,
+) -> Extraction:
+    """The segmentation of a case as it is stored (not prepared), on its own grid, of class indices.
+
+    Raises:
+        UserError: unknown extraction, or a case that the preprocessing refuses.
+    """
+    extract = extractor(extraction)
+    moves = grid_map(case.shape, case.affine, preprocessing, case.name)
+    prepared = prepare(case, preprocessing)
+    device = next(model.parameters()).device
+    field = model.field(torch.from_numpy(np.ascontiguousarray(prepared.image)).to(device))
+    return extract(field, original_grid(moves), max_locations)
+
+
+def score_segmentation(
+    segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
+) -> pd.DataFrame:
+    """Rows of `case`, `quantity`, `value`, `unit`: a segmentation of a labelled case on its own grid, scored.
+
+    All of `QUANTITIES`, each the mean over the foreground classes in which it is defined.
+
+    Args:
+        tolerance_mm: of the surface Dice.
+
+    Raises:
+        UserError: the case has no label.
+    """
+    if case.label is None:
+        raise UserError(f"case {case.name} has no label to be scored against; give it one or leave it out")
+    label = class_indices(case.label, preprocessing, case.name)
+    per_class = pd.DataFrame(
+        [
+            score_case(segmentation == index, label == index, case.spacing_mm, tolerance_mm)
+            for index in range(1, preprocessing.classes)
+        ]
+    )
+    means = per_class.mean()
+    return pd.DataFrame(
+        [(case.name, name, float(means[name]), quantity.unit) for name, quantity in QUANTITIES.items()],
+        columns=["case", "quantity", "value", "unit"],
+    )
+
+
+def evaluate_run(
+    model: SegmentationModel,
+    preprocessing: Preprocessing,
+    modalities: tuple[str, ...],
+    dataset: Dataset,
+    split: str,
+    extraction: str,
+    max_locations: int,
+    tolerance_mm: float,
+) -> pd.DataFrame:
+    """The rows of `score_segmentation` for each case of a split, with `extraction` and `evaluated` (locations).
+
+    Raises:
+        UserError: the split has no case, or its modalities are not those that the model was trained on.
+    """
+    if dataset.modalities != modalities:
+        raise UserError(
+            f"data set {dataset.name} has modalities {', '.join(dataset.modalities)}; "
+            f"the model was trained on {', '.join(modalities)}"
+        )
+    if not dataset.splits[split]:
+        raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
+    parts = []
+    names = dataset.splits[split]
+    with ProgressLine(f"evaluating {len(names)} cases", len(names)) as line:
+        for done, name in enumerate(names, start=1):
+            case = dataset.load(name)
+            result = segment_case(model, case, preprocessing, extraction, max_locations)
+            rows = score_segmentation(result.segmentation.cpu().numpy(), case, preprocessing, tolerance_mm)
+            parts.append(rows.assign(extraction=extraction, evaluated=sum(result.evaluated)))
+            line.update(done, name)
+    return pd.concat(parts, ignore_index=True)

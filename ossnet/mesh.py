@@ -1,0 +1,79 @@
+"""The surface of a segmentation as a triangle mesh in world coordinates."""
+
+from pathlib import Path
+
+import numpy as np
+from nibabel.affines import apply_affine
+from numpy.typing import ArrayLike
+from skimage.measure import marching_cubes
+
+from ossnet.errors import UserError
+from ossnet.files import replacing
+
+
+def mesh_of(
+    segmentation_or_probability: ArrayLike, affine: np.ndarray, level: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
+    """The surface where a mask or a probability crosses `level`, by marching cubes.
+
+    The mesh is closed, also where the object touches the border of the volume, and is not smoothed (the paper's O-Net
+    baseline smooths it; Section 3.3 leaves that out in practice).
+
+    Args:
+        segmentation_or_probability: [H, W, D], zero outside; a mask or probabilities.
+        affine: [4, 4], voxel indices to mm.
+        level: above 0; what lies above it is inside.
+
+    Returns:
+        vertices_mm: [v, 3] float64, in the affine's world.
+        faces: [f, 3] int64 indices of vertices, anticlockwise as seen from outside, so that normals point outward.
+        Both are empty where nothing lies above `level`.
+    """
+    # A border of zeros closes the surface of what touches the border of the volume.
+    volume = np.pad(np.asarray(segmentation_or_probability, dtype=np.float32), 1)
+    if not (volume > level).any():
+        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
+    vertices, faces, _, _ = marching_cubes(volume, level)
+    # scikit-image winds inward for what is high inside; a mirroring affine turns that round once more.
+    if np.linalg.det(affine[:3, :3]) > 0:
+        faces = faces[:, ::-1]
+    return apply_affine(affine, vertices.astype(np.float64) - 1), faces.astype(np.int64)
+
+
+def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Write a triangle mesh as binary PLY (`.ply`) or Wavefront OBJ (`.obj`), whole or not at all.
+
+    Args:
+        path: its ending chooses the format.
+        vertices: [v, 3] in mm.
+        faces: [f, 3] indices of vertices from 0.
+
+    Raises:
+        UserError: another ending, or the file cannot be written.
+    """
+    encoders = {".ply": _ply, ".obj": _obj}
+    suffix = Path(path).suffix.lower()
+    if suffix not in encoders:
+        raise UserError(f"cannot write a mesh to {path}: name it .ply or .obj")
+    with replacing(path) as temporary:
+        temporary.write_bytes(encoders[suffix](vertices, faces))
+
+
+def _ply(vertices: np.ndarray, faces: np.ndarray) -> bytes:
+    header = (
+        "ply\nformat binary_little_endian 1.0\ncomment coordinates in mm\n"
+        f"element vertex {len(vertices)}\nproperty float x\nproperty float y\nproperty float z\n"
+        f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
+    )
+    polygons = np.zeros(len(faces), dtype=[("corners", "u1"), ("vertices", "<i4", 3)])
+    polygons["corners"] = 3
+    polygons["vertices"] = faces
+    return header.encode("ascii") + vertices.astype("<f4").tobytes() + polygons.tobytes()
+
+
+def _obj(vertices: np.ndarray, faces: np.ndarray) -> bytes:
+    lines = ["# coordinates in mm"]
+    lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in vertices]
+    # OBJ counts vertices from 1.
+    lines += [f"f {a} {b} {c}" for a, b, c in faces + 1]
+    return ("\n".join(lines) + "\n").encode("ascii")

@@ -1,0 +1,187 @@
+"""How well a segmentation agrees with its label: overlap (Section 3.2), and the surface metrics of the field.
+
+Sums are over whatever is given, sampled locations or whole volumes. What a metric cannot tell is NaN, and a mean is
+over the valid values together with their number (`valid_mean`), so that two empty masks count neither as 0 nor as 1.
+MONAI takes seconds to import and is imported by the metrics that need it.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from scipy.ndimage import find_objects
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How a quantity is shown: its usual name, its unit ('' for a ratio), and which end of it is better."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+
+
+QUANTITIES = {
+    "dice": Quantity("Dice", "", higher_is_better=True),
+    "iou": Quantity("IoU", "", higher_is_better=True),
+    "hausdorff95": Quantity("HD95", "mm", higher_is_better=False),
+    "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
+}
+"""What `score_case` measures, in the order in which tables show it."""
+
+
+def dice(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
+    """2 |P ∩ L| / (|P| + |L|) of two masks of one shape, any shape (Section 3.2); NaN where both are empty.
+
+    Raises:
+        ValueError: the shapes differ, or a mask holds other values than 0 and 1.
+    """
+    inside_prediction, inside_label = _masks(prediction, label)
+    sizes = inside_prediction.sum() + inside_label.sum()
+    return float(2 * (inside_prediction & inside_label).sum() / sizes) if sizes else float("nan")
+
+
+def iou(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
+    """|P ∩ L| / |P ∪ L| of two masks of one shape, any shape (Section 3.2); NaN where both are empty.
+
+    Raises:
+        ValueError: the shapes differ, or a mask holds other values than 0 and 1.
+    """
+    inside_prediction, inside_label = _masks(prediction, label)
+    union = (inside_prediction | inside_label).sum()
+    return float((inside_prediction & inside_label).sum() / union) if union else float("nan")
+
+
+def dice_per_class(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int) -> dict[int, float]:
+    """`dice` of each foreground class 1 .. classes - 1 of class indices of one shape."""
+    prediction, label = _array(prediction), _array(label)
+    return {index: dice(prediction == index, label == index) for index in range(1, classes)}
+
+
+def iou_per_class(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int) -> dict[int, float]:
+    """`iou` of each foreground class 1 .. classes - 1 of class indices of one shape."""
+    prediction, label = _array(prediction), _array(label)
+    return {index: iou(prediction == index, label == index) for index in range(1, classes)}
+
+
+def hausdorff95_mm(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float]) -> float:
+    """95th percentile Hausdorff distance in mm of two masks [H, W, D].
+
+    The larger of the two directed 95th percentiles of the distances from each border voxel of one mask to the nearest
+    border voxel of the other (MONAI's definition; pooling both directions gives smaller numbers). A border voxel is a
+    voxel of the mask with a face neighbour outside; what lies beyond the volume is outside.
+
+    Returns:
+        NaN where both masks are empty; the diagonal of the volume where one is, as the BraTS challenge counts a missed
+        tumour (373.13 mm of 240x240x155 voxels of 1 mm), so that a mean over cases stays finite and pays for the miss.
+
+    Raises:
+        ValueError: as `dice`, or the masks are not three-dimensional.
+    """
+    masks = _volume_masks(prediction, label)
+    empty = [not mask.any() for mask in masks]
+    if all(empty):
+        return float("nan")
+    if any(empty):
+        return float(np.linalg.norm(np.multiply(masks[0].shape, spacing_mm)))
+    from monai.metrics import compute_hausdorff_distance
+
+    return _surface_metric(compute_hausdorff_distance, masks, spacing_mm, percentile=95)
+
+
+def surface_dice(
+    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
+) -> float:
+    """Normalised surface Dice at a tolerance in mm of two masks [H, W, D].
+
+    The share of the area of both surfaces that lies within the tolerance of the other surface, areas by marching
+    cubes (Nikolov et al. 2018, the `surface-distance` definition; MONAI with `use_subvoxels`).
+
+    Returns:
+        NaN where both masks are empty, 0 where one is.
+
+    Raises:
+        ValueError: as `dice`, or the masks are not three-dimensional.
+    """
+    masks = _volume_masks(prediction, label)
+    empty = [not mask.any() for mask in masks]
+    if any(empty):
+        return float("nan") if all(empty) else 0.0
+    from monai.metrics import compute_surface_dice
+
+    return _surface_metric(compute_surface_dice, masks, spacing_mm, class_thresholds=[tolerance_mm], use_subvoxels=True)
+
+
+def score_case(
+    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
+) -> dict[str, float]:
+    """Every quantity of `QUANTITIES` for two masks [H, W, D]; raises as `surface_dice` does."""
+    masks = _masks(prediction, label)
+    return {
+        "dice": dice(*masks),
+        "iou": iou(*masks),
+        "hausdorff95": hausdorff95_mm(*masks, spacing_mm),
+        "surface_dice": surface_dice(*masks, spacing_mm, tolerance_mm),
+    }
+
+
+def disagreement_percent(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
+    """Percentage of the voxels at which two segmentations (class indices of one shape) differ (Section 4.3).
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    first, second = _array(first), _array(second)
+    _check_shapes(first, second)
+    return float(100 * np.mean(first != second))
+
+
+def valid_mean(values: Iterable[float]) -> tuple[float, int]:
+    """The mean over the values that are not NaN, and their number; (NaN, 0) where there is none."""
+    scores = np.fromiter(values, dtype=np.float64)
+    valid = scores[~np.isnan(scores)]
+    return (float(valid.mean()), len(valid)) if len(valid) else (float("nan"), 0)
+
+
+def _array(values: ArrayLike | Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def _check_shapes(first: np.ndarray, second: np.ndarray) -> None:
+    if first.shape != second.shape:
+        raise ValueError(f"the shapes {first.shape} and {second.shape} differ")
+
+
+def _masks(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> tuple[np.ndarray, np.ndarray]:
+    arrays = _array(prediction), _array(label)
+    _check_shapes(*arrays)
+    first, second = (array.astype(bool, copy=False) for array in arrays)
+    for array, mask in zip(arrays, (first, second), strict=True):
+        if (array != mask).any():
+            raise ValueError("a mask holds other values than 0 and 1; threshold it or compare class by class")
+    return first, second
+
+
+def _volume_masks(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> tuple[np.ndarray, np.ndarray]:
+    masks = _masks(prediction, label)
+    if masks[0].ndim != 3:
+        raise ValueError(f"surface metrics need masks [H, W, D], not {masks[0].shape}")
+    return masks
+
+
+def _surface_metric(
+    metric: Callable[..., Tensor], masks: tuple[np.ndarray, np.ndarray], spacing_mm: Sequence[float], **settings: Any
+) -> float:
+    """A metric of MONAI for two masks [H, W, D], neither empty, within the box that holds both."""
+    (box,) = find_objects((masks[0] | masks[1]).astype(np.uint8))
+    cropped = [torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in masks]
+    spacing = [float(edge) for edge in spacing_mm]
+    with warnings.catch_warnings():
+        # MONAI 1.5 and 1.6 pass themselves an argument that they deprecate.
+        warnings.filterwarnings("ignore", ".*always_return_as_numpy", FutureWarning)
+        return float(metric(*cropped, include_background=True, spacing=spacing, **settings))

@@ -1,0 +1,58 @@
+"""Lookahead over RAdam with a learning rate of its own for the activations (Sec. 4.1)."""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from pytorch_optimizer import Lookahead
+
+from ossnet.config import STRICT
+from ossnet.model import SegmentationModel
+
+
+@dataclass(frozen=True, config=STRICT)
+class Optimization:
+    """Optimiser and learning rates; the defaults are the paper's for function-space models.
+
+    Attributes:
+        activation_learning_rate: of learned activation coefficients.
+        betas: of RAdam; the paper names none.
+        lookahead_k: Lookahead joins fast and slow weights after so many steps, by `lookahead_alpha`.
+        schedule: `step` multiplies each rate by `decay` after each epoch count in `milestones`; `cosine`, for runs too
+            short for milestones, lowers it to 0 over the run.
+    """
+
+    learning_rate: float = Field(default=3e-4, gt=0)
+    activation_learning_rate: float = Field(default=1e-2, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    lookahead_k: int = Field(default=5, ge=1)
+    lookahead_alpha: float = Field(default=0.8, gt=0, le=1)
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[int, ...] = (20, 30)
+    decay: float = Field(default=0.1, gt=0, le=1)
+
+    def factor(self, epoch: float, epochs: int) -> float:
+        """What the learning rates are multiplied with after `epoch` of `epochs` epochs, whole or not."""
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * epoch / epochs)) / 2
+        return self.decay ** sum(epoch >= milestone for milestone in self.milestones)
+
+
+def make_optimizer(model: SegmentationModel, optimization: Optimization) -> Lookahead:
+    """The optimiser of a model; each parameter group keeps its first learning rate as `initial_lr`."""
+    rates = {"weights": optimization.learning_rate, "activation": optimization.activation_learning_rate}
+    groups = [
+        {"params": parameters, "lr": rates[name], "initial_lr": rates[name]}
+        for name, parameters in model.parameter_groups().items()
+        if parameters
+    ]
+    radam = torch.optim.RAdam(groups, betas=optimization.betas)
+    return Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+
+
+def set_learning_rates(optimizer: Lookahead, factor: float) -> None:
+    """Every group's learning rate becomes `factor` times its first."""
+    for group in optimizer.param_groups:
+        group["lr"] = factor * group["initial_lr"]

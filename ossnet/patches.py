@@ -1,0 +1,76 @@
+"""Local observations z: the patches of a volume around locations (Sec. 3, Eq. 1)."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Pooling = Literal["average", "max"]
+
+
+def _pool_pairs(volume: Tensor, pooling: Pooling) -> Tensor:
+    """Each voxel of [H, W, D, C] joined with the next one along each axis: one smaller on each side."""
+    for axis in range(3):
+        size = volume.shape[axis] - 1
+        first, second = volume.narrow(axis, 0, size), volume.narrow(axis, 1, size)
+        volume = (first + second) / 2 if pooling == "average" else torch.maximum(first, second)
+    return volume
+
+
+class PatchVolume:
+    """A volume made ready for patches to be read from it, at voxels or in between; zero outside the volume.
+
+    Patches come channels last, as the volume is kept in memory: each is read in a few long runs.
+
+    Args:
+        image: [C, H, W, D] at full resolution.
+        size: odd edge length s of a patch, in voxels.
+        larger_context: add a patch of twice the edge, p - s to p + s - 1 around voxel p, pooled by 2 (OSS-Net B and D).
+        pooling: how that is pooled. The paper averages; its released code averages in training and takes maxima in its
+            inference.
+    """
+
+    def __init__(self, image: Tensor, size: int, larger_context: bool = False, pooling: Pooling = "average") -> None:
+        self.size = size
+        self.shape = torch.tensor(image.shape[1:], device=image.device)
+        # One voxel more than the windows reach: locations may lie up to one voxel outside.
+        self.margin = (size if larger_context else size // 2) + 1
+        padded = F.pad(image, [self.margin, self.margin + 1] * 3)
+        self.sources = [(padded.permute(1, 2, 3, 0).contiguous(), 1, size // 2)]
+        if larger_context:
+            self.sources.append((_pool_pairs(self.sources[0][0], pooling), 2, size))
+
+    def __call__(self, locations: Tensor) -> Tensor:
+        """Patches [n, s, s, s, C] (2 C channels with the larger context) around locations [n, 3] in voxels.
+
+        Between voxels a patch is interpolated trilinearly (Sec. 3.3). Raises ValueError for a location more than one
+        voxel outside the volume.
+        """
+        if len(locations) and bool(((locations < -1) | (locations > self.shape)).any()):
+            raise ValueError(f"locations reach more than one voxel beyond the volume {tuple(self.shape.tolist())}")
+        if not locations.is_floating_point():
+            return self._at_voxels(locations)
+        corner = locations.floor()
+        fraction = (locations - corner).to(self.sources[0][0].dtype)
+        patches: Tensor | float = 0.0
+        for offset in torch.cartesian_prod(*[torch.arange(2, device=corner.device)] * 3):
+            weight = torch.where(offset.bool(), fraction, 1 - fraction).prod(-1)
+            patches = patches + weight[:, None, None, None, None] * self._at_voxels(corner.long() + offset)
+        return torch.as_tensor(patches)
+
+    def _at_voxels(self, voxels: Tensor) -> Tensor:
+        return torch.cat([self._windows(voxels, *source) for source in self.sources], -1)
+
+    def _windows(self, voxels: Tensor, source: Tensor, step: int, reach: int) -> Tensor:
+        """Windows [n, s, s, s, C] of every `step`-th voxel, from `reach` before each voxel on."""
+        start = self.margin - reach
+        grid = [edge - start - step * (self.size - 1) for edge in source.shape[:3]]
+        strides = source.stride()
+        windows = source.as_strided(
+            (*grid, *[self.size] * 3, source.shape[3]),
+            (*strides[:3], *(step * stride for stride in strides[:3]), strides[3]),
+            source.storage_offset() + start * sum(strides[:3]),
+        )
+        i, j, k = voxels.long().unbind(-1)
+        return windows[i, j, k]

@@ -1,0 +1,136 @@
+"""A run: one model trained on one data set from one seed, and the folder that holds it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ossnet.checkpoint import load_weights
+from ossnet.config import STRICT, build, plain
+from ossnet.data.case import Dataset
+from ossnet.data.prepared import PreparedCases
+from ossnet.data.preprocessing import Preprocessing
+from ossnet.errors import UserError
+from ossnet.files import write_text
+from ossnet.model import ModelConfig, SegmentationModel
+from ossnet.registry import model_type
+from ossnet.training import EpochReport, Recipe, train
+
+
+@dataclass(frozen=True, config=STRICT)
+class RunSpec:
+    """Everything that decides a run's numbers, and nothing else.
+
+    Attributes:
+        model: a name of the registry.
+        network: fields of the model's configuration; shape, modalities and classes follow from the others here.
+        dataset: as results name it.
+        fingerprint: of the data set.
+        modalities: the image channels' names, in order.
+        schema_version: raised whenever the same specification would come to other numbers.
+    """
+
+    model: str
+    network: dict[str, Any]
+    dataset: str
+    fingerprint: str
+    modalities: tuple[str, ...]
+    preprocessing: Preprocessing
+    recipe: Recipe
+    seed: int = Field(ge=0)
+    schema_version: Literal[1] = 1
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the specification, hexadecimal."""
+        return hashlib.sha256(json.dumps(plain(self), sort_keys=True).encode()).hexdigest()
+
+    def make_model(self) -> SegmentationModel:
+        """The model with the initial weights of this seed.
+
+        Raises:
+            UserError: unknown model, or a field that its configuration refuses.
+        """
+        kind = model_type(self.model)
+        size = {
+            "shape": self.preprocessing.shape,
+            "modalities": len(self.modalities),
+            "classes": self.preprocessing.classes,
+        }
+        config: ModelConfig = build(kind.config_type, self.network | size, f"model {self.model}, network")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return kind(config)
+
+
+def write_spec(folder: Path, spec: RunSpec) -> None:
+    """Write `folder/spec.json`."""
+    write_text(folder / "spec.json", json.dumps(plain(spec), indent=2, sort_keys=True) + "\n")
+
+
+def read_spec(folder: Path) -> RunSpec:
+    """The specification of a run's folder.
+
+    Raises:
+        UserError: there is none, or it is not of this version.
+    """
+    path = folder / "spec.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} is not the folder of a run: it has no readable spec.json") from error
+    return build(RunSpec, values, str(path))
+
+
+def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[SegmentationModel, RunSpec]:
+    """The trained model of a run's folder, in evaluation mode, and its specification.
+
+    Raises:
+        UserError: the folder holds no whole run.
+    """
+    folder = Path(folder)
+    spec = read_spec(folder)
+    model = spec.make_model()
+    weights = load_weights(folder / "model.safetensors")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"the weights in {folder} are not those of its spec.json; train that run again") from error
+    return model.to(device).eval(), spec
+
+
+def train_run(
+    spec: RunSpec,
+    dataset: Dataset,
+    folder: Path,
+    cache: Path,
+    device: torch.device,
+    report: Callable[[EpochReport, float], None],
+) -> list[EpochReport]:
+    """Train the model of a specification in its folder, or go on with that; the course of the training.
+
+    Args:
+        report: called after each epoch with the seconds to go.
+
+    Raises:
+        UserError: the folder holds a run of another specification, or as `train` says.
+    """
+    if (folder / "spec.json").exists() and read_spec(folder) != spec:
+        raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")
+    write_spec(folder, spec)
+    recipe = spec.recipe
+    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling)
+    validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
+    history: list[EpochReport] = []
+
+    def after_epoch(past: EpochReport) -> None:
+        history.append(past)
+        report(past, sum(p.seconds for p in history) / len(history) * (recipe.epochs - len(history)))
+
+    train(spec.make_model().to(device), cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
+    return history

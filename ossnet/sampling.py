@@ -1,0 +1,97 @@
+"""Where the training looks: locations drawn uniformly or near the label's border (Sec. 3.2, Table 1)."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from scipy import ndimage
+from torch import Tensor
+
+from ossnet.config import STRICT
+
+Protocol = Literal["paper", "released"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Sampling:
+    """How the n locations of one volume are drawn.
+
+    Attributes:
+        strategy: `uniform` over the volume, or `border`: a share from the border of the label, the rest uniform.
+        count: n.
+        border_width: width in voxels of the border, which the label's hull is the middle of; odd.
+        border_share: the part of the locations that `border` takes from there.
+        protocol: `paper` as the paper says; `released` as its code does: the last index of each axis is never drawn,
+            the border is the label's Sobel edge dilated by a 13^3 box, and a border with fewer voxels than asked for
+            is taken once and whole.
+    """
+
+    strategy: Literal["uniform", "border"] = "uniform"
+    count: int = Field(default=2**14, ge=1)
+    border_width: int = Field(default=25, ge=1)
+    border_share: float = Field(default=0.5, ge=0, le=1)
+    protocol: Protocol = "paper"
+
+    def __post_init__(self) -> None:
+        if self.border_width % 2 == 0:
+            raise ValueError(f"border_width is {self.border_width}; a border around the hull's voxels has an odd width")
+
+
+def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
+    """Flat indices [m] int64 (C order) of the voxels in the border of a label [H, W, D]; empty for an empty label.
+
+    The hull is the foreground voxels that touch background by a face, and the border holds every voxel within
+    (width - 1) / 2 of it by exact Euclidean distance between voxel centres: 25 voxels across a plane for a width of 25.
+    """
+    foreground = label > 0
+    if not foreground.any():
+        return np.empty(0, np.int64)
+    if sampling.protocol == "released":
+        edge = np.zeros(label.shape, bool)
+        for axis in range(3):
+            edge |= ndimage.sobel(foreground.astype(np.float32), axis) != 0
+        return np.flatnonzero(ndimage.maximum_filter(edge, 13))
+    reach = (sampling.border_width - 1) // 2
+    window = tuple(
+        slice(max(0, part.start - reach - 1), part.stop + reach + 1) for part in ndimage.find_objects(foreground)[0]
+    )
+    inside = foreground[window]
+    # The volume's own edge is no hull: beyond it the object is taken to go on.
+    hull = inside & ~ndimage.binary_erosion(inside, border_value=1)
+    border = np.zeros(label.shape, bool)
+    if hull.any():
+        border[window] = ndimage.distance_transform_edt(~hull) <= reach
+    return np.flatnonzero(border)
+
+
+def draw_locations(
+    sampling: Sampling, shape: tuple[int, int, int], border: Tensor | None, generator: torch.Generator
+) -> Tensor:
+    """Voxel indices [n, 3] int64 in a volume of `shape`.
+
+    Args:
+        border: what `border_voxels` gives; only the `border` strategy needs it.
+
+    Raises:
+        ValueError: `border` has no voxel, as for an empty label.
+    """
+    if sampling.strategy == "uniform":
+        return _uniform(sampling, sampling.count, shape, generator)
+    if border is None or not len(border):
+        raise ValueError("border sampling needs a label with a border; leave cases with an empty label out")
+    count = round(sampling.border_share * sampling.count)
+    if sampling.protocol == "released" and len(border) < count:
+        chosen = border
+    else:
+        chosen = border[torch.randint(len(border), (count,), generator=generator)]
+    near = torch.stack(torch.unravel_index(chosen, shape), -1)
+    return torch.cat([near, _uniform(sampling, sampling.count - len(near), shape, generator)])
+
+
+def _uniform(sampling: Sampling, count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+    if sampling.protocol == "released":
+        last = torch.tensor(shape) - 1
+        return (torch.rand(count, 3, generator=generator) * last).floor().long()
+    return torch.stack([torch.randint(size, (count,), generator=generator) for size in shape], -1)

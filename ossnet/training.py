@@ -1,0 +1,179 @@
+"""Training of any model by its recipe, from wherever it was interrupted."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+
+from ossnet.augmentation import Augmentation, augment_image, augment_label, augment_locations, draw
+from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from ossnet.config import STRICT
+from ossnet.data.prepared import PreparedCase
+from ossnet.errors import UserError
+from ossnet.files import replacing
+from ossnet.metrics import valid_mean
+from ossnet.model import Batch, SegmentationModel
+from ossnet.optimization import Optimization, make_optimizer, set_learning_rates
+from ossnet.sampling import Sampling, draw_locations
+from ossnet.validation import Validation, score
+
+
+@checked(frozen=True, config=STRICT)
+class Recipe:
+    """How a model is trained; the defaults are the paper's for function-space models on BraTS 2020 (Sec. 4.1).
+
+    Attributes:
+        batch_size: cases in a step.
+        passes: times that an epoch goes over the cases; more than one for the slicing U-Net, which learns from a few
+            slices of a case in a step.
+    """
+
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    passes: int = Field(default=1, ge=1)
+    optimization: Optimization = Field(default_factory=Optimization)
+    sampling: Sampling = Field(default_factory=Sampling)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    validation: Validation = Field(default_factory=Validation)
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What is known after an epoch; validation scores are None where there was none."""
+
+    epoch: int
+    loss: float
+    seconds: float
+    dice: float | None
+    iou: float | None
+
+
+def make_batch(
+    cases: Sequence[PreparedCase], recipe: Recipe, generator: torch.Generator, device: torch.device
+) -> Batch:
+    """Cases augmented and stacked, with their recipe's way to draw locations."""
+    draws = [draw(recipe.augmentation, len(case.image), generator) for case in cases]
+    images = [
+        augment_image(case.image.to(device), recipe.augmentation, d) for case, d in zip(cases, draws, strict=True)
+    ]
+    labels = [augment_label(case.label.to(device), d) for case, d in zip(cases, draws, strict=True)]
+
+    def locations(generator: torch.Generator) -> torch.Tensor:
+        drawn = []
+        for case, d in zip(cases, draws, strict=True):
+            shape = (case.label.shape[0], case.label.shape[1], case.label.shape[2])
+            drawn.append(augment_locations(draw_locations(recipe.sampling, shape, case.border, generator), shape, d))
+        return torch.stack(drawn).to(device)
+
+    return Batch(torch.stack(images), torch.stack(labels), locations)
+
+
+def train(
+    model: SegmentationModel,
+    cases: Sequence[PreparedCase],
+    validation_cases: Sequence[PreparedCase],
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    identity: str,
+    report: Callable[[EpochReport], None] = lambda _: None,
+) -> None:
+    """Train `model` in place and leave it with the weights of its best epoch, or the last one without validation.
+
+    Everything that the training needs to go on is in `folder/checkpoint.pt` after each epoch; called again with the
+    same arguments it goes on from there and ends with the same weights as one that was never interrupted. The best
+    weights by validation IoU, as the released code chooses them, are in `folder/model.safetensors`, the course of the
+    training in `folder/history.csv`.
+
+    Args:
+        seed: of everything random here: order, augmentation, locations. (The initial weights are the caller's.)
+        identity: of the run; a checkpoint of another is refused.
+        report: called after each epoch, for those of an earlier call at once.
+
+    Raises:
+        UserError: the checkpoint is damaged or another run's, or the disk is full.
+    """
+    if not len(cases):
+        raise UserError("there is no case to train on; give at least one the split train")
+    device = next(model.parameters()).device
+    optimizer = make_optimizer(model, recipe.optimization)
+    generator = torch.Generator().manual_seed(seed)
+    history: list[EpochReport] = []
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        history = _restore(load_checkpoint(checkpoint), model, optimizer, generator, identity, checkpoint)
+        for past in history:
+            report(past)
+    for epoch in range(len(history), recipe.epochs):
+        start = time.monotonic()
+        loss = _train_epoch(model, cases, recipe, epoch, optimizer, generator, device)
+        dice = iou = None
+        if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
+            scores = score(model, validation_cases, model.config.classes, recipe.validation)
+            dice, iou = (valid_mean(s[quantity] for s in scores.values())[0] for quantity in ("dice", "iou"))
+        best = max((past.iou for past in history if past.iou is not None), default=-1.0)
+        if not len(validation_cases) or (iou is not None and iou > best):
+            save_weights(folder / "model.safetensors", model.state_dict())
+        history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou))
+        save_checkpoint(
+            checkpoint,
+            {
+                "identity": identity,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "generator": generator.get_state(),
+                "history": [asdict(past) for past in history],
+            },
+        )
+        with replacing(folder / "history.csv") as temporary:
+            pd.DataFrame(history).to_csv(temporary, index=False)
+        report(history[-1])
+    model.load_state_dict(load_weights(folder / "model.safetensors"))
+
+
+def _train_epoch(
+    model: SegmentationModel,
+    cases: Sequence[PreparedCase],
+    recipe: Recipe,
+    epoch: int,
+    optimizer: Any,
+    generator: torch.Generator,
+    device: torch.device,
+) -> float:
+    """One epoch; the mean of its losses."""
+    model.train()
+    order = torch.cat([torch.randperm(len(cases), generator=generator) for _ in range(recipe.passes)])
+    batches = order.split(recipe.batch_size)
+    losses = []
+    for step, indices in enumerate(batches):
+        set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
+        batch = make_batch([cases[int(i)] for i in indices], recipe, generator, device)
+        loss = model.loss(batch, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def _restore(
+    state: dict[str, Any],
+    model: SegmentationModel,
+    optimizer: Any,
+    generator: torch.Generator,
+    identity: str,
+    path: Path,
+) -> list[EpochReport]:
+    if state.get("identity") != identity:
+        raise UserError(f"{path} belongs to a run of another configuration; choose another folder or delete it")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"])
+    return [EpochReport(**past) for past in state["history"]]

@@ -1,0 +1,103 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ossnet.data.brats import MODALITIES, brats_dataset
+from ossnet.data.nifti import write_label, write_volume
+from ossnet.errors import UserError
+
+VALUES = {"flair": 1, "t1": 2, "t1ce": 3, "t2": 4}
+
+
+def make_release(folder: Path, numbers: Iterable[int], suffix: str = ".nii.gz") -> Path:
+    """Cases of 2x3x4 voxels whose modalities hold a number each, and whose label holds 4."""
+    for number in numbers:
+        name = f"BraTS20_Training_{number:03d}"
+        for modality, value in VALUES.items():
+            write_volume(folder / name / f"{name}_{modality}{suffix}", np.full((2, 3, 4), value), np.eye(4))
+        stem = "W39_1998.09.19_Segm" if number == 355 else f"{name}_seg"
+        write_label(folder / name / f"{stem}{suffix}", np.full((2, 3, 4), 4), np.eye(4))
+    (folder / "name_mapping.csv").write_text("Grade\n")
+    return folder
+
+
+def make_empty_release(folder: Path, numbers: Iterable[int]) -> Path:
+    for number in numbers:
+        case = folder / f"BraTS20_Training_{number:03d}"
+        case.mkdir(parents=True)
+        for part in (*MODALITIES, "seg"):
+            (case / f"{case.name}_{part}.nii").touch()
+    return folder
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
+def test_modalities_by_name_in_the_released_order(tmp_path: Path, suffix: str) -> None:
+    dataset = brats_dataset(make_release(tmp_path, [1, 2], suffix))
+    assert dataset.modalities == ("flair", "t1", "t1ce", "t2")
+    case = dataset.load("BraTS20_Training_002")
+    assert case.shape == (2, 3, 4)
+    assert case.image[:, 0, 0, 0].tolist() == [1, 2, 3, 4]
+    assert case.label is not None
+    assert np.unique(case.label).tolist() == [4]
+
+
+def test_the_label_of_case_355_has_a_name_of_its_own(tmp_path: Path) -> None:
+    case = brats_dataset(make_release(tmp_path, [355])).load("BraTS20_Training_355")
+    assert case.label is not None
+    assert case.label.max() == 4
+
+
+def test_the_released_split_of_the_whole_release(tmp_path: Path) -> None:
+    splits = brats_dataset(make_empty_release(tmp_path, range(1, 370))).splits
+    assert {split: len(names) for split, names in splits.items()} == {"train": 324, "validation": 45, "test": 0}
+    assert {"BraTS20_Training_180", "BraTS20_Training_355"} < set(splits["validation"])
+    assert {"BraTS20_Training_031", "BraTS20_Training_002"} < set(splits["train"])
+
+
+def test_the_papers_random_split_of_the_whole_release(tmp_path: Path) -> None:
+    folder = make_empty_release(tmp_path, range(1, 370))
+    splits = brats_dataset(folder, "random", seed=3).splits
+    assert {split: len(names) for split, names in splits.items()} == {"train": 320, "validation": 45, "test": 0}
+    assert not set(splits["train"]) & set(splits["validation"])
+    assert brats_dataset(folder, "random", seed=3).splits == splits
+    assert brats_dataset(folder, "random", seed=4).splits != splits
+
+
+def test_an_incomplete_folder_has_the_cases_that_are_there(tmp_path: Path) -> None:
+    folder = make_empty_release(tmp_path, [1, 2, 3])
+    assert brats_dataset(folder).splits == {
+        "train": ("BraTS20_Training_002", "BraTS20_Training_003"),
+        "validation": ("BraTS20_Training_001",),
+        "test": (),
+    }
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    folder = make_empty_release(tmp_path, [7])
+    (folder / "BraTS20_Training_007" / "BraTS20_Training_007_t1ce.nii").unlink()
+    with pytest.raises(UserError, match=r"BraTS20_Training_007_t1ce\.nii\.gz \(or \.nii\) is missing"):
+        brats_dataset(folder)
+
+
+def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no BraTS20_Training_001"):
+        brats_dataset(tmp_path)
+    with pytest.raises(UserError, match="nowhere is no folder"):
+        brats_dataset(tmp_path / "nowhere")
+
+
+def test_a_seed_belongs_to_the_random_split_alone(tmp_path: Path) -> None:
+    folder = make_empty_release(tmp_path, [1])
+    with pytest.raises(UserError, match="seed"):
+        brats_dataset(folder, "random")
+    with pytest.raises(UserError, match="seed"):
+        brats_dataset(folder, "released", seed=1)
+
+
+def test_a_copy_elsewhere_has_the_same_fingerprint(tmp_path: Path) -> None:
+    here, there = (brats_dataset(make_release(tmp_path / place, [1, 2])) for place in ("here", "there"))
+    assert here.fingerprint == there.fingerprint
+    other_cases = brats_dataset(make_release(tmp_path / "other", [1, 3]))
+    assert other_cases.fingerprint != here.fingerprint

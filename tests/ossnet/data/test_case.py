@@ -1,0 +1,40 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ossnet.data.case import Case
+from ossnet.errors import UserError
+
+
+def tiny_case() -> Case:
+    affine = np.array([[0, -2.0, 0, 5], [3.0, 0, 0, 6], [0, 0, 4.0, 7], [0, 0, 0, 1]])
+    image = np.zeros((2, 3, 4, 5), dtype=np.float32)
+    return Case("tiny", image, np.zeros((3, 4, 5), dtype=np.uint8), affine, ("t1", "t2"))
+
+
+def test_shape_and_spacing_follow_the_axes() -> None:
+    assert tiny_case().shape == (3, 4, 5)
+    assert tiny_case().spacing_mm == (3.0, 2.0, 4.0)
+
+
+def test_a_case_may_lack_a_label() -> None:
+    assert replace(tiny_case(), label=None).label is None
+
+
+@pytest.mark.parametrize(
+    ("change", "mentions"),
+    [
+        ({"modalities": ("t1",)}, "shape"),
+        ({"image": np.zeros((3, 4, 5), dtype=np.float32)}, "shape"),
+        ({"label": np.zeros((3, 5, 4), dtype=np.uint8)}, "grid"),
+        ({"image": np.full((2, 3, 4, 5), np.nan, dtype=np.float32)}, "NaN"),
+        ({"image": np.full((2, 3, 4, 5), np.inf, dtype=np.float32)}, "infinite"),
+        ({"affine": np.diag([1.0, 0, 1, 1])}, "affine"),
+        ({"affine": np.full((4, 4), np.nan)}, "affine"),
+        ({"affine": np.eye(3)}, "affine"),
+    ],
+)
+def test_what_cannot_be_a_case_is_refused_by_name(change: dict[str, object], mentions: str) -> None:
+    with pytest.raises(UserError, match=rf"case tiny: .*{mentions}"):
+        replace(tiny_case(), **change)

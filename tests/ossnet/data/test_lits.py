@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ossnet.data.lits import lits_dataset
+from ossnet.data.nifti import write_label, write_volume
+from ossnet.errors import UserError
+
+
+def make_case(folder: Path, number: int, suffix: str = ".nii") -> None:
+    affine = np.diag([0.7, 0.7, 5.0, 1.0])
+    write_volume(folder / f"volume-{number}{suffix}", np.full((2, 3, 4), -1000 + number), affine)
+    write_label(folder / f"segmentation-{number}{suffix}", np.arange(24).reshape(2, 3, 4) % 3, np.eye(4))
+
+
+def make_empty_release(folder: Path, count: int) -> Path:
+    for number in range(count):
+        for stem in ("volume", "segmentation"):
+            (folder / f"{stem}-{number}.nii").touch()
+    return folder
+
+
+def test_files_are_matched_by_number_wherever_they_lie(tmp_path: Path) -> None:
+    make_case(tmp_path / "Training Batch 1", 2)
+    make_case(tmp_path / "Training Batch 2", 10, ".nii.gz")
+    (tmp_path / "test-volume-3.nii").touch()
+    dataset = lits_dataset(tmp_path, seed=0)
+    assert sorted(dataset.splits["train"] + dataset.splits["validation"]) == ["volume-10", "volume-2"]
+    assert dataset.load("volume-10").image.max() == -990
+
+
+def test_labels_are_kept_and_the_place_is_the_volumes(tmp_path: Path) -> None:
+    make_case(tmp_path, 0)
+    case = lits_dataset(tmp_path, seed=0).load("volume-0")
+    assert case.modalities == ("ct",)
+    assert case.label is not None
+    assert np.unique(case.label).tolist() == [0, 1, 2]
+    np.testing.assert_allclose(case.spacing_mm, (0.7, 0.7, 5.0), rtol=1e-6)
+
+
+def test_the_papers_random_split(tmp_path: Path) -> None:
+    folder = make_empty_release(tmp_path, 131)
+    splits = lits_dataset(folder, seed=1).splits
+    assert {split: len(names) for split, names in splits.items()} == {"train": 111, "validation": 20, "test": 0}
+    assert len(set(splits["train"] + splits["validation"])) == 131
+    assert lits_dataset(folder, seed=1).splits == splits
+    assert lits_dataset(folder, seed=2).splits != splits
+
+
+def test_fewer_cases_are_split_in_proportion(tmp_path: Path) -> None:
+    splits = lits_dataset(make_empty_release(tmp_path, 13), seed=1).splits
+    assert (len(splits["train"]), len(splits["validation"])) == (11, 2)
+
+
+def test_incomplete_or_doubled_cases_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere is no folder"):
+        lits_dataset(tmp_path / "nowhere", seed=0)
+    with pytest.raises(UserError, match="holds no volume-0"):
+        lits_dataset(tmp_path, seed=0)
+    (tmp_path / "volume-0.nii").touch()
+    with pytest.raises(UserError, match=r"volume-0\.nii has no segmentation-0\.nii"):
+        lits_dataset(tmp_path, seed=0)
+    (tmp_path / "volume-0.nii.gz").touch()
+    with pytest.raises(UserError, match=r"volume-0\.nii\.gz and .*volume-0\.nii are the same case"):
+        lits_dataset(tmp_path, seed=0)

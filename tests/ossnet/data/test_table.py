@@ -1,0 +1,133 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ossnet.data.nifti import write_label, write_volume
+from ossnet.data.table import random_splits, table_dataset
+from ossnet.errors import UserError
+
+
+def make_files(folder: Path) -> Path:
+    for name in "ab":
+        for value, modality in enumerate(("t1", "flair")):
+            write_volume(folder / name / f"{modality}.nii.gz", np.full((2, 3, 4), value), np.eye(4))
+        write_label(folder / name / "seg.nii.gz", np.eye(6)[:2, :3, None] * np.ones(4), np.eye(4))
+    return folder
+
+
+def write_table(folder: Path, *lines: str) -> Path:
+    table = folder / "mine.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return table
+
+
+def two_cases(folder: Path) -> Path:
+    return write_table(
+        make_files(folder),
+        "name,t1,flair,label,split",
+        "a,a/t1.nii.gz,a/flair.nii.gz,a/seg.nii.gz,",
+        f"b, {folder}/b/t1.nii.gz ,b/flair.nii.gz,,test",
+    )
+
+
+def test_a_row_is_a_case(tmp_path: Path) -> None:
+    dataset = table_dataset(two_cases(tmp_path))
+    assert dataset.name == "mine"
+    assert dataset.modalities == ("t1", "flair")
+    assert dataset.splits == {"train": ("a",), "validation": (), "test": ("b",)}
+    case = dataset.load("a")
+    assert case.image[:, 0, 0, 0].tolist() == [0, 1]
+    assert case.label is not None
+    assert case.label.sum() == 8
+    assert dataset.load("b").label is None
+
+
+def test_a_data_set_can_go_to_another_process(tmp_path: Path) -> None:
+    dataset = pickle.loads(pickle.dumps(table_dataset(two_cases(tmp_path))))
+    assert dataset.load("a").name == "a"
+
+
+def test_the_split_column_may_be_left_out_and_excel_may_add_a_mark(tmp_path: Path) -> None:
+    make_files(tmp_path)
+    (tmp_path / "mine.csv").write_bytes(b"\xef\xbb\xbfname,t1,label\r\na,a/t1.nii.gz,a/seg.nii.gz\r\n\r\n")
+    assert table_dataset(tmp_path / "mine.csv").splits["train"] == ("a",)
+
+
+def test_the_fingerprint_follows_contents_and_splits_not_places(tmp_path: Path) -> None:
+    first = table_dataset(two_cases(tmp_path / "first"))
+    table = two_cases(tmp_path / "second")
+    assert table_dataset(table).fingerprint == first.fingerprint
+    table.write_text(table.read_text().replace(",test", ",validation").replace("z,,", "z,b/seg.nii.gz,"))
+    moved = table_dataset(table).fingerprint
+    write_label(tmp_path / "second" / "b" / "seg.nii.gz", np.zeros((2, 3, 4)), np.eye(4))
+    assert len({first.fingerprint, moved, table_dataset(table).fingerprint}) == 3
+
+
+@pytest.mark.parametrize(
+    ("lines", "pattern"),
+    [
+        ([], "no column 'name'"),
+        (["name,t1", "a,a/t1.nii.gz"], "no column 'label'"),
+        (["name,label", "a,a/seg.nii.gz"], "no column of a modality"),
+        (["name,t1,t1,label"], "column 't1' that is empty or repeated"),
+        (["name,t1,,label"], "column '' that is empty or repeated"),
+        (["name,t1,label"], "no cases"),
+        (["name,t1,label", "a,a/t1.nii.gz"], "line 2: 2 values for 3 columns"),
+        (["name,t1,label", ",a/t1.nii.gz,a/seg.nii.gz"], "line 2, column name"),
+        (["name,t1,label", "x/y,a/t1.nii.gz,a/seg.nii.gz"], "line 2, column name"),
+        (["name,t1,label", *["a,a/t1.nii.gz,a/seg.nii.gz"] * 2], "line 3, column name: 'a' is there already"),
+        (["name,t1,label,split", "a,a/t1.nii.gz,a/seg.nii.gz,tain"], "line 2, column split: 'tain' is unknown"),
+        (["name,t1,label", "", "a,a/t2.nii.gz,a/seg.nii.gz"], r"line 3, column t1: there is no file .*a/t2\.nii\.gz"),
+        (["name,t1,label", "a,a/t1.nii.gz,a/sag.nii.gz"], r"line 2, column label: there is no file"),
+        (["name,t1,label", "a,,a/seg.nii.gz"], "line 2, column t1: no file is given"),
+        (["name,t1,label", "a,a/t1.nii.gz,"], "line 2, column label: a case to train with needs one"),
+        (['name,t1,label"', '"a'], "is no CSV file"),
+    ],
+)
+def test_a_mistake_is_named_by_line_and_column(tmp_path: Path, lines: list[str], pattern: str) -> None:
+    table = write_table(make_files(tmp_path), *lines)
+    with pytest.raises(UserError, match=rf"mine\.csv.*{pattern}") as caught:
+        table_dataset(table)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.csv"):
+        table_dataset(tmp_path / "none.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00name")
+    with pytest.raises(UserError, match=r"binary\.csv is no CSV"):
+        table_dataset(tmp_path / "binary.csv")
+
+
+def test_a_label_in_another_place_than_its_image_is_refused(tmp_path: Path) -> None:
+    dataset = table_dataset(two_cases(tmp_path))
+    write_label(tmp_path / "a" / "seg.nii.gz", np.zeros((2, 3, 4)), np.diag([-1.0, 1, 1, 1]))
+    with pytest.raises(UserError, match=r"seg\.nii\.gz and .*t1\.nii\.gz have different affines"):
+        dataset.load("a")
+
+
+def test_an_unknown_case_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no case 'c'"):
+        table_dataset(two_cases(tmp_path)).load("c")
+
+
+@given(count=st.integers(1, 400), seed=st.integers(0, 2**32))
+def test_a_random_split_shares_out_the_names(count: int, seed: int) -> None:
+    names = [str(number) for number in range(count)]
+    splits = random_splits(names, 320, 45, seed)
+    drawn = splits["train"] + splits["validation"]
+    assert len(drawn) == len(set(drawn)) == min(count, 365)
+    assert len(splits["validation"]) == (45 if count >= 365 else max(1, round(count * 45 / 365)))
+    assert random_splits(names, 320, 45, seed) == splits
+
+
+def test_real_cases_in_a_table(tmp_path: Path, shared_data: Path) -> None:
+    folder = shared_data / "tcga_glioma" / "TCGA-DU-7294"
+    table = write_table(tmp_path, "name,t1c,label", f"DU,{folder}/t1c.nii.gz,{folder}/label_by_algorithms.nii.gz")
+    case = table_dataset(table).load("DU")
+    assert case.shape == (240, 240, 155)
+    assert case.spacing_mm == (1, 1, 1)

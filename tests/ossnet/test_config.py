@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ossnet.config import STRICT, build, merge, plain, read_toml
+from ossnet.errors import UserError
+
+
+@dataclass(frozen=True, config=STRICT)
+class Inner:
+    rate: float = Field(default=0.1, gt=0)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Outer:
+    size: tuple[int, int]
+    kind: Literal["a", "b"] = "a"
+    inner: Inner = Field(default_factory=Inner)
+
+
+@given(st.tuples(st.integers(), st.integers()), st.sampled_from(["a", "b"]), st.floats(min_value=1e-6, max_value=1e6))
+def test_plain_values_make_the_same_configuration_again(size: tuple[int, int], kind: str, rate: float) -> None:
+    config = build(Outer, {"size": size, "kind": kind, "inner": {"rate": rate}}, "test")
+    assert build(Outer, json.loads(json.dumps(plain(config))), "test") == config
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"size": [1, 2], "sise": 3}, "sise"),
+        ({}, "size"),
+        ({"size": [1, 2], "kind": "c"}, "kind"),
+        ({"size": [1]}, "size.1"),
+        ({"size": [1, 2], "inner": {"rate": 0}}, "inner.rate"),
+        ({"size": [1, 2], "inner": {"lr": 1}}, "inner.lr"),
+    ],
+)
+def test_message_names_source_and_field_in_one_line(values: dict[str, object], field: str) -> None:
+    with pytest.raises(UserError) as caught:
+        build(Outer, values, "my.toml")
+    message = str(caught.value)
+    assert message.startswith("my.toml: ")
+    assert f"{field}: " in message
+    assert "\n" not in message
+
+
+def test_merge_lays_tables_over_each_other() -> None:
+    below = {"a": 1, "t": {"x": 1, "y": 2}}
+    assert merge(below, {"t": {"y": 3}}, {"a": {"z": 4}}) == {"a": {"z": 4}, "t": {"x": 1, "y": 3}}
+    assert below == {"a": 1, "t": {"x": 1, "y": 2}}
+
+
+def test_merge_takes_any_mapping_for_a_table() -> None:
+    assert merge({"t": MappingProxyType({"x": 1})}, {"t": {"y": 2}}) == {"t": {"x": 1, "y": 2}}
+
+
+tables = st.recursive(
+    st.dictionaries(st.sampled_from("abc"), st.integers()),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), st.integers() | inner),
+    max_leaves=8,
+)
+
+
+@given(tables, tables, tables)
+def test_the_last_layer_survives_a_merge(first: dict, second: dict, third: dict) -> None:
+    merged = merge(first, second, third)
+    assert merge(merged, third) == merged
+    assert merge({}, third) == merge(third) == third
+
+
+def test_read_toml(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('[t]\nx = [1, 2]\ns = "é"\n', encoding="utf-8")
+    assert read_toml(path) == {"t": {"x": [1, 2], "s": "é"}}
+
+
+@pytest.mark.parametrize("contents", [b"x = ", b"s = '\xff\xfe'", None])
+def test_unreadable_toml_names_the_file(tmp_path: Path, contents: bytes | None) -> None:
+    path = tmp_path / "a.toml"
+    if contents is not None:
+        path.write_bytes(contents)
+    with pytest.raises(UserError, match=r"a\.toml"):
+        read_toml(path)

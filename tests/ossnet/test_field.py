@@ -1,0 +1,68 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from ossnet.field import VoxelField, evaluate, labels_of
+
+
+def random_field(*shape: int) -> VoxelField:
+    return VoxelField(torch.rand(shape, generator=torch.Generator().manual_seed(0)))
+
+
+def voxels(shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.cartesian_prod(*(torch.arange(size) for size in shape))
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5), (1, 2, 3)])
+def test_value_at_each_voxel_for_integer_and_float_coordinates(shape: tuple[int, int, int]) -> None:
+    field = random_field(*shape)
+    assert field.shape == shape
+    assert field.classes == 2
+    assert torch.equal(field(voxels(shape)).reshape(shape), field.probabilities[0])
+    assert_close(field(voxels(shape).float()).reshape(shape), field.probabilities[0])
+
+
+@given(st.tuples(*(st.floats(0, size - 1) for size in (4, 3, 5))))
+def test_trilinear_is_exact_on_an_affine_volume(point: tuple[float, float, float]) -> None:
+    weights = torch.tensor([0.03, 0.07, 0.11])
+    field = VoxelField((voxels((4, 3, 5)) * weights).sum(-1).reshape(4, 3, 5))
+    location = torch.tensor([point])
+    assert_close(field(location), (location * weights).sum(-1), atol=1e-5, rtol=0)
+
+
+def test_nearest_voxel_beyond_the_border() -> None:
+    field = random_field(4, 3, 5)
+    outside = torch.tensor([[-2, 1, 2], [9, 1, 2], [3, 7, -1]])
+    expected = field(torch.tensor([[0, 1, 2], [3, 1, 2], [3, 2, 0]]))
+    assert_close(field(outside), expected)
+    assert_close(field(outside.float()), expected)
+
+
+def test_several_classes_come_last() -> None:
+    field = random_field(3, 4, 3, 5)
+    assert field.classes == 3
+    values = field(torch.tensor([[1, 2, 3], [0, 0, 0]]))
+    assert values.shape == (2, 3)
+    assert torch.equal(values[0], field.probabilities[:, 1, 2, 3])
+    assert_close(field(torch.tensor([[1.0, 2.0, 3.0]])), values[:1])
+
+
+@pytest.mark.parametrize("max_locations", [1, 7, 60, 1000])
+def test_passes_do_not_change_the_answer(max_locations: int) -> None:
+    field = random_field(4, 3, 5)
+    locations = voxels((4, 3, 5)) * 0.9
+    assert torch.equal(evaluate(field, locations, max_locations), field(locations))
+
+
+def test_no_locations_give_no_probabilities() -> None:
+    assert evaluate(random_field(4, 3, 5), torch.empty(0, 3), 8).shape == (0,)
+    assert evaluate(random_field(3, 4, 3, 5), torch.empty(0, 3), 8).shape == (0, 3)
+
+
+def test_labels() -> None:
+    assert labels_of(torch.tensor([0.2, 0.5, 0.6]), 2).tolist() == [0, 0, 1]
+    labels = labels_of(torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), 3)
+    assert labels.tolist() == [1, 0]
+    assert labels.dtype == torch.uint8

@@ -1,0 +1,130 @@
+"""The figure of one case: what it reads, what it shows, what it writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpl_toolkits.mplot3d.axes3d import Axes3D
+
+from benchmarks.tables import MODEL_NAMES
+from ossnet.errors import UserError
+from paper_figures.segmentations import SegmentedCase, draw, load
+from paper_figures.style import MODEL_COLOURS, MODEL_MARKERS, save
+
+SHAPE = (20, 24, 16)
+AFFINE = np.diag([-2.0, -1.5, 3.0, 1.0])
+
+
+def ellipsoid(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> np.ndarray:
+    places = np.moveaxis(np.indices(SHAPE), 0, -1)
+    return (((places - centre) / radii) ** 2).sum(axis=-1) < 1
+
+
+LABEL = ellipsoid((8, 12, 7), (4, 5, 4))
+
+
+def arrays(models: list[str]) -> dict[str, np.ndarray]:
+    return {
+        "case": np.array("case-1"),
+        "modality": np.array("flair"),
+        "image": np.where(ellipsoid((10, 12, 8), (9, 11, 7)), 1 + LABEL, 0).astype(np.float32),
+        "label": LABEL.astype(np.uint8),
+        "models": np.array(models),
+        "predictions": np.stack([np.roll(LABEL, shift % 3, axis=0) for shift in range(len(models))]),
+        "dice": np.linspace(0.5, 0.9, len(models)),
+        "affine": AFFINE,
+    }
+
+
+def segmented(**changes: object) -> SegmentedCase:
+    values = {
+        "name": "case-1",
+        "modality": "flair",
+        "image": np.ones(SHAPE),
+        "label": LABEL,
+        "predictions": {"c": LABEL},
+        "dice": {"c": 1.0},
+        "affine": AFFINE,
+    }
+    return SegmentedCase(**(values | changes))
+
+
+def test_a_case_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = arrays(["onet", "c"])
+    np.savez_compressed(tmp_path / "case.npz", **written)
+    case = load(tmp_path / "case.npz")
+    assert (case.name, case.modality) == ("case-1", "flair")
+    assert list(case.predictions) == ["onet", "c"]
+    assert case.dice == {"onet": 0.5, "c": 0.9}
+    np.testing.assert_array_equal(case.predictions["c"], written["predictions"][1])
+    np.testing.assert_array_equal(case.affine, AFFINE)
+
+
+def test_what_cannot_be_drawn_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "case.npz"
+    with pytest.raises(UserError, match=r"case\.npz"):
+        load(path)
+    path.write_bytes(b"not an archive")
+    with pytest.raises(UserError, match=r"case\.npz"):
+        load(path)
+    without_label = arrays(["c"])
+    del without_label["label"]
+    np.savez(path, **without_label)
+    with pytest.raises(UserError, match="label"):
+        load(path)
+    np.savez(path, **arrays(["c"]) | {"models": np.array(["c", "d"])})
+    with pytest.raises(UserError, match="do not fit together"):
+        load(path)
+    with pytest.raises(UserError, match="its label is empty"):
+        draw(segmented(label=np.zeros(SHAPE, dtype=bool)))
+
+
+def test_every_model_has_a_name_a_score_a_slice_and_a_mesh(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "case.npz", **arrays(list(MODEL_NAMES)))
+    figure = draw(load(tmp_path / "case.npz"))
+    meshes = [axes for axes in figure.axes if isinstance(axes, Axes3D)]
+    titles = [axes.get_title() for axes in figure.axes if axes not in meshes]
+    names = [name.replace(", ", "\n") for name in MODEL_NAMES.values()]
+    assert titles[0] == "Label"
+    assert titles[1:] == [
+        f"{name}\nDice {dice:.3f}" for name, dice in zip(names, np.linspace(0.5, 0.9, 9), strict=True)
+    ]
+    assert len(meshes) == 10
+    assert len({(axes.get_xlim(), axes.get_ylim(), axes.get_zlim(), axes.elev, axes.azim) for axes in meshes}) == 1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["label", "prediction"]
+
+    save(figure, tmp_path / "figure")
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {"case.npz", "figure.pdf", "figure.png"}
+
+
+def test_empty_and_stray_predictions_say_so() -> None:
+    nothing = np.zeros(SHAPE, dtype=bool)
+    stray = LABEL.copy()
+    stray[19, 0, 15] = True
+    figure = draw(segmented(predictions={"a": nothing, "b": stray, "c": LABEL}, dice=dict.fromkeys("abc", 0.0)))
+    notes = [
+        {text.get_text() for text in axes.texts} & {"no surface", "extends beyond view"}
+        for axes in figure.axes
+        if isinstance(axes, Axes3D)
+    ]
+    assert notes == [set(), {"no surface"}, {"extends beyond view"}, set()]
+
+
+def test_a_slice_is_seen_from_below_and_in_mm() -> None:
+    # In this affine the first axis runs to the left, the second to the back: one bright voxel near the end of both
+    # belongs at the lower right.
+    image = np.ones(SHAPE)
+    image[0, -1] = 0
+    image[18, 22] = 5
+    axes = draw(segmented(image=image)).axes[0]
+    (picture,) = axes.images
+    np.testing.assert_allclose(picture.get_extent(), (0, 20 * 2.0, 0, 24 * 1.5))
+    row, column = np.unravel_index(np.argmax(picture.get_array()), (24, 20))
+    assert (row, column) == (1, 18)
+
+
+def test_every_model_has_a_look_of_its_own() -> None:
+    assert set(MODEL_COLOURS) == set(MODEL_MARKERS) == set(MODEL_NAMES)
+    assert len({(MODEL_COLOURS[model], MODEL_MARKERS[model]) for model in MODEL_NAMES}) == len(MODEL_NAMES)
