@@ -1,19 +1,16 @@
 """3-D residual U-Net, the paper's voxelised performance baseline (Section 4.1)."""
 
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from baselines.blocks import Filters, ResidualUNet, UNetConfig
+from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
 from ossnet.config import STRICT
-from ossnet.field import VoxelField, labels_of
 from ossnet.losses import class_loss, probabilities
-from ossnet.model import Batch, Edge, ModelConfig, SegmentationModel
+from ossnet.model import Batch, Edge, ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -30,16 +27,39 @@ class UNet3dConfig(UNetConfig):
     training_shape: tuple[Edge, Edge, Edge] | None = None
 
 
-class UNet3d(SegmentationModel):
-    """A residual U-Net on whole volumes, trained on the (binary) cross-entropy of all voxels."""
+class UNet3d(VoxelisedModel):
+    """A residual U-Net on whole volumes, trained on the cross-entropy of all voxels.
+
+    The paper's LiTS prediction is up-sampled; here it is the probabilities that are, before they become classes.
+    """
 
     config_type: ClassVar[type[ModelConfig]] = UNet3dConfig
+    family: ClassVar[str] = "unet3d"
+    config: UNet3dConfig
 
     def __init__(self, config: UNet3dConfig) -> None:
         super().__init__()
         self.config = config
-        self.unet = ResidualUNet(3, config.modalities, config.outputs, config)
+        self.unet = ResidualUNet(3, config)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, outputs, h, w, d] on the training grid for images [B, C, H, W, D]."""
-        return self.unet(self._resized(images, "trilinear"))
+        """Logits [B, outputs, h, w, d], on the training grid if there is one, of images [B, C, H, W, D]."""
+        if self.config.training_shape is not None:
+            images = F.interpolate(images, self.config.training_shape, mode="trilinear", align_corners=False)
+        return self.unet(images)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Mean cross-entropy over all voxels; labels go to the training grid by the nearest voxel. Draws nothing."""
+        labels = batch.labels
+        if self.config.training_shape is not None:
+            labels = F.interpolate(labels[:, None], self.config.training_shape, mode="nearest-exact")[:, 0]
+        return class_loss(self(batch.images), labels)
+
+    @torch.no_grad()
+    def predict(self, image: Tensor) -> Tensor:
+        predicted = probabilities(self(image[None]), dim=1)
+        if self.config.training_shape is None:
+            return predicted[0]
+        volumes = predicted.reshape(1, self.config.outputs, *self.config.training_shape)
+        resized = F.interpolate(volumes, image.shape[1:], mode="trilinear", align_corners=False)[0]
+        return resized.squeeze(0) if self.config.classes == 2 else resized

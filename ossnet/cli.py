@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 
 from ossnet.errors import UserError
+from ossnet.memory import is_out_of_memory
 
 EPILOG = """examples:
   ossnet models
@@ -269,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ossnet: interrupted; what was finished is kept, the same command goes on from there", file=sys.stderr)
         return 130
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         print(
             "ossnet: out of memory; lower --max-locations, or recipe.batch_size with --set, or free memory",
@@ -277,11 +278,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 2
     return 0
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory, on a GPU or on the CPU (which has no exception of its own)."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 
@@ -30,7 +30,7 @@ class OccupancyNetworkConfig(ModelConfig):
     fed as plain voxel indices or scaled to [-1, 1] over the volume.
     """
 
-    encoder_channels: tuple[int, ...] = (16, 32, 64, 128)
+    encoder_channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=1)
     output_skips: bool = False
     auxiliary_weight: float = Field(default=0.0, ge=0)
     patches: bool = True
@@ -48,6 +48,8 @@ class OccupancyNetworkConfig(ModelConfig):
             raise ValueError(f"patch_size is {self.patch_size}; a patch centred on a voxel has an odd size")
         if self.larger_context and not self.patches:
             raise ValueError("larger_context widens the patches; set patches = true with it")
+        if self.output_skips and min(self.encoder_channels) < 2:
+            raise ValueError(f"output_skips halve encoder_channels {self.encoder_channels}; each must be 2 or more")
         if min(self.lowest_grid) < 1:
             raise ValueError(
                 f"{len(self.encoder_channels)} encoder blocks halve shape {self.shape} (half resolution) to nothing; "

@@ -47,7 +47,7 @@ class PatchVolume:
         Between voxels a patch is interpolated trilinearly (Sec. 3.3). Raises ValueError for a location more than one
         voxel outside the volume.
         """
-        if len(locations) and bool(((locations < -1) | (locations > self.shape)).any()):
+        if not bool(((locations >= -1) & (locations <= self.shape)).all()):
             raise ValueError(f"locations reach more than one voxel beyond the volume {tuple(self.shape.tolist())}")
         if not locations.is_floating_point():
             return self._at_voxels(locations)
@@ -64,7 +64,7 @@ class PatchVolume:
 
     def _windows(self, voxels: Tensor, source: Tensor, step: int, reach: int) -> Tensor:
         """Windows [n, s, s, s, C] of every `step`-th voxel, from `reach` before each voxel on."""
-        start = self.margin - reach
+        start = self.margin - 1 - reach  # The first window is that of voxel -1.
         grid = [edge - start - step * (self.size - 1) for edge in source.shape[:3]]
         strides = source.stride()
         windows = source.as_strided(
@@ -72,5 +72,5 @@ class PatchVolume:
             (*strides[:3], *(step * stride for stride in strides[:3]), strides[3]),
             source.storage_offset() + start * sum(strides[:3]),
         )
-        i, j, k = voxels.long().unbind(-1)
+        i, j, k = (voxels.long() + 1).unbind(-1)
         return windows[i, j, k]

@@ -72,7 +72,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         raise UserError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise UserError(f"{path} is not a whole checkpoint of tensors alone; save a plain state dict there") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(v, Tensor) for n, v in state.items()):
         raise UserError(f"{path} is not a plain state dict (names to tensors); save model.state_dict() there")
     return state
 

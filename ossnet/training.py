@@ -31,13 +31,13 @@ class Recipe:
 
     Attributes:
         batch_size: cases in a step.
-        passes: times that an epoch goes over the cases; more than one for the slicing U-Net, which learns from a few
-            slices of a case in a step.
+        steps_per_epoch: batches of an epoch; None for one pass over the cases. For the slicing U-Net, which learns
+            from a few slices of a case in a step, and for very few cases.
     """
 
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=8, ge=1)
-    passes: int = Field(default=1, ge=1)
+    steps_per_epoch: int | None = Field(default=None, ge=1)
     optimization: Optimization = Field(default_factory=Optimization)
     sampling: Sampling = Field(default_factory=Sampling)
     augmentation: Augmentation = Field(default_factory=Augmentation)
@@ -149,8 +149,7 @@ def _train_epoch(
 ) -> float:
     """One epoch; the mean of its losses."""
     model.train()
-    order = torch.cat([torch.randperm(len(cases), generator=generator) for _ in range(recipe.passes)])
-    batches = order.split(recipe.batch_size)
+    batches = _epoch_order(len(cases), recipe, generator).split(recipe.batch_size)
     losses = []
     for step, indices in enumerate(batches):
         set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
@@ -161,6 +160,15 @@ def _train_epoch(
         optimizer.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """Indices of the cases of an epoch: one random order, or as many after each other as its steps need."""
+    if recipe.steps_per_epoch is None:
+        return torch.randperm(count, generator=generator)
+    wanted = recipe.steps_per_epoch * recipe.batch_size
+    orders = [torch.randperm(count, generator=generator) for _ in range(-(-wanted // count))]
+    return torch.cat(orders)[:wanted]
 
 
 def _restore(

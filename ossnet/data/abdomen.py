@@ -17,7 +17,6 @@ Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 EXTENT_MM = 400.0
 """Edge of the cube, centred on the origin, in which smooth fields are defined; they are constant beyond it."""
 
-
 FAR_MM = 100.0
 """A level that is out of reach of anything."""
 
@@ -259,7 +258,7 @@ def _branches(
 
 
 def draw_patient(rng: np.random.Generator) -> Patient:
-    """Draw an adult without tumours, who lies on the back."""
+    """Draw an adult without tumours, who lies on the back; spreads are plausible, not fitted to a population."""
     phase = PHASES[str(rng.choice(list(PHASES), p=PHASE_SHARES))]
     enhancement = Enhancement(*(value + rng.normal(0, 3 + 0.06 * value) for value in phase))
     size = rng.uniform(0.96, 1.07) * rng.uniform(0.97, 1.03, 3)

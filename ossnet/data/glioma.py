@@ -15,12 +15,12 @@ from pydantic.dataclasses import dataclass
 from scipy.ndimage import gaussian_filter
 
 from ossnet.config import STRICT
-from ossnet.data.anatomy import HEAD_BOX_MM, Anatomy, Grid, Pose, Push, bend, smooth_noise, template
+from ossnet.data.anatomy import FIELD_OF_VIEW_MM, HEAD_BOX_MM, Anatomy, Grid, Pose, Push, bend, smooth_noise, template
 from ossnet.data.case import Case, Dataset
 from ossnet.data.embedded import embedded_dataset
 from ossnet.data.tumour import CORE, OEDEMA, RIM, TumourDraw, arrival_times, layers
 
-VERSION = 1
+VERSION = 3
 """Raise it when the same configuration gives other cases."""
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
@@ -92,13 +92,14 @@ def glioma_case(config: GliomaConfig, index: int) -> Case:
     grid = head.refined(factors)
 
     pose = Pose.draw(head_rng)
-    draw = TumourDraw.draw(tumour_rng, pose.to_frame(_draw_site(tumour_rng)))
+    fraction = np.exp(tumour_rng.uniform(*np.log(config.tumour_fraction)))
+    radius_mm = float(np.cbrt(fraction * np.prod(FIELD_OF_VIEW_MM) * 3 / (4 * np.pi)))
+    draw = TumourDraw.draw(tumour_rng, pose.to_frame(_draw_site(tumour_rng)), radius_mm)
     push = Push(draw.seed_mm, radius_mm=tumour_rng.uniform(18, 30), shift_mm=tumour_rng.uniform(0, 5))
     anatomy = bend(head_rng, grid, pose, push)
 
     # The front reaches half of a voxel of the grid at the median of its parts.
     times = arrival_times(tumour_rng, grid, anatomy, draw, step=2)
-    fraction = np.exp(tumour_rng.uniform(*np.log(config.tumour_fraction)))
     count = max(1, round(fraction * np.prod(config.shape)))
     arrived = np.median(_parts(times, factors), axis=-1)
     end = np.partition(arrived.ravel(), count)[count]

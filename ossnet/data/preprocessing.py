@@ -26,7 +26,7 @@ class Preprocessing:
     Attributes:
         shape: the prepared grid (H, W, D) in voxels.
         fit: `pad` with zeros (BraTS, Section 4.2), `resize` (LiTS, Section 4.2), or `none`: cases have that shape.
-        orientation: where the three axes point to, as nibabel's codes, each axis to the closest; None: as stored.
+        orientation: where the three axes point to, as nibabel's codes, each axis to the closest; or `stored`.
         normalise: `volume`: each modality to mean 0 and standard deviation 1 over the whole volume, background
             included, as in the released code (the paper does not say); `foreground`: over voxels other than 0, while
             those stay 0; `none`.
@@ -37,16 +37,16 @@ class Preprocessing:
 
     shape: tuple[Size, Size, Size]
     fit: Literal["pad", "resize", "none"] = "none"
-    orientation: str | None = "LPS"
+    orientation: str = "LPS"
     normalise: Literal["volume", "foreground", "none"] = "volume"
     classes: int = Field(default=2, ge=2, le=255)
     label_values: tuple[LabelValue, ...] | None = None
 
     @field_validator("orientation")
     @classmethod
-    def _names_each_axis_once(cls, orientation: str | None) -> str | None:
+    def _names_each_axis_once(cls, orientation: str) -> str:
         directions = [{"L", "R"}, {"P", "A"}, {"S", "I"}]
-        if orientation is not None and (
+        if orientation != "stored" and (
             len(orientation) != 3 or not all(pair.intersection(orientation) for pair in directions)
         ):
             raise ValueError("give one of L/R, one of P/A and one of S/I in any order, such as LPS or RAS")
@@ -179,9 +179,9 @@ def prepare(case: Case, preprocessing: Preprocessing) -> Case:
     return replace(case, image=image, label=label, affine=case.affine @ np.linalg.inv(moves.matrix))
 
 
-def _reorientation(affine: np.ndarray, orientation: str | None) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+def _reorientation(affine: np.ndarray, orientation: str) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
     """For each prepared axis, the original axis it runs along and whether it runs against it."""
-    if orientation is None:
+    if orientation == "stored":
         return (0, 1, 2), (False, False, False)
     transform = ornt_transform(io_orientation(affine), axcodes2ornt(orientation))
     # Rows are original axes; each says its prepared axis and its direction.

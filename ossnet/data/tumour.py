@@ -41,7 +41,8 @@ class TumourDraw:
     satellites_mm: np.ndarray
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, seed_mm: np.ndarray) -> "TumourDraw":
+    def draw(cls, rng: np.random.Generator, seed_mm: np.ndarray, radius_mm: float) -> "TumourDraw":
+        """A tumour about `seed_mm`, as large as a ball of `radius_mm`; satellites start outside of that ball."""
         grades: tuple[Grade, ...] = ("high", "low", "diffuse")
         satellites = rng.choice(3, p=[0.65, 0.25, 0.1])
         directions = rng.standard_normal((satellites, 3))
@@ -53,7 +54,7 @@ class TumourDraw:
             roughness=rng.uniform(0.3, 0.6),
             core_fraction=rng.uniform(0.12, 0.6),
             rim=rng.uniform(0.12, 0.5),
-            satellites_mm=seed_mm + directions * rng.uniform(18, 45, (satellites, 1)),
+            satellites_mm=seed_mm + directions * radius_mm * rng.uniform(1.2, 2.0, (satellites, 1)),
         )
 
 

@@ -97,7 +97,7 @@ def test_any_orientation_can_be_asked_for(orientation: str) -> None:
 
 def test_without_orientation_the_axes_stay_as_stored() -> None:
     case = phantom("ASR")
-    prepared = prepare(case, Preprocessing(shape=case.shape, orientation=None, normalise="none"))
+    prepared = prepare(case, Preprocessing(shape=case.shape, orientation="stored", normalise="none"))
     assert_array_equal(prepared.image, case.image)
     assert_allclose(prepared.affine, case.affine, atol=1e-12)
 

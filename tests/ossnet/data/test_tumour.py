@@ -75,7 +75,9 @@ def test_lower_grades_lack_rim_or_core():
 
 def test_draw_is_reproducible_and_within_its_ranges():
     for seed in range(50):
-        first, second = (TumourDraw.draw(rng(seed), CENTRE_MM) for _ in range(2))
+        first, second = (TumourDraw.draw(rng(seed), CENTRE_MM, 10.0) for _ in range(2))
         assert repr(first) == repr(second)
         assert 0 < first.grey_speed < 1
         assert first.satellites_mm.shape in {(0, 3), (1, 3), (2, 3)}
+        distances = np.linalg.norm(first.satellites_mm - CENTRE_MM, axis=1)
+        assert ((distances >= 12) & (distances <= 20)).all()

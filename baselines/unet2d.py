@@ -1,0 +1,93 @@
+"""2-D residual U-Net on slices, the paper's efficiency baseline: one network for each orientation (Section 4.1)."""
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
+from ossnet.config import STRICT
+from ossnet.losses import class_loss, probabilities
+from ossnet.model import Batch, ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class UNet2dConfig(UNetConfig):
+    """Sizes; the defaults are the paper's.
+
+    Attributes:
+        slices_per_case: slices to learn from, of each case in each step. The paper's batches are 32 slices for BraTS
+            2020 and 12 for LiTS, it does not say of how many cases.
+        max_slices: slices a pass at inference: memory grows with it, the answer stays.
+    """
+
+    encoder_channels: Filters = (128, 256, 384, 512, 640)
+    decoder_channels: Filters = (512, 384, 256, 128)
+    slices_per_case: int = Field(default=8, ge=1)
+    max_slices: int = Field(default=8, ge=1)
+
+
+class UNet2d(VoxelisedModel):
+    """A residual U-Net on the slices across one axis, at their own resolution; make one of its three orientations."""
+
+    axis: ClassVar[int]
+    """Of (H, W, D), the one that slices are taken across."""
+
+    config_type: ClassVar[type[ModelConfig]] = UNet2dConfig
+    family: ClassVar[str] = "unet2d"
+    config: UNet2dConfig
+
+    def __init__(self, config: UNet2dConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = ResidualUNet(2, config)
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Logits [n, outputs, *grid] of slices [n, C, *grid]."""
+        return self.unet(slices)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Mean cross-entropy over all pixels of slices drawn uniformly, the same number of every case."""
+        slices, labels = [], []
+        for image, label in zip(batch.images, batch.labels, strict=True):
+            drawn = draw(self.config.slices_per_case, label.shape[self.axis], generator).to(label.device)
+            slices.append(self._slices(image)[drawn])
+            labels.append(self._slices(label)[drawn])
+        return class_loss(self(torch.cat(slices)), torch.cat(labels))
+
+    @torch.no_grad()
+    def predict(self, image: Tensor) -> Tensor:
+        passes = self._slices(image).split(self.config.max_slices)
+        predicted = torch.cat([probabilities(self(slices), dim=1) for slices in passes])
+        return predicted.movedim(0, self.axis - 3)
+
+    def _slices(self, volume: Tensor) -> Tensor:
+        """Slices [n, ...] of a volume [..., H, W, D]."""
+        return volume.movedim(self.axis - 3, 0)
+
+
+def draw(count: int, total: int, generator: torch.Generator) -> Tensor:
+    """`count` of `total` indices, uniform: all different, unless there are fewer than asked for."""
+    if count <= total:
+        return torch.randperm(total, generator=generator)[:count]
+    return torch.randint(total, (count,), generator=generator)
+
+
+class UNet2dHeight(UNet2d):
+    """Slices across the height: [W, D] each."""
+
+    axis = 0
+
+
+class UNet2dWidth(UNet2d):
+    """Slices across the width: [H, D] each."""
+
+    axis = 1
+
+
+class UNet2dDepth(UNet2d):
+    """Slices across the depth: [H, W] each."""
+
+    axis = 2

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from baselines.blocks import VoxelisedModel
+from baselines.unet2d import UNet2d, UNet2dConfig, UNet2dDepth, UNet2dHeight, UNet2dWidth, draw
+from ossnet.model import Batch
+
+ORIENTATIONS = [UNet2dHeight, UNet2dWidth, UNet2dDepth]
+
+
+def small(kind: type[UNet2d], **changes: object) -> UNet2d:
+    torch.manual_seed(0)
+    sizes = {"shape": (8, 6, 5), "modalities": 2, "encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
+    return kind(UNet2dConfig(**(sizes | changes)))
+
+
+def no_locations(_: torch.Generator) -> Tensor:
+    raise AssertionError("a voxelised model learns from all voxels")
+
+
+def image(*grid: int) -> Tensor:
+    return torch.randn(2, *grid, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_defaults_are_the_papers() -> None:
+    config = UNet2dConfig(shape=(256, 256, 160), modalities=4)
+    assert config.encoder_channels == (128, 256, 384, 512, 640)
+    assert config.decoder_channels == (512, 384, 256, 128)
+
+
+@given(count=st.integers(1, 20), total=st.integers(1, 20), seed=st.integers(0, 99))
+def test_drawn_indices_differ_where_they_can(count: int, total: int, seed: int) -> None:
+    drawn = draw(count, total, torch.Generator().manual_seed(seed)).tolist()
+    assert len(drawn) == count
+    assert set(drawn) <= set(range(total))
+    assert len(set(drawn)) == count or count > total
+    assert drawn == draw(count, total, torch.Generator().manual_seed(seed)).tolist()
+
+
+def test_every_index_is_drawn_equally_often() -> None:
+    generator = torch.Generator().manual_seed(0)
+    counts = torch.cat([draw(2, 5, generator) for _ in range(2000)]).bincount(minlength=5)
+    assert (counts - 800).abs().max() < 100  # 800 expected, standard deviation 22
+
+
+@pytest.mark.parametrize("kind", ORIENTATIONS)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_segment_says_what_the_field_says(kind: type[UNet2d], classes: int) -> None:
+    model, volume = small(kind, classes=classes).eval(), image(8, 6, 5)
+    field = model.field(volume)
+    assert (field.shape, field.classes, field.prior) == ((8, 6, 5), classes, None)
+    assert torch.equal(model.segment(volume.numpy()), super(VoxelisedModel, model).segment(volume, max_locations=50))
+
+
+@pytest.mark.parametrize("kind", ORIENTATIONS)
+def test_a_change_in_one_slice_stays_in_it(kind: type[UNet2d]) -> None:
+    model, volume = small(kind), image(8, 6, 5)
+    changed = volume.clone()
+    changed.select(model.axis + 1, 3).neg_()
+    differs = (model.predict(volume) - model.predict(changed)).abs() > 1e-4
+    other_axes = [axis for axis in range(3) if axis != model.axis]
+    assert differs.any(dim=other_axes[1]).any(dim=other_axes[0]).nonzero().flatten().tolist() == [3]
+
+
+def test_orientations_are_one_network_on_turned_volumes() -> None:
+    height, width, depth = (small(kind) for kind in ORIENTATIONS)
+    volume = image(8, 6, 5)
+    expected = height.predict(volume)
+    torch.testing.assert_close(width.predict(volume.movedim(1, 2)).movedim(1, 0), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(depth.predict(volume.movedim(1, 3)).movedim(2, 0), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("max_slices", [1, 3, 100])
+def test_slices_a_pass_do_not_change_the_answer(max_slices: int) -> None:
+    volume = image(8, 6, 5)
+    expected = small(UNet2dHeight).predict(volume)
+    actual = small(UNet2dHeight, max_slices=max_slices).predict(volume)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ORIENTATIONS)
+def test_all_slices_drawn_give_the_loss_of_the_whole_prediction(kind: type[UNet2d]) -> None:
+    label = (image(8, 6, 5)[0] > 0).to(torch.uint8)
+    model = small(kind, slices_per_case=(8, 6, 5)[kind.axis])
+    loss = model.loss(Batch(image(8, 6, 5)[None], label[None], no_locations), torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.binary_cross_entropy(model.predict(image(8, 6, 5)), label.float())
+    torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ORIENTATIONS)
+def test_it_learns_a_sphere(kind: type[UNet2d]) -> None:
+    axis = torch.arange(16) - 7.5
+    label = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 36).to(torch.uint8)
+    noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
+    batch = Batch((label + 0.5 * noise)[None], label[None], no_locations)
+    torch.manual_seed(0)
+    model = kind(UNet2dConfig(shape=(16, 16, 16), modalities=1, encoder_channels=(8, 16, 32), decoder_channels=(16, 8)))
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(60):
+        optimiser.zero_grad()
+        model.loss(batch, generator).backward()
+        optimiser.step()
+    with torch.no_grad():
+        assert model.loss(batch, generator) < 0.1
+    assert (model.eval().segment(batch.images[0]) == label).float().mean() > 0.97
