@@ -6,7 +6,7 @@ JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup tables figures test lint clean
+.PHONY: help setup tables test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z].*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Train and compare every model of Table 2; writes results/tables/
 	@$(BIN)/python -m benchmarks table2 --data $(DATASET) --profile $(PROFILE) --workers $(JOBS)
-	@$(BIN)/python -m paper_figures.segmentations results/tables/table2-$(DATASET)-$(PROFILE).npz
+	@$(BIN)/python -m paper_figures segmentations results/tables/table2-$(DATASET)-$(PROFILE).npz results/figures/table2-$(DATASET)-$(PROFILE)
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q
@@ -34,5 +34,5 @@ lint: $(READY)  ## Check style and types
 	@$(BIN)/mypy
 
 clean:  ## Remove everything made here but .venv
-	rm -rf results/cache results/runs results/tables .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf results/cache results/runs results/tables results/figures .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

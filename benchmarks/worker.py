@@ -24,6 +24,7 @@ from ossnet.metrics import disagreement_percent, valid_mean
 from ossnet.model import SegmentationModel
 from ossnet.profile import load_profile
 from ossnet.run import load_run, read_spec, train_run
+from ossnet.training import best_epoch
 
 DENSE_CHECKS = 2
 """Test cases on which a sparse extraction is held against the evaluation of every voxel."""
@@ -89,12 +90,13 @@ def run(job: Job, cache: Path) -> None:
     history = train_run(job.spec, dataset, job.folder, cache, device, lambda *_: None)
     model, _ = load_run(job.folder, device)
     evaluation = evaluate(model, job, dataset)
+    best = best_epoch(history)
     result = {
         **evaluation,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "training_s": sum(epoch.seconds for epoch in history),
         "worker_s": time.monotonic() - start,
-        "best_validation_dice": max((epoch.dice for epoch in history if epoch.dice is not None), default=None),
+        "best_validation_dice": best.dice if best is not None else None,
         "validation_protocol": job.spec.recipe.validation.protocol,
     }
     write_text(job.folder / "result.json", json.dumps(result, indent=2) + "\n")

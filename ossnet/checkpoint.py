@@ -1,6 +1,6 @@
 """Checkpoints that hold everything needed to go on, and weights for use."""
 
-import pickle
+import io
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from ossnet.files import replacing
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values, whole or not at all."""
+    # Through memory: written straight to a full disk, torch and safetensors raise errors of their own kinds.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
     with replacing(path) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -26,16 +29,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         UserError: the file is damaged or holds something else.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        state: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # Of damaged bytes an unpickler makes errors of any kind.
         raise UserError(f"checkpoint {path} is damaged; delete it to start that run again") from error
+    return state
 
 
 def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     """Write a state dict as safetensors, whole or not at all."""
+    contents = safetensors.torch.save({name: tensor.contiguous() for name, tensor in weights.items()})
     with replacing(path) as temporary:
-        safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
+        temporary.write_bytes(contents)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[data, extraction, machine],
         help="score a trained model on labelled cases",
         description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
-        "95 %% Hausdorff distance and surface Dice of each.",
+        "95 % Hausdorff distance and surface Dice of each.",
     )
     evaluate.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
     evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
@@ -164,6 +164,7 @@ def _train(arguments: argparse.Namespace) -> None:
     from ossnet.profile import load_profile
     from ossnet.progress import ProgressLine
     from ossnet.run import train_run
+    from ossnet.training import best_epoch
 
     device = _device(arguments)
     profile = load_profile(arguments.profile)
@@ -179,7 +180,7 @@ def _train(arguments: argparse.Namespace) -> None:
             device,
             lambda report, left: line.update(report.epoch + 1, f"loss {report.loss:.4f}", left),
         )
-    best = max((past for past in history if past.iou is not None), key=lambda past: past.iou or 0.0, default=None)
+    best = best_epoch(history)
     protocol = spec.recipe.validation.protocol
     chosen = (
         f"best epoch {best.epoch + 1}: Dice {best.dice:.4f} ({protocol} protocol)" if best else "no validation cases"

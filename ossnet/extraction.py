@@ -85,12 +85,15 @@ class _Level:
         self.evaluated += len(points)
 
     def undecided_cells(self) -> Tensor:
-        """Mask of the lattice's cells, one smaller along each axis, whose eight corners disagree."""
+        """Mask of the lattice's cells whose eight corners disagree.
+
+        Cells are one fewer than points along each axis, and one where there is one point, which is both its ends.
+        """
         low = high = self.labels
-        for axis in range(3):
-            count = low.shape[axis] - 1
-            low = torch.minimum(low.narrow(axis, 0, count), low.narrow(axis, 1, count))
-            high = torch.maximum(high.narrow(axis, 0, count), high.narrow(axis, 1, count))
+        for axis, points in enumerate(self.labels.shape):
+            step = min(1, points - 1)
+            low = torch.minimum(low.narrow(axis, 0, points - step), low.narrow(axis, step, points - step))
+            high = torch.maximum(high.narrow(axis, 0, points - step), high.narrow(axis, step, points - step))
         return low != high
 
     def settle(self) -> None:
@@ -103,8 +106,9 @@ class _Level:
             before = self.evaluated
             corners = torch.zeros_like(self.known)
             cells = self.undecided_cells().nonzero()
+            last = torch.tensor(self.labels.shape, device=cells.device) - 1
             for offset in torch.cartesian_prod(*[torch.arange(2, device=cells.device)] * 3):
-                corners[tuple((cells + offset).T)] = True
+                corners[tuple((cells + offset).minimum(last).T)] = True
             self.evaluate(corners)
             if self.evaluated == before:
                 return
@@ -123,7 +127,7 @@ class _Level:
         # A cell spans at most two steps of the finer lattice along each axis, ends included.
         for offset in torch.cartesian_prod(*[torch.arange(3, device=cells.device)] * 3):
             points = [
-                torch.minimum(place[cell] + step, place[cell + 1])
+                torch.minimum(place[cell] + step, place[(cell + 1).clamp(max=len(place) - 1)])
                 for place, cell, step in zip(places, cells.T, offset, strict=True)
             ]
             inside[tuple(points)] = True

@@ -7,11 +7,9 @@ from typing import Any
 
 from ossnet.config import build, merge, read_toml
 from ossnet.data.case import Dataset
-from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type
 from ossnet.run import RunSpec
-from ossnet.training import Recipe
 
 PARTS = ("network", "recipe", "preprocessing")
 
@@ -42,19 +40,27 @@ class Profile:
         of_dataset = self.table["datasets"].get(dataset.name, self.table["datasets"]["own"])
         levels = [part for table in (self.table, of_dataset) for part in _levels(table, kind.family, model)]
         settings = merge(*levels, overrides or {})
-        unknown = settings.keys() - set(PARTS)
-        if unknown:
-            raise UserError(f"unknown setting {sorted(unknown)[0]!r}; settings start with {', '.join(PARTS)}")
+        for part, values in settings.items():
+            if part not in PARTS or not isinstance(values, Mapping):
+                raise UserError(f"unknown setting {part!r}; settings start with {', '.join(f'{p}.' for p in PARTS)}")
         where = f"profile {self.name}, model {model}"
-        return RunSpec(
-            model=model,
-            network=merge(settings.get("network", {}), kind.preset),
-            dataset=dataset.name,
-            fingerprint=dataset.fingerprint,
-            modalities=dataset.modalities,
-            preprocessing=build(Preprocessing, settings.get("preprocessing", {}), f"{where}, preprocessing"),
-            recipe=build(Recipe, settings.get("recipe", {}), f"{where}, recipe"),
-            seed=seed,
+        network = settings.get("network", {})
+        for field, value in kind.preset.items():
+            if network.get(field, value) != value:
+                raise UserError(f"{where}: network.{field} = {value} makes this model what it is; choose another model")
+        return build(
+            RunSpec,
+            {
+                "model": model,
+                "network": network | kind.preset,
+                "dataset": dataset.name,
+                "fingerprint": dataset.fingerprint,
+                "modalities": dataset.modalities,
+                "preprocessing": settings.get("preprocessing", {}),
+                "recipe": settings.get("recipe", {}),
+                "seed": seed,
+            },
+            where,
         )
 
     def generator(self, dataset: str) -> dict[str, Any]:

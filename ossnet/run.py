@@ -84,6 +84,8 @@ def read_spec(folder: Path) -> RunSpec:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is not the folder of a run: it has no readable spec.json") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds no specification of a run; restore it or train that run again")
     return build(RunSpec, values, str(path))
 
 
@@ -118,19 +120,26 @@ def train_run(
         report: called after each epoch with the seconds to go.
 
     Raises:
-        UserError: the folder holds a run of another specification, or as `train` says.
+        UserError: the folder holds a run of another specification, the data set has no training case or one that
+            cannot be prepared, or as `train` says.
     """
     if (folder / "spec.json").exists() and read_spec(folder) != spec:
         raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")
-    write_spec(folder, spec)
+    if not dataset.splits["train"]:
+        raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
+    model = spec.make_model().to(device)
     cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling)
     validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
+    cases.prepare()
+    validation_cases.prepare()
+    # Only now, so that a mistake in what was asked leaves no folder that the mended command would be refused.
+    write_spec(folder, spec)
     history: list[EpochReport] = []
 
     def after_epoch(past: EpochReport) -> None:
         history.append(past)
         report(past, sum(p.seconds for p in history) / len(history) * (recipe.epochs - len(history)))
 
-    train(spec.make_model().to(device), cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
+    train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
     return history

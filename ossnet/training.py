@@ -1,5 +1,6 @@
 """Training of any model by its recipe, from wherever it was interrupted."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -55,6 +56,19 @@ class EpochReport:
     iou: float | None
 
 
+def best_epoch(history: Sequence[EpochReport]) -> EpochReport | None:
+    """The first epoch of the highest validation IoU; None where none was validated.
+
+    An IoU of NaN (neither prediction nor label at any location) counts as 0: nothing was found.
+    """
+    validated = [past for past in history if past.iou is not None]
+    return max(validated, key=_iou_or_zero, default=None)
+
+
+def _iou_or_zero(past: EpochReport) -> float:
+    return 0.0 if past.iou is None or math.isnan(past.iou) else past.iou
+
+
 def make_batch(
     cases: Sequence[PreparedCase], recipe: Recipe, generator: torch.Generator, device: torch.device
 ) -> Batch:
@@ -93,6 +107,7 @@ def train(
     training in `folder/history.csv`.
 
     Args:
+        cases: at least one.
         seed: of everything random here: order, augmentation, locations. (The initial weights are the caller's.)
         identity: of the run; a checkpoint of another is refused.
         report: called after each epoch, for those of an earlier call at once.
@@ -100,8 +115,6 @@ def train(
     Raises:
         UserError: the checkpoint is damaged or another run's, or the disk is full.
     """
-    if not len(cases):
-        raise UserError("there is no case to train on; give at least one the split train")
     device = next(model.parameters()).device
     optimizer = make_optimizer(model, recipe.optimization)
     generator = torch.Generator().manual_seed(seed)
@@ -118,10 +131,12 @@ def train(
         if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
             scores = score(model, validation_cases, model.config.classes, recipe.validation)
             dice, iou = (valid_mean(s[quantity] for s in scores.values())[0] for quantity in ("dice", "iou"))
-        best = max((past.iou for past in history if past.iou is not None), default=-1.0)
-        if not len(validation_cases) or (iou is not None and iou > best):
-            save_weights(folder / "model.safetensors", model.state_dict())
         history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou))
+        if not len(validation_cases) or best_epoch(history) is history[-1]:
+            save_weights(folder / "model.safetensors", model.state_dict())
+        with replacing(folder / "history.csv") as temporary:
+            pd.DataFrame(history).to_csv(temporary, index=False)
+        # Last of the three: interrupted before it, the epoch is made again and comes to the same.
         save_checkpoint(
             checkpoint,
             {
@@ -132,8 +147,6 @@ def train(
                 "history": [asdict(past) for past in history],
             },
         )
-        with replacing(folder / "history.csv") as temporary:
-            pd.DataFrame(history).to_csv(temporary, index=False)
         report(history[-1])
     model.load_state_dict(load_weights(folder / "model.safetensors"))
 

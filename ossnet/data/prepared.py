@@ -67,17 +67,26 @@ class PreparedCases(Sequence[PreparedCase]):
 
     def __getitem__(self, index: int) -> PreparedCase:  # type: ignore[override]
         name = self.names[index]
-        stem = self.folder / name
-        # The affine is written last: where it is, the other files are whole.
-        if not stem.with_suffix(".json").exists():
-            self._write(stem, self.dataset.load(name))
-        affine = np.array(json.loads(stem.with_suffix(".json").read_text()))
-        image, label = np.load(stem.with_suffix(".image.npy")), np.load(stem.with_suffix(".label.npy"))
+        self._prepare(name)
+        affine = np.array(json.loads(self._path(name, "json").read_text()))
+        image, label = np.load(self._path(name, "image.npy")), np.load(self._path(name, "label.npy"))
         case = Case(name, image, label, affine, self.dataset.modalities)
-        border = None if self.sampling is None else torch.from_numpy(self._border(stem, label, self.sampling))
+        border = None if self.sampling is None else torch.from_numpy(self._border(name, label, self.sampling))
         return PreparedCase(name, torch.from_numpy(image), torch.from_numpy(label), border, affine, case.spacing_mm)
 
-    def _write(self, stem: Path, case: Case) -> None:
+    def prepare(self) -> None:
+        """Prepare every case now, so that one which is refused is refused before a long training."""
+        for name in self.names:
+            self._prepare(name)
+
+    def _path(self, name: str, ending: str) -> Path:
+        return self.folder / f"{name}.{ending}"
+
+    def _prepare(self, name: str) -> None:
+        # The affine is written last: where it is, the other files are whole.
+        if self._path(name, "json").exists():
+            return
+        case = self.dataset.load(name)
         prepared = prepare(case, self.preprocessing)
         if prepared.label is None:
             raise UserError(f"case {case.name} has no label; give it one or leave it out")
@@ -85,18 +94,21 @@ class PreparedCases(Sequence[PreparedCase]):
             raise UserError(
                 f"case {case.name}: its label is empty (background only); mend the label or leave the case out"
             )
-        for suffix, array in ((".image.npy", prepared.image), (".label.npy", prepared.label)):
-            with replacing(stem.with_suffix(suffix)) as temporary:
+        for ending, array in (("image.npy", prepared.image), ("label.npy", prepared.label)):
+            with replacing(self._path(name, ending)) as temporary:
                 np.save(temporary, np.ascontiguousarray(array))
-        write_text(stem.with_suffix(".json"), json.dumps(prepared.affine.tolist()))
+        write_text(self._path(name, "json"), json.dumps(prepared.affine.tolist()))
 
-    def _border(self, stem: Path, label: np.ndarray, sampling: Sampling) -> np.ndarray:
-        path = stem.with_suffix(f".border-{_digest(sampling.border_width, sampling.protocol)}.npy")
+    def _border(self, name: str, label: np.ndarray, sampling: Sampling) -> np.ndarray:
+        path = self._path(name, f"border-{_digest(sampling.border_width, sampling.protocol)}.npy")
         if not path.exists():
+            border = border_voxels(label, sampling)
+            if not len(border):
+                raise UserError(f"case {name}: its label fills the volume and has no border; sample uniformly")
             with replacing(path) as temporary:
-                np.save(temporary, border_voxels(label, sampling))
-        border: np.ndarray = np.load(path)
-        return border
+                np.save(temporary, border)
+        kept: np.ndarray = np.load(path)
+        return kept
 
 
 def _digest(*parts: object) -> str:

@@ -64,8 +64,8 @@ def test_the_receptive_field_reaches_across_levels() -> None:
     assert (image.grad[0, :, 16, 4:29] != 0).all()
 
 
-def test_the_papers_networks_have_these_numbers_of_parameters() -> None:
-    """By hand for the first block, 4 to 8 channels: 4*8*27 + 8*8*27 + 4*8 weights, two norms of 8 scales and shifts."""
+def test_the_first_block_has_the_parameters_counted_by_hand() -> None:
+    """4 to 8 channels: 4*8*27 + 8*8*27 + 4*8 weights, and two norms of 8 scales and 8 shifts each."""
     assert sum(p.numel() for p in ResidualBlock(3, 4, 8, groups=8, first=True).parameters()) == 864 + 1728 + 32 + 32
 
 
