@@ -13,19 +13,17 @@ CPU_BLOCK = 2**16
 """Elements worked on together on the CPU, so that the dozen intermediates of a block stay in the core's cache."""
 
 
-def _blocks(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
-    flat = [tensor.reshape(-1) for tensor in tensors]
-    size = CPU_BLOCK if flat[0].device.type == "cpu" else max(1, flat[0].numel())
-    return list(zip(*(tensor.split(size) for tensor in flat), strict=True))
+def _block_size(x: Tensor) -> int:
+    return CPU_BLOCK if x.device.type == "cpu" else max(1, x.numel())
 
 
-def _horner(x: Tensor, coefficients: Tensor) -> Tensor:
-    """c_0 + c_1 x + c_2 x^2 + ... for coefficients [degree + 1]."""
-    *rest, last = coefficients.unbind()
-    value = last.expand_as(x)
+def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
+    """c_0 + c_1 x + c_2 x^2 + ... by Horner's rule, for coefficients [degree + 1] of degree 1 or more."""
+    *rest, before_last, last = coefficients.unbind()
+    torch.mul(x, last, out=out).add_(before_last)
     for coefficient in reversed(rest):
-        value = torch.addcmul(coefficient, value, x)
-    return value
+        torch.addcmul(coefficient, out, x, out=out)
+    return out
 
 
 class _SafePade(torch.autograd.Function):
@@ -33,37 +31,50 @@ class _SafePade(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
-        ctx.save_for_backward(x, numerator, denominator)
         q = torch.cat([torch.ones_like(denominator[:1]), denominator.abs()])
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        for part, result in _blocks(x, out):
-            torch.div(_horner(part, numerator), _horner(part.abs(), q), out=result)
+        flat = x.reshape(-1)
+        result = torch.empty_like(flat)
+        block = _block_size(flat)
+        size, divisor = flat.new_empty(2, min(block, len(flat)))
+        for part, value in zip(flat.split(block), result.split(block), strict=True):
+            n = len(part)
+            torch.abs(part, out=size[:n])
+            _polynomial(part, numerator, value).div_(_polynomial(size[:n], q, divisor[:n]))
+        # The layer that follows keeps the output anyway, so that it costs no memory to keep it here too.
+        out = result.view(x.shape)
+        ctx.save_for_backward(x, out, numerator, denominator)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, numerator, denominator = ctx.saved_tensors
+        x, out, numerator, denominator = ctx.saved_tensors
         b = denominator.abs()
         q = torch.cat([torch.ones_like(b[:1]), b])
         p_slope = numerator[1:] * torch.arange(1, len(numerator), device=x.device)
         q_slope = b * torch.arange(1, len(q), device=x.device)
-        grad_x = torch.empty_like(x, memory_format=torch.contiguous_format)
+        flat, values, upstream = x.reshape(-1), out.reshape(-1), grad.reshape(-1)
+        grad_x = torch.empty_like(flat)
         grad_numerator, grad_b = torch.zeros_like(numerator), torch.zeros_like(b)
-        for part, upstream, result in _blocks(x, grad, grad_x):
-            size = part.abs()
-            over_q = upstream / _horner(size, q)
+        block = _block_size(flat)
+        workspace = flat.new_empty(5, min(block, len(flat)))
+        for part, y, g, result in zip(*(t.split(block) for t in (flat, values, upstream, grad_x)), strict=True):
+            size, over_q, y_over_q, power, scratch = workspace[:, : len(part)]
+            torch.abs(part, out=size)
+            torch.div(g, _polynomial(size, q, over_q), out=over_q)
+            torch.mul(over_q, y, out=y_over_q)
             # d/dx (P/Q) = (P' - (P/Q) Q') / Q, where Q' carries the sign of x.
-            value_over_q = over_q * _horner(part, numerator) / _horner(size, q)
-            torch.mul(over_q, _horner(part, p_slope), out=result)
-            result.addcmul_(value_over_q * part.sign(), _horner(size, q_slope), value=-1)
-            power = torch.ones_like(part)
+            _polynomial(part, p_slope, result).mul_(over_q)
+            _polynomial(size, q_slope, scratch).mul_(torch.sign(part, out=power))
+            result.addcmul_(y_over_q, scratch, value=-1)
+            # d/da_i = x^i / Q and d/d|b_j| = -(P/Q) |x|^j / Q, each summed.
+            power.fill_(1)
             for i in range(len(numerator)):
                 grad_numerator[i] += torch.dot(power, over_q)
-                power = power * part
+                power.mul_(part)
                 if i < len(b):
-                    grad_b[i] -= torch.dot(power if i % 2 else power.abs(), value_over_q)
-        return grad_x, grad_numerator, grad_b * denominator.sign()
+                    grad_b[i] -= torch.dot(power if i % 2 else torch.abs(power, out=scratch), y_over_q)
+        return grad_x.view(x.shape), grad_numerator, grad_b * denominator.sign()
 
 
 class PadeActivationUnit(nn.Module):

@@ -228,6 +228,8 @@ def _segment(arguments: argparse.Namespace) -> None:
 
     if not arguments.output.name.endswith(SUFFIXES):
         raise UserError(f"-o {arguments.output}: the mask is written as NIfTI; let it end in {' or '.join(SUFFIXES)}")
+    if arguments.mesh and arguments.mesh.suffix.lower() not in (".ply", ".obj"):
+        raise UserError(f"--mesh {arguments.mesh}: the surface is written as PLY or OBJ; let it end in .ply or .obj")
     model, spec = load_run(arguments.model, _device(arguments))
     image, affine = read_image(arguments.images)
     if len(image) != len(spec.modalities):

@@ -197,13 +197,14 @@ def _prior_of(field: OccupancyField) -> VoxelField:
     return VoxelField(field.prior)
 
 
-def _dilate(mask: Tensor, size: int) -> Tensor:
-    """Dilation of a mask [H, W, D] by a cube of odd edge length."""
-    grown = mask[None].to(torch.float32)
+def _differ(labels: Tensor, size: int) -> Tensor:
+    """Mask of the voxels of [H, W, D] around which a cube of odd edge length holds more than one label."""
+    high, low = labels[None].float(), -labels[None].float()
     for axis in range(3):
         kernel = [size if axis == other else 1 for other in range(3)]
-        grown = F.max_pool3d(grown, kernel, stride=1, padding=[edge // 2 for edge in kernel])
-    return grown[0] > 0
+        padding = [edge // 2 for edge in kernel]
+        high, low = (F.max_pool3d(extreme, kernel, stride=1, padding=padding) for extreme in (high, low))
+    return (high != -low)[0]
 
 
 def _released(field: OccupancyField, grid: Grid | None, max_locations: int, with_prior: bool) -> Extraction:
@@ -221,7 +222,7 @@ def _released(field: OccupancyField, grid: Grid | None, max_locations: int, with
     evaluated = []
     for stride, shell in ((INITIAL_STRIDE, None), (2, 9), (1, 3)):
         if shell is not None:
-            wanted = _dilate(labels > 0, shell) & _dilate(labels == 0, shell)
+            wanted = _differ(labels, shell)
         lattice = torch.zeros_like(known)
         lattice[::stride, ::stride, ::stride] = True
         voxels = (wanted & lattice & ~known).nonzero()
@@ -241,7 +242,7 @@ def released(field: OccupancyField, grid: Grid | None = None, max_locations: int
     """The released code's original inference: no octree, but grids of strides 4, 2 and 1.
 
     All points of the first grid are evaluated and fill their cells; each finer grid is evaluated inside a shell (9^3,
-    then 3^3) around what is occupied so far, read as all voxels that a cube of that size joins to both sides.
+    then 3^3) around what is occupied so far, read as all voxels that a cube of that size joins to another label.
     """
     return _released(field, grid, max_locations, with_prior=False)
 

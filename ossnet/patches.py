@@ -1,5 +1,6 @@
 """Local observations z: the patches of a volume around locations (Sec. 3, Eq. 1)."""
 
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -53,11 +54,13 @@ class PatchVolume:
             return self._at_voxels(locations)
         corner = locations.floor()
         fraction = (locations - corner).to(self.sources[0][0].dtype)
-        patches: Tensor | float = 0.0
-        for offset in torch.cartesian_prod(*[torch.arange(2, device=corner.device)] * 3):
+        offsets = torch.cartesian_prod(*[torch.arange(2, device=corner.device)] * 3)
+
+        def weighted(offset: Tensor) -> Tensor:
             weight = torch.where(offset.bool(), fraction, 1 - fraction).prod(-1)
-            patches = patches + weight[:, None, None, None, None] * self._at_voxels(corner.long() + offset)
-        return torch.as_tensor(patches)
+            return weight[:, None, None, None, None] * self._at_voxels(corner.long() + offset)
+
+        return reduce(torch.add, map(weighted, offsets))
 
     def _at_voxels(self, voxels: Tensor) -> Tensor:
         return torch.cat([self._windows(voxels, *source) for source in self.sources], -1)

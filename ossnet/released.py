@@ -1,6 +1,5 @@
 """Weights of the released OSS-Net code, read into this package's networks."""
 
-import pickle
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -70,7 +69,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # Damaged bytes lead the unpickler to almost any of them.
         raise UserError(f"{path} is not a whole checkpoint of tensors alone; save a plain state dict there") from error
     if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(v, Tensor) for n, v in state.items()):
         raise UserError(f"{path} is not a plain state dict (names to tensors); save model.state_dict() there")

@@ -54,9 +54,8 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
             edge |= ndimage.sobel(foreground.astype(np.float32), axis) != 0
         return np.flatnonzero(ndimage.maximum_filter(edge, 13))
     reach = (sampling.border_width - 1) // 2
-    window = tuple(
-        slice(max(0, part.start - reach - 1), part.stop + reach + 1) for part in ndimage.find_objects(foreground)[0]
-    )
+    (box,) = ndimage.find_objects(foreground.astype(np.uint8))
+    window = tuple(slice(max(0, part.start - reach - 1), part.stop + reach + 1) for part in box)
     inside = foreground[window]
     # The volume's own edge is no hull: beyond it the object is taken to go on.
     hull = inside & ~ndimage.binary_erosion(inside, border_value=1)

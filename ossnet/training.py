@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass as checked
 from ossnet.augmentation import Augmentation, augment_image, augment_label, augment_locations, draw
 from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from ossnet.config import STRICT
-from ossnet.data.prepared import PreparedCase
+from ossnet.data.prepared import Cases, PreparedCase
 from ossnet.errors import UserError
 from ossnet.files import replacing
 from ossnet.metrics import valid_mean
@@ -91,8 +91,8 @@ def make_batch(
 
 def train(
     model: SegmentationModel,
-    cases: Sequence[PreparedCase],
-    validation_cases: Sequence[PreparedCase],
+    cases: Cases,
+    validation_cases: Cases,
     recipe: Recipe,
     seed: int,
     folder: Path,
@@ -153,7 +153,7 @@ def train(
 
 def _train_epoch(
     model: SegmentationModel,
-    cases: Sequence[PreparedCase],
+    cases: Cases,
     recipe: Recipe,
     epoch: int,
     optimizer: Any,

@@ -1,9 +1,24 @@
 """What tests of every folder share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
+
+from ossnet.config import merge
+from ossnet.data.case import Dataset
+from ossnet.data.nifti import write_label, write_volume
+from ossnet.data.table import table_dataset
+from ossnet.field import VoxelField
+from ossnet.model import Batch, ModelConfig, SegmentationModel
+from ossnet.profile import load_profile
+from ossnet.registry import model_type
+from ossnet.run import RunSpec
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +29,106 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real cases: {folder} does not exist (set OSSNET_SHARED_DATA to their folder)")
     return folder
+
+
+SHAPE = (12, 14, 10)
+AFFINE = np.diag([-2.0, -1.0, 1.5, 1.0])
+SPLITS = {"a": "train", "b": "train", "c": "train", "d": "validation", "e": "test"}
+
+
+def ellipsoid(centre: tuple[float, ...], radii: tuple[float, ...] = (3, 4, 3)) -> np.ndarray:
+    places = np.moveaxis(np.indices(SHAPE), 0, -1)
+    return (((places - centre) / radii) ** 2).sum(axis=-1) < 1
+
+
+@pytest.fixture(scope="session")
+def make_data() -> Callable[[Path], Path]:
+    """Make a data set in a folder and give its CSV: five cases, two modalities, an ellipsoid that is bright in both."""
+
+    def make(folder: Path) -> Path:
+        random = np.random.default_rng(0)
+        rows = ["name,flair,t1,label,split"]
+        for shift, (name, split) in enumerate(SPLITS.items()):
+            label = ellipsoid((4 + shift, 6, 5))
+            for modality in ("flair", "t1"):
+                noise = random.normal(0, 0.1, SHAPE)
+                write_volume(folder / f"{name}-{modality}.nii.gz", label + noise, AFFINE)
+            write_label(folder / f"{name}-label.nii.gz", label, AFFINE)
+            rows.append(f"{name},{name}-flair.nii.gz,{name}-t1.nii.gz,{name}-label.nii.gz,{split}")
+        (folder / "own.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        return folder / "own.csv"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data_csv(make_data: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CSV of one such data set, to be left as it is."""
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def dataset(data_csv: Path) -> Dataset:
+    return table_dataset(data_csv)
+
+
+TINY_NETWORK: dict[str, dict[str, Any]] = {
+    "occupancy": {"encoder_channels": [4, 4], "decoder_width": 8, "decoder_blocks": 1, "patch_size": 3},
+    "unet3d": {"encoder_channels": [8, 8], "decoder_channels": [8]},
+    "unet2d": {"encoder_channels": [8, 8], "decoder_channels": [8], "slices_per_case": 4},
+}
+TINY: dict[str, Any] = {
+    "preprocessing": {"shape": [16, 16, 16], "fit": "pad"},
+    "recipe": {
+        "epochs": 3,
+        "batch_size": 2,
+        "steps_per_epoch": 2,
+        "sampling": {"count": 64},
+        "validation": {"locations": 512, "every": 2},
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[str], dict[str, Any]]:
+    """Settings over the profile `laptop` that make a model learn the tiny data set in a moment."""
+    return lambda model: merge(TINY, {"network": TINY_NETWORK[model_type(model).family]})
+
+
+@pytest.fixture(scope="session")
+def tiny_spec(dataset: Dataset, tiny: Callable[[str], dict[str, Any]]) -> Callable[..., RunSpec]:
+    """The specification of a tiny run, with changes to its settings."""
+
+    def make(model: str = "c", seed: int = 0, changes: dict[str, Any] | None = None) -> RunSpec:
+        return load_profile("laptop").spec(model, dataset, seed, merge(tiny(model), changes or {}))
+
+    return make
+
+
+class IntensityModel(SegmentationModel):
+    """Occupied where the first channel is above a threshold, which is its only parameter."""
+
+    config_type: ClassVar[type[ModelConfig]] = ModelConfig
+    family = "intensity"
+
+    def __init__(self, config: ModelConfig, threshold: float) -> None:
+        super().__init__()
+        self.config = config
+        self.threshold = nn.Parameter(torch.tensor(threshold))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return (batch.images.mean() - self.threshold) ** 2
+
+    @torch.no_grad()
+    def field(self, image: Tensor) -> VoxelField:
+        return VoxelField((image[0] > self.threshold).float())
+
+
+@pytest.fixture(scope="session")
+def intensity_model() -> Callable[..., IntensityModel]:
+    """A model that needs no training: with a threshold between the bright and the dark, its segmentation is right."""
+
+    def make(shape: tuple[int, int, int], modalities: int = 1, threshold: float = 0.5) -> IntensityModel:
+        return IntensityModel(ModelConfig(shape, modalities), threshold)
+
+    return make

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -38,7 +39,17 @@ class PreparedCase:
     spacing_mm: tuple[float, float, float]
 
 
-class PreparedCases(Sequence[PreparedCase]):
+class Cases(Protocol):
+    """Cases by number, as training and validation read them; a list of prepared cases is one too."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> PreparedCase: ...
+
+    def __iter__(self) -> Iterator[PreparedCase]: ...
+
+
+class PreparedCases:
     """The labelled cases of one split, prepared on first use and kept under `cache`.
 
     Each access reads from disk, so that a data set may be larger than memory.
@@ -65,7 +76,7 @@ class PreparedCases(Sequence[PreparedCase]):
     def __iter__(self) -> Iterator[PreparedCase]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, index: int) -> PreparedCase:  # type: ignore[override]
+    def __getitem__(self, index: int) -> PreparedCase:
         name = self.names[index]
         self._prepare(name)
         affine = np.array(json.loads(self._path(name, "json").read_text()))

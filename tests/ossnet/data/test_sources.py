@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from ossnet.data.sources import EMBEDDED, open_dataset
+from ossnet.errors import UserError
+
+
+def test_a_table_is_opened_by_its_path(data_csv: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(str(data_csv), {}, tmp_path)
+    assert dataset.name == "own"
+    assert dataset.modalities == ("flair", "t1")
+    assert {split: len(names) for split, names in dataset.splits.items()} == {"train": 3, "validation": 1, "test": 1}
+
+
+@pytest.mark.parametrize("source", EMBEDDED)
+def test_embedded_data_are_made_at_the_size_that_is_asked_for(source: str, tmp_path: Path) -> None:
+    made: list[tuple[int, int]] = []
+    generator = {"shape": [24, 24, 16], "train": 1, "validation": 0, "test": 1}
+    dataset = open_dataset(source, generator, tmp_path, workers=1, report=lambda *part: made.append(part))
+    assert dataset.name == source
+    assert made[-1] == (2, 2)
+    (name,) = dataset.splits["test"]
+    assert dataset.load(name).shape == (24, 24, 16)
+
+
+@pytest.mark.parametrize("source", ["brain", "brats:", "lits", "nothing:here", "cases.xlsx", ""])
+def test_an_unknown_source_is_refused_with_what_there_is(source: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown data.*give glioma or liver.*brats:FOLDER.*CSV") as caught:
+        open_dataset(source, {}, tmp_path)
+    assert f"'{source}'" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["brats:no/such/folder", "lits:no/such/folder", "no/such/cases.csv"])
+def test_a_place_that_is_not_there_is_named(source: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no/such"):
+        open_dataset(source, {}, tmp_path)
+
+
+def test_an_unknown_field_of_a_generator_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="generator of glioma: tumor"):
+        open_dataset("glioma", {"tumor": 3}, tmp_path)

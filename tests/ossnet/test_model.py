@@ -1,0 +1,113 @@
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from ossnet.config import build
+from ossnet.errors import UserError
+from ossnet.model import Batch, ModelConfig, SegmentationModel
+
+CONFIG = {"shape": (5, 4, 3), "modalities": 1}
+
+
+@dataclass
+class HalfSpace:
+    """The occupancy sigmoid(i - threshold) of the first coordinate i; remembers how many locations came a pass."""
+
+    shape: tuple[int, int, int]
+    threshold: Tensor
+    classes: int = 2
+    prior: Tensor | None = None
+    passes: list[int] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        return self.threshold.device
+
+    def __call__(self, locations: Tensor) -> Tensor:
+        self.passes.append(len(locations))
+        return (locations[:, 0] - self.threshold).sigmoid()
+
+
+class Threshold(SegmentationModel):
+    """Occupied is what lies beyond the mean of the image."""
+
+    config_type = ModelConfig
+    family = "threshold"
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return self.scale * batch.images.mean()
+
+    def field(self, image: Tensor) -> HalfSpace:
+        assert image.dtype == torch.float32
+        self.last = HalfSpace(self.config.shape, self.scale * image.mean())
+        return self.last
+
+
+def model() -> Threshold:
+    return Threshold(build(ModelConfig, CONFIG, "test"))
+
+
+@pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (3, 3), (4, 4)])
+def test_outputs(classes: int, outputs: int) -> None:
+    assert build(ModelConfig, CONFIG | {"classes": classes}, "test").outputs == outputs
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"shape": (5, 4)}, {"shape": (5, 0, 3)}, {"shape": (5, 4, 2.5)}, {"modalities": 0}, {"classes": 1}, {"colour": 1}],
+)
+def test_a_size_that_cannot_be_is_an_error(changes: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=next(iter(changes))):
+        build(ModelConfig, CONFIG | changes, "test")
+
+
+def test_a_configuration_stays_as_it_is() -> None:
+    with pytest.raises(AttributeError):
+        build(ModelConfig, CONFIG, "test").classes = 3
+
+
+def test_the_interface_alone_is_no_model() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        SegmentationModel()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_occupancy_of_arrays_and_tensors(dtype: type[np.generic]) -> None:
+    image = np.full((1, 5, 4, 3), 2, dtype)
+    locations = [[2.0, 0.0, 0.0], [3.5, 1.0, 2.0]]
+    expected = torch.tensor([0.0, 1.5]).sigmoid()
+    assert_close(model().occupancy(image, np.array(locations, np.float32)), expected)
+    assert_close(model().occupancy(torch.as_tensor(image), torch.tensor(locations)), expected)
+
+
+@pytest.mark.parametrize(("limit", "passes"), [(2, [2, 2, 1]), (5, [5]), (100, [5])])
+def test_no_pass_exceeds_the_limit(limit: int, passes: list[int]) -> None:
+    threshold = model()
+    threshold.occupancy(np.zeros((1, 5, 4, 3)), np.zeros((5, 3), np.int64), limit)
+    assert threshold.last.passes == passes
+    threshold.segment(np.zeros((1, 5, 4, 3)), 50)
+    assert threshold.last.passes == [50, 10]
+
+
+def test_segment_marks_what_is_more_likely_inside_than_not() -> None:
+    segmentation = model().segment(np.full((1, 5, 4, 3), 2.0))
+    expected = torch.tensor([0, 0, 0, 1, 1], dtype=torch.uint8)
+    assert torch.equal(segmentation, expected[:, None, None].expand(5, 4, 3))
+
+
+def test_inference_keeps_no_graph() -> None:
+    assert not model().occupancy(np.zeros((1, 5, 4, 3)), np.zeros((5, 3))).requires_grad
+
+
+def test_all_parameters_are_weights_unless_a_model_says_otherwise() -> None:
+    threshold = model()
+    assert threshold.parameter_groups() == {"weights": [threshold.scale], "activation": []}

@@ -1,0 +1,41 @@
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from baselines.onet import ONet
+from ossnet import registry
+from ossnet.errors import UserError
+from ossnet.model import SegmentationModel
+from ossnet.registry import model_names, model_type
+from ossnet.variants import OSSNetC
+
+
+def test_every_model_of_the_project_is_listed() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = project["project"]["entry-points"]["ossnet.models"]
+    assert set(listed) <= set(model_names())
+    assert model_names() == sorted(model_names())
+
+
+def test_by_name() -> None:
+    assert model_type("c") is OSSNetC
+    assert model_type("onet") is ONet
+    assert all(issubclass(model_type(name), SegmentationModel) for name in model_names())
+
+
+@pytest.mark.parametrize("name", ["C", "", "unet"])
+def test_an_unknown_name_is_answered_with_those_there_are(name: str) -> None:
+    with pytest.raises(UserError, match="choose one of a, b, c, d, ") as caught:
+        model_type(name)
+    assert repr(name) in str(caught.value)
+
+
+def test_an_installed_package_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry_points(group: str) -> list[EntryPoint]:
+        return [EntryPoint("mine", "ossnet.variants:OSSNetC", group)]
+
+    monkeypatch.setattr(registry, "entry_points", entry_points)
+    assert model_names() == ["mine"]
+    assert model_type("mine") is OSSNetC

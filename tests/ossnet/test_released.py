@@ -1,0 +1,188 @@
+import importlib.util
+import os
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ossnet.errors import UserError
+from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.released import DATASETS, VARIANTS, load_released, read_state_dict, rename
+
+TOLERANCE = 2e-4
+
+PAIRS = [(variant, dataset) for variant in VARIANTS for dataset in DATASETS]
+
+
+@pytest.fixture(scope="session")
+def shared_spec() -> Path:
+    """The folder of facts about the released weights, which are no part of the repository; tests skip without it."""
+    default = Path(__file__).parents[3] / "shared" / "spec"
+    folder = Path(os.environ.get("OSSNET_SHARED_SPEC", default))
+    if not (folder / "parity").is_dir():
+        pytest.skip(f"no released answers: {folder} has none (set OSSNET_SHARED_SPEC to their folder)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipe(shared_spec: Path) -> ModuleType:
+    """The recipe that makes weights, volumes and locations of the comparison."""
+    spec = importlib.util.spec_from_file_location("parity_recipe", shared_spec / "parity_recipe.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def released_shapes(shared_spec: Path, variant: str, dataset: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a released state dict."""
+    lines = (shared_spec / "released_keys" / f"{variant}_{dataset}.txt").read_text(encoding="utf-8").splitlines()
+    entries = (line.split() for line in lines)
+    return {name: () if shape == "scalar" else tuple(map(int, shape.split("x"))) for name, shape in entries}
+
+
+@pytest.mark.parametrize(("variant", "dataset"), PAIRS)
+def test_every_released_entry_has_its_place(variant: str, dataset: str, shared_spec: Path) -> None:
+    released = released_shapes(shared_spec, variant, dataset)
+    with torch.device("meta"):
+        network = OccupancyNetwork(OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS[dataset]))
+    ours = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    assert {rename(name): shape for name, shape in released.items()} == ours
+    assert len(released) == len(ours)
+
+
+@pytest.mark.parametrize(("variant", "dataset"), [("o-net", "brats"), ("ossnet-a", "brats"), ("ossnet-c", "lits")])
+def test_answers_are_those_of_the_released_code(
+    variant: str, dataset: str, shared_spec: Path, recipe: ModuleType, tmp_path: Path
+) -> None:
+    shapes = released_shapes(shared_spec, variant, dataset)
+    path = tmp_path / "released.pt"
+    torch.save({name: torch.from_numpy(np.asarray(recipe.weight(name, shape))) for name, shape in shapes.items()}, path)
+    network = load_released(path, variant, dataset)
+    assert not network.training
+    image = torch.from_numpy(recipe.volume(dataset))
+    field = network.field(image)
+    answers = {
+        "probability": field(torch.from_numpy(recipe.locations(dataset))),
+        "latent_head": field.encoding.latents[0, :, :40],
+    }
+    if field.prior is not None:
+        answers["segmentation"] = field.prior
+    with np.load(shared_spec / "parity" / f"{variant}_{dataset}.npz") as expected:
+        assert set(expected.files) == set(answers)
+        for name, answer in answers.items():
+            np.testing.assert_allclose(
+                answer.numpy().ravel(), expected[name].ravel(), rtol=0, atol=TOLERANCE, err_msg=name
+            )
+
+
+class Marker:
+    """Unpickling it makes a file, if code is run at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return Path.touch, (self.path,)
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load_released(path, "o-net", "brats")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+@pytest.mark.parametrize("form", ["torch", "torch of old", "plain pickle"])
+def test_code_in_a_file_is_never_run(form: str, tmp_path: Path) -> None:
+    path, marker = tmp_path / "weights.pt", tmp_path / "code was run"
+    content = {"weight": torch.zeros(2), "extra": Marker(marker)}
+    if form == "plain pickle":
+        path.write_bytes(pickle.dumps({"extra": Marker(marker)}))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=form == "torch")
+    assert "not a whole checkpoint of tensors alone" in message_of(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [[torch.zeros(2)], torch.zeros(2), {"w": 1.0}, {0: torch.zeros(2)}, {"model": {"w": torch.zeros(2)}}]
+)
+def test_what_is_no_state_dict(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "weights.pt")
+    assert "not a plain state dict" in message_of(tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@given(data=st.data())
+@settings(max_examples=40)
+def test_damage_is_a_users_error(zipped: bool, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "weights.pt"
+    torch.save({"weight": torch.arange(6.0)}, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) // 2))])
+    with pytest.raises(UserError, match="not a whole checkpoint"):
+        read_state_dict(path)
+    damaged = bytearray(whole)
+    for place in data.draw(st.lists(st.integers(0, min(len(whole), 400) - 1), min_size=1, max_size=4)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(damaged)
+    with suppress(UserError):  # Some damage does not show, but none leads to another error.
+        read_state_dict(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert "No such file" in message_of(tmp_path / "weights.pt")
+    assert "cannot read" in message_of(tmp_path)
+    (tmp_path / "empty.pt").touch()
+    assert "not a whole checkpoint" in message_of(tmp_path / "empty.pt")
+
+
+@pytest.mark.parametrize(
+    ("variant", "dataset", "complaint"),
+    [("ossnet-e", "brats", "unknown variant 'ossnet-e'"), ("o-net", "BraTS", "unknown dataset 'BraTS'")],
+)
+def test_unknown_names_are_answered_with_those_there_are(
+    variant: str, dataset: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"{complaint}; choose one of"):
+        load_released(tmp_path / "weights.pt", variant, dataset)
+
+
+@pytest.mark.parametrize(
+    ("variant", "dataset", "first"),
+    [
+        ("o-net", "brats", "patch_encoder.layers.0.bias"),
+        ("ossnet-b", "brats", "patch_encoder.layers.0.weight"),
+        ("ossnet-c", "brats", "encoder.segmentation.weight"),
+        ("ossnet-a", "lits", "encoder.blocks.4"),
+    ],
+)
+def test_weights_of_another_variant_are_refused(variant: str, dataset: str, first: str, tmp_path: Path) -> None:
+    network = OccupancyNetwork(OccupancyNetworkConfig(**VARIANTS["ossnet-a"], **DATASETS["brats"]))
+    torch.save(network.state_dict(), tmp_path / "a.pt")
+    with pytest.raises(UserError, match=f"is no {variant} for {dataset}: .* entries differ, the first is {first}"):
+        load_released(tmp_path / "a.pt", variant, dataset)
+
+
+def test_a_state_dict_comes_back_as_it_was(tmp_path: Path) -> None:
+    state = {"weight": torch.arange(6.0).view(2, 3), "count": torch.tensor(3)}
+    torch.save(state, tmp_path / "weights.pt")
+    read = read_state_dict(tmp_path / "weights.pt")
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+@given(st.sampled_from(["encoder.blocks.0.main.4.weight", "decoder.head.weight", "encoder.skips.2.norm.running_var"]))
+def test_our_own_names_stay(name: str) -> None:
+    assert rename(name) == name

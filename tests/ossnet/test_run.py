@@ -1,0 +1,186 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ossnet.config import build, plain
+from ossnet.data.case import Dataset
+from ossnet.errors import UserError
+from ossnet.registry import model_names
+from ossnet.run import RunSpec, load_run, read_spec, train_run, write_spec
+from ossnet.training import EpochReport
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train_run(tiny_spec(), dataset, folder / "run", folder / "cache", CPU, lambda *_: None)
+    return folder / "run"
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    spec = tiny_spec(name)
+    write_spec(tmp_path, spec)
+    again = read_spec(tmp_path)
+    assert again == spec
+    assert again.identity == spec.identity
+    assert again.make_model().config == spec.make_model().config
+
+
+def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    return [
+        leaf
+        for key, value in tree.items()
+        for leaf in (leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)])
+    ]
+
+
+OTHER = {
+    **{"strategy": "border", "protocol": "released", "schedule": "step", "fit": "none", "orientation": "RAS"},
+    **{"normalise": "none", "label_values": [0, 3], "steps_per_epoch": 5, "border_share": 0.25, "flip_axes": [2]},
+    **{
+        "probability": 0.25,
+        "decay": 0.5,
+        "lookahead_alpha": 0.5,
+        "model": "d",
+        "betas": [0.5, 0.5],
+        "shape": [8, 8, 8],
+    },
+    **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 7},
+    **{"encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
+}
+
+
+def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+    spec = tiny_spec()
+    values = plain(spec)
+    paths = [path for path in leaves(values) if path != ("schema_version",)]
+    identities = {spec.identity}
+    for path in paths:
+        changed = json.loads(json.dumps(values))
+        table = changed
+        for key in path[:-1]:
+            table = table[key]
+        table[path[-1]] = OTHER[path[-1]] if path[-1] in OTHER else table[path[-1]] + 1
+        if path == ("recipe", "validation", "border_share"):
+            changed["recipe"]["validation"]["protocol"] = "released"
+        identities.add(build(RunSpec, changed, ".".join(path)).identity)
+    assert len(identities) == 1 + len(paths) > 25
+
+
+def test_nothing_else_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+    spec = tiny_spec()
+    backwards = dict(reversed(plain(spec).items()))
+    backwards["network"] = dict(reversed(spec.network.items()))
+    assert build(RunSpec, backwards, "").identity == spec.identity
+    assert len(spec.identity) == 64
+
+
+def test_a_version_that_is_not_known_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(plain(tiny_spec()) | {"schema_version": 2}))
+    with pytest.raises(UserError, match=r"spec\.json: schema_version"):
+        read_spec(tmp_path)
+
+
+def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(
+    tiny_spec: Callable[..., RunSpec],
+) -> None:
+    state = torch.random.get_rng_state()
+    first, again, other = (tiny_spec(seed=seed).make_model().state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_size_follows_from_the_data(tiny_spec: Callable[..., RunSpec]) -> None:
+    config = tiny_spec().make_model().config
+    assert (config.shape, config.modalities, config.classes) == ((16, 16, 16), 2, 2)
+
+
+def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]) -> None:
+    assert {path.name for path in trained.iterdir()} == {
+        *("spec.json", "checkpoint.pt", "history.csv", "model.safetensors"),
+    }
+    model, spec = load_run(trained)
+    assert spec == tiny_spec()
+    assert not model.training
+
+
+def test_a_finished_run_reports_its_course_again(
+    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    reports: list[tuple[EpochReport, float]] = []
+    history = train_run(tiny_spec(), dataset, trained, tmp_path, CPU, lambda past, left: reports.append((past, left)))
+    assert [past for past, _ in reports] == history
+    assert [past.epoch for past in history] == [0, 1, 2]
+    # The mean time of an epoch so far, for each that is left.
+    assert [left for _, left in reports] == pytest.approx(
+        [2 * history[0].seconds, (history[0].seconds + history[1].seconds) / 2, 0]
+    )
+
+
+def test_a_folder_of_another_run_is_refused(
+    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    before = (trained / "spec.json").read_bytes()
+    with pytest.raises(UserError, match="holds a run of another configuration; choose another folder or delete it"):
+        train_run(tiny_spec(seed=1), dataset, trained, tmp_path, CPU, lambda *_: None)
+    assert (trained / "spec.json").read_bytes() == before
+
+
+def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path) -> None:
+    def unlabelled(name: str) -> Any:
+        return replace(dataset.load(name), label=None)
+
+    mistakes = {
+        "has no case to train on": (tiny_spec(), replace(dataset, splits={**dataset.splits, "train": ()})),
+        "model c, network: depth": (tiny_spec(changes={"network": {"depth": 3}}), dataset),
+        "case a has no label": (tiny_spec(), replace(dataset, load=unlabelled)),
+        "does not fit into shape": (tiny_spec(changes={"preprocessing": {"shape": [12, 12, 12]}}), dataset),
+    }
+    for message, (spec, source) in mistakes.items():
+        with pytest.raises(UserError, match=message):
+            train_run(spec, source, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_bad_validation_case_is_found_before_the_training(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    def load(name: str) -> Any:
+        case = dataset.load(name)
+        return replace(case, label=None) if name == "d" else case
+
+    with pytest.raises(UserError, match="case d has no label"):
+        train_run(tiny_spec(), replace(dataset, load=load), tmp_path, tmp_path / "cache", CPU, lambda *_: None)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("contents", [None, b"", b"{", b"[1]", b"3", b"\xff\xfe"])
+def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> None:
+    if contents is not None:
+        (tmp_path / "spec.json").write_bytes(contents)
+    with pytest.raises(UserError, match=rf"{tmp_path}") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    write_spec(tmp_path, tiny_spec())
+    with pytest.raises(UserError, match="is that the folder of a finished training"):
+        load_run(tmp_path)
+
+
+def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    write_spec(tmp_path, tiny_spec("a"))
+    (tmp_path / "model.safetensors").write_bytes((trained / "model.safetensors").read_bytes())
+    with pytest.raises(UserError, match=r"are not those of its spec\.json") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)

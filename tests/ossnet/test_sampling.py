@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.ndimage import binary_erosion
+from scipy.stats import chisquare
+
+from ossnet.sampling import Sampling, border_voxels, draw_locations
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def band(label: np.ndarray, **settings: object) -> np.ndarray:
+    """The border as a mask."""
+    mask = np.zeros(label.shape, bool)
+    mask.flat[border_voxels(label, Sampling(strategy="border", **settings))] = True
+    return mask
+
+
+def one_voxel(size: int) -> np.ndarray:
+    label = np.zeros((size, size, size), np.uint8)
+    label[size // 2, size // 2, size // 2] = 1
+    return label
+
+
+def half_space(size: int, filled: int) -> np.ndarray:
+    label = np.zeros((size, 3, 4), np.uint8)
+    label[:filled] = 1
+    return label
+
+
+def test_uniform_is_uniform_over_every_voxel() -> None:
+    shape = (5, 4, 3)
+    locations = draw_locations(Sampling(count=60_000), shape, None, generator())
+    assert locations.shape == (60_000, 3)
+    assert locations.dtype == torch.int64
+    counts = np.bincount(np.ravel_multi_index(tuple(locations.T.numpy()), shape), minlength=60)
+    assert counts.min() > 0
+    assert chisquare(counts).pvalue > 0.01
+
+
+def test_released_uniform_never_draws_the_last_index() -> None:
+    shape = (5, 4, 1)
+    locations = draw_locations(Sampling(count=12_000, protocol="released"), shape, None, generator())
+    flat = np.ravel_multi_index(tuple(locations.T.numpy()), shape)
+    counts = np.bincount(flat, minlength=20).reshape(shape)
+    assert counts[-1].sum() == counts[:, -1].sum() == 0
+    assert chisquare(counts[:-1, :-1].ravel()).pvalue > 0.01
+
+
+@pytest.mark.parametrize("protocol", ["paper", "released"])
+@pytest.mark.parametrize("strategy", ["uniform", "border"])
+def test_a_seed_draws_the_same_again(strategy: str, protocol: str) -> None:
+    sampling = Sampling(strategy=strategy, count=50, protocol=protocol)
+    label = one_voxel(21)
+    border = torch.from_numpy(border_voxels(label, sampling))
+    first, again, other = (draw_locations(sampling, label.shape, border, generator(seed)) for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_border_of_a_plane_is_25_wide_with_the_hull_in_the_middle() -> None:
+    mask = band(half_space(60, filled=20))
+    assert np.flatnonzero(mask[:, 0, 0]).tolist() == list(range(7, 32))
+    assert (mask == mask[:, :1, :1]).all()
+
+
+def test_the_border_of_a_voxel_is_a_ball() -> None:
+    assert band(one_voxel(9), border_width=1).sum() == 1
+    assert band(one_voxel(9), border_width=3).sum() == 7
+    assert band(one_voxel(9), border_width=5).sum() == 33
+
+
+def test_the_edge_of_the_volume_is_no_hull() -> None:
+    assert not band(np.ones((4, 5, 6), np.uint8)).any()
+    assert np.flatnonzero(band(half_space(9, filled=3), border_width=1)[:, 0, 0]).tolist() == [2]
+
+
+@pytest.mark.parametrize("protocol", ["paper", "released"])
+def test_an_empty_label_has_no_border(protocol: str) -> None:
+    sampling = Sampling(strategy="border", protocol=protocol)
+    border = border_voxels(np.zeros((4, 5, 6), np.uint8), sampling)
+    assert len(border) == 0
+    for nothing in (torch.from_numpy(border), None):
+        with pytest.raises(ValueError, match="empty label"):
+            draw_locations(sampling, (4, 5, 6), nothing, generator())
+
+
+@given(
+    arrays(np.uint8, st.tuples(*[st.integers(1, 6)] * 3), elements=st.integers(0, 2)),
+    st.sampled_from([1, 3, 5, 7]),
+)
+def test_the_border_is_all_voxels_within_reach_of_the_hull(label: np.ndarray, width: int) -> None:
+    inside = label > 0
+    hull = np.argwhere(inside & ~binary_erosion(inside, border_value=1))
+    places = np.moveaxis(np.indices(label.shape), 0, -1)[..., None, :]
+    squared = ((places - hull) ** 2).sum(-1)
+    expected = (squared <= ((width - 1) / 2) ** 2).any(-1)
+    np.testing.assert_array_equal(band(label, border_width=width), expected)
+
+
+def test_the_released_border_is_a_box_around_the_sobel_edge() -> None:
+    # Of a voxel the Sobel edge is its 26 neighbours, which a 13^3 box makes 15 wide.
+    np.testing.assert_array_equal(np.flatnonzero(band(one_voxel(31), protocol="released").any((1, 2))), range(8, 23))
+    assert band(one_voxel(31), protocol="released").sum() == 15**3
+    # Of a plane it is the voxels on both sides.
+    assert np.flatnonzero(band(half_space(60, 20), protocol="released")[:, 0, 0]).tolist() == list(range(13, 27))
+
+
+@pytest.mark.parametrize(("share", "near"), [(0.5, 500), (0.25, 250), (1.0, 1000), (0.0, 0)])
+def test_the_share_of_the_border_lies_in_it(share: float, near: int) -> None:
+    label = one_voxel(40)
+    sampling = Sampling(strategy="border", count=1000, border_width=5, border_share=share)
+    border = torch.from_numpy(border_voxels(label, sampling))
+    locations = draw_locations(sampling, label.shape, border, generator())
+    in_band = torch.from_numpy(band(label, border_width=5))[tuple(locations.T)]
+    assert locations.shape == (1000, 3)
+    assert in_band[:near].all()
+    # 33 of 64,000 voxels are border: half a location of 1,000 falls there by chance.
+    assert in_band[near:].sum() <= 5
+
+
+def test_border_locations_are_uniform_over_the_border() -> None:
+    sampling = Sampling(strategy="border", count=33_000, border_width=5, border_share=1)
+    label = one_voxel(9)
+    border = border_voxels(label, sampling)
+    locations = draw_locations(sampling, label.shape, torch.from_numpy(border), generator())
+    counts = np.bincount(np.ravel_multi_index(tuple(locations.T.numpy()), label.shape), minlength=label.size)
+    assert chisquare(counts[border]).pvalue > 0.01
+
+
+def test_the_released_protocol_takes_a_small_border_once_and_whole() -> None:
+    border = torch.tensor([3, 17, 40])
+    locations = {}
+    for protocol in ("paper", "released"):
+        sampling = Sampling(strategy="border", count=40, protocol=protocol)
+        drawn = draw_locations(sampling, (50, 1, 1), border, generator())
+        assert drawn.shape == (40, 3)
+        locations[protocol] = drawn[:, 0]
+    assert locations["released"][:3].tolist() == [3, 17, 40]
+    assert len(set(locations["released"][3:].tolist()) - {3, 17, 40}) > 10
+    assert set(locations["paper"][:20].tolist()) <= {3, 17, 40}
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    for settings in ({"border_width": 24}, {"count": 0}, {"border_share": 1.1}, {"strategy": "edge"}, {"widht": 3}):
+        with pytest.raises(ValueError, match=next(iter(settings))):
+            Sampling(**settings)
