@@ -23,7 +23,7 @@ setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Train and compare every model of Table 2; writes results/tables/
 	@$(BIN)/python -m benchmarks table2 --data $(DATASET) --profile $(PROFILE) --workers $(JOBS)
-	@$(BIN)/python -m paper_figures segmentations results/tables/table2-$(DATASET)-$(PROFILE).npz results/figures/table2-$(DATASET)-$(PROFILE)
+	@$(BIN)/python -m paper_figures segmentations results/figures/table2-$(DATASET)-$(PROFILE) results/tables/table2-$(DATASET)-$(PROFILE).npz
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q

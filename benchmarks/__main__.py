@@ -25,6 +25,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run (%(default)s)")
     arguments = parser.parse_args()
     try:
+        for option in ("workers", "threads"):
+            if getattr(arguments, option) < 1:
+                raise UserError(f"--{option} {getattr(arguments, option)}: give a whole number above 0")
         study = STUDIES[arguments.study]
         profile = load_profile(arguments.profile)
         complete = study(profile, arguments.data, arguments.results, arguments.workers, arguments.threads)

@@ -6,19 +6,18 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from mpl_toolkits.mplot3d.axes3d import Axes3D
-from nibabel.affines import apply_affine, from_matvec, voxel_sizes
-from nibabel.orientations import apply_orientation, io_orientation
+from nibabel.affines import apply_affine, from_matvec
 from scipy.ndimage import find_objects
 from skimage.measure import block_reduce
 
 from ossnet.errors import UserError
 from ossnet.mesh import mesh_of
+from paper_figures.slices import FILL, axial_slices, bar_length_mm, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, PREDICTION_COLOUR, model_name, settings
 
 COLUMNS = 5
@@ -26,9 +25,6 @@ COLUMNS = 5
 
 MAX_MESH_VOXELS = 80
 """Longest edge of the grid that a mesh is drawn from; more would not be seen at the size of a block."""
-
-FILL = 0.4
-"""Opacity of a filled mask."""
 
 LIGHT = 310
 """Where the light of the meshes comes from, in degrees of azimuth."""
@@ -104,7 +100,7 @@ def draw(case: SegmentedCase) -> Figure:
     blocks = [("Label", LABEL_COLOUR)]
     blocks += [(f"{_broken_name(model)}\nDice {case.dice[model]:.3f}", PREDICTION_COLOUR) for model in case.predictions]
     masks = np.stack([case.label, *case.predictions.values()])
-    picture, mask_slices, pixel_mm = _axial_slices(case.image, masks, case.affine)
+    picture, mask_slices, pixel_mm = axial_slices(case.image, masks, case.affine)
     meshes = _meshes(masks, case.affine)
     limits = _view(case.label, case.affine)
 
@@ -116,7 +112,7 @@ def draw(case: SegmentedCase) -> Figure:
             row, column = divmod(index, COLUMNS)
             above = figure.add_subplot(grid[2 * row, column])
             above.set_title(title)
-            _draw_slice(above, picture, pixel_mm, [(mask_slices[0], LABEL_COLOUR), (mask, colour)])
+            draw_slice(above, picture, pixel_mm, [(mask_slices[0], LABEL_COLOUR), (mask, colour)])
             below = figure.add_subplot(grid[2 * row + 1, column], projection="3d")
             _draw_mesh(below, *mesh, limits, colour)
         figure.legend(
@@ -135,22 +131,6 @@ def _broken_name(model: str) -> str:
     return model_name(model).replace(", ", "\n")
 
 
-def _axial_slices(
-    image: np.ndarray, masks: np.ndarray, affine: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
-    """Image [y, x], masks [m, y, x] and pixel size (y, x) in mm of the slice with the largest area of the first mask.
-
-    Rows go from posterior to anterior, columns from the patient's right to the left.
-    """
-    orientation = io_orientation(affine)
-    image_ras, *masks_ras = (apply_orientation(volume, orientation) for volume in (image, *masks))
-    place = int(masks_ras[0].sum(axis=(0, 1)).argmax())
-    picture, *slices = (volume[::-1, :, place].T for volume in (image_ras, *masks_ras))
-    (box,) = find_objects((np.any(slices, axis=0) | (picture != picture[0, 0])).astype(np.uint8))
-    spacing_mm = dict(zip(orientation[:, 0].astype(int), voxel_sizes(affine), strict=True))
-    return picture[box], np.stack(slices)[:, *box], (float(spacing_mm[1]), float(spacing_mm[0]))
-
-
 def _meshes(masks: np.ndarray, affine: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Meshes of masks [m, H, W, D], from their averages over cubes so that the grid has `MAX_MESH_VOXELS` at most."""
     (box,) = find_objects(masks.any(axis=0).astype(np.uint8))
@@ -159,40 +139,6 @@ def _meshes(masks: np.ndarray, affine: np.ndarray) -> list[tuple[np.ndarray, np.
     # The centre of a cube's first voxel lies (edge - 1) / 2 before the cube's own.
     to_voxels = from_matvec(np.eye(3) * edge, np.array([part.start for part in box]) + (edge - 1) / 2)
     return [mesh_of(block_reduce(mask, edge, np.mean), affine @ to_voxels) for mask in cropped]
-
-
-def _draw_slice(
-    axes: Axes, picture: np.ndarray, pixel_mm: tuple[float, float], masks: list[tuple[np.ndarray, str]]
-) -> None:
-    """The picture with the outline of every mask, and the last mask filled."""
-    height_mm, width_mm = np.multiply(picture.shape, pixel_mm)
-    dark, bright = np.percentile(picture, (1, 99))
-    axes.imshow(picture, cmap="gray", vmin=dark, vmax=bright, origin="lower", extent=(0, width_mm, 0, height_mm))
-    for index, (mask, colour) in enumerate(masks):
-        if not mask.any():
-            continue
-        # A border of zeros closes the outline of what touches the border of the picture.
-        y, x = ((np.arange(size + 2) - 0.5) * pixel for size, pixel in zip(mask.shape, pixel_mm, strict=True))
-        inside = np.pad(mask, 1).astype(float)
-        if index == len(masks) - 1:
-            axes.contourf(x, y, inside, levels=[0.5, 1], colors=[colour], alpha=FILL)
-        axes.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=0.8)
-    axes.set(xlim=(0, width_mm), ylim=(0, height_mm), xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-
-    length_mm = _bar_length_mm(width_mm / 3)
-    axes.plot([0, length_mm], [-0.04 * height_mm] * 2, color="black", linewidth=1.5, clip_on=False)
-    axes.set_xlabel(f"{length_mm:g} mm", loc="left", labelpad=5)
-    for place, letter in ((0.03, "R"), (0.97, "L")):
-        axes.text(
-            place,
-            0.98,
-            letter,
-            color="white",
-            transform=axes.transAxes,
-            va="top",
-            ha="left" if letter == "R" else "right",
-        )
 
 
 def _view(label: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -228,16 +174,10 @@ def _draw_mesh(axes: Axes3D, vertices: np.ndarray, faces: np.ndarray, limits: np
     axes.view_init(elev=20, azim=60)
     axes.set_axis_off()
 
-    length_mm = _bar_length_mm(extent.max() / 5)
+    length_mm = bar_length_mm(extent.max() / 5)
     corner = np.array([high[0] - 0.15 * extent[0], low[1], low[2]])
     for letter, direction in (("L", (-1, 0, 0)), ("A", (0, 1, 0)), ("S", (0, 0, 1))):
         end = corner + length_mm * np.array(direction)
         axes.plot(*zip(corner, end, strict=True), color="black", linewidth=1)
         axes.text(*(corner + 1.6 * (end - corner)), letter, ha="center", va="center")
     axes.text2D(0, 0, f"arms: {length_mm:g} mm", transform=axes.transAxes)
-
-
-def _bar_length_mm(limit_mm: float) -> float:
-    """The largest length up to the limit that is 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(limit_mm))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= limit_mm))

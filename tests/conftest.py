@@ -96,6 +96,22 @@ def tiny() -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def as_options() -> Callable[[dict[str, Any]], list[str]]:
+    """Settings as the command line takes them: `--set recipe.epochs=3 ...`."""
+
+    def options(settings: dict[str, Any], prefix: str = "") -> list[str]:
+        pairs = []
+        for key, value in settings.items():
+            if isinstance(value, dict):
+                pairs += options(value, f"{prefix}{key}.")
+            else:
+                pairs += ["--set", f"{prefix}{key}={value}"]
+        return pairs
+
+    return options
+
+
+@pytest.fixture(scope="session")
 def tiny_spec(dataset: Dataset, tiny: Callable[[str], dict[str, Any]]) -> Callable[..., RunSpec]:
     """The specification of a tiny run, with changes to its settings."""
 

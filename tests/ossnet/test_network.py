@@ -90,6 +90,18 @@ def test_every_switch_changes_the_answer(switch: str) -> None:
     assert plain.tolist() != switched.tolist() or switch == "auxiliary_weight"
 
 
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_training_makes_every_tensor_where_the_images_are(switch: str) -> None:
+    model, locations, draws = network(**SWITCHES[switch][0]), torch.tensor([[[8, 7, 6], [0, 15, 3]]]), generator()
+    batch = Batch(images(), torch.ones(1, 16, 16, 16, dtype=torch.uint8), lambda _: locations)
+    # Whatever is made without a word on the device would come to lie on another one than the images.
+    with torch.device("meta"):
+        loss = model.loss(batch, draws)
+        loss.backward()
+    assert loss.device.type == "cpu"
+    assert all(p.grad is not None and p.grad.device.type == "cpu" for p in model.parameters())
+
+
 def test_context_is_pooled_as_told() -> None:
     locations = torch.tensor([[8, 7, 6]])
     answers = [

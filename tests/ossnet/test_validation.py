@@ -96,7 +96,7 @@ def test_the_mean_over_classes_is_over_those_that_occur() -> None:
             return torch.ones(SHAPE, dtype=torch.uint8)
 
     # Class 1: all voxels predicted, 3 of 10 slabs labelled. Class 2: neither, so not counted.
-    scores = score(Everything(), [make_case()], 3, Validation(protocol="dense"))  # type: ignore[arg-type]
+    scores = score(Everything(), [make_case()], 3, Validation(protocol="dense"))
     assert scores["one"]["iou"] == pytest.approx(0.3)
 
 

@@ -107,7 +107,7 @@ def test_names_with_dots_are_names_of_their_own(dataset: Dataset, tmp_path: Path
 def test_a_case_that_cannot_be_learnt_from_is_named(
     change: Callable[[Case], Case], message: str, dataset: Dataset, tmp_path: Path
 ) -> None:
-    preprocessing = Preprocessing(shape=(12, 14, 10), orientation=None)
+    preprocessing = Preprocessing(shape=(12, 14, 10))
     cases = PreparedCases(changed(dataset, change), "test", preprocessing, tmp_path, BORDER)
     for _ in range(2):
         with pytest.raises(UserError, match=message):

@@ -26,7 +26,7 @@ def test_embedded_data_are_made_at_the_size_that_is_asked_for(source: str, tmp_p
 
 @pytest.mark.parametrize("source", ["brain", "brats:", "lits", "nothing:here", "cases.xlsx", ""])
 def test_an_unknown_source_is_refused_with_what_there_is(source: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown data.*give glioma or liver.*brats:FOLDER.*CSV") as caught:
+    with pytest.raises(UserError, match=r"unknown data.*give glioma or liver.*brats:FOLDER.*CSV") as caught:
         open_dataset(source, {}, tmp_path)
     assert f"'{source}'" in str(caught.value)
 

@@ -1,0 +1,53 @@
+"""The embedded data sets as pictures: what every result on them is a result on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ossnet.data.case import Case
+from paper_figures.slices import axial_slices, draw_slice
+from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, VERMILION, settings
+
+CT_WINDOW_HU = (-160.0, 240.0)
+PICTURES = 5
+"""Pictures in a row: four modalities and the label, or two cases of one modality with their labels and a gap."""
+
+
+def draw(gliomas: Sequence[Case], livers: Sequence[Case]) -> Figure:
+    """A row for each glioma (every modality, then the label over the first) and for each pair of livers.
+
+    A filled outline is the foreground that models learn; a second outline is the tumour core, or the liver's tumours.
+    """
+    rows = len(gliomas) + -(-len(livers) // 2)
+    with settings():
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 0.4 + 1.75 * rows), layout="constrained")
+        grid = figure.subplots(rows, PICTURES, squeeze=False)
+        for axes, case in zip(grid, gliomas, strict=False):
+            assert case.label is not None
+            foreground, core = case.label > 0, np.isin(case.label, (1, 4))
+            for channel, modality in enumerate(case.modalities):
+                _draw(axes[channel], case, case.image[channel], foreground, [], modality)
+            _draw(axes[-1], case, case.image[0], foreground, [core, foreground], f"{case.modalities[0]}, label")
+        for index, case in enumerate(livers):
+            assert case.label is not None
+            axes = grid[len(gliomas) + index // 2][3 * (index % 2) :]
+            image = case.image[0].clip(*CT_WINDOW_HU)
+            foreground, tumour = case.label > 0, case.label == 2
+            _draw(axes[0], case, image, foreground, [], "CT")
+            _draw(axes[1], case, image, foreground, [tumour, foreground], "CT, label")
+        for axes in grid[len(gliomas) :, 2]:
+            axes.set_axis_off()
+        for axes in grid.ravel():
+            if not axes.has_data():
+                axes.set_axis_off()
+    return figure
+
+
+def _draw(
+    axes: Axes, case: Case, image: np.ndarray, foreground: np.ndarray, masks: list[np.ndarray], title: str
+) -> None:
+    picture, (_, *slices), pixel_mm = axial_slices(image, np.stack([foreground, *masks]), case.affine)
+    draw_slice(axes, picture, pixel_mm, list(zip(slices, (VERMILION, LABEL_COLOUR), strict=False)))
+    axes.set_title(title)

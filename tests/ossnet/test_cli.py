@@ -1,0 +1,176 @@
+"""What the commands do; how they refuse mistakes is in test_cli_mistakes.py."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ossnet.checkpoint import load_checkpoint
+from ossnet.cli import main
+from ossnet.data.nifti import read_label, write_volume
+from ossnet.registry import model_names
+
+Capture = pytest.CaptureFixture[str]
+LEARN = {
+    "recipe": {
+        **{"epochs": 8, "steps_per_epoch": 6, "optimization": {"learning_rate": 0.03}},
+        "sampling": {"count": 512, "strategy": "border", "border_width": 5},
+    }
+}
+
+
+@pytest.fixture
+def train_command(
+    as_options: Callable[[dict[str, Any]], list[str]],
+    tiny: Callable[[str], dict[str, Any]],
+    data_csv: Path,
+    tmp_path: Path,
+) -> Callable[..., list[str]]:
+    def command(model: str, out: Path, changes: dict[str, Any]) -> list[str]:
+        settings = [*as_options(tiny(model)), *as_options(changes)]
+        return ["train", "--data", str(data_csv), "--model", model, "--out", str(out), "--device", "cpu",
+                "--cache", str(tmp_path / "cache"), *settings]  # fmt: skip
+
+    return command
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["segment"], ["models"]])
+def test_every_command_has_help(command: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(" ".join(["usage: ossnet", *command]))
+    assert "%%" not in captured.out
+    assert "%(" not in captured.out
+    assert captured.err == ""
+
+
+def test_models_lists_all(capsys: Capture) -> None:
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == model_names()
+    assert {"a", "b", "c", "d", "onet", "unet3d", "unet2d-height", "unet2d-width", "unet2d-depth"} <= set(model_names())
+    assert all(len(line.split()) > 2 for line in lines)
+
+
+@pytest.mark.parametrize("model", ["c", "unet3d"])
+def test_train_evaluate_segment(
+    model: str, train_command: Callable[..., list[str]], data_csv: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run, mask = tmp_path / "run", tmp_path / "mask.nii.gz"
+    assert main(train_command(model, run, LEARN)) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"{run}: best epoch ")
+    assert "paper protocol" in captured.out
+    assert captured.err.startswith(f"training {model} on own: done in ")
+
+    assert main(["evaluate", str(run), "--data", str(data_csv), "--device", "cpu"]) == 0
+    scores = pd.read_csv(run / "scores-test.csv")
+    assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+    dice = scores["value"][0]
+    assert dice > 0.8
+    assert f"mean dice: {dice:.4f} over 1 of 1 cases" in capsys.readouterr().out
+
+    images = [str(data_csv.parent / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
+    mesh = tmp_path / "surface.ply"
+    assert main(["segment", *images, "--model", str(run), "-o", str(mask), "--mesh", str(mesh), "--device", "cpu"]) == 0
+    captured = capsys.readouterr()
+    segmentation, affine = read_label(mask)
+    source = nibabel.load(images[0])
+    assert segmentation.shape == source.shape
+    np.testing.assert_array_equal(affine, source.affine)
+    np.testing.assert_array_equal(np.unique(segmentation), [0, 1])
+    voxels = np.count_nonzero(segmentation)
+    # A voxel is 2 x 1 x 1.5 mm.
+    assert captured.out.startswith(f"{mask}: {voxels} voxels, {voxels * 0.003:.1f} ml, ")
+    assert captured.err == ""
+    assert mesh.read_bytes().startswith(b"ply\n")
+    # What was evaluated is what is written.
+    label, _ = read_label(data_csv.parent / "e-label.nii.gz")
+    assert 2 * (segmentation & label).sum() / (segmentation.sum() + label.sum()) == pytest.approx(dice)
+
+    joined = tmp_path / "joined.nii"
+    write_volume(joined, np.stack([nibabel.load(image).get_fdata() for image in images]), affine)
+    again = tmp_path / "again.nii"
+    assert main(["segment", str(joined), "--model", str(run), "-o", str(again), "--device", "cpu"]) == 0
+    np.testing.assert_array_equal(read_label(again)[0], segmentation)
+    np.testing.assert_array_equal(read_label(again)[1], affine)
+
+
+def test_sparse_extraction_and_any_number_of_locations_give_the_mask(
+    train_command: Callable[..., list[str]], data_csv: Path, tmp_path: Path
+) -> None:
+    assert main(train_command("c", tmp_path / "run", LEARN)) == 0
+    masks = []
+    for number, options in enumerate((["mise"], ["dense"], ["mise", "--max-locations", "100"])):
+        output = tmp_path / f"{number}.nii"
+        images = [str(data_csv.parent / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
+        command = ["segment", *images, "--model", str(tmp_path / "run"), "-o", str(output), "--extraction", *options]
+        assert main([*command, "--device", "cpu"]) == 0
+        masks.append(read_label(output)[0])
+    assert all(np.array_equal(mask, masks[0]) for mask in masks)
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+    train_command: Callable[..., list[str]], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ossnet.training.make_batch", interrupt)
+    assert main(train_command("c", tmp_path / "run", {})) == 130
+    captured = capsys.readouterr()
+    assert captured.err == "ossnet: interrupted; what was finished is kept, the same command goes on from there\n"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_out_of_memory_says_what_to_lower(
+    error: Exception,
+    train_command: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ossnet.training.make_batch", fail)
+    assert main(train_command("c", tmp_path / "run", {})) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("ossnet: out of memory; lower --max-locations, or recipe.batch_size")
+
+
+def test_a_killed_training_goes_on_exactly(train_command: Callable[..., list[str]], tmp_path: Path) -> None:
+    longer = {"recipe": {"epochs": 20, "steps_per_epoch": 3}}
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    threads = ["--threads", str(torch.get_num_threads())]
+    command = [*train_command("c", killed, longer), *threads]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "ossnet.cli", *command], stderr=subprocess.DEVNULL
+    )
+    history = killed / "history.csv"
+    while process.poll() is None and not (history.exists() and len(history.read_text().splitlines()) > 3):
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    epochs_done = len(load_checkpoint(killed / "checkpoint.pt")["history"])
+    assert 2 <= epochs_done < 20
+
+    assert main(command) == 0
+    assert main([*train_command("c", whole, longer), *threads]) == 0
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    first, second = (load_checkpoint(folder / "checkpoint.pt") for folder in (killed, whole))
+    assert all(torch.equal(first["model"][name], second["model"][name]) for name in first["model"])
+    columns = ["epoch", "loss", "dice", "iou"]
+    pd.testing.assert_frame_equal(*(pd.read_csv(folder / "history.csv")[columns] for folder in (killed, whole)))

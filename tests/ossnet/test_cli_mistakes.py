@@ -1,0 +1,284 @@
+"""A user's mistake ends every command with status 2 and one line that names it, and leaves nothing behind."""
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+
+from ossnet.cli import main
+from ossnet.data.case import Dataset
+from ossnet.data.nifti import read_image, write_label, write_volume
+from ossnet.run import RunSpec, train_run
+
+Mend = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    spec = tiny_spec("unet3d", changes={"recipe": {"epochs": 1}})
+    train_run(spec, dataset, folder / "run", folder / "cache", torch.device("cpu"), lambda *_: None)
+    return folder / "run"
+
+
+@pytest.fixture
+def place(trained: Path, data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder to work in: a data set of one's own in `data`, a trained model in `run`."""
+    shutil.copytree(data_csv.parent, tmp_path / "data")
+    shutil.copytree(trained, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files but the cache of whole prepared cases."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (path.name.startswith(".") or "results/cache" not in str(path))
+    }
+
+
+def refused(command: Sequence[str], place: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command that should be refused says."""
+    before = files(place)
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("ossnet: ")
+    assert captured.err.count("\n") == 1
+    assert captured.err.endswith("\n")
+    assert files(place) == before
+    return captured.err
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def with_nan(path: Path) -> None:
+    image, affine = read_image([path])
+    image[0, 1, 2, 3] = np.nan
+    nibabel.save(nibabel.Nifti1Image(image[0], affine), path)
+
+
+def smaller(path: Path) -> None:
+    image, affine = read_image([path])
+    write_volume(path, image[0, 1:], affine)
+
+
+def elsewhere(path: Path) -> None:
+    image, affine = read_image([path])
+    write_volume(path, image[0], affine + 20 * np.eye(4, k=3))
+
+
+def empty(path: Path) -> None:
+    image, affine = read_image([path])
+    write_label(path, 0 * image[0], affine)
+
+
+def no_nifti(path: Path) -> None:
+    path.write_text("no image")
+
+
+BAD_FILES: list[tuple[Mend, str]] = [
+    (Path.unlink, ""),
+    (cut, "cannot read .* as NIfTI"),
+    (no_nifti, "cannot read .* as NIfTI"),
+    (with_nan, "holds 1 NaN or infinite values, the first in channel 0 at voxel"),
+    (smaller, r"has the grid \(11, 14, 10\)"),
+    (elsewhere, "different affines"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), BAD_FILES)
+def test_segment_names_a_bad_image(spoil: Mend, message: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(place / "data" / "e-t1.nii.gz")
+    command = ["segment", "data/e-flair.nii.gz", "data/e-t1.nii.gz", "--model", "run", "-o", "mask.nii.gz"]
+    error = refused(command, place, capsys)
+    assert "data/e-t1.nii.gz" in error
+    assert re.search(message, error)
+
+
+@pytest.mark.parametrize(("spoil", "message"), BAD_FILES)
+@pytest.mark.parametrize("file", ["b-t1.nii.gz", "d-flair.nii.gz"])
+def test_train_names_a_bad_image(
+    file: str,
+    spoil: Mend,
+    message: str,
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    train_options: list[str],
+) -> None:
+    spoil(place / "data" / file)
+    error = refused(["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options], place, capsys)
+    assert f"data/{file}" in error
+    assert re.search(message.replace("has the grid", ".*"), error)
+
+
+@pytest.fixture
+def train_options(as_options: Callable[..., list[str]], tiny: Callable[[str], dict[str, Any]]) -> list[str]:
+    return as_options(tiny("c"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (smaller, r"case b: the label's grid (11, 14, 10) differs from the image's (12, 14, 10)"),
+        (elsewhere, "data/b-label.nii.gz and data/b-flair.nii.gz have different affines"),
+        (empty, "case b: its label is empty"),
+        (cut, "cannot read data/b-label.nii.gz as NIfTI"),
+        (Path.unlink, "there is no file data/b-label.nii.gz"),
+    ],
+)
+def test_train_names_a_bad_label(
+    spoil: Mend, message: str, place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
+) -> None:
+    spoil(place / "data" / "b-label.nii.gz")
+    command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options]
+    assert message in refused(command, place, capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--model e", "unknown model 'e'; choose one of a, b, c, d"),
+        ("--data cases.csv", "cannot read cases.csv"),
+        ("--data brain", "unknown data 'brain'; give glioma or liver"),
+        ("--data brats:none", "none"),
+        ("--profile desktop", "unknown profile 'desktop'"),
+        ("--set recipe.epoch=3", "recipe.epoch: Unexpected keyword argument"),
+        ("--set recipes.epochs=3", "unknown setting 'recipes'"),
+        ("--set network.width=3", "model c, network: width"),
+        ("--set recipe.epochs=many", "recipe.epochs"),
+        ("--set recipe=3", "unknown setting 'recipe'"),
+        ("--set recipe.epochs", "--set recipe.epochs: write KEY=VALUE"),
+        ("--set =3", "--set =3: write KEY=VALUE"),
+        ("--set [=3", "--set [=3: neither key nor value"),
+        ("--set preprocessing.shape=[8,8,8]", "does not fit into shape (8, 8, 8)"),
+        ("--set network.encoder_channels=[4,4,4,4]", "use fewer encoder_channels"),
+        ("--seed -1", "seed: Input should be greater"),
+        ("--seed one", "--seed: invalid int value: 'one'"),
+        ("--device banana", "--device banana"),
+        ("--device cuda:99", "--device cuda:99"),
+        ("--device meta", "--device meta is not supported"),
+        ("--threads 0", "--threads: 0 is no whole number above 0"),
+        ("--epochs 3", "unrecognized arguments: --epochs 3"),
+        ("--out run", "run holds a run of another configuration"),
+        ("--out data/own.csv", "cannot write data/own.csv/spec.json"),
+        ("--cache data/own.csv", "cannot write data/own.csv/own-prepared"),
+    ],
+)
+def test_train_names_a_bad_option(
+    options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
+) -> None:
+    command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options, *options.split()]
+    assert message in refused(command, place, capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("none --data data/own.csv", "none is not the folder of a run"),
+        ("data --data data/own.csv", "data is not the folder of a run"),
+        ("run --data none.csv", "cannot read none.csv"),
+        ("run --data data/own.csv --split tets", "--split: invalid choice: 'tets'"),
+        ("run --data data/own.csv --extraction fast", "unknown extraction 'fast'"),
+        ("run --data data/own.csv --extraction prior", "extract with mise or dense"),
+        ("run --data data/own.csv --tolerance-mm wide", "--tolerance-mm: invalid float value: 'wide'"),
+        ("run --data data/own.csv --max-locations 0", "--max-locations: 0 is no whole number above 0"),
+        ("run", "the following arguments are required: --data"),
+    ],
+)
+def test_evaluate_names_a_bad_option(
+    options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(["evaluate", *options.split()], place, capsys)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",e-label.nii.gz,test", ",,test", "case e has no label"),
+        (",test", ",train", "own has no case in split test; choose another with --split"),
+        ("flair,t1,label", "t2,t1,label", "own has modalities t2, t1; the model was trained on flair, t1"),
+    ],
+)
+def test_evaluate_names_bad_data(
+    old: str, new: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = place / "data" / "own.csv"
+    table.write_text(table.read_text().replace(old, new))
+    assert message in refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
+
+
+def test_scores_that_cannot_be_written_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "run", "--data", "data/own.csv", "--out", "data/own.csv/scores.csv"]) == 2
+    progress, error = capsys.readouterr().err.splitlines()
+    assert progress.startswith("evaluating 1 cases: done in ")
+    assert error.startswith("ossnet: cannot write data/own.csv/scores.csv")
+
+
+BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("data/e-flair.nii.gz --model run -o mask.nii.gz", "run takes 2 modalities (flair, t1); data/e-flair.nii.gz"),
+        (f"{BOTH} data/e-t1.nii.gz --model run -o mask.nii.gz", "give 3: one file each in this order"),
+        (f"{BOTH} --model none -o mask.nii.gz", "none is not the folder of a run"),
+        (f"{BOTH} --model run -o mask.png", "-o mask.png: the mask is written as NIfTI"),
+        (f"{BOTH} --model run -o mask.nii.gz --mesh mesh.stl", "--mesh mesh.stl: the surface is written as PLY or OBJ"),
+        (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", "cannot write data/own.csv/mask.nii.gz"),
+        (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
+        (f"{BOTH} --model run -o mask.nii.gz --extraction prior", "extract with mise or dense"),
+        (f"{BOTH} --model run -o mask.nii.gz --device banana", "--device banana is no device"),
+        (f"{BOTH} --model run", "the following arguments are required: -o/--output"),
+        (f"{BOTH} --model run -o mask.nii.gz --colour red", "unrecognized arguments: --colour red"),
+    ],
+)
+def test_segment_names_a_bad_option(
+    options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(["segment", *options.split()], place, capsys)
+
+
+@pytest.mark.parametrize("file", ["spec.json", "model.safetensors"])
+def test_a_damaged_run_is_named(file: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cut(place / "run" / file)
+    assert "run" in refused(["segment", *BOTH.split(), "--model", "run", "-o", "mask.nii.gz"], place, capsys)
+
+
+def test_a_damaged_checkpoint_is_named(
+    place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
+) -> None:
+    command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options]
+    assert main(command) == 0
+    capsys.readouterr()
+    cut(place / "new" / "checkpoint.pt")
+    assert "checkpoint new/checkpoint.pt is damaged; delete it" in refused(command, place, capsys)
+
+
+def test_an_empty_segmentation_has_no_surface(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossnet.field.VoxelField.__call__", lambda self, locations: torch.zeros(len(locations)))
+    command = ["segment", *BOTH.split(), "--model", "run", "-o", "mask.nii.gz", "--mesh", "mesh.ply"]
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert "--mesh mesh.ply: the segmentation is empty" in captured.err
+    # The mask is what was asked for too, and it is whole.
+    assert captured.out.startswith("mask.nii.gz: 0 voxels")
+    assert not (place / "mesh.ply").exists()
+
+
+@pytest.mark.parametrize("command", [[], ["trian"], ["models", "extra"]])
+def test_an_unknown_command_is_one_line(command: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--help" in refused(command, place, capsys)
