@@ -38,8 +38,20 @@ def train_command(
 ) -> Callable[..., list[str]]:
     def command(model: str, out: Path, changes: dict[str, Any]) -> list[str]:
         settings = [*as_options(tiny(model)), *as_options(changes)]
-        return ["train", "--data", str(data_csv), "--model", model, "--out", str(out), "--device", "cpu",
-                "--cache", str(tmp_path / "cache"), *settings]  # fmt: skip
+        return [
+            "train",
+            "--data",
+            str(data_csv),
+            "--model",
+            model,
+            "--out",
+            str(out),
+            "--device",
+            "cpu",
+            "--cache",
+            str(tmp_path / "cache"),
+            *settings,
+        ]
 
     return command
 
