@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.jobs import Job
 from benchmarks.pool import run_jobs
+from benchmarks.scoring import scored_split
 from benchmarks.tables import MODEL_NAMES, Runs, read_published, seed_counts, summarise, write_table
 from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
@@ -17,6 +18,7 @@ from ossnet.profile import Profile
 from ossnet.progress import ProgressLine
 
 MODELS = tuple(MODEL_NAMES)
+PUBLISHED = Path(__file__).resolve().parent.parent / "results" / "published"
 
 
 def make_jobs(
@@ -25,7 +27,7 @@ def make_jobs(
     """All runs of the table, the slowest kind first so that the last ones to run are short.
 
     Raises:
-        UserError: the data set has no test cases.
+        UserError: the data set has no case to score.
     """
     with ProgressLine(f"data {source}", 1) as line:
         dataset = open_dataset(
@@ -34,8 +36,7 @@ def make_jobs(
             results / "cache",
             report=lambda done, total: line.update(done / total, f"{done} of {total} cases"),
         )
-    if not dataset.splits["test"]:
-        raise UserError(f"data set {dataset.name} has no test cases, so there is nothing to fill the table with")
+    scored_split(dataset)
     return [
         Job.under(results / "runs", profile.spec(model, dataset, seed), source, profile.name)
         for model in models
@@ -52,7 +53,7 @@ def run(profile: Profile, source: str, results: Path, workers: int, threads: int
     run_jobs(jobs, results / "cache", workers, threads, f"Table 2 on {jobs[0].spec.dataset}")
     tables = results / "tables"
     parts = _remember(tables / "table2.runs.json", f"{jobs[0].spec.dataset}/{profile.name}", jobs)
-    write(parts, Path("results/published"), tables / "table2")
+    write(parts, PUBLISHED, tables / "table2")
     done = [job for job in jobs if job.done]
     if done:
         _write_figure_case(done, tables / f"table2-{jobs[0].spec.dataset}-{profile.name}.npz")
@@ -69,7 +70,7 @@ def write(parts: dict[str, list[str]], published: Path, stem: Path) -> None:
                 scores.append(pd.read_csv(folder / "per_case.csv"))
             elif (folder / "failure.json").exists():
                 failure = json.loads((folder / "failure.json").read_text(encoding="utf-8"))
-                status[part.split("/")[0], spec["model"]] = failure["reason"]
+                status[*part.split("/"), spec["model"]] = failure["reason"]
     if not scores:
         raise UserError(f"no run has a result; the logs are in {folder.parent}")
     rows = pd.concat(scores, ignore_index=True)

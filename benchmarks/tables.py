@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
+from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown
 from ossnet.errors import UserError
 from ossnet.files import write_text
 from ossnet.metrics import QUANTITIES
@@ -106,14 +106,14 @@ class Runs:
 
     Attributes:
         seeds: number of seeds with scores, by (dataset, profile, protocol, model).
-        status: by (dataset, model), why runs have no scores, such as 'OOM' or 'failed: ...'. It stands in the model's
-            row: instead of the scores where there are none, else beside the number of seeds.
+        status: by (dataset, profile, model), why runs have no scores, such as 'OOM' or 'failed: ...'. It stands in the
+            model's row: instead of the scores where there are none, else beside the number of seeds.
         models: those with a row in every table; without scores and status they read 'not run'. Others that have
             scores or a status follow.
     """
 
     seeds: Mapping[tuple[str, ...], int]
-    status: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    status: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     models: Sequence[str] = tuple(MODEL_NAMES)
 
 
@@ -129,12 +129,12 @@ def to_markdown(frame: pd.DataFrame, runs: Runs) -> str:
     For each data set, profile and protocol a caption and a table with one row a model; the best value of a column is
     bold, and the paper's numbers stand beside ours.
     """
-    return "\n\n".join(_markdown(grid) for grid in _grids(frame, runs)) + "\n"
+    return "\n\n".join(markdown(grid) for grid in _grids(frame, runs)) + "\n"
 
 
 def to_latex(frame: pd.DataFrame, runs: Runs) -> str:
     """As `to_markdown`, in LaTeX for a document that loads booktabs and graphicx (which fits the table to the page)."""
-    return "\n\n".join(_latex(grid) for grid in _grids(frame, runs)) + "\n"
+    return "\n\n".join(latex(grid) for grid in _grids(frame, runs)) + "\n"
 
 
 def write_table(frame: pd.DataFrame, stem: str | Path, runs: Runs) -> None:
@@ -148,23 +148,6 @@ def write_table(frame: pd.DataFrame, stem: str | Path, runs: Runs) -> None:
     write_text(f"{stem}.tex", to_latex(frame, runs))
 
 
-class Cell(NamedTuple):
-    text: str
-    bold: bool = False
-
-
-NOTHING = Cell("–")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table's text before its markup."""
-
-    caption: str
-    head: list[str]
-    rows: list[list[Cell]]
-
-
 def _model_order(models: pd.Series) -> list[str]:
     return [*MODEL_NAMES, *sorted(set(models) - set(MODEL_NAMES))]
 
@@ -172,14 +155,15 @@ def _model_order(models: pd.Series) -> list[str]:
 def _grids(frame: pd.DataFrame, runs: Runs) -> list[Grid]:
     groups = list(frame[GROUP].drop_duplicates().itertuples(index=False, name=None))
     # A data set on which every run failed has no rows, and is shown all the same.
-    scored = set(frame["dataset"])
-    groups += [(name, "", "") for name in dict.fromkeys(name for name, _ in runs.status) if name not in scored]
+    scored = {tuple(group[:2]) for group in groups}
+    tried = dict.fromkeys((dataset, profile) for dataset, profile, _ in runs.status)
+    groups += [(*where, "") for where in tried if where not in scored]
     return [_grid(frame[(frame[GROUP] == list(group)).all(axis=1)], group, runs) for group in groups]
 
 
 def _grid(rows: pd.DataFrame, group: tuple[str, str, str], runs: Runs) -> Grid:
     scored = list(rows["model"].unique())
-    status = {model: why for (dataset, model), why in runs.status.items() if dataset == group[0]}
+    status = {model: why for (*where, model), why in runs.status.items() if tuple(where) == group[:2]}
     models = list(dict.fromkeys([*runs.models, *scored, *status]))
     seeds = [runs.seeds.get((*group, model), 0) for model in models]
 
@@ -246,58 +230,3 @@ def _caption(rows: pd.DataFrame, group: tuple[str, str, str], seeds: Sequence[in
                 "the paper's numbers are of other data and not directly comparable"
             )
     return ". ".join(sentences) + "."
-
-
-def _markdown(grid: Grid) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cells) + " |"
-
-    def text(cell: Cell) -> str:
-        escaped = " ".join(cell.text.split()).replace("|", r"\|")
-        return f"**{escaped}**" if cell.bold else escaped
-
-    rules = ["---"] + ["---:"] * (len(grid.head) - 1)
-    return "\n".join(
-        [grid.caption, "", line(grid.head), line(rules), *(line([text(cell) for cell in row]) for row in grid.rows)]
-    )
-
-
-LATEX = {
-    "\\": r"\textbackslash{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "–": "--",
-}
-
-
-def _latex(grid: Grid) -> str:
-    def escape(text: str) -> str:
-        return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
-
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(cells) + r" \\"
-
-    def text(cell: Cell) -> str:
-        return rf"\textbf{{{escape(cell.text)}}}" if cell.bold else escape(cell.text)
-
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{escape(grid.caption)}}}",
-            r"\resizebox{\textwidth}{!}{%",
-            rf"\begin{{tabular}}{{l{'r' * (len(grid.head) - 1)}}}",
-            r"\toprule",
-            line([escape(name) for name in grid.head]),
-            r"\midrule",
-            *(line([text(cell) for cell in row]) for row in grid.rows),
-            r"\bottomrule",
-            r"\end{tabular}}",
-            r"\end{table}",
-        ]
-    )

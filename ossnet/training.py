@@ -113,7 +113,7 @@ def train(
         report: called after each epoch, for those of an earlier call at once.
 
     Raises:
-        UserError: the checkpoint is damaged or another run's, or the disk is full.
+        UserError: the checkpoint is damaged or another run's, the disk is full, or the loss is no longer finite.
     """
     device = next(model.parameters()).device
     optimizer = make_optimizer(model, recipe.optimization)
@@ -172,6 +172,11 @@ def _train_epoch(
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise UserError(
+                f"the loss became {losses[-1]} in epoch {epoch + 1}; lower recipe.optimization.learning_rate "
+                "(the last whole epoch is kept)"
+            )
     return float(np.mean(losses))
 
 

@@ -80,7 +80,7 @@ class PreparedCases:
         name = self.names[index]
         self._prepare(name)
         affine = np.array(json.loads(self._path(name, "json").read_text()))
-        image, label = np.load(self._path(name, "image.npy")), np.load(self._path(name, "label.npy"))
+        image, label = self._load(name, "image.npy"), self._load(name, "label.npy")
         case = Case(name, image, label, affine, self.dataset.modalities)
         border = None if self.sampling is None else torch.from_numpy(self._border(name, label, self.sampling))
         return PreparedCase(name, torch.from_numpy(image), torch.from_numpy(label), border, affine, case.spacing_mm)
@@ -111,14 +111,22 @@ class PreparedCases:
         write_text(self._path(name, "json"), json.dumps(prepared.affine.tolist()))
 
     def _border(self, name: str, label: np.ndarray, sampling: Sampling) -> np.ndarray:
-        path = self._path(name, f"border-{_digest(sampling.border_width, sampling.protocol)}.npy")
-        if not path.exists():
+        ending = f"border-{_digest(sampling.border_width, sampling.protocol)}.npy"
+        if not self._path(name, ending).exists():
             border = border_voxels(label, sampling)
             if not len(border):
                 raise UserError(f"case {name}: its label fills the volume and has no border; sample uniformly")
-            with replacing(path) as temporary:
+            with replacing(self._path(name, ending)) as temporary:
                 np.save(temporary, border)
-        kept: np.ndarray = np.load(path)
+        return self._load(name, ending)
+
+    def _load(self, name: str, ending: str) -> np.ndarray:
+        try:
+            kept: np.ndarray = np.load(self._path(name, ending), allow_pickle=False)
+        except (OSError, EOFError, ValueError) as error:
+            raise UserError(
+                f"{self._path(name, ending)} is missing or damaged; delete {self.folder} to have it made again"
+            ) from error
         return kept
 
 

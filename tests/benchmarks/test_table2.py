@@ -67,12 +67,12 @@ def test_there_is_a_job_for_every_model_and_seed(data_csv: Path, tmp_path: Path)
     assert [(job.spec.model, job.spec.seed) for job in few] == [("c", 7)]
 
 
-def test_a_data_set_without_test_cases_is_refused(data_csv: Path, tmp_path: Path) -> None:
+def test_a_data_set_with_nothing_to_score_is_refused(data_csv: Path, tmp_path: Path) -> None:
     table = tmp_path / "own.csv"
     table.write_text(data_csv.read_text().replace(",test", ",train").replace(",e-", f",{data_csv.parent}/e-"))
     rows = table.read_text().splitlines()
     table.write_text("\n".join([rows[0], rows[-1]]) + "\n")
-    with pytest.raises(UserError, match="data set own has no test cases"):
+    with pytest.raises(UserError, match="data set own has no test and no validation cases"):
         table2.make_jobs(load_profile("laptop"), str(table), tmp_path)
 
 

@@ -129,7 +129,11 @@ def test_real_data_are_not_called_synthetic() -> None:
 
 def test_no_model_is_dropped_in_silence() -> None:
     scores = scores_of({("a", 0): [0.8], ("c", 0): [0.7]})
-    status = {("glioma", "unet3d"): "OOM", ("glioma", "c"): "seed 1 failed: a|b", ("liver", "d"): "failed: no memory"}
+    status = {
+        ("glioma", "laptop", "unet3d"): "OOM",
+        ("glioma", "laptop", "c"): "seed 1 failed: a|b",
+        ("liver", "laptop", "d"): "failed: no memory",
+    }
     glioma, liver = re.split(r"\n\n(?=Data set)", rendered(scores, status=status))
     assert row_of(glioma, "3D residual U-Net")[1:] == ["OOM", "–", "–", "0", "0"]
     assert row_of(glioma, "OSS-Net B")[1] == "not run"

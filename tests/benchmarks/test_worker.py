@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import torch
 
 from benchmarks import worker
 from benchmarks.jobs import Job
-from ossnet.data.case import Dataset
 from ossnet.data.nifti import read_label
 from ossnet.metrics import dice
 from ossnet.run import RunSpec, load_run
@@ -107,8 +105,3 @@ def test_what_another_worker_finished_is_left_alone(job: Job, tmp_path: Path, mo
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a run that is done was made again"))
     assert call(job, tmp_path, monkeypatch) == 0
     (job.folder / "lock").unlink()
-
-
-@pytest.mark.parametrize(("affine", "tolerance_mm"), [(np.eye(4), 2), (np.diag([1, 2.5, 3.5, 1]), 3.5)])
-def test_the_tolerance_is_a_voxel_at_least(affine: np.ndarray, tolerance_mm: float, dataset: Dataset) -> None:
-    assert worker.surface_tolerance_mm(replace(dataset.load("e"), affine=affine)) == tolerance_mm
