@@ -153,7 +153,7 @@ def test_a_model_without_a_valid_case_shows_no_number() -> None:
 def test_latex_has_rules_escapes_and_as_many_cells_in_each_row() -> None:
     scores = scores_of({("c", 0): [0.8], ("c", 1): [0.7], ("my_model", 0): [0.9]})
     latex = to_latex(
-        summarise(scores, PUBLISHED), Runs(seed_counts(scores), {("glioma", "a"): "50 % & more_ {x} ^~\\"})
+        summarise(scores, PUBLISHED), Runs(seed_counts(scores), {("glioma", "laptop", "a"): "50 % & more_ {x} ^~\\"})
     )
     rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
     (columns,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", latex)
