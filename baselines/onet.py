@@ -4,6 +4,6 @@ from ossnet.network import OccupancyNetwork
 
 
 class ONet(OccupancyNetwork):
-    """O-Net: the occupancy network without local observations."""
+    """O-Net, the function-space baseline: an occupancy network without local observations."""
 
     preset = {"patches": False}

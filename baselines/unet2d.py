@@ -76,18 +76,18 @@ def draw(count: int, total: int, generator: torch.Generator) -> Tensor:
 
 
 class UNet2dHeight(UNet2d):
-    """Slices across the height: [W, D] each."""
+    """2-D residual U-Net on slices across the height, [W, D] each."""
 
     axis = 0
 
 
 class UNet2dWidth(UNet2d):
-    """Slices across the width: [H, D] each."""
+    """2-D residual U-Net on slices across the width, [H, D] each."""
 
     axis = 1
 
 
 class UNet2dDepth(UNet2d):
-    """Slices across the depth: [H, W] each."""
+    """2-D residual U-Net on slices across the depth, [H, W] each."""
 
     axis = 2

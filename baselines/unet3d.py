@@ -28,7 +28,7 @@ class UNet3dConfig(UNetConfig):
 
 
 class UNet3d(VoxelisedModel):
-    """A residual U-Net on whole volumes, trained on the cross-entropy of all voxels.
+    """3-D residual U-Net on whole volumes, trained on the cross-entropy of all voxels.
 
     The paper's LiTS prediction is up-sampled; here it is the probabilities that are, before they become classes.
     """

@@ -45,7 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (%(default)s)"
     )
-
     data.add_argument(
         "--profile", default="laptop", help="sizes and lengths: laptop, workstation or paper (%(default)s)"
     )
@@ -241,7 +240,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     extraction = arguments.extraction or model.extraction
     result = segment_case(model, case, spec.preprocessing, extraction, arguments.max_locations)
     mask = result.segmentation.cpu().numpy()
-    write_label(arguments.output, mask, affine, like=arguments.images[0])
+    write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
     volume_ml = np.count_nonzero(mask) * np.prod(case.spacing_mm) / 1000
     print(
         f"{arguments.output}: {np.count_nonzero(mask)} voxels, {volume_ml:.1f} ml, {extraction}: "

@@ -175,7 +175,8 @@ def prior(field: OccupancyField, grid: Grid | None = None, max_locations: int = 
     """The paper's improved inference: the encoder's segmentation is the octree's first state (Sec. 3.3, Fig. 4).
 
     Locations that it marks as occupied are taken as such, all unoccupied ones are evaluated, then as `mise`. The
-    prior is believed only until a neighbouring evaluation contradicts it.
+    prior is believed only until a neighbouring evaluation contradicts it; one that is occupied everywhere has no
+    neighbour that could. The saving is what the prior occupies: `released_prior` saves far more, and can lose more.
 
     Raises:
         UserError: the model's encoder has no segmentation.

@@ -4,22 +4,22 @@ from ossnet.network import OccupancyNetwork
 
 
 class OSSNetA(OccupancyNetwork):
-    """Patch encoder with small patches."""
+    """OSS-Net A: O-Net with a patch encoder that sees small patches."""
 
 
 class OSSNetB(OccupancyNetwork):
-    """A with the larger context: average-pooled patches of twice the edge."""
+    """OSS-Net B: A with a larger context, average-pooled patches of twice the edge."""
 
     preset = {"larger_context": True}
 
 
 class OSSNetC(OccupancyNetwork):
-    """A with output skip-connections in the encoder and the auxiliary loss."""
+    """OSS-Net C: A with output skip-connections in the encoder and the auxiliary loss."""
 
     preset = {"output_skips": True, "auxiliary_weight": 0.1}
 
 
 class OSSNetD(OccupancyNetwork):
-    """B with output skip-connections in the encoder and the auxiliary loss."""
+    """OSS-Net D: B with output skip-connections in the encoder and the auxiliary loss."""
 
     preset = OSSNetB.preset | OSSNetC.preset

@@ -42,6 +42,12 @@ class Preprocessing:
     classes: int = Field(default=2, ge=2, le=255)
     label_values: tuple[LabelValue, ...] | None = None
 
+    def stored(self, classes: np.ndarray) -> np.ndarray:
+        """Class indices as the label values that they stand for, uint8; unchanged without `label_values`."""
+        if self.label_values is None:
+            return classes
+        return np.array(self.label_values, dtype=np.uint8)[classes]
+
     @field_validator("orientation")
     @classmethod
     def _names_each_axis_once(cls, orientation: str) -> str:

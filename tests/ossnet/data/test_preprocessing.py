@@ -254,3 +254,10 @@ def test_a_real_abdomen_is_turned_resized_and_restored(shared_data: Path) -> Non
     shift_mm = centre_of_mass_mm(prepared.label, prepared.affine) - centre_of_mass_mm(liver, affine)
     assert np.linalg.norm(shift_mm) < min(prepared.spacing_mm) / 2
     assert_array_equal(moves_of(case, preprocessing).restore(prepared.label), liver)
+
+
+def test_classes_are_given_back_as_the_values_that_they_were_stored_with() -> None:
+    classes = np.array([[0, 1], [2, 3]], np.uint8)
+    brats = Preprocessing(shape=(1, 1, 1), classes=4, label_values=(0, 1, 2, 4))
+    np.testing.assert_array_equal(brats.stored(classes), [[0, 1], [2, 4]])
+    np.testing.assert_array_equal(Preprocessing(shape=(1, 1, 1), classes=4).stored(classes), classes)
