@@ -15,8 +15,8 @@ from ossnet.files import replacing, write_text
 from ossnet.metrics import disagreement_percent, valid_mean
 from ossnet.model import SegmentationModel
 
-DENSE_CHECKS = 2
-"""Test cases on which a sparse extraction is held against the evaluation of every voxel."""
+DENSE_CHECKS = 1
+"""Cases of each run on which a sparse extraction is held against the evaluation of every voxel."""
 
 
 def surface_tolerance_mm(case: Case) -> float:

@@ -1,0 +1,53 @@
+"""The file of the paper's claims, and what is told of a mistake in it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.claims import read_claims
+from ossnet.errors import UserError
+
+FOLDER = Path(__file__).parents[2] / "results" / "published"
+CLAIMS = read_claims(FOLDER / "claims.toml")
+
+
+def test_the_claims_are_many_distinct_and_reasoned() -> None:
+    assert len(CLAIMS) >= 18
+    assert all(item.text and item.why and re.search("Section|Table|Abstract", item.where) for item in CLAIMS)
+    assert {table for item in CLAIMS for table in item.on.get("table", ())} == set(PUBLISHED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('why = "By hand."', 'why = "By hand."\nnote = "?"', "note"),
+        ('why = "By hand."', "", "why"),
+        ('kind = "value"', 'kind = "product"', "kind"),
+        ("at_least", "atleast", "atleast"),
+        (", at_least = 0.5", "", "equals"),
+        ("at_least = 0.5", "at_least = 0.5, equals = 1", "equals"),
+        ("at_least = 0.5", "at_least = 0.5, tolerance = -1", "tolerance"),
+        ('model = "c"', 'modle = "c"', "modle"),
+        ('model = "c"', "model = []", "model"),
+        ("at_least", 'to = { model = "a" }, at_least', "needs `to`"),
+        ('"value"', '"ratio"', "needs `to`"),
+        ("tests = [{", "tests = []\nother = [{", "tests"),
+        ("[[claims]]", "title = 1\n[[claims]]", "title"),
+        (VALID, VALID + VALID, "two claims have the id x"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_in_a_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(VALID, encoding="utf-8")
+    assert [item.id for item in read_claims(path)] == ["x"]
+    path.write_text(VALID.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=re.escape(message)) as raised:
+        read_claims(path)
+    assert "\n" not in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read"):
+        read_claims(tmp_path / "claims.toml")
