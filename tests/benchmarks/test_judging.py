@@ -264,7 +264,6 @@ def test_claims_are_written_as_markdown_and_csv(tmp_path: Path) -> None:
     assert len(re.findall(r"^\| [a-z]", text, re.MULTILINE)) == len(CLAIMS)
 
 
-VALID = """
 [[claims]]
 id = "x"
 text = "A statement."
