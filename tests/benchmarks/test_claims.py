@@ -12,6 +12,14 @@ FOLDER = Path(__file__).parents[2] / "results" / "published"
 CLAIMS = read_claims(FOLDER / "claims.toml")
 
 VALID = """
+[[claims]]
+id = "x"
+text = "A statement."
+where = "Table 2"
+why = "By hand."
+on = { table = "table2" }
+tests = [{ kind = "value", of = { model = "c" }, at_least = 0.5 }]
+"""
 
 
 def test_the_claims_are_many_distinct_and_reasoned() -> None:

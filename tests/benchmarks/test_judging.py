@@ -262,13 +262,3 @@ def test_claims_are_written_as_markdown_and_csv(tmp_path: Path) -> None:
     assert "glioma for BraTS 2020 and liver for LiTS" in text
     assert "the paper's own tables, does not hold 6, not measured 6, undecided 0, holds 32" in text
     assert len(re.findall(r"^\| [a-z]", text, re.MULTILINE)) == len(CLAIMS)
-
-
-[[claims]]
-id = "x"
-text = "A statement."
-where = "Table 2"
-why = "By hand."
-on = { table = "table2" }
-tests = [{ kind = "value", of = { model = "c" }, at_least = 0.5 }]
-"""
