@@ -13,8 +13,12 @@ CPU_BLOCK = 2**16
 """Elements worked on together on the CPU, so that the dozen intermediates of a block stay in the core's cache."""
 
 
+GPU_BLOCK = 2**22
+"""The same on a GPU, where it bounds the memory of the intermediates."""
+
+
 def _block_size(x: Tensor) -> int:
-    return CPU_BLOCK if x.device.type == "cpu" else max(1, x.numel())
+    return CPU_BLOCK if x.device.type == "cpu" else GPU_BLOCK
 
 
 def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
