@@ -10,7 +10,7 @@ READY := .venv/.ready
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z].*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Options of tables: DATASET=glioma|liver PROFILE=laptop|workstation|paper JOBS=2 (runs at a time)"
+	@echo "  Options of tables: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv PROFILE=laptop|workstation|paper JOBS=2 (runs at a time)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 2; }
@@ -23,7 +23,7 @@ setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Train and compare every model of Table 2; writes results/tables/
 	@$(BIN)/python -m benchmarks table2 --data $(DATASET) --profile $(PROFILE) --workers $(JOBS)
-	@$(BIN)/python -m paper_figures segmentations results/figures/table2-$(DATASET)-$(PROFILE) results/tables/table2-$(DATASET)-$(PROFILE).npz
+	@$(BIN)/python -m paper_figures segmentations
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q
@@ -33,6 +33,6 @@ lint: $(READY)  ## Check style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-clean:  ## Remove everything made here but .venv
-	rm -rf results/cache results/runs results/tables results/figures .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+clean:  ## Remove caches, tables and figures; trained runs stay
+	rm -rf results/cache results/tables results/figures .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -12,16 +12,11 @@ from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.errors import UserError
 from ossnet.evaluation import score_segmentation, segment_case
 from ossnet.files import replacing, write_text
-from ossnet.metrics import disagreement_percent, valid_mean
+from ossnet.metrics import disagreement_percent, surface_tolerance_mm, valid_mean
 from ossnet.model import SegmentationModel
 
 DENSE_CHECKS = 1
 """Cases of each run on which a sparse extraction is held against the evaluation of every voxel."""
-
-
-def surface_tolerance_mm(case: Case) -> float:
-    """Tolerance of the surface Dice: 2 mm, or the longest edge of a voxel where that is more."""
-    return max(2.0, *case.spacing_mm)
 
 
 def scored_split(dataset: Dataset) -> str:
@@ -47,7 +42,7 @@ def evaluate(model: SegmentationModel, job: Job, dataset: Dataset) -> dict[str, 
         seconds.append(time.perf_counter() - start)
         evaluated.append(sum(extraction.evaluated))
         segmentation = extraction.segmentation.cpu().numpy()
-        rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case))
+        rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
         parts.append(rows)
         if index == 0:
             dice = float(rows.loc[rows["quantity"] == "dice", "value"].iloc[0])

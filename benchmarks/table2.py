@@ -52,19 +52,20 @@ def run(profile: Profile, source: str, results: Path, workers: int, threads: int
     jobs = make_jobs(profile, source, results)
     run_jobs(jobs, results / "cache", workers, threads, f"Table 2 on {jobs[0].spec.dataset}")
     tables = results / "tables"
-    parts = _remember(tables / "table2.runs.json", f"{jobs[0].spec.dataset}/{profile.name}", jobs)
-    write(parts, PUBLISHED, tables / "table2")
+    runs = results / "runs"
+    parts = _remember(tables / "table2.runs.json", f"{jobs[0].spec.dataset}/{profile.name}", runs, jobs)
+    write(parts, runs, PUBLISHED, tables / "table2")
     done = [job for job in jobs if job.done]
     if done:
         _write_figure_case(done, tables / f"table2-{jobs[0].spec.dataset}-{profile.name}.npz")
     return len(done) == len(jobs)
 
 
-def write(parts: dict[str, list[str]], published: Path, stem: Path) -> None:
-    """The table of all run folders in `parts` (by `dataset/profile`), as `stem`.md, .csv and .tex."""
+def write(parts: dict[str, list[str]], runs: Path, published: Path, stem: Path) -> None:
+    """The table of all folders of `runs` that are in `parts` (by `dataset/profile`), as `stem`.md, .csv and .tex."""
     scores, status = [], {}
     for part, folders in parts.items():
-        for folder in map(Path, folders):
+        for folder in (runs / name for name in folders):
             spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
             if (folder / "result.json").exists():
                 scores.append(pd.read_csv(folder / "per_case.csv"))
@@ -72,16 +73,16 @@ def write(parts: dict[str, list[str]], published: Path, stem: Path) -> None:
                 failure = json.loads((folder / "failure.json").read_text(encoding="utf-8"))
                 status[*part.split("/"), spec["model"]] = failure["reason"]
     if not scores:
-        raise UserError(f"no run has a result; the logs are in {folder.parent}")
+        raise UserError(f"no run has a result; see log.txt and failure.json in the folders of {runs}")
     rows = pd.concat(scores, ignore_index=True)
     write_table(summarise(rows, read_published(published, "table2")), stem, Runs(seed_counts(rows), status))
 
 
-def _remember(path: Path, part: str, jobs: Sequence[Job]) -> dict[str, list[str]]:
-    """Which run folders make up the table, by `dataset/profile`; those of `part` are now those of `jobs`."""
+def _remember(path: Path, part: str, runs: Path, jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """Which folders in `runs` make up the table, by `dataset/profile`; those of `part` are now those of `jobs`."""
     parts: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    parts = {name: folders for name, folders in parts.items() if all(Path(folder).is_dir() for folder in folders)}
-    parts[part] = [str(job.folder) for job in jobs]
+    parts = {name: folders for name, folders in parts.items() if all((runs / folder).is_dir() for folder in folders)}
+    parts[part] = [job.folder.name for job in jobs]
     write_text(path, json.dumps(parts, indent=2) + "\n")
     return parts
 

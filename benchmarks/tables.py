@@ -222,6 +222,10 @@ def _caption(rows: pd.DataFrame, group: tuple[str, str, str], seeds: Sequence[in
             "A value is the mean over seeds of the mean over valid cases; in brackets, where there are several seeds, "
             "the smallest and the largest mean of one"
         )
+    if "hausdorff95" in set(rows["quantity"]):
+        sentences.append("HD95: the larger of the two directed 95th percentiles")
+    if "surface_dice" in set(rows["quantity"]):
+        sentences.append("Surface Dice: at a tolerance of 2 mm, or of the longest voxel edge where that is more")
     if rows["published"].notna().any():
         sentences.append("Paper: Reich et al. (BMVC 2021), best of three seeds")
         if dataset in STAND_INS:

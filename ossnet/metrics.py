@@ -117,6 +117,11 @@ def surface_dice(
     return _surface_metric(compute_surface_dice, masks, spacing_mm, class_thresholds=[tolerance_mm], use_subvoxels=True)
 
 
+def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
+    """The tolerance of the surface Dice in tables: 2 mm, or the longest edge of a voxel where that is more."""
+    return max(2.0, *spacing_mm)
+
+
 def score_case(
     prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
 ) -> dict[str, float]:

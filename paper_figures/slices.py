@@ -6,7 +6,7 @@ from nibabel.affines import voxel_sizes
 from nibabel.orientations import apply_orientation, io_orientation
 from scipy.ndimage import find_objects
 
-FILL = 0.4
+FILL = 0.25
 """Opacity of a filled mask."""
 
 

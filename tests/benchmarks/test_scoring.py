@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from benchmarks import scoring
@@ -21,8 +20,3 @@ def test_validation_cases_stand_in_for_test_cases(
 def test_nothing_to_score_is_an_error(dataset: Dataset) -> None:
     with pytest.raises(UserError, match="nothing to score"):
         scoring.scored_split(replace(dataset, splits={"train": ("a",), "validation": (), "test": ()}))
-
-
-@pytest.mark.parametrize(("affine", "tolerance_mm"), [(np.eye(4), 2), (np.diag([1, 2.5, 3.5, 1]), 3.5)])
-def test_the_tolerance_is_a_voxel_at_least(affine: np.ndarray, tolerance_mm: float, dataset: Dataset) -> None:
-    assert scoring.surface_tolerance_mm(replace(dataset.load("e"), affine=affine)) == tolerance_mm

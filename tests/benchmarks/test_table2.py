@@ -84,8 +84,8 @@ def test_the_table_shows_means_seeds_and_failures(jobs: Callable[..., list[Job]]
     for failed in (d_1, a_0, a_1):
         failed.prepare()
         failed.fail("OOM")
-    folders = [str(job.folder) for job in (c_0, c_1, d_0, d_1, a_0, a_1)]
-    table2.write({"own/laptop": folders}, PUBLISHED, tmp_path / "table2")
+    folders = [job.folder.name for job in (c_0, c_1, d_0, d_1, a_0, a_1)]
+    table2.write({"own/laptop": folders}, c_0.folder.parent, PUBLISHED, tmp_path / "table2")
     table = (tmp_path / "table2.md").read_text()
     assert "0.700 (0.600–0.800)" in lines_of(table, "c")[0]
     assert "0.900" in lines_of(table, "d")[0]
@@ -102,11 +102,12 @@ def test_the_tables_of_several_data_sets_stand_together(jobs: Callable[..., list
     for job, dice in zip(own + other, (0.8, 0.7), strict=True):
         finish(job, dice)
     record = tmp_path / "table2.runs.json"
-    table2._remember(record, "own/laptop", own)
-    parts = table2._remember(record, "glioma/laptop", other)
-    assert parts == {"own/laptop": [str(own[0].folder)], "glioma/laptop": [str(other[0].folder)]}
+    runs = own[0].folder.parent
+    table2._remember(record, "own/laptop", runs, own)
+    parts = table2._remember(record, "glioma/laptop", runs, other)
+    assert parts == {"own/laptop": [own[0].folder.name], "glioma/laptop": [other[0].folder.name]}
     assert json.loads(record.read_text()) == parts
-    table2.write(parts, PUBLISHED, tmp_path / "table2")
+    table2.write(parts, runs, PUBLISHED, tmp_path / "table2")
     table = (tmp_path / "table2.md").read_text()
     assert len(lines_of(table, "c")) == 2
     assert "Data set own" in table
@@ -122,17 +123,18 @@ def test_runs_made_again_replace_the_old_ones_and_lost_ones_are_forgotten(
     old, new, gone = jobs(["c"], [0]), jobs(["c"], [1]), jobs(["c"], [0], dataset="gone")
     for job in (*old, *new):
         job.prepare()
-    table2._remember(record, "gone/laptop", gone)
-    table2._remember(record, "own/laptop", old)
-    assert table2._remember(record, "own/laptop", new) == {"own/laptop": [str(new[0].folder)]}
+    runs = old[0].folder.parent
+    table2._remember(record, "gone/laptop", runs, gone)
+    table2._remember(record, "own/laptop", runs, old)
+    assert table2._remember(record, "own/laptop", runs, new) == {"own/laptop": [new[0].folder.name]}
 
 
 def test_no_result_at_all_is_no_table(jobs: Callable[..., list[Job]], tmp_path: Path) -> None:
     (job,) = jobs(["c"], [0])
     job.prepare()
     job.fail("OOM")
-    with pytest.raises(UserError, match=f"no run has a result; the logs are in {tmp_path / 'runs'}"):
-        table2.write({"own/laptop": [str(job.folder)]}, PUBLISHED, tmp_path / "table2")
+    with pytest.raises(UserError, match="no run has a result; see log.txt"):
+        table2.write({"own/laptop": [job.folder.name]}, job.folder.parent, PUBLISHED, tmp_path / "table2")
 
 
 def test_the_figures_case_is_each_models_first_seed(jobs: Callable[..., list[Job]], tmp_path: Path) -> None:

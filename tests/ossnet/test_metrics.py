@@ -19,6 +19,7 @@ from ossnet.metrics import (
     iou_per_class,
     score_case,
     surface_dice,
+    surface_tolerance_mm,
     valid_mean,
 )
 
@@ -164,3 +165,8 @@ def test_a_mean_is_over_valid_values_and_tells_how_many() -> None:
     mean, count = valid_mean(iter([math.nan]))
     assert math.isnan(mean)
     assert count == 0
+
+
+@pytest.mark.parametrize(("spacing_mm", "tolerance_mm"), [((1, 1, 1), 2), ((1, 2.5, 3.5), 3.5)])
+def test_the_tolerance_of_tables_is_a_voxel_at_least(spacing_mm: tuple[float, ...], tolerance_mm: float) -> None:
+    assert surface_tolerance_mm(spacing_mm) == tolerance_mm
