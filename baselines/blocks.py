@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ossnet.config import STRICT
 from ossnet.field import VoxelField, labels_of
-from ossnet.model import ModelConfig, SegmentationModel
+from ossnet.model import ModelConfig, SegmentationModel, as_tensor
 
 Dimensions = Literal[2, 3]
 Filters = tuple[Annotated[int, Field(ge=1)], ...]
@@ -140,18 +140,20 @@ class ResidualUNet(nn.Module):
 class VoxelisedModel(SegmentationModel):
     """A model that predicts all voxels at once; its occupancy field interpolates between them."""
 
+    any_grid: ClassVar[bool] = True
+
     @abstractmethod
     def predict(self, image: Tensor) -> Tensor:
         """Probabilities [H, W, D] (two classes) or [k, H, W, D] of a normalised image [C, H, W, D]."""
 
     @torch.no_grad()
     def field(self, image: Tensor) -> VoxelField:
+        self.check_image(image)
         return VoxelField(self.predict(image))
 
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
         """As inherited, without a walk over the voxels: `max_locations` has no bearing on a voxelised prediction."""
-        image = torch.as_tensor(image, dtype=torch.float32, device=next(self.parameters()).device)
-        field = self.field(image)
+        field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
         values = field.probabilities[0] if field.classes == 2 else field.probabilities.movedim(0, -1)
         return labels_of(values, field.classes)

@@ -31,6 +31,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not set(self.flip_axes) <= {0, 1, 2}:
             raise ValueError(f"flip_axes is {self.flip_axes}; name axes 0, 1 and 2 only")
+        if len(set(self.flip_axes)) < len(self.flip_axes):
+            raise ValueError(f"flip_axes is {self.flip_axes}; name each axis once")
 
 
 @dataclass(frozen=True)

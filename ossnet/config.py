@@ -1,11 +1,13 @@
 """Frozen dataclasses with checked fields, for every configuration of the suite."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from ossnet.errors import UserError
 
@@ -24,8 +26,25 @@ def build(kind: type[T], values: Mapping[str, Any], source: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
-        problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        raise UserError(f"{source}: {'; '.join(problems)}") from error
+        problems = "; ".join(_problem(kind, item) for item in error.errors())
+        raise UserError(f"{source}: {problems}") from error
+
+
+def _problem(kind: type, error: ErrorDetails) -> str:
+    location = error["loc"]
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "unexpected_keyword_argument":
+        message = f"unknown field; known are {', '.join(_fields_at(kind, location[:-1]))}"
+    return f"{'.'.join(map(str, location))}: {message}" if location else message
+
+
+def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
+    """Names of the fields of the dataclass at a location within the dataclass `kind`."""
+    for part in location:
+        hint = get_type_hints(kind)[part] if isinstance(part, str) else kind
+        # In a sequence or an optional field, it is the dataclass among the type's arguments.
+        kind = next((inner for inner in (hint, *get_args(hint)) if is_dataclass(inner)), hint)
+    return [field.name for field in fields(kind)]
 
 
 def plain(config: Any) -> dict[str, Any]:

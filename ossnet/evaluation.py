@@ -9,7 +9,7 @@ from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
-from ossnet.metrics import QUANTITIES, score_case
+from ossnet.metrics import QUANTITIES, score_case, surface_tolerance_mm
 from ossnet.model import SegmentationModel
 from ossnet.progress import ProgressLine
 
@@ -80,6 +80,15 @@ def score_segmentation(
     )
 
 
+def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tuple[str, ...]) -> None:
+    """Raises UserError where a data set's modalities are not those that a model was trained on, in their order."""
+    if modalities != trained_on:
+        raise UserError(
+            f"data set {dataset} has modalities {', '.join(modalities)}; "
+            f"the model was trained on {', '.join(trained_on)}"
+        )
+
+
 def evaluate_run(
     model: SegmentationModel,
     preprocessing: Preprocessing,
@@ -88,18 +97,20 @@ def evaluate_run(
     split: str,
     extraction: str,
     max_locations: int,
-    tolerance_mm: float,
+    tolerance_mm: float | None = None,
 ) -> pd.DataFrame:
-    """The rows of `score_segmentation` for each case of a split, with `extraction` and `evaluated` (locations).
+    """The rows of `score_segmentation` for each case of a split, and how they came about.
+
+    Columns besides: `protocol` (dense: every voxel of the case's own grid), `extraction`, `evaluated` (locations) and
+    `tolerance_mm`.
+
+    Args:
+        tolerance_mm: of the surface Dice; None for `surface_tolerance_mm` of each case.
 
     Raises:
         UserError: the split has no case, or its modalities are not those that the model was trained on.
     """
-    if dataset.modalities != modalities:
-        raise UserError(
-            f"data set {dataset.name} has modalities {', '.join(dataset.modalities)}; "
-            f"the model was trained on {', '.join(modalities)}"
-        )
+    require_modalities(dataset.name, dataset.modalities, modalities)
     if not dataset.splits[split]:
         raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
     parts = []
@@ -108,7 +119,11 @@ def evaluate_run(
         for done, name in enumerate(names, start=1):
             case = dataset.load(name)
             result = segment_case(model, case, preprocessing, extraction, max_locations)
-            rows = score_segmentation(result.segmentation.cpu().numpy(), case, preprocessing, tolerance_mm)
-            parts.append(rows.assign(extraction=extraction, evaluated=sum(result.evaluated)))
+            tolerance = surface_tolerance_mm(case.spacing_mm) if tolerance_mm is None else tolerance_mm
+            rows = score_segmentation(result.segmentation.cpu().numpy(), case, preprocessing, tolerance)
+            evaluated = sum(result.evaluated)
+            parts.append(
+                rows.assign(protocol="dense", extraction=extraction, evaluated=evaluated, tolerance_mm=tolerance)
+            )
             line.update(done, name)
     return pd.concat(parts, ignore_index=True)

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
 
 from ossnet.config import STRICT
+from ossnet.errors import UserError
 from ossnet.extraction import dense
 from ossnet.field import OccupancyField, evaluate
 
@@ -36,6 +37,13 @@ class ModelConfig:
     def outputs(self) -> int:
         """Logits a location or voxel."""
         return 1 if self.classes == 2 else self.classes
+
+
+def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor or any array, a flipped one too, as a tensor on a device; its own dtype by default."""
+    if isinstance(values, np.ndarray):
+        values = np.ascontiguousarray(values)  # Torch takes no negative strides.
+    return torch.as_tensor(values, dtype=dtype, device=device)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class SegmentationModel(nn.Module, ABC):
         config_type: the configuration's class.
         family: of models that share settings in a profile.
         extraction: how its segmentations are made by default, a name of `ossnet.extraction.EXTRACTORS`.
+        any_grid: whether images may be on another grid than the configuration's `shape`.
         preset: field values that make the model the one of its name.
     """
 
@@ -71,6 +80,7 @@ class SegmentationModel(nn.Module, ABC):
     config_type: ClassVar[type[ModelConfig]]
     family: ClassVar[str]
     extraction: ClassVar[str] = "dense"
+    any_grid: ClassVar[bool] = False
     preset: ClassVar[dict[str, Any]] = {}
 
     @abstractmethod
@@ -79,7 +89,25 @@ class SegmentationModel(nn.Module, ABC):
 
     @abstractmethod
     def field(self, image: Tensor) -> OccupancyField:
-        """The occupancy field of a normalised image [C, H, W, D] float32, on the model's device."""
+        """The occupancy field of a normalised image [C, H, W, D] float32, on the model's device.
+
+        Raises:
+            UserError: the image is not of this model's channels or grid (see `check_image`).
+        """
+
+    def check_image(self, image: Tensor) -> None:
+        """Refuse what is no image of this model; every `field` begins with it.
+
+        Raises:
+            UserError: the image is not [modalities, *shape], or with `any_grid` not [modalities, H, W, D].
+        """
+        grid = ("H", "W", "D") if self.any_grid else self.config.shape
+        expected = (self.config.modalities, *(image.shape[1:] if self.any_grid else grid))
+        if image.ndim != 4 or tuple(image.shape) != expected:
+            raise UserError(
+                f"image has shape {list(image.shape)}, this model takes [{', '.join(map(str, (expected[0], *grid)))}]: "
+                "pad or resize it with ossnet.data.preprocessing.prepare"
+            )
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by learning rate: `weights`, and `activation` for learned activations (may be empty)."""
@@ -93,14 +121,22 @@ class SegmentationModel(nn.Module, ABC):
 
         The image is at full resolution and normalised; coordinates are in the order of its axes, at voxels or between.
         At most `max_locations` are evaluated a pass, which bounds the memory and leaves the answer as it is.
+
+        Raises:
+            UserError: the image is not of this model's channels or grid (see `check_image`).
+            ValueError: a location is more than one voxel outside the image (occupancy networks; the prediction of a
+                voxelised model goes on beyond it).
         """
         device = next(self.parameters()).device
-        image = torch.as_tensor(image, dtype=torch.float32, device=device)
-        return evaluate(self.field(image), torch.as_tensor(locations, device=device), max_locations)
+        image = as_tensor(image, device, torch.float32)
+        return evaluate(self.field(image), as_tensor(locations, device), max_locations)
 
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
-        """Class indices [H, W, D] uint8 at every voxel of a normalised image [C, H, W, D]."""
-        device = next(self.parameters()).device
-        field = self.field(torch.as_tensor(image, dtype=torch.float32, device=device))
+        """Class indices [H, W, D] uint8 at every voxel of a normalised image [C, H, W, D].
+
+        Raises:
+            UserError: the image is not of this model's channels or grid (see `check_image`).
+        """
+        field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
         return dense(field, max_locations=max_locations).segmentation

@@ -1,5 +1,6 @@
 """Occupancy network for semantic segmentation, f_theta(p, x, z) of Equation 1, and its training loss (Equation 2)."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,7 +18,7 @@ from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, ModelConfig, SegmentationModel
 from ossnet.normalization import NormalizationName
 from ossnet.patch_encoder import PatchEncoder
-from ossnet.patches import PatchVolume, Pooling
+from ossnet.patches import PatchVolume, Pooling, within_reach
 
 
 @checked(frozen=True, config=STRICT)
@@ -55,6 +56,11 @@ class OccupancyNetworkConfig(ModelConfig):
                 f"{len(self.encoder_channels)} encoder blocks halve shape {self.shape} (half resolution) to nothing; "
                 "use fewer encoder_channels"
             )
+        if math.prod(self.lowest_grid) == 1:
+            raise ValueError(
+                f"{len(self.encoder_channels)} encoder blocks halve shape {self.shape} (half resolution) to one voxel, "
+                "which a batch of one cannot be normalised over; use fewer encoder_channels or a larger shape"
+            )
 
     @property
     def encoder_shape(self) -> tuple[int, int, int]:
@@ -80,7 +86,7 @@ class OccupancyNetwork(SegmentationModel):
         super().__init__()
         self.config = config
         activation = ACTIVATIONS[config.activation]
-        latent_size = torch.Size(config.lowest_grid).numel()
+        latent_size = math.prod(config.lowest_grid)
         self.encoder = VolumeEncoder(
             config.encoder_shape,
             config.modalities,
@@ -163,12 +169,16 @@ class OccupancyNetwork(SegmentationModel):
 
     @torch.no_grad()
     def field(self, image: Tensor) -> "NetworkField":
+        self.check_image(image)
         return NetworkField(self, self.encode(image[None]), self.patch_volume(image))
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkField:
-    """The occupancy field of one image: its encoding and its patches, made once, for any number of locations."""
+    """The occupancy field of one image: its encoding and its patches, made once, for any number of locations.
+
+    Called, it raises ValueError for a location more than one voxel outside the volume.
+    """
 
     network: OccupancyNetwork
     encoding: Encoding
@@ -194,5 +204,8 @@ class NetworkField:
 
     @torch.no_grad()
     def __call__(self, locations: Tensor) -> Tensor:
-        patches = None if self.patches is None else self.patches(locations)[None]
+        if self.patches is None:
+            patches, locations = None, within_reach(locations, self.shape)
+        else:
+            patches = self.patches(locations)[None]
         return probabilities(self.network.decode(locations[None], patches, self.encoding.latents)[0], dim=-1)

@@ -1,7 +1,7 @@
 """Lookahead over RAdam with a learning rate of its own for the activations (Sec. 4.1)."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -10,6 +10,8 @@ from pytorch_optimizer import Lookahead
 
 from ossnet.config import STRICT
 from ossnet.model import SegmentationModel
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -26,7 +28,7 @@ class Optimization:
 
     learning_rate: float = Field(default=3e-4, gt=0)
     activation_learning_rate: float = Field(default=1e-2, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     lookahead_k: int = Field(default=5, ge=1)
     lookahead_alpha: float = Field(default=0.8, gt=0, le=1)
     schedule: Literal["step", "cosine"] = "step"

@@ -10,6 +10,18 @@ from torch import Tensor
 Pooling = Literal["average", "max"]
 
 
+def within_reach(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Locations [n, 3] in voxels of a volume of `shape`: integers as int64, floating-point ones as they are.
+
+    Raises ValueError for a location more than one voxel outside the volume.
+    """
+    if not locations.is_floating_point():
+        locations = locations.long()  # An unsigned type has no -1 to be compared with.
+    if not bool(((locations >= -1) & (locations <= torch.tensor(shape, device=locations.device))).all()):
+        raise ValueError(f"locations reach more than one voxel beyond the volume {shape}")
+    return locations
+
+
 def _pool_pairs(volume: Tensor, pooling: Pooling) -> Tensor:
     """Each voxel of [H, W, D, C] joined with the next one along each axis: one smaller on each side."""
     for axis in range(3):
@@ -34,7 +46,8 @@ class PatchVolume:
 
     def __init__(self, image: Tensor, size: int, larger_context: bool = False, pooling: Pooling = "average") -> None:
         self.size = size
-        self.shape = torch.tensor(image.shape[1:], device=image.device)
+        height, width, depth = image.shape[1:]
+        self.shape = (height, width, depth)
         # One voxel more than the windows reach: locations may lie up to one voxel outside.
         self.margin = (size if larger_context else size // 2) + 1
         padded = F.pad(image, [self.margin, self.margin + 1] * 3)
@@ -48,8 +61,7 @@ class PatchVolume:
         Between voxels a patch is interpolated trilinearly (Sec. 3.3). Raises ValueError for a location more than one
         voxel outside the volume.
         """
-        if not bool(((locations >= -1) & (locations <= self.shape)).all()):
-            raise ValueError(f"locations reach more than one voxel beyond the volume {tuple(self.shape.tolist())}")
+        locations = within_reach(locations, self.shape)
         if not locations.is_floating_point():
             return self._at_voxels(locations)
         corner = locations.floor()
@@ -75,5 +87,5 @@ class PatchVolume:
             (*strides[:3], *(step * stride for stride in strides[:3]), strides[3]),
             source.storage_offset() + start * sum(strides[:3]),
         )
-        i, j, k = (voxels.long() + 1).unbind(-1)
+        i, j, k = (voxels + 1).unbind(-1)
         return windows[i, j, k]

@@ -1,8 +1,11 @@
 """A run: one model trained on one data set from one seed, and the folder that holds it."""
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,33 +116,67 @@ def train_run(
     cache: Path,
     device: torch.device,
     report: Callable[[EpochReport, float], None],
+    report_prepared: Callable[[int, int], None] = lambda *_: None,
 ) -> list[EpochReport]:
     """Train the model of a specification in its folder, or go on with that; the course of the training.
 
     Args:
         report: called after each epoch with the seconds to go.
+        report_prepared: called after each case of a split as (cases prepared, of how many), before the first epoch.
 
     Raises:
-        UserError: the folder holds a run of another specification, the data set has no training case or one that
-            cannot be prepared, or as `train` says.
+        UserError: the folder holds a run of another specification, another process is training there, the data set has
+            no training case or one that cannot be prepared, or as `train` says.
     """
-    if (folder / "spec.json").exists() and read_spec(folder) != spec:
-        raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")
+    _refuse_another_run(folder, spec)
     if not dataset.splits["train"]:
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
     model = spec.make_model().to(device)
     cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling)
     validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
-    cases.prepare()
-    validation_cases.prepare()
-    # Only now, so that a mistake in what was asked leaves no folder that the mended command would be refused.
-    write_spec(folder, spec)
+    cases.prepare(report_prepared)
+    validation_cases.prepare(report_prepared)
     history: list[EpochReport] = []
 
     def after_epoch(past: EpochReport) -> None:
         history.append(past)
         report(past, sum(p.seconds for p in history) / len(history) * (recipe.epochs - len(history)))
 
-    train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
+    # Only now is the folder touched, so that a mistake in what was asked leaves none behind.
+    with _training_alone(folder):
+        _refuse_another_run(folder, spec)
+        write_spec(folder, spec)
+        train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
     return history
+
+
+def _refuse_another_run(folder: Path, spec: RunSpec) -> None:
+    """A folder whose training failed before its first epoch holds nothing to lose, and may be taken over."""
+    begun = any((folder / name).exists() for name in ("checkpoint.pt", "model.safetensors", "result.json"))
+    if begun and (folder / "spec.json").exists() and read_spec(folder) != spec:
+        raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")
+
+
+@contextmanager
+def _training_alone(folder: Path) -> Iterator[None]:
+    """Hold the lock `folder/training.lock`, which ends with the process however that ends."""
+    path = folder / "training.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder may have removed it between the two lines above: then it no longer keeps anyone out.
+            taken = os.fstat(lock.fileno()).st_nlink == 0
+        except BlockingIOError:
+            taken = True
+        if taken:
+            raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

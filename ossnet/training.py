@@ -104,7 +104,7 @@ def train(
     Everything that the training needs to go on is in `folder/checkpoint.pt` after each epoch; called again with the
     same arguments it goes on from there and ends with the same weights as one that was never interrupted. The best
     weights by validation IoU, as the released code chooses them, are in `folder/model.safetensors`, the course of the
-    training in `folder/history.csv`.
+    training in `folder/history.csv`, its scores with their protocol.
 
     Args:
         cases: at least one.
@@ -135,7 +135,7 @@ def train(
         if not len(validation_cases) or best_epoch(history) is history[-1]:
             save_weights(folder / "model.safetensors", model.state_dict())
         with replacing(folder / "history.csv") as temporary:
-            pd.DataFrame(history).to_csv(temporary, index=False)
+            pd.DataFrame(history).assign(protocol=recipe.validation.protocol).to_csv(temporary, index=False)
         # Last of the three: interrupted before it, the epoch is made again and comes to the same.
         save_checkpoint(
             checkpoint,

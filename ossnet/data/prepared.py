@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,10 +85,15 @@ class PreparedCases:
         border = None if self.sampling is None else torch.from_numpy(self._border(name, label, self.sampling))
         return PreparedCase(name, torch.from_numpy(image), torch.from_numpy(label), border, affine, case.spacing_mm)
 
-    def prepare(self) -> None:
-        """Prepare every case now, so that one which is refused is refused before a long training."""
-        for name in self.names:
+    def prepare(self, report: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Prepare every case now, so that one which is refused is refused before a long training.
+
+        Args:
+            report: called after each case as (cases prepared, of how many).
+        """
+        for done, name in enumerate(self.names, start=1):
             self._prepare(name)
+            report(done, len(self))
 
     def _path(self, name: str, ending: str) -> Path:
         return self.folder / f"{name}.{ending}"

@@ -2,34 +2,52 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ossnet.config import build
 from ossnet.data.brats import brats_dataset
 from ossnet.data.case import Dataset
+from ossnet.data.glioma import MODALITIES as GLIOMA_MODALITIES
 from ossnet.data.glioma import GliomaConfig, glioma_dataset
 from ossnet.data.lits import lits_dataset
+from ossnet.data.liver import MODALITIES as LIVER_MODALITIES
 from ossnet.data.liver import LiverConfig, liver_dataset
 from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 
 Report = Callable[[int, int], None]
 
-EMBEDDED: Mapping[str, tuple[type, Callable[..., Dataset]]] = {
-    "glioma": (GliomaConfig, glioma_dataset),
-    "liver": (LiverConfig, liver_dataset),
+
+class Embedded(NamedTuple):
+    """What is known of an embedded data set before its cases are made."""
+
+    config_type: type
+    make: Callable[..., Dataset]
+    modalities: tuple[str, ...]
+
+
+EMBEDDED: Mapping[str, Embedded] = {
+    "glioma": Embedded(GliomaConfig, glioma_dataset, GLIOMA_MODALITIES),
+    "liver": Embedded(LiverConfig, liver_dataset, LIVER_MODALITIES),
 }
 FOLDERS: Mapping[str, Callable[[str], Dataset]] = {
-    "brats": lambda folder: brats_dataset(folder),
+    "brats": lambda folder: brats_dataset(folder, "random", seed=0),
+    "brats-released": lambda folder: brats_dataset(folder, "released"),
     "lits": lambda folder: lits_dataset(folder, seed=0),
 }
-SOURCE_HELP = "glioma or liver (made here), brats:FOLDER, lits:FOLDER, or a CSV of own cases"
+SOURCE_HELP = (
+    "glioma or liver (made here), brats:FOLDER or lits:FOLDER (the paper's random split, seed 0), "
+    "brats-released:FOLDER (the released code's split), or a CSV of own cases"
+)
 
 
 def open_dataset(
     source: str, generator: Mapping[str, Any], cache: Path, workers: int = 2, report: Report | None = None
 ) -> Dataset:
     """The data set of a source: `glioma`, `liver`, `brats:FOLDER`, `lits:FOLDER` or a path ending in .csv.
+
+    `brats` and `lits` are split at random with seed 0 into the numbers of cases of the paper (Section 4.2), which does
+    not say which cases they are; `brats-released:FOLDER` is BraTS in the split that the released code lists.
 
     Args:
         generator: configuration fields of an embedded data set.
@@ -40,8 +58,9 @@ def open_dataset(
         UserError: an unknown source, or one that its reader refuses.
     """
     if source in EMBEDDED:
-        config_type, make = EMBEDDED[source]
-        return make(build(config_type, generator, f"generator of {source}"), cache, workers, report)
+        embedded = EMBEDDED[source]
+        config: Any = build(embedded.config_type, generator, f"generator of {source}")
+        return embedded.make(config, cache, workers, report)
     reader, _, folder = source.partition(":")
     if reader in FOLDERS and folder:
         return FOLDERS[reader](folder)

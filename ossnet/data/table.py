@@ -18,6 +18,9 @@ from ossnet.errors import UserError
 SPLITS = ("train", "validation", "test")
 Splits = Mapping[str, tuple[str, ...]]
 
+RESERVED_NAMES = ("glioma", "liver", "brats2020", "lits")
+"""Of the embedded and the released data sets, to whose names profiles and published results are tied."""
+
 
 @dataclass(frozen=True)
 class FileCase:
@@ -72,10 +75,13 @@ def table_dataset(table: str | Path) -> Dataset:
     `split`: train (also if empty), validation or test. Paths are relative to the folder of the CSV, or absolute.
 
     Raises:
-        UserError: the CSV cannot be read, lacks a column, names one twice, or a row has a missing or repeated name, an
-            unknown split, a missing file, or no label to train or validate with. Names the CSV, line and column.
+        UserError: the CSV has one of `RESERVED_NAMES`, cannot be read, lacks a column, names one twice, or a row has a
+            missing or repeated name, an unknown split, a missing file, or no label to train or validate with. Names the
+            CSV, line and column.
     """
     table = Path(table)
+    if table.stem in RESERVED_NAMES:
+        raise UserError(f"{table}: '{table.stem}' is the name of another data set; rename the file")
     header, rows = _read_csv(table)
     modalities = tuple(column for column in header if column not in ("name", "label", "split"))
     cases: dict[str, FileCase] = {}
@@ -137,6 +143,11 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
         raise UserError(f"there is no case '{name}' in this data set; choose one of {', '.join(list(cases)[:5])}, ...")
     case = cases[name]
     image, affine = read_image(case.images)
+    if len(image) != len(modalities):
+        # Only a single file is read with all that it holds; among several, `read_image` refuses one of four axes.
+        raise UserError(
+            f"{case.images[0]} holds {len(image)} volumes where one is expected; split it into one file a volume"
+        )
     label = None
     if case.label is not None:
         label, label_affine = read_label(case.label)

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from baselines.unet3d import UNet3d, UNet3dConfig
+from ossnet.errors import UserError
 from ossnet.model import Batch
 
 
@@ -81,3 +82,11 @@ def test_it_learns_a_sphere() -> None:
     with torch.no_grad():
         assert model.loss(batch, torch.Generator()) < 0.05
     assert (model.eval().segment(batch.images[0]) == label).float().mean() > 0.98
+
+
+def test_images_are_of_any_grid_but_of_the_models_channels() -> None:
+    model = small().eval()
+    assert model.segment(image(9, 7, 6)).shape == (9, 7, 6)
+    for ask in (model.segment, model.field):
+        with pytest.raises(UserError, match=r"this model takes \[2, H, W, D\]"):
+            ask(torch.zeros(3, 9, 7, 6))

@@ -107,3 +107,8 @@ def test_noise_has_its_standard_deviation_and_can_be_replayed() -> None:
 def test_a_draw_depends_on_the_generator_alone() -> None:
     assert draw(ALWAYS, 3, generator(1)) == draw(ALWAYS, 3, generator(1))
     assert draw(ALWAYS, 3, generator(1)) != draw(ALWAYS, 3, generator(2))
+
+
+def test_an_axis_is_named_once() -> None:
+    with pytest.raises(ValueError, match=r"flip_axes is \(0, 0\); name each axis once"):
+        Augmentation(flip_axes=(0, 0))

@@ -134,6 +134,16 @@ def test_sparse_extraction_and_any_number_of_locations_give_the_mask(
     assert all(np.array_equal(mask, masks[0]) for mask in masks)
 
 
+def test_training_shows_that_cases_are_being_prepared(
+    train_command: Callable[..., list[str]], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ossnet.progress.LINE_INTERVAL_S", 0.0)
+    assert main(train_command("c", tmp_path / "run", {"recipe": {"epochs": 1}})) == 0
+    start = "training c on own: 0 %, time to go not known yet, case"
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:4] == [f"{start} {part} prepared" for part in ("1 of 3", "2 of 3", "3 of 3", "1 of 1")]
+
+
 def test_an_interrupted_training_says_how_to_go_on(
     train_command: Callable[..., list[str]], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

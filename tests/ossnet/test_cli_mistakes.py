@@ -1,5 +1,6 @@
 """A user's mistake ends every command with status 2 and one line that names it, and leaves nothing behind."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,7 +15,8 @@ import torch
 from ossnet.cli import main
 from ossnet.data.case import Dataset
 from ossnet.data.nifti import read_image, write_label, write_volume
-from ossnet.run import RunSpec, train_run
+from ossnet.profile import Profile
+from ossnet.run import RunSpec, read_spec, train_run
 
 Mend = Callable[[Path], object]
 
@@ -153,7 +155,7 @@ def test_train_names_a_bad_label(
         ("--data brain", "unknown data 'brain'; give glioma or liver"),
         ("--data brats:none", "none"),
         ("--profile desktop", "unknown profile 'desktop'"),
-        ("--set recipe.epoch=3", "recipe.epoch: Unexpected keyword argument"),
+        ("--set recipe.epoch=3", "recipe.epoch: unknown field; known are epochs, "),
         ("--set recipes.epochs=3", "unknown setting 'recipes'"),
         ("--set network.width=3", "model c, network: width"),
         ("--set recipe.epochs=many", "recipe.epochs"),
@@ -161,7 +163,7 @@ def test_train_names_a_bad_label(
         ("--set recipe.epochs", "--set recipe.epochs: write KEY=VALUE"),
         ("--set =3", "--set =3: write KEY=VALUE"),
         ("--set [=3", "--set [=3: neither key nor value"),
-        ("--set preprocessing.shape=[8,8,8]", "does not fit into shape (8, 8, 8)"),
+        ("--set preprocessing.shape=[8,8,8] --set network.encoder_channels=[4]", "does not fit into shape (8, 8, 8)"),
         ("--set network.encoder_channels=[4,4,4,4]", "use fewer encoder_channels"),
         ("--seed -1", "seed: Input should be greater"),
         ("--seed one", "--seed: invalid int value: 'one'"),
@@ -171,7 +173,7 @@ def test_train_names_a_bad_label(
         ("--threads 0", "--threads: 0 is no whole number above 0"),
         ("--epochs 3", "unrecognized arguments: --epochs 3"),
         ("--out run", "run holds a run of another configuration"),
-        ("--out data/own.csv", "cannot write data/own.csv/spec.json"),
+        ("--out data/own.csv", "cannot write data/own.csv/training.lock"),
         ("--cache data/own.csv", "cannot write data/own.csv/own-prepared"),
     ],
 )
@@ -218,6 +220,26 @@ def test_evaluate_names_bad_data(
     assert message in refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
 
 
+def test_evaluate_refuses_embedded_cases_of_another_profile(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"shape": [16, 16, 16], "train": 0, "validation": 0, "test": 1}
+    monkeypatch.setattr(Profile, "generator", lambda *_: sizes)
+    command = ["evaluate", "run", "--data", "liver"]
+    # Other modalities are refused before any case is made.
+    assert "liver has modalities ct; the model was trained on flair, t1" in refused(command, place, capsys)
+    assert not (place / "results").exists()
+    spec = place / "run" / "spec.json"
+    values = json.loads(spec.read_text())
+    spec.write_text(json.dumps(values | {"dataset": "liver", "modalities": ["ct"]}))
+    monkeypatch.setattr("ossnet.run.load_run", lambda folder, _: (None, read_spec(folder)))
+    assert main(command) == 2
+    progress, error = capsys.readouterr().err.splitlines()
+    assert progress.startswith("data liver: done in ")
+    assert error.startswith("ossnet: --profile laptop makes other cases of liver than those of the training of run")
+    assert error.endswith("give the --profile of its training")
+
+
 def test_scores_that_cannot_be_written_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "run", "--data", "data/own.csv", "--out", "data/own.csv/scores.csv"]) == 2
     progress, error = capsys.readouterr().err.splitlines()
@@ -236,6 +258,13 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
         (f"{BOTH} --model none -o mask.nii.gz", "none is not the folder of a run"),
         (f"{BOTH} --model run -o mask.png", "-o mask.png: the mask is written as NIfTI"),
         (f"{BOTH} --model run -o mask.nii.gz --mesh mesh.stl", "--mesh mesh.stl: the surface is written as PLY or OBJ"),
+        (
+            f"{BOTH} --model run -o data/../data/e-t1.nii.gz",
+            "e-t1.nii.gz is one of the images and would be overwritten",
+        ),
+        (f"{BOTH} --model run -o m.nii --mesh data/e-t1.nii.gz", "--mesh data/e-t1.nii.gz is one of the images"),
+        (f"{BOTH} --model run -o m.nii --mesh m.nii", "--mesh m.nii is the file for the mask"),
+        (f"{BOTH} --model run -o m.nii --mesh data/own.csv/m.ply", "cannot write data/own.csv/m.ply"),
         (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", "cannot write data/own.csv/mask.nii.gz"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction prior", "extract with mise or dense"),
@@ -271,11 +300,13 @@ def test_an_empty_segmentation_has_no_surface(
 ) -> None:
     monkeypatch.setattr("ossnet.field.VoxelField.__call__", lambda self, locations: torch.zeros(len(locations)))
     command = ["segment", *BOTH.split(), "--model", "run", "-o", "mask.nii.gz", "--mesh", "mesh.ply"]
-    assert main(command) == 2
+    assert main(command) == 0
     captured = capsys.readouterr()
-    assert "--mesh mesh.ply: the segmentation is empty" in captured.err
-    # The mask is what was asked for too, and it is whole.
-    assert captured.out.startswith("mask.nii.gz: 0 voxels")
+    assert captured.err == ""
+    summary, note = captured.out.splitlines()
+    assert summary.startswith("mask.nii.gz: 0 voxels")
+    assert note == "mesh.ply: not written, as the segmentation is empty and has no surface"
+    assert not read_image(["mask.nii.gz"])[0].any()
     assert not (place / "mesh.ply").exists()
 
 

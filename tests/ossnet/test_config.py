@@ -23,6 +23,14 @@ class Outer:
     size: tuple[int, int]
     kind: Literal["a", "b"] = "a"
     inner: Inner = Field(default_factory=Inner)
+    more: tuple[Inner, ...] = ()
+    perhaps: Inner | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Refusing:
+    def __post_init__(self) -> None:
+        raise ValueError("nothing will do")
 
 
 @given(st.tuples(st.integers(), st.integers()), st.sampled_from(["a", "b"]), st.floats(min_value=1e-6, max_value=1e6))
@@ -88,3 +96,27 @@ def test_unreadable_toml_names_the_file(tmp_path: Path, contents: bytes | None) 
         path.write_bytes(contents)
     with pytest.raises(UserError, match=r"a\.toml"):
         read_toml(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"size": [1, 2], "sise": 3},
+            "my.toml: sise: unknown field; known are size, kind, inner, more, perhaps",
+        ),
+        ({"size": [1, 2], "inner": {"lr": 1}}, "my.toml: inner.lr: unknown field; known are rate"),
+        ({"size": [1, 2], "more": [{}, {"lr": 1}]}, "my.toml: more.1.lr: unknown field; known are rate"),
+        ({"size": [1, 2], "perhaps": {"lr": 1}}, "my.toml: perhaps.lr: unknown field; known are rate"),
+    ],
+)
+def test_the_whole_message(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        build(Outer, values, "my.toml")
+    assert str(caught.value) == message
+
+
+def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:
+    with pytest.raises(UserError) as caught:
+        build(Refusing, {}, "my.toml")
+    assert str(caught.value) == "my.toml: nothing will do"

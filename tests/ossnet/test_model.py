@@ -111,3 +111,22 @@ def test_inference_keeps_no_graph() -> None:
 def test_all_parameters_are_weights_unless_a_model_says_otherwise() -> None:
     threshold = model()
     assert threshold.parameter_groups() == {"weights": [threshold.scale], "activation": []}
+
+
+def test_flipped_arrays_are_arrays() -> None:
+    image, locations = np.arange(60.0).reshape(1, 5, 4, 3), np.array([[0.0, 1.0, 2.0], [4.0, 3.0, 2.0]])
+    answer = model().occupancy(image[:, ::-1], locations[::-1])
+    assert_close(answer, model().occupancy(image[:, ::-1].copy(), locations[::-1].copy()))
+    assert torch.equal(model().segment(image[..., ::-1]), model().segment(image[..., ::-1].copy()))
+
+
+@pytest.mark.parametrize("any_grid", [True, False])
+def test_an_image_must_be_the_models(any_grid: bool) -> None:
+    threshold = model()
+    threshold.any_grid = any_grid
+    threshold.check_image(torch.zeros(1, 5, 4, 3))
+    for shape in [(2, 5, 4, 3), (5, 4, 3), (1, 1, 5, 4, 3), *([] if any_grid else [(1, 5, 4, 2)])]:
+        takes = "[1, H, W, D]" if any_grid else "[1, 5, 4, 3]"
+        with pytest.raises(UserError) as caught:
+            threshold.check_image(torch.zeros(shape))
+        assert f"image has shape {list(shape)}, this model takes {takes}: pad or resize" in str(caught.value)

@@ -2,6 +2,7 @@ import math
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -119,6 +120,7 @@ def test_context_is_pooled_as_told() -> None:
         ({"patch_size": 0}, "patch_size"),
         ({"encoder_channels": (4, 4, 4, 4)}, "4 encoder blocks halve shape"),
         ({"shape": (16, 16, 7)}, "use fewer encoder_channels"),
+        ({"shape": (15, 8, 9)}, "to one voxel, .* use fewer encoder_channels or a larger shape"),
         ({"encoder_channels": ()}, "encoder_channels"),
         ({"encoder_channels": (4, 0)}, "encoder_channels"),
         ({"encoder_channels": (1, 4), "output_skips": True}, "output_skips halve encoder_channels"),
@@ -240,3 +242,27 @@ def test_labels_are_read_at_the_locations_of_their_own_case() -> None:
     certain = (20 * F.one_hot(torch.tensor(truth), 3)).float().tolist()
     model = Answering(config(classes=3)).answer(certain, None)
     assert model.loss(Batch(images(2), label, at(places)), generator()).item() < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 16, 15), (1, 16, 16, 16), (1, 2, 16, 16, 16), (16, 16, 16)])
+@pytest.mark.parametrize("ask", ["field", "segment", "occupancy"])
+def test_an_image_of_another_shape_is_refused(shape: tuple[int, ...], ask: str) -> None:
+    locations = [torch.zeros(1, 3)] if ask == "occupancy" else []
+    message = f"image has shape {list(shape)}, this model takes [2, 16, 16, 16]: pad or resize it with"
+    with pytest.raises(UserError, match=re.escape(message)):
+        getattr(network().eval(), ask)(torch.zeros(shape), *locations)
+
+
+@pytest.mark.parametrize("patches", [True, False])
+@pytest.mark.parametrize("place", [[-2, 0, 0], [0, 17, 0], [0.0, 0.0, 16.1], [math.nan, 0.0, 0.0]])
+def test_no_network_answers_far_outside(patches: bool, place: list[float]) -> None:
+    with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
+        network(patches=patches).eval().occupancy(images()[0], torch.tensor([place]))
+
+
+@pytest.mark.parametrize("patches", [True, False])
+def test_any_integer_type_names_the_same_voxels(patches: bool) -> None:
+    model, places = network(patches=patches).eval(), np.array([[8, 7, 6], [0, 15, 3]])
+    expected = model.occupancy(images()[0], places)
+    for dtype in (np.uint8, np.uint16, np.int8, np.int32):
+        assert torch.equal(model.occupancy(images()[0], places.astype(dtype)), expected)

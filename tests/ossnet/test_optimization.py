@@ -61,3 +61,9 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     for settings in ({"learning_rate": 0}, {"lookahead_alpha": 1.5}, {"schedule": "linear"}, {"lr": 1e-3}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             Optimization(**settings)
+
+
+@pytest.mark.parametrize("betas", [(2, 3), (0.9, 1), (-0.1, 0.9)])
+def test_betas_lie_from_0_to_below_1(betas: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="betas"):
+        Optimization(betas=betas)

@@ -113,3 +113,14 @@ def test_the_image_is_left_as_it_is() -> None:
     volume, kept = image(), image()
     PatchVolume(volume, 3, True)(voxels())
     assert torch.equal(volume, kept)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int8])
+def test_voxels_of_any_integer_type(dtype: torch.dtype) -> None:
+    patches = PatchVolume(image(), 3, larger_context=True)
+    assert torch.equal(patches(voxels().to(dtype)), patches(voxels()))
+
+
+def test_the_last_number_of_a_small_type_is_far_outside() -> None:
+    with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
+        PatchVolume(image(), 3)(torch.tensor([[0, 0, 255]], dtype=torch.uint8))

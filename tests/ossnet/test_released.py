@@ -1,6 +1,7 @@
 import importlib.util
 import os
 import pickle
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from ossnet.errors import UserError
 from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
-from ossnet.released import DATASETS, VARIANTS, load_released, read_state_dict, rename
+from ossnet.released import DATASETS, VARIANTS, load_released, read_state_dict, released_name, rename
 
 TOLERANCE = 2e-4
 
@@ -57,6 +58,7 @@ def test_every_released_entry_has_its_place(variant: str, dataset: str, shared_s
     ours = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     assert {rename(name): shape for name, shape in released.items()} == ours
     assert len(released) == len(ours)
+    assert [released_name(rename(name)) for name in released] == list(released)
 
 
 @pytest.mark.parametrize(("variant", "dataset"), [("o-net", "brats"), ("ossnet-a", "brats"), ("ossnet-c", "lits")])
@@ -162,9 +164,9 @@ def test_unknown_names_are_answered_with_those_there_are(
 @pytest.mark.parametrize(
     ("variant", "dataset", "first"),
     [
-        ("o-net", "brats", "patch_encoder.layers.0.bias"),
+        ("o-net", "brats", "patch_encoder.layers.0.bias \\(unknown\\)"),
         ("ossnet-b", "brats", "patch_encoder.layers.0.weight"),
-        ("ossnet-c", "brats", "encoder.segmentation.weight"),
+        ("ossnet-c", "brats", "encoder.segmentation_mapping.0.weight \\(missing\\)"),
         ("ossnet-a", "lits", "encoder.blocks.4"),
     ],
 )
@@ -186,3 +188,35 @@ def test_a_state_dict_comes_back_as_it_was(tmp_path: Path) -> None:
 @given(st.sampled_from(["encoder.blocks.0.main.4.weight", "decoder.head.weight", "encoder.skips.2.norm.running_var"]))
 def test_our_own_names_stay(name: str) -> None:
     assert rename(name) == name
+
+
+def save_released(path: Path, variant: str) -> dict[str, torch.Tensor]:
+    """Write the first weights of a variant in the released naming."""
+    network = OccupancyNetwork(OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS["brats"]))
+    torch.save({released_name(name): value for name, value in network.state_dict().items()}, path)
+    return network.state_dict()
+
+
+def test_a_difference_is_told_by_the_released_name_and_both_shapes(tmp_path: Path) -> None:
+    save_released(tmp_path / "a.pt", "ossnet-a")
+    with pytest.raises(UserError) as caught:
+        load_released(tmp_path / "a.pt", "ossnet-b", "brats")
+    first = re.escape("decoder.patch_mapping.mapping.0.weight (shape [")
+    assert re.search(rf"{first}[\d, ]+\], not \[[\d, ]+\]\)$", str(caught.value))
+
+
+def test_the_larger_patches_are_pooled_as_asked(tmp_path: Path) -> None:
+    state = save_released(tmp_path / "b.pt", "ossnet-b")
+    assert load_released(tmp_path / "b.pt", "ossnet-b", "brats").config.context_pooling == "average"
+    network = load_released(tmp_path / "b.pt", "ossnet-b", "brats", context_pooling="max")
+    assert network.config.context_pooling == "max"
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    with pytest.raises(UserError, match="unknown context_pooling 'mean'; choose one of average, max"):
+        load_released(tmp_path / "b.pt", "ossnet-b", "brats", context_pooling="mean")
+
+
+def test_an_unpadded_volume_is_refused(tmp_path: Path) -> None:
+    save_released(tmp_path / "a.pt", "ossnet-a")
+    network = load_released(tmp_path / "a.pt", "ossnet-a", "brats")
+    with pytest.raises(UserError, match=r"\[4, 240, 240, 155\], this model takes \[4, 256, 256, 160\]"):
+        network.segment(torch.zeros(1).expand(4, 240, 240, 155))

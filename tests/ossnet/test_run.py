@@ -1,3 +1,4 @@
+import fcntl
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,6 +136,57 @@ def test_a_folder_of_another_run_is_refused(
     assert (trained / "spec.json").read_bytes() == before
 
 
+def test_a_folder_whose_training_never_began_is_taken_over(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise UserError("no such setting")
+
+    prepared: list[tuple[int, int]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("ossnet.training.make_batch", fail)
+        with pytest.raises(UserError, match="no such setting"):
+            train_run(tiny_spec(), dataset, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+    assert read_spec(tmp_path / "run") == tiny_spec()
+    mended = tiny_spec(seed=1)
+    train_run(
+        mended,
+        dataset,
+        tmp_path / "run",
+        tmp_path / "cache",
+        CPU,
+        lambda *_: None,
+        lambda *part: prepared.append(part),
+    )
+    assert load_run(tmp_path / "run")[1] == mended
+    assert prepared == [(1, 3), (2, 3), (3, 3), (1, 1)]
+
+
+def test_two_trainings_in_one_folder_are_refused(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    def train_here() -> None:
+        train_run(tiny_spec(), dataset, tmp_path, tmp_path / "cache", CPU, lambda *_: None)
+
+    with (tmp_path / "training.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match=f"another process is training in {tmp_path}; let it finish"):
+            train_here()
+        assert not (tmp_path / "spec.json").exists()
+        assert (tmp_path / "training.lock").exists()
+    # What a killed training leaves of its lock keeps nobody out.
+    train_here()
+    assert not (tmp_path / "training.lock").exists()
+
+
+def test_a_lock_that_its_holder_just_removed_is_none(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (tmp_path / "training.lock").unlink())
+    with pytest.raises(UserError, match="another process is training"):
+        train_run(tiny_spec(), dataset, tmp_path, tmp_path / "cache", CPU, lambda *_: None)
+
+
 def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path) -> None:
     def unlabelled(name: str) -> Any:
         return replace(dataset.load(name), label=None)
@@ -143,7 +195,7 @@ def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: 
         "has no case to train on": (tiny_spec(), replace(dataset, splits={**dataset.splits, "train": ()})),
         "model c, network: depth": (tiny_spec(changes={"network": {"depth": 3}}), dataset),
         "case a has no label": (tiny_spec(), replace(dataset, load=unlabelled)),
-        "does not fit into shape": (tiny_spec(changes={"preprocessing": {"shape": [12, 12, 12]}}), dataset),
+        "does not fit into shape": (tiny_spec(changes={"preprocessing": {"shape": [16, 12, 16]}}), dataset),
     }
     for message, (spec, source) in mistakes.items():
         with pytest.raises(UserError, match=message):

@@ -165,7 +165,7 @@ def test_a_finished_training_is_not_made_again(whole: Path, tmp_path: Path) -> N
 
 def test_the_history_is_a_table(whole: Path) -> None:
     table = pd.read_csv(whole / "history.csv")
-    assert list(table) == ["epoch", "loss", "seconds", "dice", "iou"]
+    assert list(table) == ["epoch", "loss", "seconds", "dice", "iou", "protocol"]
     assert table["epoch"].tolist() == list(range(EPOCHS))
     # Validated every second epoch and after the last.
     assert table["iou"].notna().tolist() == [False, True, False, True, True]

@@ -51,7 +51,9 @@ def test_each_case_is_prepared_once(dataset: Dataset, tmp_path: Path) -> None:
     assert loaded == []
     assert torch.equal(cases[0].image, cases[0].image)
     assert loaded == ["a"]
-    cases.prepare()
+    reports: list[tuple[int, int]] = []
+    cases.prepare(lambda *part: reports.append(part))
+    assert reports == [(1, 3), (2, 3), (3, 3)]
     list(PreparedCases(counted, "train", PREPROCESSING, tmp_path))
     assert loaded == ["a", "b", "c"]
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ossnet.data.brats import MODALITIES, brats_dataset
 from ossnet.data.sources import EMBEDDED, open_dataset
 from ossnet.errors import UserError
 
@@ -19,6 +20,7 @@ def test_embedded_data_are_made_at_the_size_that_is_asked_for(source: str, tmp_p
     generator = {"shape": [24, 24, 16], "train": 1, "validation": 0, "test": 1}
     dataset = open_dataset(source, generator, tmp_path, workers=1, report=lambda *part: made.append(part))
     assert dataset.name == source
+    assert dataset.modalities == EMBEDDED[source].modalities
     assert made[-1] == (2, 2)
     (name,) = dataset.splits["test"]
     assert dataset.load(name).shape == (24, 24, 16)
@@ -35,6 +37,20 @@ def test_an_unknown_source_is_refused_with_what_there_is(source: str, tmp_path: 
 def test_a_place_that_is_not_there_is_named(source: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no/such"):
         open_dataset(source, {}, tmp_path)
+
+
+def test_brats_in_the_papers_split_and_in_the_released_one(tmp_path: Path) -> None:
+    for number in range(1, 370):
+        case = tmp_path / f"BraTS20_Training_{number:03d}"
+        case.mkdir()
+        for part in (*MODALITIES, "seg"):
+            (case / f"{case.name}_{part}.nii").touch()
+    random, released = (open_dataset(f"{reader}:{tmp_path}", {}, tmp_path) for reader in ("brats", "brats-released"))
+    assert [len(names) for names in random.splits.values()] == [320, 45, 0]
+    assert random.splits == brats_dataset(tmp_path, "random", seed=0).splits
+    assert [len(names) for names in released.splits.values()] == [324, 45, 0]
+    assert "BraTS20_Training_355" in released.splits["validation"]
+    assert random.fingerprint != released.fingerprint
 
 
 def test_an_unknown_field_of_a_generator_is_refused(tmp_path: Path) -> None:

@@ -115,6 +115,22 @@ def test_an_unknown_case_is_refused(tmp_path: Path) -> None:
         table_dataset(two_cases(tmp_path)).load("c")
 
 
+def test_a_file_of_several_volumes_is_named(tmp_path: Path) -> None:
+    make_files(tmp_path)
+    write_volume(tmp_path / "a" / "t1.nii.gz", np.zeros((2, 2, 3, 4)), np.eye(4))
+    for columns, files in (("t1", "a/t1.nii.gz"), ("flair,t1", "a/flair.nii.gz,a/t1.nii.gz")):
+        dataset = table_dataset(write_table(tmp_path, f"name,{columns},label", f"a,{files},a/seg.nii.gz"))
+        with pytest.raises(UserError, match=r"a/t1\.nii\.gz holds 2 volumes where one is expected"):
+            dataset.load("a")
+
+
+@pytest.mark.parametrize("name", ["glioma", "liver", "brats2020", "lits"])
+def test_the_name_of_another_data_set_is_refused(name: str, tmp_path: Path) -> None:
+    table = two_cases(tmp_path).rename(tmp_path / f"{name}.csv")
+    with pytest.raises(UserError, match=rf"{name}\.csv: '{name}' is the name of another data set; rename the file"):
+        table_dataset(table)
+
+
 @given(count=st.integers(1, 400), seed=st.integers(0, 2**32))
 def test_a_random_split_shares_out_the_names(count: int, seed: int) -> None:
     names = [str(number) for number in range(count)]

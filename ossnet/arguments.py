@@ -1,0 +1,148 @@
+"""The options of the command line, and what is told of a wrong one."""
+
+import argparse
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ossnet.config import merge
+from ossnet.data.sources import SOURCE_HELP
+from ossnet.errors import UserError
+
+Command = Callable[[argparse.Namespace], None]
+
+EPILOG = """examples:
+  ossnet models
+  ossnet train --data cases.csv --model c --out runs/c
+  ossnet evaluate runs/c --data cases.csv --split test
+  ossnet segment flair.nii.gz t1.nii.gz t1ce.nii.gz t2.nii.gz --model runs/c -o mask.nii.gz
+"""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def make_parser(train: Command, evaluate: Command, segment: Command, models: Command) -> argparse.ArgumentParser:
+    """The parser of `ossnet`; the parsed arguments hold the chosen one of the four as `command`."""
+    parser = _OneLineParser(
+        prog="ossnet",
+        description="Train, evaluate and use OSS-Net and what it is compared with.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    machine = _OneLineParser(add_help=False)
+    machine.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
+    machine.add_argument("--threads", type=_positive, help="CPU threads (default: all cores)")
+
+    data = _OneLineParser(add_help=False)
+    data.add_argument("--data", required=True, metavar="DATA", help=SOURCE_HELP)
+    data.add_argument(
+        "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (%(default)s)"
+    )
+    data.add_argument(
+        "--profile", default="laptop", help="sizes and lengths: laptop, workstation or paper (%(default)s)"
+    )
+
+    extraction = _OneLineParser(add_help=False)
+    extraction.add_argument(
+        "--extraction", help="dense, mise, prior, released or released-prior (default: the model's: mise, U-Nets dense)"
+    )
+    extraction.add_argument(
+        "--max-locations",
+        type=_positive,
+        default=2**14,
+        metavar="N",
+        help="locations a pass: bounds memory (%(default)s)",
+    )
+
+    training = commands.add_parser(
+        "train",
+        parents=[data, machine],
+        help="train a model; the same command goes on after an interruption",
+        description="Train a model on the split train of a data set, choosing the best epoch on the split validation. "
+        "The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint that an interrupted "
+        "training goes on from when the same command is given again.",
+    )
+    training.add_argument("--model", required=True, help="a name that `ossnet models` lists")
+    training.add_argument(
+        "--seed", type=int, default=0, help="of weights, order, augmentation, locations (%(default)s)"
+    )
+    training.add_argument("--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN)")
+    training.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the profile, such as recipe.epochs=30, network.patch_size=7 or "
+        "preprocessing.shape=[64,64,48]; may be repeated",
+    )
+    training.set_defaults(command=train)
+
+    evaluation = commands.add_parser(
+        "evaluate",
+        parents=[data, extraction, machine],
+        help="score a trained model on labelled cases",
+        description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
+        "95 % Hausdorff distance and surface Dice of each.",
+    )
+    evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
+    evaluation.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
+    evaluation.add_argument(
+        "--tolerance-mm", type=float, help="of the surface Dice (default: 2, or the longest voxel edge)"
+    )
+    evaluation.add_argument(
+        "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"
+    )
+    evaluation.set_defaults(command=evaluate)
+
+    segmentation = commands.add_parser(
+        "segment",
+        parents=[extraction, machine],
+        help="segment one patient's images",
+        description="Write the segmentation of an image as NIfTI, with the affine and shape of the input.",
+    )
+    segmentation.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="one NIfTI file a modality, in the model's order, or one 4-D file"
+    )
+    segmentation.add_argument("--model", required=True, type=Path, metavar="RUN", help="folder of a training")
+    segmentation.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="OUT.nii.gz", help="file for the mask"
+    )
+    segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="write the surface too, as .ply or .obj in mm")
+    segmentation.set_defaults(command=segment)
+
+    commands.add_parser("models", help="list the models").set_defaults(command=models)
+    return parser
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return value
+
+
+def settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """The tables of `--set a.b=value`, values as in TOML."""
+    tables: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {pair}: write KEY=VALUE, such as recipe.epochs=30")
+        try:
+            table = tomllib.loads(f"{key} = {value}")
+        except tomllib.TOMLDecodeError:
+            try:
+                table = tomllib.loads(f"{key} = '{value}'")
+            except tomllib.TOMLDecodeError as error:
+                raise UserError(f"--set {pair}: neither key nor value can be read as TOML") from error
+        tables = merge(tables, table)
+    return tables
