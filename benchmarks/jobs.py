@@ -21,18 +21,20 @@ class Job:
         source: the data, as `ossnet.data.sources.open_dataset` takes it.
         profile: the profile's name.
         folder: of this run, named by the specification's identity.
+        effort: how long it takes against others, roughly; for the time to go alone.
     """
 
     spec: RunSpec
     source: str
     profile: str
     folder: Path
+    effort: float = 1.0
 
     @classmethod
-    def under(cls, runs: Path, spec: RunSpec, source: str, profile: str) -> "Job":
+    def under(cls, runs: Path, spec: RunSpec, source: str, profile: str, effort: float = 1.0) -> "Job":
         """The job of a specification in the folder `runs`."""
         name = f"{spec.dataset}-{spec.model}-seed{spec.seed}-{spec.identity[:12]}"
-        return cls(spec, source, profile, runs / name)
+        return cls(spec, source, profile, runs / name, effort)
 
     @property
     def name(self) -> str:
@@ -59,6 +61,11 @@ class Job:
     def fail(self, reason: str) -> None:
         """Record a failure: `OOM`, or what happened in a line."""
         write_text(self.folder / "failure.json", json.dumps({"reason": reason, "spec": plain(self.spec)}, indent=2))
+
+    def trained_at(self) -> float | None:
+        """When its last epoch ended, in seconds since 1970; None before the first."""
+        path = self.folder / "history.csv"
+        return path.stat().st_mtime if path.exists() else None
 
     def trained(self) -> float:
         """The part of its training that is done, 0 to 1, by the epochs that its history holds."""

@@ -20,10 +20,10 @@ class _Running:
     start: float
     trained_before: float
 
-    def seconds(self, now: float) -> float | None:
-        """What the whole run would take at its pace so far; None before the first epoch."""
-        part = self.job.trained() - self.trained_before
-        return (now - self.start) / part if part > 0 else None
+    def seconds(self) -> float | None:
+        """What the whole run would take at its pace up to its last epoch; None before the first."""
+        part, at = self.job.trained() - self.trained_before, self.job.trained_at()
+        return (at - self.start) / part if part > 0 and at is not None else None
 
 
 def run_jobs(jobs: Sequence[Job], cache: Path, workers: int, threads: int, label: str) -> None:
@@ -36,24 +36,23 @@ def run_jobs(jobs: Sequence[Job], cache: Path, workers: int, threads: int, label
     if not waiting:
         return
     total, running = len(waiting), list[_Running]()
-    seconds: dict[str, float] = {}
+    pace: dict[str, float] = {}
     with ProgressLine(label, total) as line:
         try:
             while waiting or running:
                 while waiting and len(running) < workers:
                     running.append(_start(waiting.pop(0), cache, threads))
                 time.sleep(POLL_S)
-                now = time.monotonic()
                 for item in running:
-                    pace = item.seconds(now)
-                    if pace is not None:
-                        seconds[item.job.spec.model] = pace
+                    taken = item.seconds()
+                    if taken is not None:
+                        pace[item.job.spec.model] = taken / item.job.effort
                 for item in [item for item in running if item.process.poll() is not None]:
                     running.remove(item)
                     _finish(item)
                 done = total - len(waiting) - sum(1 - item.job.trained() for item in running)
                 note = ", ".join(f"{item.job.name} {100 * item.job.trained():.0f} %" for item in running)
-                line.update(done, note, _remaining_s(waiting, running, seconds, workers))
+                line.update(done, note, _remaining_s(waiting, running, pace, workers))
         finally:
             for item in running:
                 item.process.terminate()
@@ -75,7 +74,7 @@ def _start(job: Job, cache: Path, threads: int) -> _Running:
     ]
     with (job.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    return _Running(job, process, time.monotonic(), job.trained())
+    return _Running(job, process, time.time(), job.trained())
 
 
 def _finish(item: _Running) -> None:
@@ -83,16 +82,20 @@ def _finish(item: _Running) -> None:
     if not job.done and job.failure is None:
         job.fail(f"the process ended with status {item.process.returncode}; see {job.folder / 'log.txt'}")
     state = f"failed: {job.failure}" if job.failure else "done"
-    print(f"{job.name}: {state} after {time.monotonic() - item.start:.0f} s", file=sys.stderr, flush=True)
+    print(f"{job.name}: {state} after {time.time() - item.start:.0f} s", file=sys.stderr, flush=True)
 
 
 def _remaining_s(
-    waiting: Sequence[Job], running: Sequence[_Running], seconds: dict[str, float], workers: int
+    waiting: Sequence[Job], running: Sequence[_Running], pace: dict[str, float], workers: int
 ) -> float | None:
-    """By the pace of each model, and for a model that has not started the mean of the others; None before any epoch."""
-    if not seconds:
+    """By each model's pace (seconds a unit of effort), else the mean of the others'; None before any epoch."""
+    if not pace:
         return None
-    mean = sum(seconds.values()) / len(seconds)
-    of_waiting = sum(seconds.get(job.spec.model, mean) for job in waiting)
-    of_running = [seconds.get(item.job.spec.model, mean) * (1 - item.job.trained()) for item in running]
+    mean = sum(pace.values()) / len(pace)
+
+    def seconds(job: Job) -> float:
+        return job.effort * pace.get(job.spec.model, mean)
+
+    of_waiting = sum(seconds(job) for job in waiting)
+    of_running = [seconds(item.job) * (1 - item.job.trained()) for item in running]
     return max([(of_waiting + sum(of_running)) / workers, *of_running])

@@ -38,7 +38,7 @@ def make_jobs(
         )
     scored_split(dataset)
     return [
-        Job.under(results / "runs", profile.spec(model, dataset, seed), source, profile.name)
+        Job.under(results / "runs", profile.spec(model, dataset, seed), source, profile.name, profile.effort(model))
         for model in models
         for seed in (profile.seeds if seeds is None else seeds)
     ]

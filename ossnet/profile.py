@@ -63,6 +63,10 @@ class Profile:
             where,
         )
 
+    def effort(self, model: str) -> float:
+        """How long a run takes against others, roughly: 1 where the table `effort` does not tell."""
+        return float(self.table.get("effort", {}).get(model, 1))
+
     def generator(self, dataset: str) -> dict[str, Any]:
         """Fields of an embedded data set's generator."""
         values: dict[str, Any] = self.table["datasets"].get(dataset, {}).get("generator", {})
@@ -89,7 +93,7 @@ def load_profile(name: str) -> Profile:
         raise UserError(f"unknown profile {name!r}; choose one of {', '.join(profile_names())}")
     table = read_toml(str(files("ossnet").joinpath("profiles", f"{name}.toml")))
     models = {"every", *model_names(), *(model_type(model).family for model in model_names())}
-    unknown = table.keys() - models - {"seeds", "datasets"}
+    unknown = table.keys() - models - {"seeds", "datasets", "effort"}
     for dataset in table["datasets"].values():
         unknown |= dataset.keys() - models - {"generator"}
     if unknown:

@@ -108,7 +108,9 @@ def test_interrupted_it_ends_its_workers(
 
 
 def of_model(model: str, trained: float = 0.0) -> Any:
-    return SimpleNamespace(spec=SimpleNamespace(model=model), trained=lambda: trained)
+    effort = 3.0 if model == "unet3d" else 1.0
+    spec = SimpleNamespace(model=model)
+    return SimpleNamespace(spec=spec, effort=effort, trained=lambda: trained, trained_at=lambda: 130.0)
 
 
 def running(model: str, trained: float) -> Any:
@@ -124,6 +126,8 @@ def running(model: str, trained: float) -> Any:
         (["a"], [("b", 0.5)], {"a": 100.0, "b": 60.0}, 2, 65.0),
         # A model that has not started takes the mean of the others: 80 + 80 + 60 - 60.
         (["c", "c"], [("b", 1.0)], {"a": 100.0, "b": 60.0}, 1, 160.0),
+        # Three times the effort at the others' pace: 3 x 80.
+        (["unet3d"], [], {"a": 100.0, "b": 60.0}, 1, 240.0),
         # The last run cannot be shared.
         ([], [("a", 0.1), ("b", 1.0)], {"a": 100.0, "b": 60.0}, 2, 90.0),
         ([], [], {"a": 100.0}, 2, 0.0),
@@ -145,5 +149,5 @@ def test_the_time_to_go(
 def test_the_pace_counts_what_was_trained_in_this_process() -> None:
     # Half was there before; a quarter of the run took 30 s.
     item = pool._Running(of_model("a", 0.75), Worker(ends=False), 100.0, 0.5)
-    assert item.seconds(130.0) == pytest.approx(120)
-    assert pool._Running(of_model("a", 0.5), Worker(ends=False), 100.0, 0.5).seconds(130.0) is None
+    assert item.seconds() == pytest.approx(120)
+    assert pool._Running(of_model("a", 0.5), Worker(ends=False), 100.0, 0.5).seconds() is None
