@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import table2
+from ossnet.command import run_command
 from ossnet.data.sources import SOURCE_HELP
 from ossnet.errors import UserError
 from ossnet.profile import load_profile
@@ -24,21 +25,18 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="runs at a time (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run (%(default)s)")
     arguments = parser.parse_args()
-    try:
+
+    def command() -> int:
         for option in ("workers", "threads"):
             if getattr(arguments, option) < 1:
                 raise UserError(f"--{option} {getattr(arguments, option)}: give a whole number above 0")
         study = STUDIES[arguments.study]
         profile = load_profile(arguments.profile)
         complete = study(profile, arguments.data, arguments.results, arguments.workers, arguments.threads)
-    except UserError as error:
-        print(f"benchmarks: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("benchmarks: interrupted; the same command goes on from there", file=sys.stderr)
-        return 130
-    print(f"{arguments.results}/tables/{arguments.study}.md")
-    return 0 if complete else 1
+        print(f"{arguments.results}/tables/{arguments.study}.md")
+        return 0 if complete else 1
+
+    return run_command("benchmarks", command)
 
 
 if __name__ == "__main__":

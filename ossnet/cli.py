@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ossnet.arguments import make_parser, settings
+from ossnet.command import run_command
 from ossnet.data.case import Dataset
 from ossnet.data.sources import EMBEDDED, open_dataset
 from ossnet.errors import UserError
-from ossnet.memory import is_out_of_memory
 
 
 def _device(arguments: argparse.Namespace) -> torch.device:
@@ -163,24 +163,13 @@ def _models(_: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0, 2 for a user's mistake (told in one line), 130 when interrupted."""
-    try:
+
+    def command() -> int:
         arguments = make_parser(_train, _evaluate, _segment, _models).parse_args(argv)
         arguments.command(arguments)
-    except UserError as error:
-        print(f"ossnet: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("ossnet: interrupted; what was finished is kept, the same command goes on from there", file=sys.stderr)
-        return 130
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        print(
-            "ossnet: out of memory; lower --max-locations, or recipe.batch_size with --set, or free memory",
-            file=sys.stderr,
-        )
-        return 2
-    return 0
+        return 0
+
+    return run_command("ossnet", command)
 
 
 if __name__ == "__main__":

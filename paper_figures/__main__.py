@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ossnet.command import run_command
 from ossnet.data.glioma import GliomaConfig, glioma_case
 from ossnet.data.liver import LiverConfig, liver_case
 from ossnet.errors import UserError
@@ -46,13 +47,13 @@ def main() -> int:
     parser.add_argument("figure", choices=FIGURES)
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the studies (%(default)s)")
     arguments = parser.parse_args()
-    try:
+
+    def command() -> int:
         for picture in FIGURES[arguments.figure](arguments.results):
             print(picture)
-    except UserError as error:
-        print(f"paper_figures: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+        return 0
+
+    return run_command("paper_figures", command)
 
 
 if __name__ == "__main__":
