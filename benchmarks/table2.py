@@ -11,11 +11,10 @@ from benchmarks.jobs import Job
 from benchmarks.pool import run_jobs
 from benchmarks.scoring import scored_split
 from benchmarks.tables import MODEL_NAMES, Runs, read_published, seed_counts, summarise, write_table
-from ossnet.data.sources import open_dataset
+from ossnet.data.sources import open_with_progress
 from ossnet.errors import UserError
 from ossnet.files import replacing, write_text
 from ossnet.profile import Profile
-from ossnet.progress import ProgressLine
 
 MODELS = tuple(MODEL_NAMES)
 PUBLISHED = Path(__file__).resolve().parent.parent / "results" / "published"
@@ -29,13 +28,7 @@ def make_jobs(
     Raises:
         UserError: the data set has no case to score.
     """
-    with ProgressLine(f"data {source}", 1) as line:
-        dataset = open_dataset(
-            source,
-            profile.generator(source),
-            results / "cache",
-            report=lambda done, total: line.update(done / total, f"{done} of {total} cases"),
-        )
+    dataset = open_with_progress(source, profile.generator(source), results / "cache")
     scored_split(dataset)
     return [
         Job.under(results / "runs", profile.spec(model, dataset, seed), source, profile.name, profile.effort(model))

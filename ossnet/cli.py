@@ -2,16 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ossnet.arguments import make_parser, settings
 from ossnet.command import run_command
-from ossnet.data.case import Dataset
-from ossnet.data.sources import EMBEDDED, open_dataset
+from ossnet.data.sources import EMBEDDED, open_with_progress
 from ossnet.errors import UserError
 
 
@@ -30,21 +28,6 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     return device
 
 
-def _open(source: str, generator: Mapping[str, Any], cache: Path) -> Dataset:
-    """The data set, with a line of progress where its cases are made here."""
-    from ossnet.progress import ProgressLine
-
-    if source not in EMBEDDED:
-        return open_dataset(source, generator, cache)
-    with ProgressLine(f"data {source}", 1) as line:
-        return open_dataset(
-            source,
-            generator,
-            cache,
-            report=lambda done, total: line.update(done / max(total, 1), f"{done} of {total} cases"),
-        )
-
-
 def _train(arguments: argparse.Namespace) -> None:
     from ossnet.profile import load_profile
     from ossnet.progress import ProgressLine
@@ -53,7 +36,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
     device = _device(arguments)
     profile = load_profile(arguments.profile)
-    dataset = _open(arguments.data, profile.generator(arguments.data), arguments.cache)
+    dataset = open_with_progress(arguments.data, profile.generator(arguments.data), arguments.cache)
     spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
     folder = arguments.out or Path("results/runs") / f"{dataset.name}-{arguments.model}-seed{arguments.seed}"
     with ProgressLine(f"training {arguments.model} on {dataset.name}", spec.recipe.epochs) as line:
@@ -85,7 +68,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     embedded = EMBEDDED.get(arguments.data)
     if embedded:
         require_modalities(arguments.data, embedded.modalities, spec.modalities)
-    dataset = _open(arguments.data, generator, arguments.cache)
+    dataset = open_with_progress(arguments.data, generator, arguments.cache)
     if embedded and dataset.name == spec.dataset and dataset.fingerprint != spec.fingerprint:
         raise UserError(
             f"--profile {arguments.profile} makes other cases of {dataset.name} than those of the training of "

@@ -79,14 +79,14 @@ def make_batch(
     ]
     labels = [augment_label(case.label.to(device), d) for case, d in zip(cases, draws, strict=True)]
 
-    def locations(generator: torch.Generator) -> torch.Tensor:
+    def draw_all(generator: torch.Generator) -> torch.Tensor:
         drawn = []
         for case, d in zip(cases, draws, strict=True):
-            shape = (case.label.shape[0], case.label.shape[1], case.label.shape[2])
-            drawn.append(augment_locations(draw_locations(recipe.sampling, shape, case.border, generator), shape, d))
+            locations = draw_locations(recipe.sampling, case.shape, case.border, generator)
+            drawn.append(augment_locations(locations, case.shape, d))
         return torch.stack(drawn).to(device)
 
-    return Batch(torch.stack(images), torch.stack(labels), locations)
+    return Batch(torch.stack(images), torch.stack(labels), draw_all)
 
 
 def train(

@@ -60,8 +60,7 @@ def score(
             )
             border = torch.from_numpy(border_voxels(case.label.numpy(), sampling)) if validation.border_share else None
             generator = torch.Generator().manual_seed(zlib.crc32(case.name.encode()))
-            shape = (case.label.shape[0], case.label.shape[1], case.label.shape[2])
-            locations = draw_locations(sampling, shape, border, generator)
+            locations = draw_locations(sampling, case.shape, border, generator)
             prediction = labels_of(model.occupancy(case.image, locations), classes).cpu()
             label = case.label[tuple(locations.T)]
         scores[case.name] = {

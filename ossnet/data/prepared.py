@@ -38,6 +38,12 @@ class PreparedCase:
     affine: np.ndarray
     spacing_mm: tuple[float, float, float]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The prepared grid (H, W, D) in voxels."""
+        height, width, depth = self.label.shape
+        return height, width, depth
+
 
 class Cases(Protocol):
     """Cases by number, as training and validation read them; a list of prepared cases is one too."""
