@@ -15,7 +15,7 @@ from benchmarks.markup import Cell, Grid, markdown
 from benchmarks.tables import MODEL_NAMES, PAPER_DATASETS, STAND_INS
 from ossnet.errors import UserError
 from ossnet.files import write_text
-from ossnet.metrics import QUANTITIES
+from ossnet.quantities import QUANTITIES
 
 ROUNDING = 1e-9
 """Slack at every limit: decimal fractions are not exact in binary, and a limit itself is allowed."""

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown
 from ossnet.errors import UserError
 from ossnet.files import write_text
-from ossnet.metrics import QUANTITIES
+from ossnet.quantities import QUANTITIES
 
 MODEL_NAMES = {
     "unet3d": "3D residual U-Net",

@@ -1,5 +1,17 @@
 """OSS-Net (Reich et al., BMVC 2021): semantic segmentation of 3-D medical data in function space."""
 
-from ossnet.released import load_released
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ossnet.released import load_released
 
 __all__ = ["load_released"]
+
+
+def __getattr__(name: str) -> Any:
+    # Torch takes seconds to import; commands that only read records do without.
+    if name == "load_released":
+        from ossnet.released import load_released
+
+        return load_released
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,9 +9,10 @@ from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
-from ossnet.metrics import QUANTITIES, score_case, surface_tolerance_mm
+from ossnet.metrics import score_case, surface_tolerance_mm
 from ossnet.model import SegmentationModel
 from ossnet.progress import ProgressLine
+from ossnet.quantities import QUANTITIES
 
 
 def extractor(name: str) -> Extractor:

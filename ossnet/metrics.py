@@ -7,7 +7,6 @@ MONAI takes seconds to import and is imported by the metrics that need it.
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,24 +14,6 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.ndimage import find_objects
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """How a quantity is shown: its usual name, its unit ('' for a ratio), and which end of it is better."""
-
-    name: str
-    unit: str
-    higher_is_better: bool
-
-
-QUANTITIES = {
-    "dice": Quantity("Dice", "", higher_is_better=True),
-    "iou": Quantity("IoU", "", higher_is_better=True),
-    "hausdorff95": Quantity("HD95", "mm", higher_is_better=False),
-    "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
-}
-"""What `score_case` measures, in the order in which tables show it."""
 
 
 def dice(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:

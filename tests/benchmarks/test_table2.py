@@ -11,8 +11,8 @@ from benchmarks import table2
 from benchmarks.jobs import Job
 from benchmarks.tables import MODEL_NAMES
 from ossnet.errors import UserError
-from ossnet.metrics import QUANTITIES
 from ossnet.profile import Profile, load_profile
+from ossnet.quantities import QUANTITIES
 from ossnet.run import RunSpec
 from paper_figures.segmentations import load
 

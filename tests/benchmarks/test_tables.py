@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.tables import COLUMNS, MODEL_NAMES, Runs, seed_counts, summarise, to_latex, to_markdown, write_table
 from ossnet.errors import UserError
-from ossnet.metrics import QUANTITIES
+from ossnet.quantities import QUANTITIES
 
 PUBLISHED = pd.DataFrame(
     [

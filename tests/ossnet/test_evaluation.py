@@ -13,8 +13,8 @@ from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
 from ossnet.evaluation import evaluate_run, extractor, require_modalities, score_segmentation, segment_case
 from ossnet.extraction import EXTRACTORS
-from ossnet.metrics import QUANTITIES
 from ossnet.model import SegmentationModel
+from ossnet.quantities import QUANTITIES
 
 Model = Callable[..., SegmentationModel]
 AXES = {

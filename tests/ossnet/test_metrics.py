@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ossnet.metrics import (
-    QUANTITIES,
     dice,
     dice_per_class,
     disagreement_percent,
@@ -22,6 +21,7 @@ from ossnet.metrics import (
     surface_tolerance_mm,
     valid_mean,
 )
+from ossnet.quantities import QUANTITIES
 
 MASK_PAIRS = st.tuples(
     hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5), st.integers(0, 2**32 - 1), st.floats(0, 1)
