@@ -5,12 +5,14 @@ PROFILE ?= laptop
 JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
+RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) --workers $(JOBS)
 
-.PHONY: help setup tables test lint clean
+.PHONY: help setup table1 table2 tables figures claims status test lint clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z].*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Options of tables: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv PROFILE=laptop|workstation|paper JOBS=2 (runs at a time)"
+	@awk -F ':.*## ' '/^[a-z0-9]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
+	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=2 (runs at a time)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 2; }
@@ -21,9 +23,25 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## Only set up .venv
 
-tables: $(READY)  ## Train and compare every model of Table 2; writes results/tables/
-	@$(BIN)/python -m benchmarks table2 --data $(DATASET) --profile $(PROFILE) --workers $(JOBS)
-	@$(BIN)/python -m paper_figures segmentations
+tables: $(READY)  ## Make the runs that are missing of every table, then tables, figures and claims
+	@$(RUN)
+	@$(BIN)/python -m paper_figures
+	@$(BIN)/python -m benchmarks claims --profile $(PROFILE)
+
+table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
+	@$(RUN) table1
+
+table2: $(READY)  ## Table 2: every model
+	@$(RUN) table2
+
+figures: $(READY)  ## Draw every figure from the records, without training
+	@$(BIN)/python -m paper_figures
+
+claims: $(READY)  ## Judge the paper's claims by the records and by its own tables
+	@$(BIN)/python -m benchmarks claims --profile $(PROFILE)
+
+status: $(READY)  ## Tell which runs are done, failed, running or missing
+	@$(BIN)/python -m benchmarks status
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q
@@ -33,6 +51,6 @@ lint: $(READY)  ## Check style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-clean:  ## Remove caches, tables and figures; trained runs stay
+clean:  ## Remove caches, tables and figures; runs and records stay
 	rm -rf results/cache results/tables results/figures .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

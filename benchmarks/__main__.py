@@ -1,42 +1,101 @@
-"""`python -m benchmarks STUDY`: make a table of the paper."""
+"""`python -m benchmarks`: run studies, see how far they are, make their tables, judge the paper's claims."""
 
 import argparse
+import shlex
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import table2
+from benchmarks.collecting import collect_studies
+from benchmarks.status import print_status
+from benchmarks.studies import STUDIES, find_studies
 from ossnet.command import run_command
-from ossnet.data.sources import SOURCE_HELP
 from ossnet.errors import UserError
-from ossnet.profile import load_profile
 
-STUDIES = {"table2": table2.run}
+EXECUTORS = ("local", "slurm")
 
 
-def main() -> int:
-    """0 when every run has a result, 1 when one failed, 2 for a user's mistake, 130 when interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("study", choices=STUDIES)
-    parser.add_argument("--profile", default="laptop", help="laptop, workstation or paper (%(default)s)")
-    parser.add_argument("--data", default="glioma", help=f"{SOURCE_HELP} (%(default)s)")
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="folder for everything made (%(default)s)"
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0; 1 when a run that was asked for failed, 2 for a user's mistake, 130 when interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
+    return run_command("benchmarks", lambda: options.carry_out(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    for option in ("workers", "threads"):
+        if getattr(options, option) < 1:
+            raise UserError(f"--{option} {getattr(options, option)}: give a whole number above 0")
+    # Torch comes with it, which the other commands do without.
+    from benchmarks.running import Request, dry_run, run
+
+    request = Request(
+        find_studies(options.study),
+        options.profile,
+        options.data,
+        options.results,
+        options.executor,
+        options.workers,
+        options.threads,
+        options.retry_failed,
+        options.force,
+        options.command_line,
     )
-    parser.add_argument("--workers", type=int, default=2, help="runs at a time (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run (%(default)s)")
-    arguments = parser.parse_args()
+    return dry_run(request) if options.dry_run else run(request)
 
-    def command() -> int:
-        for option in ("workers", "threads"):
-            if getattr(arguments, option) < 1:
-                raise UserError(f"--{option} {getattr(arguments, option)}: give a whole number above 0")
-        study = STUDIES[arguments.study]
-        profile = load_profile(arguments.profile)
-        complete = study(profile, arguments.data, arguments.results, arguments.workers, arguments.threads)
-        print(f"{arguments.results}/tables/{arguments.study}.md")
-        return 0 if complete else 1
 
-    return run_command("benchmarks", command)
+def _status(options: argparse.Namespace) -> int:
+    print_status(find_studies(options.study), options.results)
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    for table in collect_studies(find_studies(options.study), options.results):
+        print(table)
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from benchmarks.claiming import judge_claims
+
+    print(judge_claims(options.results, options.profile, options.data))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, carry_out: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(carry_out=carry_out)
+        added.add_argument(
+            "--results", type=Path, default=Path("results"), help="folder for everything made (%(default)s)"
+        )
+        return added
+
+    def with_studies(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{', '.join(STUDIES)} (all of them)")
+        return added
+
+    run = with_studies(command("run", _run, "Make the runs of studies that are missing, then their tables."))
+    run.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
+    run.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
+    run.add_argument("--executor", choices=EXECUTORS, default="local", help="where runs are made (%(default)s)")
+    run.add_argument("--workers", type=int, default=2, help="runs at a time on this machine (%(default)s)")
+    run.add_argument("--threads", type=int, default=1, help="CPU threads of each run (%(default)s)")
+    run.add_argument("--retry-failed", action="store_true", help="try runs again that have failed before")
+    run.add_argument("--force", action="store_true", help="delete what these runs came to, and make them anew")
+    run.add_argument("--dry-run", action="store_true", help="only list the runs, with the hours they would take")
+
+    with_studies(command("status", _status, "Tell which runs are done, failed, running or missing."))
+    with_studies(command("collect", _collect, "Make records and tables of the runs that are done."))
+
+    claims = command("claims", _claims, "Judge the paper's claims by our records and by its own tables.")
+    claims.add_argument("--profile", default="laptop", help="whose records (%(default)s)")
+    claims.add_argument("--data", nargs="*", metavar="NAME", help="data sets of the records (all of them)")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
-"""The paper's checkable claims as data.
+"""The paper's checkable claims as data, and how numbers are selected and measured for them.
 
 A claim is data (`results/published/claims.toml`): which numbers it is about, how they are compared and within what
 limits. Nothing here knows of a particular claim.
 """
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from ossnet.config import STRICT, build, read_toml
 
-Setting = Literal["sampling", "locations", "resolution", "extraction"]
+Kind = Literal["value", "difference", "ratio", "spread"]
+Setting = Literal["sampling", "locations", "resolution", "extraction", "slices"]
 Column = Literal["table", "dataset", "model", "quantity", "unit", Setting]
 
 
@@ -26,6 +30,79 @@ Values = Annotated[tuple[str | int, ...], Field(min_length=1), BeforeValidator(_
 Selection = Mapping[Column, Values]
 """Rows by the values of their columns. Each combination of the listed values must be there; a text may be a pattern
 such as `unet2d-*`, which stands for whatever is there. A column that is not named is free."""
+
+Row = Mapping[Hashable, Any]
+"""A record or a number of the paper: only the columns in which it has something."""
+
+
+def fits(value: object, wanted: object) -> bool:
+    """Whether a column's value is the wanted one, or of the wanted pattern."""
+    return value == wanted or (isinstance(value, str) and isinstance(wanted, str) and fnmatchcase(value, wanted))
+
+
+def select(rows: Sequence[Row], selection: Selection) -> tuple[list[Row], list[Row]]:
+    """The rows of a selection, and each combination of its values that no row has."""
+    chosen: list[Row] = []
+    absent: list[Row] = []
+    for values in itertools.product(*selection.values()):
+        wanted: Row = dict(zip(selection, values, strict=True))
+        fitting = [row for row in rows if all(fits(row.get(column), value) for column, value in wanted.items())]
+        chosen += fitting
+        if not fitting:
+            absent.append(wanted)
+    return chosen, absent
+
+
+PERCENTILES = (2.5, 97.5)
+"""Of resampled numbers: the ends of an interval of 95 %."""
+
+
+class Interval(NamedTuple):
+    """A number and the ends of its interval: infinite where they are not known, alike where it is exact."""
+
+    value: float
+    low: float
+    high: float
+
+
+MEASURES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
+    "value": lambda parts: parts[0],
+    "difference": lambda parts: parts[0] - parts[1],
+    "ratio": lambda parts: parts[0] / parts[1],
+    "spread": lambda parts: np.ptp(parts, axis=0),
+}
+"""Of k parts [k, ...]."""
+
+FURTHEST: dict[Kind, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {
+    "value": lambda low, high: (low[0], high[0]),
+    "difference": lambda low, high: (low[0] - high[1], high[0] - low[1]),
+    "ratio": lambda low, high: (low[0] / high[1], high[0] / low[1]),
+    "spread": lambda low, high: (max(0.0, max(low) - min(high)), max(high) - min(low)),
+}
+"""The lowest and the highest that a measure can be, of the parts' lower and upper ends [k]."""
+
+
+def measure(kind: Kind, group: Sequence[Row]) -> Interval:
+    """A measure of some records, each with `value` and, if known, `low` and `high`.
+
+    Where every record has the means `resampled` [B] and all of them are of one table and source, thus drawn jointly,
+    its interval is that of 95 % of the measure of these means. Else it goes from the lowest to the highest value that
+    the ends of the parts allow.
+    """
+    values = np.array([row["value"] for row in group])
+    known = np.array(["low" in row and "high" in row for row in group])
+    low, high = (np.array([row.get(end, math.nan) for row in group]) for end in ("low", "high"))
+    low, high = np.where(known, low, -math.inf), np.where(known, high, math.inf)
+    # A ratio is that of positive numbers; over what may be 0, it may be anything.
+    if kind == "ratio" and low[1] <= 0:
+        return Interval(values[0] / values[1] if values[1] else math.nan, -math.inf, math.inf)
+    resampled = [row["resampled"] for row in group if "resampled" in row]
+    drawn_for = {(row.get("table"), row["source"]) for row in group}
+    if kind != "value" and known.all() and len(resampled) == len(group) and len(drawn_for) == 1:
+        ends = np.nanpercentile(MEASURES[kind](np.stack(resampled)), PERCENTILES)
+    else:
+        ends = FURTHEST[kind](low, high)
+    return Interval(float(MEASURES[kind](values)), float(ends[0]), float(ends[1]))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -41,7 +118,7 @@ class Comparison:
         tolerance_published: in its place for the paper's own tables, for a number that the text rounds.
     """
 
-    kind: Literal["value", "difference", "ratio", "spread"]
+    kind: Kind
     of: Selection
     to: Selection = Field(default_factory=dict)
     same: tuple[Column, ...] = ()
@@ -78,6 +155,7 @@ class Claim:
     """A statement of the paper.
 
     Attributes:
+        subject: what it is about; claims of one subject are shown together.
         text: the statement, in other words than the paper's.
         where: its section, table, footnote or figure.
         why: the reason for the limits and tolerances, and how a vague word was read.
@@ -86,6 +164,7 @@ class Claim:
     """
 
     id: str
+    subject: str
     text: str
     where: str
     why: str

@@ -2,16 +2,17 @@
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
+import numpy as np
 import pandas as pd
 
-from benchmarks.claims import Claim, Column, Comparison, Selection, Setting
-from benchmarks.markup import Cell, Grid, markdown
+from benchmarks.claims import Claim, Column, Comparison, Interval, Kind, Row, Selection, Setting, fits, measure, select
+from benchmarks.markup import LATEX, power_of_two
 from benchmarks.tables import MODEL_NAMES, PAPER_DATASETS, STAND_INS
 from ossnet.errors import UserError
 from ossnet.files import write_text
@@ -21,9 +22,17 @@ ROUNDING = 1e-9
 """Slack at every limit: decimal fractions are not exact in binary, and a limit itself is allowed."""
 
 SHOWN = 3
-"""As many comparisons, and as many missing numbers, a verdict names; it counts the others."""
+"""As many comparisons of one data set a verdict tells, and counts the others. Of what is missing it names one."""
 
-VERDICT_COLUMNS = ["claim", "text", "where", "verdict", "numbers", "verdict_published", "numbers_published"]
+VERDICT_COLUMNS = [
+    *("claim", "subject", "text", "where"),
+    *("verdict", "numbers", "verdict_published", "numbers_published"),
+]
+
+DATASET_NAMES = {PAPER_DATASETS[name]: paper for name, paper in STAND_INS.items()}
+
+
+PAPER_LACKS = "not in the paper's tables"
 
 
 class Verdict(StrEnum):
@@ -35,76 +44,86 @@ class Verdict(StrEnum):
     HOLDS = "holds"
 
 
-def judge(claims: Sequence[Claim], ours: pd.DataFrame, published: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def judge(
+    claims: Sequence[Claim],
+    ours: pd.DataFrame,
+    published: Mapping[str, pd.DataFrame],
+    failures: pd.DataFrame | None = None,
+    unmeasured: Mapping[str, str] = {},
+) -> pd.DataFrame:
     """Judge every claim by our records and by the paper's own tables.
 
-    Each record is an interval from `low` to `high`. A difference or ratio takes the ends that lie furthest apart, which
-    is cautious: runs are not paired. A claim is `undecided` where such an interval reaches over a limit. A record
-    without `low` or `high` decides nothing, nor does a score whose `low` equals its `high`, since one run has no
-    spread. The paper's numbers are taken as printed.
+    Each record is an interval from `low` to `high`. That of a difference, ratio or spread is taken from the resampled
+    means of its parts where they were drawn jointly, which makes it a paired comparison; else the ends that lie
+    furthest apart are taken, which is cautious. A claim is `undecided` where an interval reaches over a limit. A
+    record without `low` or `high`, such as a score of one seed, decides nothing. The paper's numbers are taken as
+    printed: they are the best of three runs, ours are means over seeds.
 
     Args:
-        ours: rows in the columns of `benchmarks.tables.COLUMNS`; further columns, of `Setting`, tell records of one
-            model apart. `glioma` stands for BraTS and `liver` for LiTS. May be empty.
+        ours: rows of `benchmarks.summary.summarise`, of one or more tables; may be empty. Columns of `Setting` tell
+            records of one model apart. `glioma` stands for BraTS and `liver` for LiTS. The column `resampled`, if
+            there, holds bootstrap means [B] or nothing; those of one table, data set, profile and protocol are drawn
+            jointly. Exact numbers, such as those of memory, have `low` and `high` equal to `value`.
         published: what `read_published` gives, by the table's name.
+        failures: runs without scores: columns table, dataset, model, reason and those of `Setting`. A column that is
+            absent or empty stands for any value. May be empty.
+        unmeasured: by quantity, why we have no number of it and what would give one.
 
     Returns:
         One row a claim, in their order, with `VERDICT_COLUMNS`, all text. `numbers` are the comparisons that decide,
-        those furthest beyond their limit first; of a claim that holds, the one closest to its limit.
+        those furthest beyond their limit first; of a claim that holds, the one closest to its limit; of one that is
+        not measured, what is missing and why.
 
     Raises:
         UserError: two of our records answer the same question, such as those of two profiles.
     """
-    records = _our_rows(ours)
-    paper = [row for table in published.values() for row in _paper_rows(table)]
+    failed = [] if failures is None or failures.empty else _rows(_under_paper_names(failures))
+    reasons = [{**row, "reason": f"run failed ({row['reason']})"} for row in failed]
+    us = _Side(_our_rows(ours), unmeasured, reasons, "not run")
+    numbers = [row for table in published.values() for row in _paper_rows(table)]
+    notes = [{**row, "reason": f"{PAPER_LACKS} ({row['note']})"} for row in numbers if row.get("note")]
+    paper = _Side(numbers, {}, notes, PAPER_LACKS)
     rows = [
-        (claim.id, claim.text, claim.where, *_verdict(claim, records, False), *_verdict(claim, paper, True))
+        (claim.id, claim.subject, claim.text, claim.where, *_verdict(claim, us, False), *_verdict(claim, paper, True))
         for claim in claims
     ]
     return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
 
 
-def write_claims(frame: pd.DataFrame, stem: str | Path) -> None:
-    """Write what `judge` gives as `stem`.csv and `stem`.md, each whole or not at all.
+class _Side(NamedTuple):
+    """Our records or the paper's numbers, and why some are missing: by quantity, by rows and for all others."""
 
-    Raises:
-        UserError: a file cannot be written.
-    """
-    stand_ins = " and ".join(f"{name} for {paper}" for name, paper in STAND_INS.items())
-    counts = "; ".join(
-        f"{whose}, " + ", ".join(f"{verdict} {(frame[column] == verdict).sum()}" for verdict in Verdict)
-        for whose, column in (("our records", "verdict"), ("the paper's own tables", "verdict_published"))
-    )
-    caption = (
-        f"{len(frame)} claims of the paper (Reich et al., BMVC 2021). Verdicts by {counts}. "
-        f"Synthetic data stand in for the paper's, {stand_ins}: a verdict by them is about the method on those data. "
-        "Brackets after our numbers give their spread."
-    )
-    head = ["Claim", "Statement", "Where", "By our records", "Our numbers", "By the paper's tables", "Its numbers"]
-    cells = [[Cell(text) for text in row] for row in frame[VERDICT_COLUMNS].itertuples(index=False, name=None)]
-    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", markdown(Grid(caption, head, cells)) + "\n")
+    rows: Sequence[Row]
+    by_quantity: Mapping[str, str]
+    reasons: Sequence[Row]
+    otherwise: str
 
+    def select(self, selection: Selection) -> tuple[list[Row], list[Row]]:
+        return select([row for row in self.rows if "value" in row], selection)
 
-Row = Mapping[Hashable, Any]
-"""A record: only the columns in which it has a value. `source` is its data set, `dataset` the paper's."""
-
-
-class _Interval(NamedTuple):
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        if math.isinf(self.low) or math.isinf(self.high):
-            return f"{self.value:.4g} (no spread known)"
-        return f"{self.value:.4g}" + (f" ({self.low:.4g} to {self.high:.4g})" if self.low < self.high else "")
+    def why_missing(self, wanted: Row) -> str:
+        if wanted.get("quantity") in self.by_quantity:
+            return self.by_quantity[wanted["quantity"]]
+        for known in self.reasons:
+            if all(column not in known or fits(known[column], value) for column, value in wanted.items()):
+                return str(known["reason"])
+        if any(all(fits(row.get(column), value) for column, value in wanted.items()) for row in self.rows):
+            return "no valid score"
+        return self.otherwise
 
 
 class _Outcome(NamedTuple):
+    """Of one comparison or one missing number. `about` is the data set or the reason, `text` the rest."""
+
     verdict: Verdict
+    about: str
     text: str
+    asked: str = ""
     margin: float = 0.0
+
+
+def _under_paper_names(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(source=frame["dataset"], dataset=frame["dataset"].replace(PAPER_DATASETS))
 
 
 def _paper_rows(frame: pd.DataFrame) -> list[Row]:
@@ -114,7 +133,7 @@ def _paper_rows(frame: pd.DataFrame) -> list[Row]:
 def _our_rows(frame: pd.DataFrame) -> list[Row]:
     if frame.empty:
         return []
-    frame = frame.assign(source=frame["dataset"], dataset=frame["dataset"].replace(PAPER_DATASETS))
+    frame = _under_paper_names(frame)
     twice = frame[frame.duplicated([column for column in get_args(Column) if column in frame and column != "unit"])]
     if len(twice):
         row = twice.iloc[0]
@@ -122,90 +141,80 @@ def _our_rows(frame: pd.DataFrame) -> list[Row]:
             f"two records of {row['quantity']} for model {row['model']} in the place of {row['dataset']}; "
             "give those of one profile, data set and protocol"
         )
-    one_run = frame["quantity"].isin(list(QUANTITIES)) & (frame["low"] == frame["high"])
-    return _rows(frame.assign(low=frame["low"].mask(one_run), high=frame["high"].mask(one_run)))
+    return _rows(frame)
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
-    return [{column: value for column, value in row.items() if not pd.isna(value)} for row in frame.to_dict("records")]
+    return [
+        {column: value for column, value in row.items() if isinstance(value, np.ndarray) or not pd.isna(value)}
+        for row in frame.to_dict("records")
+    ]
 
 
-def _verdict(claim: Claim, rows: Sequence[Row], published: bool) -> tuple[str, str]:
-    outcomes = [outcome for test in claim.tests for outcome in _outcomes(test, claim.on, rows, published)]
+def _verdict(claim: Claim, side: _Side, published: bool) -> tuple[str, str]:
+    outcomes = [outcome for test in claim.tests for outcome in _outcomes(test, claim.on, side, published)]
     verdict = next(verdict for verdict in Verdict if any(outcome.verdict == verdict for outcome in outcomes))
     deciding = sorted((one for one in outcomes if one.verdict == verdict), key=lambda one: one.margin)
-    if len(outcomes) == 1:
-        count = ""
-    elif verdict == Verdict.HOLDS:
+    count = ""
+    if len(outcomes) > 1 and verdict == Verdict.HOLDS:
         count, deciding = f"closest of {len(outcomes)}: ", deciding[:1]
-    else:
+    elif len(outcomes) > 1 and verdict != Verdict.NOT_MEASURED:
         count = f"{len(deciding)} of {len(outcomes)}: "
-    return verdict.value, count + "; ".join(_shortened([one.text for one in deciding]))
+    alike = len({one.asked for one in deciding}) == 1
+    texts: dict[str, list[str]] = {}
+    for one in deciding:
+        texts.setdefault(one.about, []).append(one.text if alike else one.text + one.asked)
+    shown = 1 if verdict == Verdict.NOT_MEASURED else SHOWN
+    numbers = "; ".join(f"{about}: {_shortened(of, shown)}" for about, of in texts.items())
+    return verdict.value, count + numbers + (deciding[0].asked if alike else "")
 
 
-def _shortened(texts: Sequence[str]) -> list[str]:
-    return [*texts[:SHOWN], f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else list(texts)
+def _shortened(texts: Sequence[str], shown: int) -> str:
+    texts = list(dict.fromkeys(texts))
+    return "; ".join([*texts[:shown], f"and {len(texts) - shown} more"] if len(texts) > shown else texts)
 
 
-def _outcomes(test: Comparison, on: Selection, rows: Sequence[Row], published: bool) -> Iterator[_Outcome]:
-    """One for each measure that the test makes, and one for what it lacks."""
-    of, absent = _select(rows, {**on, **test.of})
+def _outcomes(test: Comparison, on: Selection, side: _Side, published: bool) -> Iterator[_Outcome]:
+    """One for each measure that the test makes, and one for each number that it lacks."""
+    of, absent = side.select({**on, **test.of})
     groups: list[tuple[Row, ...]] = [(row,) for row in of]
     if test.kind == "spread":
         groups = [tuple(of)] if len(of) > 1 and not absent else []
     elif test.to:
-        to, absent_from_to = _select(rows, {**on, **test.to})
+        to, absent_from_to = side.select({**on, **test.to})
         absent += absent_from_to
         groups = [
             (row, other)
             for row, other in itertools.product(of, to)
             if row is not other and all(row.get(column) == other.get(column) for column in test.same)
         ]
-    if absent or not groups:
-        nothing = "not in the paper's tables" if published else "no record"
-        yield _Outcome(Verdict.NOT_MEASURED, f"{nothing}: {'; '.join(_shortened(absent)) or 'nothing to compare with'}")
+    for wanted in absent:
+        yield _Outcome(Verdict.NOT_MEASURED, side.why_missing(wanted), _what(wanted))
+    if not absent and not groups:
+        alike = f" of the same {' and '.join(test.same)}" if test.same else ""
+        yield _Outcome(Verdict.NOT_MEASURED, f"nothing to compare with{alike}", "; ".join(map(_what, of)))
     yield from (_measured(test, group, published) for group in groups)
 
 
-def _select(rows: Sequence[Row], selection: Selection) -> tuple[list[Row], list[str]]:
-    """The rows of a selection that have a value, and each combination that has none, in words."""
-    chosen, absent = [], []
-    for values in itertools.product(*selection.values()):
-        wanted = dict(zip(selection, values, strict=True))
-        fitting = [row for row in rows if all(_fits(row.get(column), value) for column, value in wanted.items())]
-        valued = [row for row in fitting if "value" in row]
-        chosen += valued
-        if not valued:
-            notes = {f" ({row['note']})" for row in fitting if row.get("note")}
-            absent.append(", ".join(map(str, values)) + "".join(sorted(notes)))
-    return chosen, absent
-
-
-def _fits(value: object, wanted: str | int) -> bool:
-    return value == wanted or (isinstance(value, str) and isinstance(wanted, str) and fnmatchcase(value, wanted))
-
-
 def _measured(test: Comparison, group: Sequence[Row], published: bool) -> _Outcome:
-    numbers = [_interval(row) for row in group]
-    labels = [f"{_name(row)} {number}" for row, number in zip(group, numbers, strict=True)]
     source = group[0]["source"]
     stand_in = f" (stand-in for {STAND_INS[source]})" if source in STAND_INS else ""
-    text = f"{source}{stand_in}: {SIGNS[test.kind].join(labels)}"
+    about = f"{DATASET_NAMES.get(source, source)}{stand_in}"
     for condition in ("profile", "protocol", "unit"):
         values = {str(row.get(condition) or "none") for row in group}
         if len(values) > 1:
-            return _Outcome(Verdict.NOT_MEASURED, f"{text}: not of one {condition} ({', '.join(sorted(values))})")
-    _, low, high = measure = MEASURES[test.kind](numbers)
+            differ = f"not of one {condition} ({', '.join(sorted(values))})"
+            return _Outcome(Verdict.NOT_MEASURED, differ, "; ".join(map(_what, group)))
+    result = measure(test.kind, group)
     lowest, highest = test.limits(published)
-    margin = min(low - lowest, highest - high) + ROUNDING
+    margin = min(result.low - lowest, highest - result.high) + ROUNDING
     if margin >= 0:
         verdict = Verdict.HOLDS
-    elif high < lowest - ROUNDING or low > highest + ROUNDING:
+    elif result.high < lowest - ROUNDING or result.low > highest + ROUNDING:
         verdict = Verdict.FAILS
     else:
         verdict = Verdict.UNDECIDED
-    result = "" if test.kind == "value" else f" = {measure}"
-    return _Outcome(verdict, f"{text}{result}; asked {_asked(lowest, highest)}", margin)
+    return _Outcome(verdict, about, _formula(test.kind, group, result), f"; asked {_asked(lowest, highest)}", margin)
 
 
 def _asked(lowest: float, highest: float) -> str:
@@ -214,41 +223,111 @@ def _asked(lowest: float, highest: float) -> str:
     return f"at most {highest:g}" if math.isinf(lowest) else f"{lowest:g} to {highest:g}"
 
 
-def _interval(row: Row) -> _Interval:
-    known = "low" in row and "high" in row
-    return _Interval(row["value"], *((row["low"], row["high"]) if known else (-math.inf, math.inf)))
-
-
-def _difference(pair: Sequence[_Interval]) -> _Interval:
-    first, second = pair
-    return _Interval(first.value - second.value, first.low - second.high, first.high - second.low)
-
-
-def _ratio(pair: Sequence[_Interval]) -> _Interval:
-    """Of positive numbers; where the second may be 0, the ratio may be anything."""
-    first, second = pair
-    value = first.value / second.value if second.value else math.nan
-    if second.low <= 0 or math.isinf(second.high):
-        return _Interval(value, -math.inf, math.inf)
-    return _Interval(value, first.low / second.high, first.high / second.low)
-
-
-def _spread(intervals: Sequence[_Interval]) -> _Interval:
-    values, lows, highs = zip(*intervals, strict=True)
-    return _Interval(max(values) - min(values), max(0.0, max(lows) - min(highs)), max(highs) - min(lows))
-
-
-MEASURES: dict[str, Callable[[Sequence[_Interval]], _Interval]] = {
-    "value": lambda intervals: intervals[0],
-    "difference": _difference,
-    "ratio": _ratio,
-    "spread": _spread,
+WORDS = {
+    "sampling": "{} sampling",
+    "extraction": "{} extraction",
+    "resolution": "{} voxels",
+    "slices": "{:.0f} slice(s) at a time",
 }
-SIGNS = {"value": "", "difference": " − ", "ratio": " / ", "spread": ", "}
+SIGNS = {"value": "", "difference": " − ", "ratio": " / ", "spread": " vs "}
+RESULTS = {"difference": "", "ratio": "", "spread": ": largest − smallest"}
 
 
-def _name(row: Row) -> str:
-    quantity = QUANTITIES[row["quantity"]].name if row["quantity"] in QUANTITIES else row["quantity"].replace("_", " ")
-    settings = [row[column] for column in get_args(Setting) if column in row]
-    texts = [setting if isinstance(setting, str) else f"{setting:.0f} locations" for setting in settings]
-    return f"{quantity} of {MODEL_NAMES.get(row['model'], row['model'])}" + (f" [{', '.join(texts)}]" if texts else "")
+def _words(row: Row) -> dict[str, str]:
+    """What tells a record, or a selected one that is missing, from others, by column."""
+    words = {}
+    if "quantity" in row:
+        quantity = row["quantity"]
+        words["quantity"] = QUANTITIES[quantity].name if quantity in QUANTITIES else quantity.replace("_", " ")
+    if "model" in row:
+        words["model"] = MODEL_NAMES.get(row["model"], row["model"])
+    for setting in get_args(Setting):
+        if setting == "locations" and setting in row:
+            drawn = f" ({row['drawn']:.0f} drawn)" if row.get("drawn", row[setting]) != row[setting] else ""
+            words[setting] = f"{power_of_two(int(row[setting]))} locations{drawn}"
+        elif setting in row:
+            words[setting] = WORDS[setting].format(row[setting])
+    return words
+
+
+def _what(row: Row) -> str:
+    where = f" on {DATASET_NAMES.get(row['dataset'], row['dataset'])}" if "dataset" in row else ""
+    return ", ".join(_words(row).values()) + where
+
+
+def _formula(kind: Kind, group: Sequence[Row], result: Interval) -> str:
+    """What the parts have in common, the numbers by what tells them apart, and the result."""
+    words = [_words(row) for row in group]
+    common = {column for column in words[0] if all(of.get(column) == words[0][column] for of in words)}
+    units = [f" {row['unit']}" if row.get("unit") else "" for row in group]
+    parts = [
+        " ".join([*(word for column, word in of.items() if column not in common), f"{row['value']:.4g}{unit}"])
+        for of, row, unit in zip(words, group, units, strict=True)
+    ]
+    formula = f"{', '.join(words[0][column] for column in words[0] if column in common)}: {SIGNS[kind].join(parts)}"
+    if kind in RESULTS:
+        formula += f"{RESULTS[kind]} = {result.value:.4g}{'' if kind == 'ratio' else units[0]}"
+    if math.isinf(result.low) or math.isinf(result.high):
+        return f"{formula} (no interval known)"
+    return formula + (f" [{result.low:.4g}, {result.high:.4g}]" if result.low < result.high else "")
+
+
+def write_claims(frame: pd.DataFrame, stem: str | Path) -> None:
+    """Write what `judge` gives as `stem`.csv, `stem`.md and `stem`.tex (lists, which break across pages), each whole
+    or not at all.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}.md", _markdown(frame))
+    write_text(f"{stem}.tex", _latex(frame))
+
+
+SIDES = {"Our records": "", "The paper's own tables": "_published"}
+"""Who judges, and the ending of their columns."""
+
+
+def _caption(frame: pd.DataFrame) -> str:
+    stand_ins = " and ".join(f"{name} stands in for {paper}" for name, paper in STAND_INS.items())
+    return (
+        f"{len(frame)} claims of the paper (Reich et al., BMVC 2021), judged by our records and by the paper's own "
+        f"tables. The embedded data are synthetic, {stand_ins}: a verdict by them is about the method on those data. "
+        "Our numbers are means over seeds, with intervals of 95 % in brackets; the paper's are the best of three runs. "
+        "Undecided: an interval reaches over a limit. The limits, and how vague words are read, are in "
+        "results/published/claims.toml."
+    )
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    def cell(text: str) -> str:
+        return re.sub(r"([|*])", r"\\\1", " ".join(text.split()))
+
+    def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+        return ["", *("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))]
+
+    counts = [
+        (verdict, *(f"{(frame[f'verdict{side}'] == verdict).sum()}" for side in SIDES.values())) for verdict in Verdict
+    ]
+    lines = ["# The paper's claims", "", _caption(frame), *table(["Verdict", *SIDES], counts)]
+    for subject, claims in frame.groupby("subject", sort=False):
+        rows = []
+        for row in claims.to_dict("records"):
+            judged = [f"**{row[f'verdict{side}']}**<br>{cell(row[f'numbers{side}'])}" for side in SIDES.values()]
+            rows.append([f"{cell(row['text'])}<br>*{cell(row['where'])}*", *judged])
+        lines += ["", f"## {subject}", *table(["Claim", *SIDES], rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _latex(frame: pd.DataFrame) -> str:
+    escapes = str.maketrans(LATEX)
+    lines = [_caption(frame).translate(escapes)]
+    for subject, claims in frame.groupby("subject", sort=False):
+        lines += ["", rf"\subsection*{{{str(subject).translate(escapes)}}}", r"\begin{itemize}"]
+        for row in claims.to_dict("records"):
+            lines.append(rf"\item {row['text'].translate(escapes)} \emph{{{row['where'].translate(escapes)}}}")
+            for whose, side in SIDES.items():
+                numbers = row[f"numbers{side}"].translate(escapes)
+                lines.append(rf"  \par {whose}: \textbf{{{row[f'verdict{side}']}}}; {numbers}")
+        lines.append(r"\end{itemize}")
+    return "\n".join(lines) + "\n"

@@ -1,13 +1,16 @@
 """A table of text as Markdown and as LaTeX."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 
 class Cell(NamedTuple):
+    """A cell's text, and what follows it with less weight: never bold, and small in LaTeX."""
+
     text: str
     bold: bool = False
+    detail: str = ""
 
 
 NOTHING = Cell("–")
@@ -15,25 +18,47 @@ NOTHING = Cell("–")
 
 @dataclass(frozen=True)
 class Grid:
-    """A table's text before its markup."""
+    """A table's text before its markup. The notes stand below the table, in LaTeX at the end of its caption."""
 
     caption: str
     head: list[str]
     rows: list[list[Cell]]
+    notes: str = ""
+
+
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power_of_two(number: int) -> str:
+    """2^13 as 2¹³, any other number as it is."""
+    is_power = number > 0 and number.bit_count() == 1
+    return f"2{str(number.bit_length() - 1).translate(SUPERSCRIPTS)}" if is_power else str(number)
+
+
+def span(numbers: Iterable[int]) -> str:
+    """From the lowest number to the highest: `3` or `2–3`, `0` for none."""
+    several = sorted(numbers)
+    if not several:
+        return "0"
+    low, high = several[0], several[-1]
+    return f"{low}" if low == high else f"{low}–{high}"
 
 
 def markdown(grid: Grid) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
-    def text(cell: Cell) -> str:
-        escaped = " ".join(cell.text.split()).replace("|", r"\|")
-        return f"**{escaped}**" if cell.bold else escaped
+    def escape(text: str) -> str:
+        return " ".join(text.split()).replace("|", r"\|")
+
+    def content(cell: Cell) -> str:
+        text = f"**{escape(cell.text)}**" if cell.bold else escape(cell.text)
+        return f"{text} {escape(cell.detail)}" if cell.detail else text
 
     rules = ["---"] + ["---:"] * (len(grid.head) - 1)
-    return "\n".join(
-        [grid.caption, "", line(grid.head), line(rules), *(line([text(cell) for cell in row]) for row in grid.rows)]
-    )
+    table = [line(grid.head), line(rules), *(line([content(cell) for cell in row]) for row in grid.rows)]
+    notes = ["", grid.notes] if grid.notes else []
+    return "\n".join([grid.caption, "", *table, *notes])
 
 
 LATEX = {
@@ -45,7 +70,11 @@ LATEX = {
     ">": r"\textgreater{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "×": r"$\times$",
     "–": "--",
+    **{chr(superscript): rf"\textsuperscript{{{chr(digit)}}}" for digit, superscript in SUPERSCRIPTS.items()},
 }
 
 
@@ -56,20 +85,21 @@ def latex(grid: Grid) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(cells) + r" \\"
 
-    def text(cell: Cell) -> str:
-        return rf"\textbf{{{escape(cell.text)}}}" if cell.bold else escape(cell.text)
+    def content(cell: Cell) -> str:
+        text = rf"\textbf{{{escape(cell.text)}}}" if cell.bold else escape(cell.text)
+        return rf"{text} {{\scriptsize {escape(cell.detail)}}}" if cell.detail else text
 
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escape(grid.caption)}}}",
+            rf"\caption{{{escape(f'{grid.caption} {grid.notes}'.strip())}}}",
             r"\resizebox{\textwidth}{!}{%",
             rf"\begin{{tabular}}{{l{'r' * (len(grid.head) - 1)}}}",
             r"\toprule",
             line([escape(name) for name in grid.head]),
             r"\midrule",
-            *(line([text(cell) for cell in row]) for row in grid.rows),
+            *(line([content(cell) for cell in row]) for row in grid.rows),
             r"\bottomrule",
             r"\end{tabular}}",
             r"\end{table}",

@@ -1,14 +1,15 @@
-"""From scores of single cases to tables: pure functions of records, and the paper's numbers beside them."""
+"""What the tables are called by and made of, and how they read: the paper's numbers beside ours."""
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown
+from benchmarks.bootstrap import COVERAGE
+from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from ossnet.errors import UserError
 from ossnet.files import write_text
 from ossnet.quantities import QUANTITIES
@@ -32,13 +33,83 @@ PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
 STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
 """The embedded data sets, and what each stands in for."""
 
-COLUMNS = [
-    *("table", "dataset", "profile", "model", "quantity"),
-    *("value", "unit", "low", "high", "n", "published", "protocol"),
-]
-
 GROUP = ["dataset", "profile", "protocol"]
-KEYS = [*GROUP, "model", "quantity", "unit"]
+"""What no number is ever averaged over: each has a table of its own."""
+
+OF_THE_PAPER = {"dice", "iou"}
+"""What the paper reports, and tables therefore show in more detail."""
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a study's table looks like.
+
+    Attributes:
+        table: its name, which is also that of the published numbers: `table1`.
+        title: its title in captions.
+        heads: by column that tells rows apart, in order: its heading, or None for a column that is not shown.
+        rows: the values of these columns for all rows that the table should have, in order. A row may end early: it
+            then stands for all that begin with it. Rows that are found beside these follow them.
+        names: by column, what its values are shown as, where not as they are.
+        note: what the captions add.
+    """
+
+    table: str
+    title: str
+    heads: Mapping[str, str | None]
+    rows: Sequence[Row]
+    names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that tell rows apart."""
+        return tuple(self.heads)
+
+    @property
+    def shown(self) -> list[str]:
+        """The headings of the columns that are shown."""
+        return [head for head in self.heads.values() if head is not None]
+
+    def arrange(self, found: Iterable[Row]) -> list[Row]:
+        """`rows` in their order, each replaced by those of `found` that it stands for, and then the rest of `found`."""
+        rest = sorted(set(found), key=str)
+        arranged: list[Row] = []
+        for row in self.rows:
+            fitting = [other for other in rest if other[: len(row)] == row]
+            arranged += fitting or [row]
+            rest = [other for other in rest if other not in fitting]
+        return arranged + rest
+
+    def label(self, row: Row) -> list[str]:
+        """How the shown columns of a row read."""
+        texts = [
+            self.names.get(column, {}).get(value, str(value))
+            for (column, head), value in zip(self.heads.items(), row, strict=False)
+            if head is not None
+        ]
+        return texts + [NOTHING.text] * (len(self.shown) - len(texts))
+
+
+def columns_of(layout: Layout) -> list[str]:
+    """The columns of a table's CSV file, with a row for each row of the table and quantity."""
+    return [
+        *("table", *GROUP, *layout.columns, "quantity", "unit", "value", "low", "high"),
+        *("std_seeds", "std_cases", "best", "seeds", "n", "published", "reference"),
+    ]
+
+
+def group_keys(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """The data sets, profiles and protocols of a frame, sorted."""
+    return sorted(frame[GROUP].drop_duplicates().itertuples(index=False, name=None))
+
+
+def source_text(dataset: str, profile: str, protocol: str) -> str:
+    """What a caption says of the scores' origin; the protocol may be empty."""
+    stand_in = f" (synthetic, stands in for {STAND_INS[dataset]})" if dataset in STAND_INS else ""
+    return f"Data set {dataset}{stand_in}, profile {profile}" + (f", protocol {protocol}" if protocol else "")
 
 
 def read_published(folder: str | Path, table: str) -> pd.DataFrame:
@@ -53,184 +124,152 @@ def read_published(folder: str | Path, table: str) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"unit": str, "note": str}).fillna({"unit": "", "note": ""})
 
 
-def summarise(scores: pd.DataFrame, published: pd.DataFrame, table: str = "table2") -> pd.DataFrame:
-    """One row for each data set, profile, protocol, model and quantity.
-
-    Args:
-        scores: one row a score, with columns dataset, profile, model, seed, case, quantity, value (NaN where a case has
-            no valid score), unit and protocol.
-        published: rows of `read_published`. An embedded data set takes the column of the one that it stands in for.
-        table: the table's name, and which rows of `published` belong to it.
-
-    Returns:
-        Exactly `COLUMNS`. `value` is the mean over seeds of each seed's mean over its valid cases, `low` and `high` the
-        smallest and largest mean of a seed (a spread over seeds, not an interval of confidence), `n` the number of
-        distinct cases with a valid score, `published` the paper's number or NaN. Models are in the order of
-        `MODEL_NAMES`, others after them by name; quantities in that of `QUANTITIES`.
-
-    Raises:
-        UserError: a case has two scores of one quantity for the same model and seed.
-        ValueError: a quantity that is not in `QUANTITIES`, or two published numbers for one row.
-    """
-    # A column of nothing but empty texts comes back from a CSV file as numbers.
-    scores = scores.astype({"unit": object}).fillna({"unit": ""})
-    once = [*KEYS, "seed", "case"]
-    if scores.duplicated(once).any():
-        row = scores[scores.duplicated(once)].iloc[0]
-        raise UserError(
-            f"two scores of {row['quantity']} for model {row['model']}, seed {row['seed']}, case {row['case']} "
-            f"on {row['dataset']}; remove the run that was recorded twice"
-        )
-    # pandas leaves NaN out of means.
-    seed_means = scores.groupby([*KEYS, "seed"])["value"].mean()
-    rows = seed_means.groupby(KEYS).agg(value="mean", low="min", high="max")
-    valid = scores.dropna(subset="value").groupby(KEYS)["case"].nunique()
-    rows = rows.assign(n=valid.reindex(rows.index, fill_value=0)).reset_index()
-
-    paper = published.loc[published["table"] == table, ["dataset", "model", "quantity", "value"]]
-    rows = rows.assign(table=table, paper_dataset=rows["dataset"].replace(PAPER_DATASETS)).merge(
-        paper.rename(columns={"dataset": "paper_dataset", "value": "published"}),
-        on=["paper_dataset", "model", "quantity"],
-        how="left",
-        validate="many_to_one",
-    )
-    models = _model_order(rows["model"])
-    quantities = list(QUANTITIES)
-    rows = rows.assign(by_model=rows["model"].map(models.index), by_quantity=rows["quantity"].map(quantities.index))
-    return rows.sort_values([*GROUP, "by_model", "by_quantity"], ignore_index=True)[COLUMNS]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What a rendered table tells of the runs behind its rows.
-
-    Attributes:
-        seeds: number of seeds with scores, by (dataset, profile, protocol, model).
-        status: by (dataset, profile, model), why runs have no scores, such as 'OOM' or 'failed: ...'. It stands in the
-            model's row: instead of the scores where there are none, else beside the number of seeds.
-        models: those with a row in every table; without scores and status they read 'not run'. Others that have
-            scores or a status follow.
-    """
-
-    seeds: Mapping[tuple[str, ...], int]
-    status: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
-    models: Sequence[str] = tuple(MODEL_NAMES)
-
-
-def seed_counts(scores: pd.DataFrame) -> dict[tuple[str, ...], int]:
-    """Number of seeds with scores, by (dataset, profile, protocol, model), for `Runs`."""
-    counts = scores.groupby([*GROUP, "model"])["seed"].nunique().reset_index()
-    return {tuple(run): seeds for *run, seeds in counts.itertuples(index=False, name=None)}
-
-
-def to_markdown(frame: pd.DataFrame, runs: Runs) -> str:
+def to_markdown(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None) -> str:
     """What `summarise` gives as GitHub Markdown.
 
-    For each data set, profile and protocol a caption and a table with one row a model; the best value of a column is
-    bold, and the paper's numbers stand beside ours.
+    For each data set, profile and protocol a caption, a table and notes; the best value of a column is bold.
+
+    Args:
+        failures: one row a run without scores, with columns dataset, profile, seed, reason (`OOM` or a sentence) and
+            `layout.columns`. None and empty are the same.
     """
-    return "\n\n".join(markdown(grid) for grid in _grids(frame, runs)) + "\n"
+    return "\n\n".join(markdown(grid) for grid in _grids(frame, layout, failures)) + "\n"
 
 
-def to_latex(frame: pd.DataFrame, runs: Runs) -> str:
+def to_latex(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None) -> str:
     """As `to_markdown`, in LaTeX for a document that loads booktabs and graphicx (which fits the table to the page)."""
-    return "\n\n".join(latex(grid) for grid in _grids(frame, runs)) + "\n"
+    return "\n\n".join(latex(grid) for grid in _grids(frame, layout, failures)) + "\n"
 
 
-def write_table(frame: pd.DataFrame, stem: str | Path, runs: Runs) -> None:
-    """Write `stem`.csv (the rows of `frame`), `stem`.md and `stem`.tex, each whole or not at all.
+def write_table(frame: pd.DataFrame, stem: str | Path, layout: Layout, failures: pd.DataFrame | None = None) -> None:
+    """Write `stem`.csv (`columns_of(layout)` of `frame`), `stem`.md and `stem`.tex, each whole or not at all.
 
     Raises:
         UserError: a file cannot be written.
     """
-    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", to_markdown(frame, runs))
-    write_text(f"{stem}.tex", to_latex(frame, runs))
+    write_text(f"{stem}.csv", frame[columns_of(layout)].to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}.md", to_markdown(frame, layout, failures))
+    write_text(f"{stem}.tex", to_latex(frame, layout, failures))
 
 
-def _model_order(models: pd.Series) -> list[str]:
-    return [*MODEL_NAMES, *sorted(set(models) - set(MODEL_NAMES))]
+Failed = Mapping[Row, Mapping[int, str]]
+"""Why runs have no scores, by row and seed."""
 
 
-def _grids(frame: pd.DataFrame, runs: Runs) -> list[Grid]:
-    groups = list(frame[GROUP].drop_duplicates().itertuples(index=False, name=None))
+def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None) -> list[Grid]:
+    failed: dict[tuple[str, str], dict[Row, dict[int, str]]] = {}
+    for run in [] if failures is None else failures.to_dict("records"):
+        row = tuple(run[column] for column in layout.columns)
+        failed.setdefault((run["dataset"], run["profile"]), {}).setdefault(row, {})[run["seed"]] = run["reason"]
+    keys = group_keys(frame)
     # A data set on which every run failed has no rows, and is shown all the same.
-    scored = {tuple(group[:2]) for group in groups}
-    tried = dict.fromkeys((dataset, profile) for dataset, profile, _ in runs.status)
-    groups += [(*where, "") for where in tried if where not in scored]
-    return [_grid(frame[(frame[GROUP] == list(group)).all(axis=1)], group, runs) for group in groups]
+    scored = {key[:2] for key in keys}
+    keys += [(*where, "") for where in failed if where not in scored]
+    return [_grid(frame[(frame[GROUP] == list(key)).all(axis=1)], key, layout, failed.get(key[:2], {})) for key in keys]
 
 
-def _grid(rows: pd.DataFrame, group: tuple[str, str, str], runs: Runs) -> Grid:
-    scored = list(rows["model"].unique())
-    status = {model: why for (*where, model), why in runs.status.items() if tuple(where) == group[:2]}
-    models = list(dict.fromkeys([*runs.models, *scored, *status]))
-    seeds = [runs.seeds.get((*group, model), 0) for model in models]
+def _grid(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, failed: Failed) -> Grid:
+    by_row: dict[Row, dict[str, Numbers]] = {}
+    for record in numbers.to_dict("records"):
+        by_row.setdefault(tuple(record[column] for column in layout.columns), {})[record["quantity"]] = record
+    rows = layout.arrange({*by_row, *failed})
 
-    columns = {"Model": [Cell(MODEL_NAMES.get(model, model)) for model in models]}
-    if len(scored) < len(models):
-        columns["Status"] = [Cell("" if model in scored else status.get(model, "not run")) for model in models]
-    for name in rows["quantity"].drop_duplicates().sort_values(key=lambda names: names.map(list(QUANTITIES).index)):
-        quantity = QUANTITIES[name]
-        of_model = rows[rows["quantity"] == name].set_index("model").reindex(models)
-        title = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
-        ours = zip(of_model["value"], of_model["low"], of_model["high"], seeds, strict=True)
-        texts = [_with_spread(*numbers, digits=2 if quantity.unit else 3) for numbers in ours]
-        columns[f"{title} {'↑' if quantity.higher_is_better else '↓'}"] = _column(texts, quantity.higher_is_better)
-        if of_model["published"].notna().any():
-            texts = [f"{number:.4f}" for number in of_model["published"]]
-            columns[f"{quantity.name}, paper"] = _column(texts, quantity.higher_is_better)
-    n = rows.groupby("model")["n"].agg(["min", "max"]).reindex(models, fill_value=0)
-    columns["Cases"] = [Cell(_range(low, high)) for low, high in zip(n["min"], n["max"], strict=True)]
-    columns["Seeds"] = [
-        Cell(f"{count} ({status[model]})" if model in scored and model in status else f"{count}")
-        for model, count in zip(models, seeds, strict=True)
-    ]
-    return Grid(_caption(rows, group, seeds), list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
+    labels = zip(*map(layout.label, rows), strict=True)
+    columns = {head: [Cell(text) for text in texts] for head, texts in zip(layout.shown, labels, strict=True)}
+    for name in QUANTITIES:
+        if name in set(numbers["quantity"]):
+            columns |= _columns(name, [by_row.get(row, {}).get(name, {}) for row in rows])
+    for head, count in (("Cases", "n"), ("Seeds", "seeds")):
+        columns[head] = [Cell(span(record[count] for record in by_row.get(row, {}).values())) for row in rows]
+    status = [_status(row in by_row, failed.get(row, {})) for row in rows]
+    if any(status):
+        columns["Status"] = [Cell(text) for text in status]
+    cells = [list(row) for row in zip(*columns.values(), strict=True)]
+    return Grid(_caption(numbers, key, layout), list(columns), cells, _notes(numbers, key[0], layout, failed))
 
 
-def _column(texts: Sequence[str], higher_is_better: bool) -> list[Cell]:
-    """Cells of one quantity, each text led by its value; all that read as the best one are bold."""
-    values = [float(text.split()[0]) for text in texts]
-    valid = [value for value in values if not math.isnan(value)]
-    best = (max if higher_is_better else min)(valid, default=math.nan)
-    return [
-        NOTHING if math.isnan(value) else Cell(text, bold=value == best)
-        for value, text in zip(values, texts, strict=True)
-    ]
+Numbers = Mapping[Hashable, Any]
+"""A row of what `summarise` gives; empty for what was not measured."""
 
 
-def _with_spread(value: float, low: float, high: float, seeds: int, digits: int) -> str:
-    spread = f" ({low:.{digits}f}–{high:.{digits}f})" if seeds > 1 else ""
-    return f"{value:.{digits}f}{spread}"
+def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
+    """The columns of one quantity; of those that the paper reports also our best, the reference and its number."""
+    quantity = QUANTITIES[name]
+    digits = 2 if quantity.unit else 3
+
+    def column(what: str, digits: int = digits, details: Sequence[str] | None = None) -> list[Cell]:
+        values = [numbers.get(what, math.nan) for numbers in of_rows]
+        # What reads alike is best together.
+        texts = [f"{value:.{digits}f}" for value in values]
+        valid = [float(text) for text in texts if text != "nan"]
+        best = (max if quantity.higher_is_better else min)(valid, default=math.nan)
+        return [
+            NOTHING if text == "nan" else Cell(text, float(text) == best, detail)
+            for text, detail in zip(texts, details or [""] * len(texts), strict=True)
+        ]
+
+    title = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
+    details = [_detail(numbers, digits, with_deviation=name in OF_THE_PAPER) for numbers in of_rows]
+    columns = {f"{title} {'↑' if quantity.higher_is_better else '↓'}": column("value", details=details)}
+    if name in OF_THE_PAPER:
+        if any(numbers.get("seeds", 0) > 1 for numbers in of_rows):
+            columns[f"{quantity.name}, best"] = column("best")
+        if any(not math.isnan(numbers.get("reference", math.nan)) for numbers in of_rows):
+            columns[f"{quantity.name}, reference"] = column("reference")
+        if any(not math.isnan(numbers.get("published", math.nan)) for numbers in of_rows):
+            columns[f"{quantity.name}, paper"] = column("published", digits=4)
+    return columns
 
 
-def _range(low: int, high: int) -> str:
-    return f"{low}" if low == high else f"{low}–{high}"
+def _detail(numbers: Numbers, digits: int, with_deviation: bool) -> str:
+    deviation, low, high = (numbers.get(what, math.nan) for what in ("std_seeds", "low", "high"))
+    parts = [] if math.isnan(deviation) or not with_deviation else [f"± {deviation:.{digits}f}"]
+    return " ".join(parts if math.isnan(low) else [*parts, f"[{low:.{digits}f}, {high:.{digits}f}]"])
 
 
-def _caption(rows: pd.DataFrame, group: tuple[str, str, str], seeds: Sequence[int]) -> str:
-    dataset, profile, protocol = group
-    tables = [re.sub(r"^table(\d+)$", r"Table \1", name).capitalize() for name in rows["table"].unique()]
-    where = ", ".join(f"{what} {name}" for what, name in (("profile", profile), ("protocol", protocol)) if name)
-    ran = [count for count in seeds if count]
-    cases = _range(rows["n"].min(), rows["n"].max())
-    size = f"cases: {cases}; seeds: {_range(min(ran), max(ran))}" if ran else "no scores"
-    sentences = [*tables, f"Data set {dataset}{', ' if where else ''}{where}; {size}"]
-    if ran:
+def _status(scored: bool, failed: Mapping[int, str]) -> str:
+    kinds = {seed: "OOM" if reason == "OOM" else "failed" for seed, reason in sorted(failed.items())}
+    if scored:
+        return ", ".join(f"seed {seed}: {kind}" for seed, kind in kinds.items())
+    return ", ".join(sorted(set(kinds.values()))) or "not run"
+
+
+def _caption(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout) -> str:
+    size = "no scores" if numbers.empty else f"cases: {span(numbers['n'])}; seeds: {span(numbers['seeds'])}"
+    return f"{layout.title}. {source_text(*key)}; {size}."
+
+
+def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) -> str:
+    quantities = set(numbers["quantity"])
+    sentences = []
+    if len(numbers):
         sentences.append(
-            "A value is the mean over seeds of the mean over valid cases; in brackets, where there are several seeds, "
-            "the smallest and the largest mean of one"
+            "A value is the mean over seeds of each seed's mean over valid cases; bold: best of its column"
         )
-    if "hausdorff95" in set(rows["quantity"]):
+    if numbers["low"].notna().any():
+        sentences += [
+            "In brackets its 95 % interval by a bootstrap over seeds and cases; after ± the standard deviation of the "
+            "seeds' means",
+            f"Few seeds make intervals too narrow: {COVERAGE}",
+            "Rows share their cases: whether two of them differ is told by the comparisons, not by their intervals",
+        ]
+    if (numbers["seeds"] > 1).any() and quantities & OF_THE_PAPER:
+        sentences.append(
+            "Best: the mean of the best seed, as the paper reports it; picked by these very cases and higher the more "
+            "seeds there are"
+        )
+    if numbers["reference"].notna().any():
+        sentences.append("Reference: the value in the suite's committed records")
+    if numbers["published"].notna().any():
+        other = f", on {STAND_INS[dataset]} and so not directly comparable" if dataset in STAND_INS else ""
+        sentences.append(f"Paper: Reich et al. (BMVC 2021), best of three runs{other}")
+    if "hausdorff95" in quantities:
         sentences.append("HD95: the larger of the two directed 95th percentiles")
-    if "surface_dice" in set(rows["quantity"]):
+    if "surface_dice" in quantities:
         sentences.append("Surface Dice: at a tolerance of 2 mm, or of the longest voxel edge where that is more")
-    if rows["published"].notna().any():
-        sentences.append("Paper: Reich et al. (BMVC 2021), best of three seeds")
-        if dataset in STAND_INS:
-            sentences.append(
-                f"The data set {dataset} is synthetic and stands in for {STAND_INS[dataset]}: "
-                "the paper's numbers are of other data and not directly comparable"
-            )
-    return ". ".join(sentences) + "."
+    sentences += [layout.note] if layout.note else []
+    for row, reasons in failed.items():
+        for reason in dict.fromkeys(reasons.values()):
+            seeds = ", ".join(str(seed) for seed in sorted(reasons) if reasons[seed] == reason)
+            sentences.append(f"Failed: {', '.join(layout.label(row))}, seed {seeds}: {reason}")
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)

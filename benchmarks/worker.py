@@ -1,72 +1,90 @@
-"""A process of its own for one run: train, segment the test cases, score them, leave the records."""
+"""A process of its own for one run: whatever becomes of it is in its folder when the process ends."""
 
-import argparse
-import fcntl
-import json
 import os
-import sys
 import time
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmarks.jobs import Job
-from benchmarks.scoring import evaluate
-from ossnet.data.sources import open_dataset
+from benchmarks.measurement import Job, Measurement, Outcome
+from benchmarks.provenance import provenance
+from benchmarks.runs import lock, read_json, write_json
+from benchmarks.segmentation import Segmentation
+from ossnet.config import build
 from ossnet.errors import UserError
-from ossnet.files import write_text
 from ossnet.memory import is_out_of_memory
-from ossnet.profile import load_profile
-from ossnet.run import load_run, read_spec, train_run
-from ossnet.training import best_epoch
+
+MEASUREMENTS: dict[str, type[Measurement]] = {"segmentation": Segmentation}
 
 
-def run(job: Job, cache: Path) -> None:
-    """Make the run; what it comes to is in its folder."""
-    start = time.monotonic()
+def work(folder: str) -> None:
+    """Make the run of a folder that `Run.prepare` has prepared, or go on with it; leave it where it is done.
+
+    Waits for another process that is at work on it, such as one that has outlived its sweep.
+    """
+    path = Path(folder)
+    with lock(path):
+        if (path / "result.json").exists():
+            return
+        job = build(Job, read_json(path / "job.json"), str(path / "job.json"))
+        torch.set_num_threads(job.threads)
+        try:
+            os.nice(5)
+            _make(path, job)
+        except UserError as error:
+            _fail(path, " ".join(str(error).split()))
+        except Exception as error:
+            # Anything else is a defect or a broken machine: it is recorded as the failure that it is.
+            traceback.print_exc()
+            _fail(path, "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}")
+
+
+def read_measurement(folder: Path) -> Measurement:
+    """The specification that a run's folder holds.
+
+    Raises:
+        UserError: it is of another version of the suite, or damaged.
+    """
+    path = folder / "spec.json"
+    values = read_json(path)
+    kind = MEASUREMENTS.get(values.get("measurement"))
+    if kind is None:
+        raise UserError(f"{path}: unknown measurement {values.get('measurement')!r}; it is of another version")
+    return build(kind, values, str(path))
+
+
+def _make(folder: Path, job: Job) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dataset = open_dataset(job.source, load_profile(job.profile).generator(job.source), cache, workers=1)
-    history = train_run(job.spec, dataset, job.folder, cache, device, lambda *_: None)
-    model, _ = load_run(job.folder, device)
-    evaluation = evaluate(model, job, dataset)
-    best = best_epoch(history)
-    result = {
-        **evaluation,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "training_s": sum(epoch.seconds for epoch in history),
-        "worker_s": time.monotonic() - start,
-        "best_validation_dice": best.dice if best is not None else None,
-        "validation_protocol": job.spec.recipe.validation.protocol,
-    }
-    write_text(job.folder / "result.json", json.dumps(result, indent=2) + "\n")
+    start = time.monotonic()
+    attempt: dict[str, Any] = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
+    attempt |= provenance(job.command, device)
+    before = _attempts(folder)
+
+    def record(outcome: Outcome | None) -> None:
+        attempt["seconds"] = time.monotonic() - start
+        attempts = [*before, attempt]
+        timing = outcome.timing if outcome is not None else {}
+        total = sum(past["seconds"] for past in attempts)
+        write_json(folder / "provenance.json", {"attempts": attempts, "seconds": total, "timing": timing})
+
+    record(None)
+    outcome = read_measurement(folder).measure(job, folder, device)
+    record(outcome)
+    # Last of all: where it is, the run is done.
+    write_json(folder / "result.json", outcome.result)
 
 
-def main() -> int:
-    """`python -m benchmarks.worker FOLDER --cache DIR --threads N`; 0, or 1 with `failure.json` in the folder."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if hasattr(os, "nice"):
-        os.nice(5)
-    settings = json.loads((arguments.folder / "job.json").read_text(encoding="utf-8"))
-    job = Job(read_spec(arguments.folder), settings["source"], settings["profile"], arguments.folder)
+def _attempts(folder: Path) -> list[dict[str, Any]]:
+    """Earlier processes that were at work on the run; of those that were killed the time is not known, and is 0."""
     try:
-        with (arguments.folder / "lock").open("w") as lock:
-            # Another worker may still be at this run, one that outlived its sweep: let it finish.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not job.done:
-                run(job, arguments.cache)
-    except UserError as error:
-        job.fail(str(error))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        job.fail("OOM")
-    return 0 if job.done else 1
+        attempts: list[dict[str, Any]] = read_json(folder / "provenance.json")["attempts"]
+    except FileNotFoundError:
+        return []
+    return attempts
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _fail(folder: Path, reason: str) -> None:
+    write_json(folder / "failure.json", {"reason": reason})

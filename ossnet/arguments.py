@@ -45,7 +45,7 @@ def make_parser(train: Command, evaluate: Command, segment: Command, models: Com
         "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (%(default)s)"
     )
     data.add_argument(
-        "--profile", default="laptop", help="sizes and lengths: laptop, workstation or paper (%(default)s)"
+        "--profile", default="laptop", help="sizes and lengths: laptop, workstation, paper or a TOML file (%(default)s)"
     )
 
     extraction = _OneLineParser(add_help=False)
@@ -94,6 +94,11 @@ def make_parser(train: Command, evaluate: Command, segment: Command, models: Com
     evaluation.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
     evaluation.add_argument(
         "--tolerance-mm", type=float, help="of the surface Dice (default: 2, or the longest voxel edge)"
+    )
+    evaluation.add_argument(
+        "--allow-changed-data",
+        action="store_true",
+        help="score cases of a data set that has changed since the training, although they may have been trained on",
     )
     evaluation.add_argument(
         "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"

@@ -9,7 +9,7 @@ import torch
 
 from ossnet.arguments import make_parser, settings
 from ossnet.command import run_command
-from ossnet.data.sources import EMBEDDED, open_with_progress
+from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
 
 
@@ -58,22 +58,17 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from ossnet.evaluation import evaluate_run, require_modalities
+    from ossnet.evaluation import evaluate_run, require_same_data
     from ossnet.files import write_text
     from ossnet.profile import load_profile
     from ossnet.run import load_run
 
     model, spec = load_run(arguments.run, _device(arguments))
     generator = load_profile(arguments.profile).generator(arguments.data)
-    embedded = EMBEDDED.get(arguments.data)
-    if embedded:
-        require_modalities(arguments.data, embedded.modalities, spec.modalities)
-    dataset = open_with_progress(arguments.data, generator, arguments.cache)
-    if embedded and dataset.name == spec.dataset and dataset.fingerprint != spec.fingerprint:
-        raise UserError(
-            f"--profile {arguments.profile} makes other cases of {dataset.name} than those of the training of "
-            f"{arguments.run}, and may score it on cases that it has learned; give the --profile of its training"
-        )
+    # Only the cases that are scored are made.
+    dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
+    if not arguments.allow_changed_data:
+        require_same_data(dataset, spec.dataset, spec.fingerprint, str(arguments.run))
     scores = evaluate_run(
         model,
         spec.preprocessing,

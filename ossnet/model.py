@@ -15,6 +15,7 @@ from ossnet.config import STRICT
 from ossnet.errors import UserError
 from ossnet.extraction import dense
 from ossnet.field import OccupancyField, evaluate
+from ossnet.sampling import Draw
 
 Edge = Annotated[int, Field(ge=1)]
 
@@ -46,20 +47,29 @@ def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dt
     return torch.as_tensor(values, dtype=dtype, device=device)
 
 
+def forget(locations: Tensor, probabilities: Tensor) -> None:
+    """What becomes of predictions where the sampling strategy does not learn from them: nothing."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Cases to learn from in one step.
 
+    A model that learns from locations draws them, weighs their losses as the draw says and hands its predictions back.
+    A model that learns from all voxels does none of the three.
+
     Attributes:
         images: [B, C, H, W, D] float32, normalised.
         labels: [B, H, W, D] uint8 class indices.
-        draw_locations: voxel indices [B, n, 3] int64 by the run's sampling strategy, for models that learn from
-            locations.
+        draw_locations: locations [B, n, 3] by the run's sampling strategy with weights [B, n] or None.
+        remember: takes drawn locations [B, n, 3] and the probabilities [B, n] (two classes) or [B, n, k] that the model
+            predicts there, detached; later draws may depend on them.
     """
 
     images: Tensor
     labels: Tensor
-    draw_locations: Callable[[torch.Generator], Tensor]
+    draw_locations: Callable[[torch.Generator], Draw]
+    remember: Callable[[Tensor, Tensor], None] = forget
 
 
 class SegmentationModel(nn.Module, ABC):
@@ -108,6 +118,11 @@ class SegmentationModel(nn.Module, ABC):
                 f"image has shape {list(image.shape)}, this model takes [{', '.join(map(str, (expected[0], *grid)))}]: "
                 "pad or resize it with ossnet.data.preprocessing.prepare"
             )
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether its fields have a prior, a coarse segmentation for the extraction to start from."""
+        return False
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by learning rate: `weights`, and `activation` for learned activations (may be empty)."""

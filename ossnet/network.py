@@ -111,6 +111,10 @@ class OccupancyNetwork(SegmentationModel):
             activation,
         )
 
+    @property
+    def has_prior(self) -> bool:
+        return self.config.auxiliary_weight > 0
+
     def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
         learned = {
             id(p) for module in self.modules() if isinstance(module, PadeActivationUnit) for p in module.parameters()
@@ -158,10 +162,11 @@ class OccupancyNetwork(SegmentationModel):
         The auxiliary term's target is the label max-pooled to the lowest grid; with several classes a cell takes the
         highest class index that occurs in it, which for two classes is the same.
         """
-        locations = batch.draw_locations(generator)
+        locations, weights = batch.draw_locations(generator)
         logits, encoding = self(batch.images, locations)
         targets = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
-        loss = class_loss(logits.movedim(-1, 1), targets)
+        loss = class_loss(logits.movedim(-1, 1), targets, weights)
+        batch.remember(locations, probabilities(logits.detach(), dim=-1))
         if encoding.segmentation is not None:
             coarse = F.adaptive_max_pool3d(batch.labels.to(logits.dtype), self.config.lowest_grid)
             loss = loss + self.config.auxiliary_weight * class_loss(encoding.segmentation, coarse)

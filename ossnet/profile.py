@@ -1,11 +1,15 @@
 """Profiles: how large everything is and how long it trains, one TOML file each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from ossnet.config import build, merge, read_toml
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+
+from ossnet.config import STRICT, build, merge, read_toml
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type
@@ -21,11 +25,19 @@ class Profile:
     A run's settings are four tables laid over each other, the later before the earlier: those of every model, of the
     model's family (`occupancy`, `unet3d`, `unet2d`), of the model, and the same three under `datasets.NAME`. Each may
     have the tables `network`, `recipe` and `preprocessing`.
+
+    Attributes:
+        seeds: of the runs of a study.
+        table: of models, families and data sets.
+        slurm: how runs are sent to a cluster, see `benchmarks.executors`.
+        locations_scale: by which studies divide the paper's numbers of locations.
     """
 
     name: str
     seeds: tuple[int, ...]
     table: Mapping[str, Any]
+    slurm: Mapping[str, Any] = field(default_factory=dict)
+    locations_scale: int = 1
 
     def spec(self, model: str, dataset: Dataset, seed: int, overrides: Mapping[str, Any] | None = None) -> RunSpec:
         """The specification of a run.
@@ -37,7 +49,8 @@ class Profile:
             UserError: an unknown model or field, or a value that its check refuses.
         """
         kind = model_type(model)
-        of_dataset = self.table["datasets"].get(dataset.name, self.table["datasets"]["own"])
+        datasets = self.table["datasets"]
+        of_dataset = datasets.get(dataset.name, datasets.get("own", {}))
         levels = [part for table in (self.table, of_dataset) for part in _levels(table, kind.family, model)]
         settings = merge(*levels, overrides or {})
         for part, values in settings.items():
@@ -45,9 +58,9 @@ class Profile:
                 raise UserError(f"unknown setting {part!r}; settings start with {', '.join(f'{p}.' for p in PARTS)}")
         where = f"profile {self.name}, model {model}"
         network = settings.get("network", {})
-        for field, value in kind.preset.items():
-            if network.get(field, value) != value:
-                raise UserError(f"{where}: network.{field} = {value} makes this model what it is; choose another model")
+        for key, value in kind.preset.items():
+            if network.get(key, value) != value:
+                raise UserError(f"{where}: network.{key} = {value} makes this model what it is; choose another model")
         return build(
             RunSpec,
             {
@@ -62,10 +75,6 @@ class Profile:
             },
             where,
         )
-
-    def effort(self, model: str) -> float:
-        """How long a run takes against others, roughly: 1 where the table `effort` does not tell."""
-        return float(self.table.get("effort", {}).get(model, 1))
 
     def generator(self, dataset: str) -> dict[str, Any]:
         """Fields of an embedded data set's generator."""
@@ -84,20 +93,83 @@ def profile_names() -> list[str]:
 
 
 def load_profile(name: str) -> Profile:
-    """A profile by its name.
+    """A profile by its packaged name, or by the path of a TOML file, which is then named as the file is.
+
+    A file may begin with `base = "paper"`, or the path of another file, relative to its own: it is laid over that.
 
     Raises:
-        UserError: there is none, or its file has a table that belongs to no model, family or data set.
+        UserError: there is none; its bases go round in a circle; it has the name of a packaged one; or it has a table
+            that belongs to no model, family or data set, or a value that is refused.
     """
-    if name not in profile_names():
-        raise UserError(f"unknown profile {name!r}; choose one of {', '.join(profile_names())}")
-    table = read_toml(str(files("ossnet").joinpath("profiles", f"{name}.toml")))
-    models = {"every", *model_names(), *(model_type(model).family for model in model_names())}
-    unknown = table.keys() - models - {"seeds", "datasets", "effort"}
-    for dataset in table["datasets"].values():
-        unknown |= dataset.keys() - models - {"generator"}
+    path = _profile_path(name, Path())
+    packaged = path.stem in profile_names()
+    if packaged and path.resolve() != _packaged_path(path.stem).resolve():
+        raise UserError(f"{path} is named as a profile of the package, which records would mistake it for; rename it")
+    where = f"profile {path.stem if packaged else path}"
+    table = _read_with_base(path, ())
+    models = {key: table.pop(key) for key in table.keys() - {"seeds", "datasets", "slurm", "studies"}}
+    known = {"every", *model_names(), *(model_type(model).family for model in model_names())}
+    _refuse_unknown(models.keys(), known, where)
+    file = build(_File, {**table, "models": models}, where)
+    for dataset in file.datasets.values():
+        _refuse_unknown(dataset.keys() - {"generator"}, known, where)
+    return Profile(
+        path.stem, file.seeds, file.models | {"datasets": file.datasets}, file.slurm, file.studies.locations_scale
+    )
+
+
+Tables = dict[str, dict[str, Any]]
+
+
+@checked(frozen=True, config=STRICT)
+class _Studies:
+    locations_scale: int = Field(default=1, ge=1)
+
+
+@checked(frozen=True, config=STRICT)
+class _File:
+    """What a profile's file holds, with the tables of models and families apart."""
+
+    models: Tables
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    datasets: dict[str, Tables] = Field(default_factory=dict)
+    slurm: dict[str, Any] = Field(default_factory=dict)
+    studies: _Studies = Field(default_factory=_Studies)
+
+    def __post_init__(self) -> None:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} name one twice")
+
+
+def _refuse_unknown(tables: Set[str], known: Set[str], where: str) -> None:
+    unknown = sorted(tables - known)
     if unknown:
+        raise UserError(f"{where}: {unknown[0]!r} is no model or family; known: {', '.join(sorted(known))}")
+
+
+def _packaged_path(name: str) -> Path:
+    return Path(str(files("ossnet").joinpath("profiles", f"{name}.toml")))
+
+
+def _profile_path(name: str, folder: Path) -> Path:
+    """Of a profile that is named in a file in `folder`, or on the command line."""
+    if name.endswith(".toml"):
+        return folder / name
+    if name not in profile_names():
         raise UserError(
-            f"profile {name}: {sorted(unknown)[0]!r} is no model or family; known: {', '.join(sorted(models))}"
+            f"unknown profile {name!r}; choose one of {', '.join(profile_names())}, or give the path of a .toml file"
         )
-    return Profile(name, tuple(table["seeds"]), table)
+    return _packaged_path(name)
+
+
+def _read_with_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """The tables of a file, laid over those of its base; `above` are the files that it is the base of."""
+    if path.resolve() in above:
+        raise UserError(f"profile {path} is its own base; remove `base` from one of the files that lead back to it")
+    table = read_toml(path)
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise UserError(f"profile {path}: base = {base} is no text; give a profile's name or the path of a .toml file")
+    return merge(_read_with_base(_profile_path(base, path.parent), (*above, path.resolve())), table)

@@ -1,6 +1,6 @@
-"""Where the training looks: locations drawn uniformly or near the label's border (Sec. 3.2, Table 1)."""
+"""Where the training looks: locations drawn uniformly, near the label's border (Sec. 3.2, Table 1) or by confidence."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,24 +19,47 @@ class Sampling:
     """How the n locations of one volume are drawn.
 
     Attributes:
-        strategy: `uniform` over the volume, or `border`: a share from the border of the label, the rest uniform.
+        strategy: `uniform` over the volume; `border`: a share from the border of the label, the rest uniform;
+            `confidence`: a share from where past predictions were unsure, the rest uniform (`ossnet.confidence`, which
+            the paper leaves to future work).
         count: n.
         border_width: width in voxels of the border, which the label's hull is the middle of; odd.
         border_share: the part of the locations that `border` takes from there.
+        confidence_share: the part of the locations that `confidence` takes from where predictions were unsure.
+        memory_cell: edge in voxels of the cells in which `confidence` remembers how unsure predictions were. A grid of
+            256x256x160 has 2560 cells of 16 voxels, which take 10 KiB of memory and of the checkpoint for each case.
+        memory_rate: weight of the newest predictions in a cell's running mean.
         protocol: `paper` as the paper says; `released` as its code does: the last index of each axis is never drawn,
             the border is the label's Sobel edge dilated by a 13^3 box, and a border with fewer voxels than asked for
             is taken once and whole.
     """
 
-    strategy: Literal["uniform", "border"] = "uniform"
+    strategy: Literal["uniform", "border", "confidence"] = "uniform"
     count: int = Field(default=2**14, ge=1)
     border_width: int = Field(default=25, ge=1)
     border_share: float = Field(default=0.5, ge=0, le=1)
+    confidence_share: float = Field(default=0.5, ge=0, lt=1)
+    memory_cell: int = Field(default=16, ge=1)
+    memory_rate: float = Field(default=0.5, gt=0, le=1)
     protocol: Protocol = "paper"
 
     def __post_init__(self) -> None:
         if self.border_width % 2 == 0:
             raise ValueError(f"border_width is {self.border_width}; a border around the hull's voxels has an odd width")
+        if self.strategy == "confidence" and self.protocol == "released":
+            raise ValueError("the released protocol has no strategy confidence; set protocol = paper with it")
+
+
+class Draw(NamedTuple):
+    """Locations to learn from.
+
+    Attributes:
+        locations: voxel indices [..., n, 3] int64.
+        weights: of the losses at the locations in their mean, [..., n] float32; None where all weigh the same.
+    """
+
+    locations: Tensor
+    weights: Tensor | None = None
 
 
 def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
@@ -68,16 +91,19 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
 def draw_locations(
     sampling: Sampling, shape: tuple[int, int, int], border: Tensor | None, generator: torch.Generator
 ) -> Tensor:
-    """Voxel indices [n, 3] int64 in a volume of `shape`.
+    """Voxel indices [n, 3] int64 in a volume of `shape`, by a strategy that needs nothing but the volume.
 
     Args:
         border: what `border_voxels` gives; only the `border` strategy needs it.
 
     Raises:
-        ValueError: `border` has no voxel, as for an empty label.
+        ValueError: `border` has no voxel, as for an empty label, or the strategy is `confidence`, whose locations
+            `ossnet.confidence.ConfidenceMemory` draws.
     """
     if sampling.strategy == "uniform":
-        return _uniform(sampling, sampling.count, shape, generator)
+        return uniform_locations(sampling, sampling.count, shape, generator)
+    if sampling.strategy == "confidence":
+        raise ValueError("confidence sampling draws by what was predicted before: use a ConfidenceMemory")
     if border is None or not len(border):
         raise ValueError("border sampling needs a label with a border; leave cases with an empty label out")
     count = round(sampling.border_share * sampling.count)
@@ -86,10 +112,13 @@ def draw_locations(
     else:
         chosen = border[torch.randint(len(border), (count,), generator=generator)]
     near = torch.stack(torch.unravel_index(chosen, shape), -1)
-    return torch.cat([near, _uniform(sampling, sampling.count - len(near), shape, generator)])
+    return torch.cat([near, uniform_locations(sampling, sampling.count - len(near), shape, generator)])
 
 
-def _uniform(sampling: Sampling, count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+def uniform_locations(
+    sampling: Sampling, count: int, shape: tuple[int, int, int], generator: torch.Generator
+) -> Tensor:
+    """Voxel indices [count, 3] int64, uniform over a volume of `shape` by the protocol."""
     if sampling.protocol == "released":
         last = torch.tensor(shape) - 1
         return (torch.rand(count, 3, generator=generator) * last).floor().long()

@@ -12,17 +12,19 @@ import pandas as pd
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
+from torch import Tensor
 
 from ossnet.augmentation import Augmentation, augment_image, augment_label, augment_locations, draw
 from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from ossnet.confidence import ConfidenceMemory
 from ossnet.config import STRICT
-from ossnet.data.prepared import Cases, PreparedCase
+from ossnet.data.prepared import Cases
 from ossnet.errors import UserError
 from ossnet.files import replacing
 from ossnet.metrics import valid_mean
 from ossnet.model import Batch, SegmentationModel
 from ossnet.optimization import Optimization, make_optimizer, set_learning_rates
-from ossnet.sampling import Sampling, draw_locations
+from ossnet.sampling import Draw, Sampling, draw_locations
 from ossnet.validation import Validation, score
 
 
@@ -70,23 +72,43 @@ def _iou_or_zero(past: EpochReport) -> float:
 
 
 def make_batch(
-    cases: Sequence[PreparedCase], recipe: Recipe, generator: torch.Generator, device: torch.device
+    cases: Cases,
+    indices: Sequence[int],
+    recipe: Recipe,
+    memory: ConfidenceMemory | None,
+    generator: torch.Generator,
+    device: torch.device,
 ) -> Batch:
-    """Cases augmented and stacked, with their recipe's way to draw locations."""
-    draws = [draw(recipe.augmentation, len(case.image), generator) for case in cases]
+    """The cases at `indices` augmented and stacked, with their recipe's way to draw locations.
+
+    Args:
+        memory: of all `cases`, for the strategy `confidence`; None for the others.
+    """
+    chosen = [cases[index] for index in indices]
+    draws = [draw(recipe.augmentation, len(case.image), generator) for case in chosen]
     images = [
-        augment_image(case.image.to(device), recipe.augmentation, d) for case, d in zip(cases, draws, strict=True)
+        augment_image(case.image.to(device), recipe.augmentation, d) for case, d in zip(chosen, draws, strict=True)
     ]
-    labels = [augment_label(case.label.to(device), d) for case, d in zip(cases, draws, strict=True)]
+    labels = [augment_label(case.label.to(device), d) for case, d in zip(chosen, draws, strict=True)]
 
-    def draw_all(generator: torch.Generator) -> torch.Tensor:
-        drawn = []
-        for case, d in zip(cases, draws, strict=True):
-            locations = draw_locations(recipe.sampling, case.shape, case.border, generator)
-            drawn.append(augment_locations(locations, case.shape, d))
-        return torch.stack(drawn).to(device)
+    def flip(locations: Tensor) -> Tensor:
+        return torch.stack(
+            [augment_locations(p, case.shape, d) for p, case, d in zip(locations, chosen, draws, strict=True)]
+        )
 
-    return Batch(torch.stack(images), torch.stack(labels), draw_all)
+    def draw_all(generator: torch.Generator) -> Draw:
+        if memory is None:
+            drawn = [draw_locations(recipe.sampling, case.shape, case.border, generator) for case in chosen]
+            return Draw(flip(torch.stack(drawn)).to(device))
+        locations, weights = memory.draw(indices, generator)
+        return Draw(flip(locations).to(device), weights.to(device))
+
+    def remember(locations: Tensor, probabilities: Tensor) -> None:
+        if memory is not None:
+            # The memory is of the cases as they are, and a flip undoes itself.
+            memory.remember(indices, flip(locations.cpu()), probabilities.cpu())
+
+    return Batch(torch.stack(images), torch.stack(labels), draw_all, remember)
 
 
 def train(
@@ -118,15 +140,18 @@ def train(
     device = next(model.parameters()).device
     optimizer = make_optimizer(model, recipe.optimization)
     generator = torch.Generator().manual_seed(seed)
+    # A case is known to it by its index in `cases`, whose order is part of the run.
+    by_confidence = recipe.sampling.strategy == "confidence"
+    memory = ConfidenceMemory(len(cases), model.config.shape, recipe.sampling) if by_confidence else None
     history: list[EpochReport] = []
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
-        history = _restore(load_checkpoint(checkpoint), model, optimizer, generator, identity, checkpoint)
+        history = _restore(load_checkpoint(checkpoint), model, optimizer, generator, memory, identity, checkpoint)
         for past in history:
             report(past)
     for epoch in range(len(history), recipe.epochs):
         start = time.monotonic()
-        loss = _train_epoch(model, cases, recipe, epoch, optimizer, generator, device)
+        loss = _train_epoch(model, cases, recipe, epoch, optimizer, generator, memory, device)
         dice = iou = None
         if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
             scores = score(model, validation_cases, model.config.classes, recipe.validation)
@@ -144,6 +169,7 @@ def train(
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "generator": generator.get_state(),
+                "unsureness": None if memory is None else memory.unsureness,
                 "history": [asdict(past) for past in history],
             },
         )
@@ -158,6 +184,7 @@ def _train_epoch(
     epoch: int,
     optimizer: Any,
     generator: torch.Generator,
+    memory: ConfidenceMemory | None,
     device: torch.device,
 ) -> float:
     """One epoch; the mean of its losses."""
@@ -166,7 +193,7 @@ def _train_epoch(
     losses = []
     for step, indices in enumerate(batches):
         set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
-        batch = make_batch([cases[int(i)] for i in indices], recipe, generator, device)
+        batch = make_batch(cases, indices.tolist(), recipe, memory, generator, device)
         loss = model.loss(batch, generator)
         optimizer.zero_grad()
         loss.backward()
@@ -194,6 +221,7 @@ def _restore(
     model: SegmentationModel,
     optimizer: Any,
     generator: torch.Generator,
+    memory: ConfidenceMemory | None,
     identity: str,
     path: Path,
 ) -> list[EpochReport]:
@@ -202,4 +230,6 @@ def _restore(
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     generator.set_state(state["generator"])
+    if memory is not None:
+        memory.unsureness = state["unsureness"]
     return [EpochReport(**past) for past in state["history"]]

@@ -44,17 +44,17 @@ def embedded_dataset(
     *,
     version: int,
 ) -> Dataset:
-    """A data set of generated cases; the missing ones are made now, in parallel, the others only read.
+    """A data set of generated cases; the missing ones are made now, in parallel, or with no workers when loaded.
 
     Cases are named `name-0000`, `name-0001`, ...: first those of training, then of validation, then of test. Each is a
     file under `cache/name-<first 12 digits of the fingerprint>/`, written whole or not at all, so several processes may
-    fill the same cache. A damaged file is made again when it is loaded.
+    fill the same cache. A missing or damaged file is made when it is loaded.
 
     Args:
         config: a configuration dataclass (see `ossnet.config`) that fixes every case.
         make_case: a module-level function, deterministic in (config, index).
-        workers: processes that make cases, each with one thread. They are spawned, so a script that calls this needs
-            the usual `if __name__ == "__main__"`.
+        workers: processes that make cases now, each with one thread. They are spawned, so a script that calls this
+            needs the usual `if __name__ == "__main__"`. With 0 nothing is made or written, whatever is missing.
         report: called as (cases present, cases in all), at the start and whenever a case is ready.
         version: the generator's; raise it when the same configuration gives other cases.
 
@@ -94,7 +94,7 @@ def embedded_dataset(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-    else:
+    elif workers > 0:
         for done, index in enumerate(missing, start=len(names) - len(missing) + 1):
             make(index)
             if report is not None:

@@ -53,6 +53,8 @@ def open_dataset(
     Args:
         generator: configuration fields of an embedded data set.
         cache: where embedded cases are kept.
+        workers: processes that make missing embedded cases now. With 0 none is made: splits and fingerprint are there
+            in an instant, and each case is made when it is loaded.
         report: called as (cases made, of how many).
 
     Raises:

@@ -1,3 +1,5 @@
+from typing import NoReturn
+
 import pytest
 import torch
 from hypothesis import given
@@ -17,7 +19,7 @@ def small(kind: type[UNet2d], **changes: object) -> UNet2d:
     return kind(UNet2dConfig(**(sizes | changes)))
 
 
-def no_locations(_: torch.Generator) -> Tensor:
+def no_locations(_: torch.Generator) -> NoReturn:
     raise AssertionError("a voxelised model learns from all voxels")
 
 

@@ -1,3 +1,5 @@
+from typing import NoReturn
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ def small(**changes: object) -> UNet3d:
     return UNet3d(UNet3dConfig(**(sizes | changes)))
 
 
-def no_locations(_: torch.Generator) -> Tensor:
+def no_locations(_: torch.Generator) -> NoReturn:
     raise AssertionError("a voxelised model learns from all voxels")
 
 

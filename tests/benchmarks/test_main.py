@@ -1,68 +1,153 @@
-import sys
-from pathlib import Path
-from typing import Any
+"""The command line from end to end: real processes make the runs of a tiny study."""
 
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
-from benchmarks import __main__ as command
-from ossnet.errors import UserError
+from benchmarks import studies
+from benchmarks.__main__ import main
+from benchmarks.study import Study
 
 Capture = pytest.CaptureFixture[str]
+Command = Callable[..., int]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, study: Any, *arguments: str) -> int:
-    monkeypatch.setattr(command, "STUDIES", {"table2": study})
-    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
-    return command.main()
+@pytest.fixture(autouse=True)
+def _only_the_tiny_study(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "STUDIES", {"table1": tiny_study})
 
 
-@pytest.mark.parametrize(("complete", "status"), [(True, 0), (False, 1)])
-def test_a_study_gets_what_was_asked_for(
-    complete: bool, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+@pytest.fixture(scope="module")
+def finished(tiny_profile: Path, data_csv: Path, tiny_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder in which the study was run."""
+    results = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies, "STUDIES", {"table1": tiny_study})
+        assert main(run(tiny_profile, data_csv, results)) == 0
+    return results
+
+
+def run(profile: Path, data: Path, results: Path, *more: str) -> list[str]:
+    return ["run", "table1", "--profile", str(profile), "--data", str(data), "--results", str(results), *more]
+
+
+def made_at(results: Path) -> dict[str, float]:
+    return {path.parent.name: path.stat().st_mtime for path in results.glob("runs/*/result.json")}
+
+
+def test_a_sweep_leaves_runs_records_and_tables(finished: Path) -> None:
+    folders = sorted((finished / "runs").iterdir())
+    assert len(folders) == 4
+    for folder in folders:
+        assert (folder / "result.json").exists()
+        attempt = json.loads((folder / "provenance.json").read_text())["attempts"][0]
+        assert attempt["command"].startswith("python -m benchmarks run table1 --profile ")
+    lines = (finished / "records" / "table1-own-tiny.jsonl").read_text().splitlines()
+    assert [json.loads(line)["columns"]["sampling"] for line in lines] == ["uniform"] * 2 + ["border"] * 2
+    table = pd.read_csv(finished / "tables" / "table1.csv")
+    assert set(table["sampling"]) == {"uniform", "border"}
+    assert set(table["drawn"]) == {32}
+    assert set(table["seeds"]) == {2}
+    assert "Confidence (ours)" in (finished / "tables" / "table1.md").read_text()
+    assert (finished / "tables" / "table1.tex").exists()
+    assert (finished / "tables" / "table1-comparisons.md").exists()
+
+
+def test_called_again_it_makes_nothing_again(finished: Path, tiny_profile: Path, data_csv: Path) -> None:
+    before = made_at(finished)
+    table = (finished / "tables" / "table1.md").read_bytes()
+    assert main(run(tiny_profile, data_csv, finished)) == 0
+    assert made_at(finished) == before
+    assert (finished / "tables" / "table1.md").read_bytes() == table
+
+
+def test_status_collect_and_dry_run(finished: Path, tiny_profile: Path, data_csv: Path, capsys: Capture) -> None:
+    results = ["--results", str(finished)]
+    assert main(["status", *results]) == 0
+    assert capsys.readouterr().out == "table1 on own, profile tiny: 4 runs, 4 done, 0 failed, 0 running, 0 missing\n"
+    table = (finished / "tables" / "table1.md").read_bytes()
+    shutil.rmtree(finished / "tables")
+    shutil.rmtree(finished / "records")
+    assert main(["collect", "table1", *results]) == 0
+    assert capsys.readouterr().out == f"{finished}/tables/table1.md\n"
+    assert (finished / "tables" / "table1.md").read_bytes() == table
+    before = made_at(finished)
+    assert main(run(tiny_profile, data_csv, finished, "--dry-run", "--force")) == 0
+    listing = capsys.readouterr().out.splitlines()
+    assert listing[0] == "table1 on own, profile tiny: 4 runs (4 done)"
+    assert listing[1].startswith("  c uniform 8192 32 seed 0: done, about ")
+    assert listing[-1].startswith("4 runs to make, about ")
+    assert made_at(finished) == before
+
+
+def test_a_dry_run_writes_nothing(tiny_profile: Path, data_csv: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(run(tiny_profile, data_csv, tmp_path, "--dry-run")) == 0
+    assert list(tmp_path.iterdir()) == []
+    listing = capsys.readouterr().out
+    assert "4 runs (4 missing)" in listing
+    assert "assuming" in listing
+
+
+def test_claims_are_judged_by_the_records(finished: Path, capsys: Capture) -> None:
+    assert main(["claims", "--results", str(finished), "--profile", "tiny"]) == 0
+    assert capsys.readouterr().out.strip() == str(finished / "tables" / "claims.md")
+    verdicts = pd.read_csv(finished / "tables" / "claims.csv")
+    assert {"verdict", "verdict_published"} <= set(verdicts)
+    # The tiny data set stands for none of the paper's, whose own tables are judged all the same.
+    assert verdicts.set_index("claim").loc["a-gain-brats", "verdict"] == "not measured"
+    assert "holds" in set(verdicts["verdict_published"])
+
+
+def test_only_what_failed_is_tried_again_and_only_when_asked(
+    finished: Path, tiny_profile: Path, data_csv: Path, capsys: Capture
 ) -> None:
-    asked: list[Any] = []
-
-    def study(*arguments: Any) -> bool:
-        asked.extend(arguments)
-        return complete
-
-    options = ["--data", "liver", "--results", str(tmp_path), "--workers", "3", "--threads", "4"]
-    assert run(monkeypatch, study, "table2", "--profile", "paper", *options) == status
-    profile, *rest = asked
-    assert profile.name == "paper"
-    assert rest == ["liver", tmp_path, 3, 4]
-    assert capsys.readouterr().out == f"{tmp_path}/tables/table2.md\n"
-
-
-def test_a_users_mistake_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    def study(*_: Any) -> bool:
-        raise UserError("cases.csv\nis missing")
-
-    assert run(monkeypatch, study, "table2") == 2
-    assert capsys.readouterr().err == "benchmarks: cases.csv is missing\n"
-    assert run(monkeypatch, study, "table2", "--profile", "desktop") == 2
-    assert "unknown profile 'desktop'" in capsys.readouterr().err
+    before = made_at(finished)
+    first = sorted(before)[0]
+    folder = finished / "runs" / first
+    for name in ("result.json", "per_case.csv"):
+        (folder / name).unlink()
+    (folder / "failure.json").write_text('{"reason": "OOM"}')
+    assert main(run(tiny_profile, data_csv, finished)) == 1
+    assert "1 of 4 runs have failed; --retry-failed tries them again" in capsys.readouterr().err
+    assert main(["status", "--results", str(finished)]) == 0
+    assert "seed 0: failed: OOM" in capsys.readouterr().out
+    assert "OOM" in (finished / "tables" / "table1.md").read_text()
+    assert main(run(tiny_profile, data_csv, finished, "--retry-failed")) == 0
+    after = made_at(finished)
+    assert {name for name in after if after[name] != before[name]} == {first}
 
 
-@pytest.mark.parametrize("option", ["--workers", "--threads"])
-def test_nobody_works_with_nothing(option: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    assert run(monkeypatch, None, "table2", option, "0") == 2
-    assert capsys.readouterr().err == f"benchmarks: {option} 0: give a whole number above 0\n"
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "table9"], "unknown study 'table9'; choose from table1"),
+        (["run", "--profile", "desktop"], "unknown profile 'desktop'"),
+        (["run", "--workers", "0"], "--workers 0: give a whole number above 0"),
+        (["run", "--threads", "-1"], "--threads -1: give a whole number above 0"),
+        (["run", "--data", "moon"], "unknown data 'moon'"),
+        (["run", "--executor", "slurm"], "no SLURM here: sbatch is not on PATH"),
+        (["collect"], "no run of table1 has ended in "),
+        (["claims", "--profile", "none"], "no records of profile none in "),
+    ],
+)
+def test_a_users_mistake_is_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main([*arguments, "--results", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"benchmarks: {message}")
+    assert error.count("\n") == 1
 
 
-def test_interrupted_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    def study(*_: Any) -> bool:
-        raise KeyboardInterrupt
-
-    assert run(monkeypatch, study, "table2") == 130
-    assert "the same command goes on from there" in capsys.readouterr().err
-
-
-def test_help_and_unknown_studies(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    for arguments, status in ((["--help"], 0), (["table9"], 2)):
+def test_help_and_unknown_commands(capsys: Capture) -> None:
+    for arguments, status in ((["--help"], 0), (["sweep"], 2), ([], 2)):
         with pytest.raises(SystemExit) as caught:
-            run(monkeypatch, None, *arguments)
+            main(arguments)
         assert caught.value.code == status
-    captured = capsys.readouterr()
-    assert "table2" in captured.out
-    assert "table9" in captured.err
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in ("run", "status", "collect", "claims"))

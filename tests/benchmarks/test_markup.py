@@ -1,6 +1,8 @@
 """A table of text in two markups."""
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown
+import pytest
+
+from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, power_of_two, span
 
 GRID = Grid("A caption, 50 %.", ["Model", "Dice ↑"], [[Cell("a|b"), Cell("0.8", bold=True)], [Cell("c_d"), NOTHING]])
 
@@ -22,3 +24,22 @@ def test_latex_escapes_and_marks() -> None:
     assert r"Model & Dice $\uparrow$ \\" in lines
     assert r"a|b & \textbf{0.8} \\" in lines
     assert r"c\_d & -- \\" in lines
+
+
+def test_details_follow_a_cell_with_less_weight_and_notes_follow_the_table() -> None:
+    grid = Grid(
+        "Caption.", ["Model", "Dice"], [[Cell("a"), Cell("0.8", bold=True, detail="± 0.1 [0.7, 0.9]")]], "Note_1."
+    )
+    assert markdown(grid).split("\n")[-3:] == ["| a | **0.8** ± 0.1 [0.7, 0.9] |", "", "Note_1."]
+    assert r"a & \textbf{0.8} {\scriptsize $\pm$ 0.1 [0.7, 0.9]} \\" in latex(grid)
+    assert r"\caption{Caption. Note\_1.}" in latex(grid)
+
+
+@pytest.mark.parametrize(("number", "text"), [(1, "2⁰"), (8192, "2¹³"), (2**20, "2²⁰"), (8191, "8191"), (0, "0")])
+def test_powers_of_two(number: int, text: str) -> None:
+    assert power_of_two(number) == text
+
+
+@pytest.mark.parametrize(("numbers", "text"), [([], "0"), ([3], "3"), ([3, 3], "3"), ([4, 2, 3], "2–4")])
+def test_spans(numbers: list[int], text: str) -> None:
+    assert span(numbers) == text

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks import statistics
-from ossnet.errors import UserError
+from benchmarks import significance, statistics
+from benchmarks.bootstrap import RESAMPLES, Bootstrap
 
 NAN = float("nan")
 
@@ -39,38 +38,25 @@ def study(
     return {model: matrix(of_cases + luck * generator.normal(size=(seeds, 1)) + noise[model]) for model in models}
 
 
-def records(**columns: object) -> pd.DataFrame:
-    row = {"dataset": "glioma", "profile": "laptop", "model": "a", "quantity": "dice", "unit": "", "protocol": "dense"}
-    return pd.DataFrame({**row, **columns})
+def drawn(models: dict[str, pd.DataFrame], generator: np.random.Generator, resamples: int) -> Bootstrap:
+    cases = {case for model in models.values() for case in model.columns}
+    return Bootstrap.draw({name: model.index for name, model in models.items()}, cases, generator, resamples)
 
 
-def test_rows_are_seeds_and_columns_cases() -> None:
-    scores = records(seed=[1, 0, 0, 1], case=["y", "y", "x", "x"], value=[0.4, NAN, 0.1, 0.3])
-    others = pd.concat([scores, scores.assign(model="b", value=9.0), scores.assign(quantity="iou", value=9.0)])
-    expected = pd.DataFrame([[0.1, NAN], [0.3, 0.4]], index=[0, 1], columns=["x", "y"])
-    pd.testing.assert_frame_equal(statistics.matrix_of(others, "a", "dice"), expected, check_names=False)
+def described(
+    models: dict[str, pd.DataFrame], generator: np.random.Generator | None = None, resamples: int = RESAMPLES
+) -> pd.DataFrame:
+    return statistics.describe(models, drawn(models, generator or rng(), resamples))
 
 
-def test_a_case_without_any_valid_score_stays() -> None:
-    scores = records(seed=[0, 0, 1], case=["x", "y", "x"], value=[0.5, NAN, 0.5])
-    assert list(statistics.matrix_of(scores, "a", "dice")) == ["x", "y"]
-
-
-def test_no_scores_are_an_error() -> None:
-    with pytest.raises(UserError, match="no scores of 'dice' for model 'z'"):
-        statistics.matrix_of(records(seed=[0], case=["x"], value=[0.5]), "z", "dice")
-
-
-@pytest.mark.parametrize("column", ["dataset", "profile", "protocol"])
-def test_mixed_scores_are_an_error(column: str) -> None:
-    scores = records(seed=[0, 1], case=["x", "x"], value=[0.5, 0.5]).assign(**{column: ["one", "two"]})
-    with pytest.raises(UserError, match=rf"more than one {column} \(one, two\)"):
-        statistics.matrix_of(scores, "a", "dice")
-
-
-def test_a_score_twice_is_an_error() -> None:
-    with pytest.raises(UserError, match="two scores of dice for model a, seed 3, case x"):
-        statistics.matrix_of(records(seed=[3, 3], case=["x", "x"], value=[0.5, 0.6]), "a", "dice")
+def compared(
+    models: dict[str, pd.DataFrame],
+    generator: np.random.Generator | None = None,
+    resamples: int = RESAMPLES,
+    test: Literal["wilcoxon", "sign-flip"] = "wilcoxon",
+) -> pd.DataFrame:
+    generator = generator or rng()
+    return statistics.compare(models, drawn(models, generator, resamples), generator, test)
 
 
 MEANS = matrix([[0.2, 0.4], [0.9, 0.7], [0.5, 0.5], [0.1, NAN]])  # 0.3, 0.8, 0.5, 0.1
@@ -100,7 +86,7 @@ def test_best_of_none_is_an_error() -> None:
 
 
 def test_description_worked_by_hand() -> None:
-    row = statistics.describe({"a": matrix([[0.2, 0.4, NAN], [0.6, 0.8, 0.7]])}, rng()).iloc[0]
+    row = described({"a": matrix([[0.2, 0.4, NAN], [0.6, 0.8, 0.7]])}).iloc[0]
     # Seeds' means are 0.3 and 0.7; cases' 0.4, 0.6 and 0.7.
     assert row["mean"] == pytest.approx(0.5)
     assert row["std_seeds"] == pytest.approx(0.4 / np.sqrt(2))
@@ -111,7 +97,7 @@ def test_description_worked_by_hand() -> None:
 
 def test_description_is_in_the_order_given() -> None:
     models = study(rng(0), 2, 3, "cab")
-    frame = statistics.describe(models, rng(), resamples=10)
+    frame = described(models, rng(), resamples=10)
     assert list(frame) == statistics.DESCRIPTION
     assert list(frame["model"]) == ["c", "a", "b"]
 
@@ -119,14 +105,14 @@ def test_description_is_in_the_order_given() -> None:
 @pytest.mark.parametrize("axis", [0, 1])
 def test_what_varies_by_seeds_or_cases_alone_is_resampled_as_scipy_does(axis: int) -> None:
     scores = rng(1).normal(size=30)
-    row = statistics.describe({"a": matrix(np.stack([scores, scores], axis))}, rng()).iloc[0]
+    row = described({"a": matrix(np.stack([scores, scores], axis))}).iloc[0]
     theirs = stats.bootstrap((scores,), np.mean, method="percentile", n_resamples=10_000, rng=rng())
     tolerance = 0.03 * (row["high"] - row["low"])
     assert (row["low"], row["high"]) == pytest.approx(theirs.confidence_interval, abs=tolerance)
 
 
 def test_the_interval_of_two_seeds_reaches_from_one_to_the_other() -> None:
-    row = statistics.describe({"a": matrix([[0.3] * 5, [0.7] * 5])}, rng()).iloc[0]
+    row = described({"a": matrix([[0.3] * 5, [0.7] * 5])}).iloc[0]
     assert (row["low"], row["high"]) == pytest.approx((0.3, 0.7))
 
 
@@ -141,22 +127,23 @@ def test_intervals_of_95_percent_hold_the_truth_as_often_as_is_said(
     held = []
     for _ in range(250):
         models = study(generator, seeds, cases, luck=luck, difficulty=difficulty)
-        mean = statistics.describe({"a": models["a"]}, generator, resamples=300).iloc[0]
-        difference = statistics.compare(models, generator, resamples=300).iloc[0]
+        bootstrap = drawn(models, generator, resamples=1000)
+        mean = statistics.describe({"a": models["a"]}, bootstrap).iloc[0]
+        difference = statistics.compare(models, bootstrap, generator).iloc[0]
         held.append((mean["low"] <= 0.8 <= mean["high"], difference["low"] <= 0 <= difference["high"]))
     assert np.mean(held, axis=0) == pytest.approx([of_means, of_differences], abs=0.07)
 
 
 @pytest.mark.parametrize("values", [[[0.1, 0.5, 0.6]], [[0.1], [0.2]], [[0.1, 0.5], [NAN, NAN]], [[0.1, NAN]] * 2])
 def test_one_seed_or_one_case_has_no_interval(values: list[list[float]]) -> None:
-    row = statistics.describe({"a": matrix(values)}, rng()).iloc[0]
+    row = described({"a": matrix(values)}).iloc[0]
     assert np.isfinite(row["mean"])
     assert np.isnan([row["low"], row["high"]]).all()
     assert np.isnan(row["std_seeds"]) or np.isnan(row["std_cases"])
 
 
 def test_nothing_valid_has_no_mean() -> None:
-    row = statistics.describe({"a": matrix([[NAN, NAN], [NAN, NAN]])}, rng()).iloc[0]
+    row = described({"a": matrix([[NAN, NAN], [NAN, NAN]])}).iloc[0]
     assert row[["mean", "low", "high", "std_seeds", "std_cases"]].isna().all()
     assert (row["seeds"], row["cases"]) == (0, 0)
 
@@ -164,14 +151,14 @@ def test_nothing_valid_has_no_mean() -> None:
 def test_resamples_that_miss_all_valid_scores_do_not_count() -> None:
     values = np.full((2, 12), NAN)
     values[:, :2] = [[0.2, 0.4], [0.2, 0.4]]
-    row = statistics.describe({"a": matrix(values)}, rng()).iloc[0]
+    row = described({"a": matrix(values)}).iloc[0]
     assert (row["low"], row["high"]) == pytest.approx((0.2, 0.4))
 
 
 def test_comparison_worked_by_hand() -> None:
     first = matrix([[0.5, 0.6, 0.7, 0.8], [0.7, 0.8, NAN, 0.8]])
     other = matrix([[0.5, 0.5, 0.5, 0.4, 0.1], [0.5, 0.5, 0.5, 0.4, 0.1]])
-    row = statistics.compare({"a": first, "b": other}, rng()).iloc[0]
+    row = compared({"a": first, "b": other}).iloc[0]
     # Differences of the shared cases: 0.1, 0.2, 0.2, 0.4. Of 16 ways to sign their ranks two are as one-sided.
     assert row["difference"] == pytest.approx(0.225)
     assert row["p"] == pytest.approx(2 / 16)
@@ -180,30 +167,30 @@ def test_comparison_worked_by_hand() -> None:
 
 
 def test_comparison_has_a_row_a_pair() -> None:
-    frame = statistics.compare(study(rng(0), 3, 8, "cab"), rng(), resamples=10)
+    frame = compared(study(rng(0), 3, 8, "cab"), rng(), resamples=10)
     assert list(frame) == statistics.COMPARISON
     assert list(zip(frame["model"], frame["other"], strict=True)) == [("c", "a"), ("c", "b"), ("a", "b")]
-    assert list(frame["p_adjusted"]) == list(statistics.holm(frame["p"].to_numpy()))
+    assert list(frame["p_adjusted"]) == list(significance.holm(frame["p"].to_numpy()))
 
 
 def test_one_model_has_no_pairs() -> None:
-    frame = statistics.compare(study(rng(0), 3, 8, "a"), rng(), resamples=10)
+    frame = compared(study(rng(0), 3, 8, "a"), rng(), resamples=10)
     assert list(frame) == statistics.COMPARISON
     assert frame.empty
 
 
 def test_cases_stay_paired() -> None:
     scores = rng().normal(size=20)
-    row = statistics.compare({"a": matrix([scores, scores]), "b": matrix([scores - 0.1] * 3)}, rng()).iloc[0]
+    row = compared({"a": matrix([scores, scores]), "b": matrix([scores - 0.1] * 3)}).iloc[0]
     # However much cases differ, they differ alike for both models.
     assert row[["low", "difference", "high"]].to_list() == pytest.approx([0.1] * 3)
     assert row["p"] < 1e-4
 
 
-@pytest.mark.parametrize("test", statistics.TESTS)
+@pytest.mark.parametrize("test", significance.TESTS)
 def test_a_model_does_not_differ_from_itself(test: str) -> None:
     model = study(rng(0), 3, 20)["a"]
-    row = statistics.compare({"a": model, "b": model.copy()}, rng(), test=test).iloc[0]
+    row = compared({"a": model, "b": model.copy()}, rng(), test=test).iloc[0]
     assert row["difference"] == 0
     assert row["low"] < 0 < row["high"]
     assert (row["p"], row["p_adjusted"]) == (1, 1)
@@ -211,32 +198,32 @@ def test_a_model_does_not_differ_from_itself(test: str) -> None:
 
 def test_swapping_models_flips_signs() -> None:
     models = study(rng(3), 3, 10)
-    one = statistics.compare(models, rng()).iloc[0]
-    two = statistics.compare(dict(reversed(models.items())), rng()).iloc[0]
+    one = compared(models).iloc[0]
+    two = compared(dict(reversed(models.items()))).iloc[0]
     assert (two["model"], two["other"]) == ("b", "a")
     assert -two["difference"] == pytest.approx(one["difference"])
     assert (-two["high"], -two["low"]) == pytest.approx((one["low"], one["high"]))
     assert two["p"] == one["p"]
 
 
-@pytest.mark.parametrize("test", statistics.TESTS)
+@pytest.mark.parametrize("test", significance.TESTS)
 def test_neither_order_nor_a_constant_matters(test: str) -> None:
     models = study(rng(4), 3, 15, "abc")
     models["a"].iloc[0, 3] = NAN
     shuffled = {name: model.sample(frac=1, random_state=1) + 5 for name, model in models.items()}
     shuffled = {name: model.sample(frac=1, axis=1, random_state=1) for name, model in shuffled.items()}
     pd.testing.assert_frame_equal(
-        statistics.compare(models, rng(), test=test, resamples=200),
-        statistics.compare(shuffled, rng(), test=test, resamples=200),
+        compared(models, rng(), test=test, resamples=200),
+        compared(shuffled, rng(), test=test, resamples=200),
     )
-    means = ["mean", "low", "high"]
-    plain, moved = (statistics.describe(kind, rng(), resamples=200) for kind in (models, shuffled))
+    means = ["mean", "low", "high", "resampled"]
+    plain, moved = (described(kind, rng(), resamples=200) for kind in (models, shuffled))
     pd.testing.assert_frame_equal(plain, moved.assign(**{name: moved[name] - 5 for name in means}))
 
 
 def test_equal_generators_give_equal_numbers() -> None:
     models = study(rng(5), 3, 20)
-    one, two = (statistics.compare(models, rng(7), test="sign-flip", resamples=50) for _ in range(2))
+    one, two = (compared(models, rng(7), test="sign-flip", resamples=50) for _ in range(2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
@@ -244,83 +231,25 @@ def test_cases_without_a_valid_score_of_both_do_not_count() -> None:
     models = study(rng(6), 3, 10)
     models["a"].iloc[:, 0] = NAN
     models["b"].iloc[:, 1] = NAN
-    row = statistics.compare(models, rng()).iloc[0]
-    fewer = statistics.compare({name: model.iloc[:, 2:] for name, model in models.items()}, rng()).iloc[0]
+    row = compared(models).iloc[0]
+    fewer = compared({name: model.iloc[:, 2:] for name, model in models.items()}).iloc[0]
     assert row["n"] == 8
     assert row[["difference", "p"]].to_list() == pytest.approx(fewer[["difference", "p"]].to_list())
 
 
 def test_one_seed_has_a_test_but_no_interval() -> None:
     models = study(rng(7), 3, 10)
-    row = statistics.compare({"a": models["a"].iloc[:1], "b": models["b"]}, rng()).iloc[0]
+    row = compared({"a": models["a"].iloc[:1], "b": models["b"]}).iloc[0]
     assert np.isnan([row["low"], row["high"]]).all()
     assert 0 < row["p"] <= 1
 
 
-@pytest.mark.parametrize("test", statistics.TESTS)
+@pytest.mark.parametrize("test", significance.TESTS)
 @pytest.mark.parametrize("cases", [0, 1])
 def test_one_shared_case_or_none_says_nothing(cases: int, test: str) -> None:
     models = study(rng(8), 3, 6)
     models = {"a": models["a"].iloc[:, :3], "b": models["b"].iloc[:, 3 - cases :]}
-    row = statistics.compare(models, rng(), test=test).iloc[0]
+    row = compared(models, rng(), test=test).iloc[0]
     assert row["n"] == cases
     assert row[["low", "high", "p", "p_adjusted"]].isna().all()
     assert np.isnan(row["difference"]) == (cases == 0)
-
-
-@pytest.mark.parametrize("name", statistics.TESTS)
-def test_six_cases_that_agree(name: str) -> None:
-    differences = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    assert statistics.paired_p(differences, statistics.TESTS[name], rng()) == pytest.approx(2 / 2**6)
-
-
-def test_sign_flips_worked_by_hand() -> None:
-    # Of the eight sums of +-1, +-2 and +-4, three (7, 5 and 3) are at least 1 - 2 + 4.
-    assert statistics.sign_flip(np.array([1.0, -2.0, 4.0]), rng()) == pytest.approx(2 * 3 / 8)
-
-
-@pytest.mark.parametrize("name", statistics.TESTS)
-def test_false_alarms_are_as_rare_as_they_should_be(name: str) -> None:
-    generator = rng(3)
-    test = statistics.TESTS[name]
-    p = [statistics.paired_p(generator.normal(size=8), test, generator) for _ in range(400)]
-    assert np.mean(np.array(p) <= 0.05) < 0.075
-
-
-def test_ties_survive_rounding() -> None:
-    steps = np.array([0.1, 0.1, 0.1, -0.1, 0.1, 0.1])
-    noisy = (steps + 0.7) - 0.7
-    one, two = (statistics.paired_p(values, statistics.wilcoxon, rng()) for values in (steps, noisy))
-    assert one == two
-
-
-def test_holm_worked_by_hand() -> None:
-    # In order: 4 * 0.005, 3 * 0.01, 2 * 0.03, and 0.04 which may not be below the one before.
-    p = np.array([0.01, 0.04, 0.03, 0.005])
-    assert statistics.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-
-def test_benjamini_hochberg_worked_by_hand() -> None:
-    # In order: 0.005 * 4 / 1 and 0.01 * 4 / 2, both 0.02; 0.03 * 4 / 3 and 0.04, both 0.04.
-    p = np.array([0.01, 0.04, 0.03, 0.005])
-    assert statistics.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
-
-
-@pytest.mark.parametrize("name", statistics.CORRECTIONS)
-def test_nan_is_not_corrected(name: str) -> None:
-    correct = statistics.CORRECTIONS[name]
-    adjusted = correct(np.array([0.01, NAN, 0.2]))
-    assert np.isnan(adjusted[1])
-    assert adjusted[[0, 2]] == pytest.approx(correct(np.array([0.01, 0.2])))
-    assert np.isnan(correct(np.array([NAN]))).all()
-
-
-@pytest.mark.parametrize("name", statistics.CORRECTIONS)
-@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_corrections_raise_p_and_keep_its_order(name: str, p: list[float]) -> None:
-    values = np.sort(p)
-    adjusted = statistics.CORRECTIONS[name](values)
-    assert (adjusted >= values * (1 - 1e-12)).all()
-    assert (adjusted <= 1).all()
-    assert (np.diff(adjusted) >= 0).all()
-    assert (adjusted <= statistics.holm(values) * (1 + 1e-12)).all()

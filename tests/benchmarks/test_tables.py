@@ -1,166 +1,198 @@
-"""From scores to tables, on scores that can be averaged by hand."""
+"""How tables read, from numbers given by hand."""
 
 import math
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from benchmarks.tables import COLUMNS, MODEL_NAMES, Runs, seed_counts, summarise, to_latex, to_markdown, write_table
-from ossnet.errors import UserError
+from benchmarks.markup import power_of_two
+from benchmarks.tables import MODEL_NAMES, Layout, columns_of, to_latex, to_markdown, write_table
 from ossnet.quantities import QUANTITIES
 
-PUBLISHED = pd.DataFrame(
-    [
-        ("table2", "brats", "c", "dice", 0.8842),
-        ("table2", "lits", "c", "dice", 0.7616),
-        ("table2", "brats", "onet", "dice", 0.7016),
-        ("table1", "brats", "c", "dice", 0.1),
-    ],
-    columns=["table", "dataset", "model", "quantity", "value"],
+NAN = math.nan
+TABLE2 = Layout(
+    "table2", "Table 2: every model", {"model": "Model"}, [(model,) for model in MODEL_NAMES], {"model": MODEL_NAMES}
+)
+LOCATIONS = (2**13, 2**14, 2**15)
+TABLE1 = Layout(
+    "table1",
+    "Table 1: sampling",
+    {"model": None, "sampling": "Sampling", "locations": "Locations", "drawn": "Drawn"},
+    [("c", sampling, locations) for sampling in ("uniform", "border", "confidence") for locations in LOCATIONS],
+    {"sampling": {"confidence": "confidence (ours)"}, "locations": {n: power_of_two(n) for n in LOCATIONS}},
+    "Confidence sampling is ours",
 )
 
 
-def scores_of(
-    values: dict[tuple[str, int], list[float]], dataset: str = "glioma", quantity: str = "dice", unit: str = ""
-) -> pd.DataFrame:
-    """Scores by (model, seed), one a case."""
-    rows = [
-        (dataset, "laptop", model, seed, f"case-{case}", quantity, score, unit, "paper")
-        for (model, seed), of_cases in values.items()
-        for case, score in enumerate(of_cases)
-    ]
-    columns = ["dataset", "profile", "model", "seed", "case", "quantity", "value", "unit", "protocol"]
-    return pd.DataFrame(rows, columns=columns)
+def number(value: float, quantity: str = "dice", layout: Layout = TABLE2, **columns: object) -> dict[str, object]:
+    """A row of what `summarise` gives, of three seeds and 16 cases unless `columns` say otherwise."""
+    return {
+        **{"table": layout.table, "dataset": "glioma", "profile": "laptop", "protocol": "dense", "model": "c"},
+        **{"quantity": quantity, "unit": QUANTITIES[quantity].unit, "value": value, "seeds": 3, "n": 16},
+        **{"low": value - 0.02, "high": value + 0.02, "std_seeds": 0.004, "std_cases": 0.1, "best": value + 0.005},
+        **{"published": NAN, "reference": NAN, "resampled": None},
+        **columns,
+    }
 
 
-def rendered(scores: pd.DataFrame, **runs: object) -> str:
-    return to_markdown(summarise(scores, PUBLISHED), Runs(seed_counts(scores), **runs))
+def frame_of(*rows: dict[str, object], layout: Layout = TABLE2) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*columns_of(layout), "resampled"])
 
 
-def row_of(markdown: str, name: str) -> list[str]:
-    (line,) = [line for line in markdown.splitlines() if line.startswith(f"| {name} |")]
+def failure(model: str, seed: int, reason: str, dataset: str = "glioma") -> dict[str, object]:
+    return {"dataset": dataset, "profile": "laptop", "model": model, "seed": seed, "reason": reason}
+
+
+def row_of(markdown: str, *names: str) -> list[str]:
+    (line,) = [line for line in markdown.splitlines() if line.startswith(f"| {' | '.join(names)} |")]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_a_value_is_the_mean_over_seeds_of_the_mean_over_valid_cases() -> None:
-    scores = scores_of({("c", 0): [0.5, 0.7, math.nan], ("c", 1): [0.8, math.nan, math.nan]})
-    (row,) = summarise(scores, PUBLISHED).itertuples()
-    # Seed means 0.6 of two cases and 0.8 of one.
-    assert row.value == pytest.approx(0.7)
-    assert (row.low, row.high) == pytest.approx((0.6, 0.8))
-    assert row.n == 2
-    assert (row.table, row.dataset, row.profile, row.protocol, row.unit) == ("table2", "glioma", "laptop", "paper", "")
+def caption_of(markdown: str) -> str:
+    return markdown.splitlines()[0]
 
 
-def test_an_embedded_data_set_takes_the_numbers_of_the_one_it_stands_in_for() -> None:
-    scores = pd.concat(
-        scores_of({("c", 0): [0.5], ("a", 0): [0.5]}, dataset) for dataset in ("glioma", "liver", "brats2020", "other")
+def notes_of(markdown: str) -> str:
+    return markdown.splitlines()[-1]
+
+
+ONE = {"low": NAN, "high": NAN, "std_seeds": NAN, "seeds": 1}
+
+
+def test_value_interval_spread_best_and_the_papers_number_stand_side_by_side() -> None:
+    frame = frame_of(
+        number(0.55, model="onet", published=0.7016),
+        number(0.80, published=0.8842),
+        number(4.0, "hausdorff95", low=3.5, high=4.25),
+        number(2.25, "hausdorff95", model="onet", **ONE),
+        number(0.9, "surface_dice"),
     )
-    rows = summarise(scores, PUBLISHED).set_index(["dataset", "model"])["published"]
-    assert rows["glioma", "c"] == rows["brats2020", "c"] == 0.8842
-    assert rows["liver", "c"] == 0.7616
-    assert rows[["glioma", "liver", "other"]].xs("a", level="model").isna().all()
-    assert math.isnan(rows["other", "c"])
-
-
-def test_columns_and_order_are_those_of_the_paper() -> None:
-    models = ["zeta", *reversed(MODEL_NAMES), "alpha"]
-    scores = pd.concat(
-        scores_of({(model, 0): [0.5] for model in models}, quantity=quantity) for quantity in reversed(QUANTITIES)
-    )
-    frame = summarise(scores, PUBLISHED)
-    assert list(frame) == COLUMNS
-    assert list(frame["model"].unique()) == [*MODEL_NAMES, "alpha", "zeta"]
-    assert list(frame["quantity"].unique()) == list(QUANTITIES)
-
-
-def test_a_case_that_is_scored_twice_is_refused() -> None:
-    scores = pd.concat([scores_of({("c", 0): [0.5, 0.6]}), scores_of({("c", 0): [0.5]})])
-    with pytest.raises(UserError, match="two scores of dice for model c, seed 0, case case-0 on glioma"):
-        summarise(scores, PUBLISHED)
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 4))
-def test_a_summary_keeps_to_its_scores(seed: int, seeds: int, cases: int) -> None:
-    generator = np.random.default_rng(seed)
-    scores = scores_of({(model, run): list(generator.random(cases)) for model in ("a", "c") for run in range(seeds)})
-    frame = summarise(scores, PUBLISHED)
-    assert ((frame["low"] <= frame["value"] + 1e-12) & (frame["value"] <= frame["high"] + 1e-12)).all()
-    assert (frame["n"] == cases).all()
-    shuffled = scores.sample(frac=1, random_state=seed)
-    pd.testing.assert_frame_equal(summarise(shuffled, PUBLISHED), frame)
-
-
-def test_markdown_shows_value_spread_paper_and_numbers() -> None:
-    scores = pd.concat(
-        [
-            scores_of({("c", 0): [0.8, 0.9], ("c", 1): [0.8, 0.8], ("onet", 0): [0.5, 0.6]}),
-            scores_of({("c", 0): [3.0, 4.0], ("c", 1): [3.5, 3.5]}, quantity="hausdorff95", unit="mm"),
-            scores_of({("onet", 0): [2.0, 2.5]}, quantity="hausdorff95", unit="mm"),
-        ]
-    )
-    markdown = rendered(scores, models=["onet", "c"])
-    assert row_of(markdown, "Model") == ["Model", "Dice ↑", "Dice, paper", "HD95 (mm) ↓", "Cases", "Seeds"]
+    markdown = to_markdown(frame, TABLE2)
+    assert row_of(markdown, "Model") == [
+        *("Model", "Dice ↑", "Dice, best", "Dice, paper", "HD95 (mm) ↓", "Surface Dice ↑", "Cases", "Seeds", "Status"),
+    ]
     assert row_of(markdown, "OSS-Net C") == [
-        "OSS-Net C", "**0.825 (0.800–0.850)**", "**0.8842**", "3.50 (3.50–3.50)", "2", "2",
-    ]  # fmt: skip
-    assert row_of(markdown, "O-Net") == ["O-Net", "0.550", "0.7016", "**2.25**", "2", "1"]
-    caption = markdown.splitlines()[0]
-    for part in ("Table 2", "glioma", "laptop", "protocol paper", "cases: 2", "seeds: 1–2", "not directly comparable"):
-        assert part in caption
+        *("OSS-Net C", "**0.800** ± 0.004 [0.780, 0.820]", "**0.805**", "**0.8842**"),
+        *("4.00 [3.50, 4.25]", "**0.900** [0.880, 0.920]", "16", "3", ""),
+    ]
+    assert row_of(markdown, "O-Net") == [
+        *("O-Net", "0.550 ± 0.004 [0.530, 0.570]", "0.555", "0.7016", "**2.25**", "–", "16", "1–3", ""),
+    ]
 
 
-def test_values_that_read_alike_are_best_together() -> None:
-    markdown = rendered(scores_of({("a", 0): [0.80001], ("b", 0): [0.80002], ("c", 0): [0.7]}))
-    assert row_of(markdown, "OSS-Net A")[2] == row_of(markdown, "OSS-Net B")[2] == "**0.800**"
+def test_the_reference_stands_beside_only_where_there_is_one() -> None:
+    frame = frame_of(number(0.8, model="a", reference=0.81), number(0.7, reference=0.69, published=0.8842))
+    markdown = to_markdown(frame, TABLE2)
+    assert row_of(markdown, "Model")[1:5] == ["Dice ↑", "Dice, best", "Dice, reference", "Dice, paper"]
+    assert row_of(markdown, "OSS-Net A")[3] == "**0.810**"
+    assert row_of(markdown, "OSS-Net C")[3] == "0.690"
+    assert "Reference: the value in the suite's committed records." in notes_of(markdown)
+    without = to_markdown(frame.assign(reference=NAN), TABLE2)
+    assert "eference" not in without
+
+
+def test_one_seed_has_neither_interval_nor_best() -> None:
+    markdown = to_markdown(frame_of(number(0.8, **ONE)), TABLE2)
+    assert row_of(markdown, "OSS-Net C")[:2] == ["OSS-Net C", "**0.800**"]
+    assert "best" not in row_of(markdown, "Model")[2]
+    assert "interval" not in markdown
+
+
+def test_caption_and_notes_say_what_the_numbers_are() -> None:
+    markdown = to_markdown(frame_of(number(0.8, published=0.8842), number(3.0, "hausdorff95", seeds=2)), TABLE2)
+    assert caption_of(markdown) == (
+        "Table 2: every model. Data set glioma (synthetic, stands in for BraTS 2020), profile laptop, protocol dense; "
+        "cases: 16; seeds: 2–3."
+    )
+    for part in (
+        "mean over seeds of each seed's mean over valid cases",
+        "95 % interval by a bootstrap over seeds and cases",
+        "Few seeds make intervals too narrow",
+        "75 % with three",
+        "Best: the mean of the best seed",
+        "best of three runs, on BraTS 2020 and so not directly comparable",
+        "HD95: the larger of the two directed",
+    ):
+        assert part in notes_of(markdown)
+    assert "Surface Dice" not in markdown
 
 
 def test_real_data_are_not_called_synthetic() -> None:
-    caption = rendered(scores_of({("c", 0): [0.8]}, dataset="brats2020")).splitlines()[0]
-    assert "synthetic" not in caption
-    assert "best of three seeds" in caption
+    markdown = to_markdown(frame_of(number(0.8, dataset="brats2020", published=0.8842)), TABLE2)
+    assert "synthetic" not in markdown
+    assert "best of three runs." in notes_of(markdown)
 
 
-def test_no_model_is_dropped_in_silence() -> None:
-    scores = scores_of({("a", 0): [0.8], ("c", 0): [0.7]})
-    status = {
-        ("glioma", "laptop", "unet3d"): "OOM",
-        ("glioma", "laptop", "c"): "seed 1 failed: a|b",
-        ("liver", "laptop", "d"): "failed: no memory",
-    }
-    glioma, liver = re.split(r"\n\n(?=Data set)", rendered(scores, status=status))
-    assert row_of(glioma, "3D residual U-Net")[1:] == ["OOM", "–", "–", "0", "0"]
-    assert row_of(glioma, "OSS-Net B")[1] == "not run"
-    assert "1 (seed 1 failed: a\\|b)" in glioma
+def test_values_that_read_alike_are_best_together() -> None:
+    markdown = to_markdown(frame_of(number(0.80001, model="a", **ONE), number(0.80002, model="b", **ONE)), TABLE2)
+    assert row_of(markdown, "OSS-Net A")[1] == row_of(markdown, "OSS-Net B")[1] == "**0.800**"
+
+
+def test_no_row_is_dropped_in_silence() -> None:
+    failures = pd.DataFrame(
+        [
+            *(failure("unet3d", seed, "OOM") for seed in range(3)),
+            *(failure("c", 1, "OOM"), failure("c", 2, "the loss is a|b.")),
+            *(failure("onet", 0, "OOM"), failure("onet", 1, "killed by signal 9")),
+            failure("d", 0, "no memory", dataset="liver"),
+        ]
+    )
+    markdown = to_markdown(frame_of(number(0.8, model="a"), number(0.7, seeds=1)), TABLE2, failures)
+    glioma, liver = re.split(r"\n\n(?=Table 2)", markdown)
+    assert row_of(glioma, "3D residual U-Net")[1:] == ["–", "–", "0", "0", "OOM"]
+    assert row_of(glioma, "OSS-Net B")[-1] == "not run"
+    assert row_of(glioma, "OSS-Net A")[-1] == ""
+    assert row_of(glioma, "OSS-Net C")[-2:] == ["1", "seed 1: OOM, seed 2: failed"]
+    assert row_of(glioma, "O-Net")[-1] == "OOM, failed"
     assert all(name in glioma for name in MODEL_NAMES.values())
-    assert "no scores" in liver
-    assert row_of(liver, "OSS-Net D")[1] == "failed: no memory"
+    assert "Failed: 3D residual U-Net, seed 0, 1, 2: OOM." in notes_of(glioma)
+    assert "Failed: OSS-Net C, seed 2: the loss is a|b." in notes_of(glioma)
+    assert caption_of(liver).endswith("profile laptop; no scores.")
+    assert row_of(liver, "OSS-Net D")[-1] == "failed"
 
 
-def test_a_model_without_a_valid_case_shows_no_number() -> None:
-    frame = summarise(scores_of({("c", 0): [math.nan]}), PUBLISHED)
-    assert frame["n"].item() == 0
-    markdown = to_markdown(frame, Runs({("glioma", "laptop", "paper", "c"): 1}, models=["c"]))
-    assert row_of(markdown, "OSS-Net C") == ["OSS-Net C", "–", "**0.8842**", "0", "1"]
+def test_a_complete_table_has_no_status() -> None:
+    frame = frame_of(*(number(0.8, model=model) for model in MODEL_NAMES))
+    for failures in (None, pd.DataFrame()):
+        assert "Status" not in to_markdown(frame, TABLE2, failures)
+
+
+def test_a_row_without_a_valid_score_shows_no_number() -> None:
+    markdown = to_markdown(frame_of(number(NAN, published=0.8842, n=0, best=NAN, **ONE | {"seeds": 0})), TABLE2)
+    assert row_of(markdown, "OSS-Net C")[:5] == ["OSS-Net C", "–", "**0.8842**", "0", "0"]
+
+
+def test_rows_of_table_1_are_told_apart_by_sampling_and_locations() -> None:
+    ran = [
+        number(0.7, layout=TABLE1, sampling=sampling, locations=locations, drawn=locations // 64)
+        for sampling, locations in (("border", 2**14), ("uniform", 2**13), ("confidence", 2**15), ("other", 100))
+    ]
+    oom = pd.DataFrame([failure("c", 0, "OOM") | {"sampling": "border", "locations": 2**15, "drawn": 512}])
+    markdown = to_markdown(frame_of(*ran, layout=TABLE1), TABLE1, oom)
+    rows = [line.split(" | ") for line in markdown.splitlines() if line.startswith("| ")][2:]
+    assert [(row[0].removeprefix("| "), row[1], row[2]) for row in rows] == [
+        *(("uniform", "2¹³", "128"), ("uniform", "2¹⁴", "–"), ("uniform", "2¹⁵", "–")),
+        *(("border", "2¹³", "–"), ("border", "2¹⁴", "256"), ("border", "2¹⁵", "512")),
+        *(("confidence (ours)", "2¹³", "–"), ("confidence (ours)", "2¹⁴", "–"), ("confidence (ours)", "2¹⁵", "512")),
+        ("other", "100", "1"),
+    ]
+    assert row_of(markdown, "border", "2¹⁵", "512")[-1] == "OOM"
+    assert row_of(markdown, "uniform", "2¹⁵", "–")[-1] == "not run"
+    assert "Confidence sampling is ours." in notes_of(markdown)
 
 
 def test_latex_has_rules_escapes_and_as_many_cells_in_each_row() -> None:
-    scores = scores_of({("c", 0): [0.8], ("c", 1): [0.7], ("my_model", 0): [0.9]})
-    latex = to_latex(
-        summarise(scores, PUBLISHED), Runs(seed_counts(scores), {("glioma", "laptop", "a"): "50 % & more_ {x} ^~\\"})
-    )
+    failures = pd.DataFrame([failure("a", 0, "50 % & more_ {x} ^~\\")])
+    latex = to_latex(frame_of(number(0.75), number(0.9, model="my_model", **ONE)), TABLE2, failures)
     rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
     (columns,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", latex)
     assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
     assert r"my\_model" in latex
     assert r"50 \% \& more\_ \{x\} \textasciicircum{}\textasciitilde{}\textbackslash{}" in latex
-    assert r"0.750 (0.700--0.800)" in latex
+    assert r"0.750 {\scriptsize $\pm$ 0.004 [0.730, 0.770]}" in latex
+    assert r"\textbf{0.900}" in latex
     assert r"Dice $\uparrow$" in latex
     for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
         assert latex.count(rule) == 1
@@ -168,20 +200,16 @@ def test_latex_has_rules_escapes_and_as_many_cells_in_each_row() -> None:
 
 
 def test_a_table_is_written_in_three_forms(tmp_path: Path) -> None:
-    scores = scores_of({("c", 0): [0.8, 0.9], ("c", 1): [0.7, 0.8]})
-    frame, runs = summarise(scores, PUBLISHED), Runs(seed_counts(scores))
-    write_table(frame, tmp_path / "table2", runs)
+    frame = frame_of(number(0.8), number(0.7, model="a"))
+    write_table(frame, tmp_path / "table2", TABLE2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table2.csv", "table2.md", "table2.tex"]
     read = pd.read_csv(tmp_path / "table2.csv", dtype={"unit": str}).fillna({"unit": ""})
-    assert list(read) == COLUMNS
-    pd.testing.assert_frame_equal(read, frame, check_dtype=False)
-    assert (tmp_path / "table2.md").read_text(encoding="utf-8") == to_markdown(frame, runs)
-    assert (tmp_path / "table2.tex").read_text(encoding="utf-8") == to_latex(frame, runs)
+    pd.testing.assert_frame_equal(read, frame[columns_of(TABLE2)], check_dtype=False)
+    assert (tmp_path / "table2.md").read_text(encoding="utf-8") == to_markdown(frame, TABLE2)
+    assert (tmp_path / "table2.tex").read_text(encoding="utf-8") == to_latex(frame, TABLE2)
 
 
-def test_scores_that_come_back_from_csv_give_the_same_table(tmp_path: Path) -> None:
-    scores = scores_of({("c", 0): [0.8, math.nan]})
-    scores.to_csv(tmp_path / "scores.csv", index=False)
-    pd.testing.assert_frame_equal(
-        summarise(pd.read_csv(tmp_path / "scores.csv"), PUBLISHED), summarise(scores, PUBLISHED), check_dtype=False
-    )
+@pytest.mark.parametrize("found", [[("b", 2), ("a", 1), ("a", 3), ("z", 0)], [("z", 0), ("a", 3), ("b", 2), ("a", 1)]])
+def test_found_rows_take_the_place_of_those_that_stand_for_them(found: list[tuple[str, int]]) -> None:
+    layout = Layout("x", "X", {"model": "Model", "drawn": "Drawn"}, [("b",), ("a",), ("c",)])
+    assert layout.arrange(found) == [("b", 2), ("a", 1), ("a", 3), ("c",), ("z", 0)]

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,66 +9,101 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import worker
-from benchmarks.jobs import Job
+from benchmarks import segmentation, worker
+from benchmarks.measurement import Job, folder_of
+from benchmarks.runs import Run, State, identity
+from benchmarks.segmentation import Segmentation
+from ossnet.config import plain
 from ossnet.data.nifti import read_label
+from ossnet.errors import UserError
 from ossnet.metrics import dice
 from ossnet.run import RunSpec, load_run
 
 
+def prepared(runs: Path, spec: RunSpec, source: Path | str, extraction: str) -> Run:
+    """A run that is ready for a worker."""
+    measurement = Segmentation(spec, extraction)
+    run = Run(folder_of(runs, measurement), spec.model, spec.seed, epochs=spec.recipe.epochs)
+    job = Job(str(source), {}, str(runs.parent / "cache"), torch.get_num_threads(), "python -m benchmarks run")
+    run.prepare(plain(measurement), plain(job))
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _as_important_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.os, "nice", lambda _: 0)
+
+
 @pytest.fixture(scope="module", params=["c", "unet3d"])
-def job(
+def run(
     request: pytest.FixtureRequest,
     tiny_spec: Callable[..., RunSpec],
     data_csv: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Job:
-    """A job that was made in this process."""
-    folder = tmp_path_factory.mktemp("jobs")
-    job = Job.under(folder / "runs", tiny_spec(request.param), str(data_csv), "laptop")
-    job.prepare()
-    worker.run(job, folder / "cache")
-    return job
+) -> Run:
+    """A run that was made in this process."""
+    extraction = "mise" if request.param == "c" else "dense"
+    made = prepared(tmp_path_factory.mktemp("results") / "runs", tiny_spec(request.param), data_csv, extraction)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker.os, "nice", lambda _: 0)
+        worker.work(str(made.folder))
+    return made
 
 
-def test_all_records_are_there(job: Job) -> None:
-    assert job.done
-    assert {path.name for path in job.folder.iterdir()} == {
-        *("spec.json", "job.json", "checkpoint.pt", "model.safetensors", "history.csv"),
-        *("per_case.csv", "case.npz", "result.json"),
+def read(run: Run, name: str) -> Any:
+    return json.loads((run.folder / name).read_text())
+
+
+def test_all_records_are_there(run: Run) -> None:
+    assert run.state == State.DONE
+    assert {path.name for path in run.folder.iterdir()} == {
+        *("spec.json", "job.json", "lock", "provenance.json", "training", "per_case.csv", "case.npz", "result.json"),
     }
-    assert job.trained() == 1
+    assert run.trained() == 1
+    assert identity(read(run, "spec.json"))[:12] == run.folder.name.split("-")[-1]
 
 
-def test_the_result(job: Job) -> None:
-    result: dict[str, Any] = json.loads((job.folder / "result.json").read_text())
-    model, _ = load_run(job.folder)
+def test_the_result_is_what_the_same_run_comes_to_again(run: Run) -> None:
+    result = read(run, "result.json")
+    model, _ = load_run(run.folder / "training")
     assert result["parameters"] == sum(parameter.numel() for parameter in model.parameters())
-    assert result["extraction"] == model.extraction
+    assert result["protocol"] == "dense"
     assert result["validation_protocol"] == "paper"
-    history = pd.read_csv(job.folder / "history.csv")
+    history = pd.read_csv(run.folder / "training" / "history.csv")
     assert result["best_validation_dice"] == pytest.approx(history["dice"][history["iou"].fillna(-1).idxmax()])
-    assert result["training_s"] == pytest.approx(history["seconds"].sum())
-    assert 0 < result["extraction_s_median"] < result["worker_s"]
-    if model.extraction == "dense":
+    if run.model == "unet3d":
         assert result["locations_mean"] == 12 * 14 * 10
-        assert result["disagreement_with_dense_percent"] is None
+        assert result["disagreement_with_dense_percent"] == {}
+        assert result["disagreement_with_prior_percent"] == {}
     else:
         assert 0 < result["locations_mean"] <= 12 * 14 * 10
-        assert 0 <= result["disagreement_with_dense_percent"] <= 100
+        for other in ("dense", "prior"):
+            (percent,) = result[f"disagreement_with_{other}_percent"].values()
+            assert 0 <= percent <= 100
+    # Nothing in it is a time, which no two runs would have in common.
+    assert not [name for name in result if name.endswith("_s") or "seconds" in name]
 
 
-def test_the_scores_of_every_test_case(job: Job) -> None:
-    scores = pd.read_csv(job.folder / "per_case.csv")
-    assert set(scores) == {"case", "quantity", "value", "unit", "dataset", "profile", "model", "seed", "protocol"}
+def test_where_it_came_from(run: Run) -> None:
+    provenance = read(run, "provenance.json")
+    (attempt,) = provenance["attempts"]
+    assert attempt["command"] == "python -m benchmarks run"
+    assert attempt["versions"]["torch"] == torch.__version__
+    assert attempt["seconds"] == provenance["seconds"] == run.seconds()
+    assert 0 < provenance["timing"]["extraction_s_median"] < provenance["seconds"]
+    history = pd.read_csv(run.folder / "training" / "history.csv")
+    assert provenance["timing"]["training_s"] == pytest.approx(history["seconds"].sum())
+
+
+def test_the_scores_of_every_test_case(run: Run) -> None:
+    scores = pd.read_csv(run.folder / "per_case.csv", keep_default_na=False)
+    assert list(scores) == ["case", "quantity", "value", "unit"]
     assert scores["case"].tolist() == ["e"] * 4
-    assert scores[["dataset", "profile", "model", "seed", "protocol"]].iloc[0].tolist() == [
-        *("own", "laptop", job.spec.model, 0, "dense"),
-    ]
+    assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
 
 
-def test_the_case_to_draw(job: Job, data_csv: Path) -> None:
-    case = np.load(job.folder / "case.npz")
+def test_the_case_to_draw(run: Run, data_csv: Path) -> None:
+    case = np.load(run.folder / "case.npz")
     assert (str(case["case"]), str(case["modality"])) == ("e", "flair")
     label, affine = read_label(data_csv.parent / "e-label.nii.gz")
     np.testing.assert_array_equal(case["label"], label > 0)
@@ -77,31 +113,73 @@ def test_the_case_to_draw(job: Job, data_csv: Path) -> None:
     assert float(case["dice"]) == pytest.approx(dice(case["prediction"], label))
 
 
-def call(job: Job, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The worker's command, in this process."""
-    threads = str(torch.get_num_threads())
-    monkeypatch.setattr("sys.argv", ["worker", str(job.folder), "--cache", str(cache), "--threads", threads])
-    monkeypatch.setattr("os.nice", lambda _: 0)
-    return worker.main()
+def test_what_another_worker_finished_is_left_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Segmentation, "measure", lambda *_: pytest.fail("a run that is done was made again"))
+    worker.work(str(run.folder))
 
 
-def test_a_mistake_and_a_lack_of_memory_are_failures_with_a_reason(
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UserError("cannot read\nown.csv"), "cannot read own.csv"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "OOM"),
+        (MemoryError(), "OOM"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_error_is_a_failure_with_its_reason_and_never_a_result(
+    error: Exception,
+    reason: str,
+    tiny_spec: Callable[..., RunSpec],
+    data_csv: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(segmentation, "train_run", fail)
+    run = prepared(tmp_path / "runs", tiny_spec("a"), data_csv, "mise")
+    worker.work(str(run.folder))
+    assert run.state == State.FAILED
+    assert run.failure == reason
+    assert len(read(run, "provenance.json")["attempts"]) == 1
+
+
+def test_every_attempt_is_kept(
     tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def out_of_memory(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    run = prepared(tmp_path / "runs", tiny_spec("unet3d", changes={"recipe": {"epochs": 1}}), data_csv, "dense")
 
-    missing = Job.under(tmp_path / "runs", tiny_spec("a"), "none.csv", "laptop")
-    large = Job.under(tmp_path / "runs", tiny_spec("b"), str(data_csv), "laptop")
-    monkeypatch.setattr(worker, "train_run", out_of_memory)
-    for job, reason in ((missing, "cannot read none.csv"), (large, "OOM")):
-        job.prepare()
-        assert call(job, tmp_path / "cache", monkeypatch) == 1
-        assert job.failure is not None
-        assert job.failure.startswith(reason)
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmentation, "train_run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            worker.work(str(run.folder))
+    assert run.state == State.MISSING
+    worker.work(str(run.folder))
+    provenance = read(run, "provenance.json")
+    assert len(provenance["attempts"]) == 2
+    assert provenance["seconds"] == sum(attempt["seconds"] for attempt in provenance["attempts"])
 
 
-def test_what_another_worker_finished_is_left_alone(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a run that is done was made again"))
-    assert call(job, tmp_path, monkeypatch) == 0
-    (job.folder / "lock").unlink()
+def test_data_that_changed_after_the_plan_are_refused(
+    tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path
+) -> None:
+    run = prepared(tmp_path / "runs", replace(tiny_spec("c"), fingerprint="another"), data_csv, "mise")
+    worker.work(str(run.folder))
+    assert run.failure is not None
+    assert "have changed since this run was planned" in run.failure
+
+
+def test_a_specification_of_another_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text('{"measurement": "colour"}')
+    with pytest.raises(UserError, match="unknown measurement 'colour'"):
+        worker.read_measurement(tmp_path)
+
+
+def test_an_unknown_extraction_is_refused(tiny_spec: Callable[..., RunSpec]) -> None:
+    with pytest.raises(ValueError, match="extraction 'guess' is none of dense"):
+        Segmentation(tiny_spec("c"), "guess")

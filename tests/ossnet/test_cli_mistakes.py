@@ -217,7 +217,19 @@ def test_evaluate_names_bad_data(
 ) -> None:
     table = place / "data" / "own.csv"
     table.write_text(table.read_text().replace(old, new))
-    assert message in refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
+    command = ["evaluate", "run", "--data", "data/own.csv"]
+    assert "own is not as it was in the training of run" in refused(command, place, capsys)
+    assert message in refused([*command, "--allow-changed-data"], place, capsys)
+
+
+def test_evaluate_refuses_another_split_of_the_training_data(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = place / "data" / "own.csv"
+    # A case that was learned is now one to be tested.
+    table.write_text(table.read_text().replace("a-label.nii.gz,train", "a-label.nii.gz,test"))
+    command = ["evaluate", "run", "--data", "data/own.csv"]
+    assert refused(command, place, capsys).endswith("or add --allow-changed-data\n")
+    assert main([*command, "--allow-changed-data"]) == 0
+    assert "over 2 of 2 cases" in capsys.readouterr().out
 
 
 def test_evaluate_refuses_embedded_cases_of_another_profile(
@@ -226,18 +238,14 @@ def test_evaluate_refuses_embedded_cases_of_another_profile(
     sizes = {"shape": [16, 16, 16], "train": 0, "validation": 0, "test": 1}
     monkeypatch.setattr(Profile, "generator", lambda *_: sizes)
     command = ["evaluate", "run", "--data", "liver"]
-    # Other modalities are refused before any case is made.
+    # Whatever is refused, no case is made.
     assert "liver has modalities ct; the model was trained on flair, t1" in refused(command, place, capsys)
-    assert not (place / "results").exists()
     spec = place / "run" / "spec.json"
     values = json.loads(spec.read_text())
     spec.write_text(json.dumps(values | {"dataset": "liver", "modalities": ["ct"]}))
     monkeypatch.setattr("ossnet.run.load_run", lambda folder, _: (None, read_spec(folder)))
-    assert main(command) == 2
-    progress, error = capsys.readouterr().err.splitlines()
-    assert progress.startswith("data liver: done in ")
-    assert error.startswith("ossnet: --profile laptop makes other cases of liver than those of the training of run")
-    assert error.endswith("give the --profile of its training")
+    assert "liver is not as it was in the training of run" in refused(command, place, capsys)
+    assert not (place / "results").exists()
 
 
 def test_scores_that_cannot_be_written_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

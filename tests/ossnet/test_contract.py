@@ -15,6 +15,7 @@ from ossnet.extraction import EXTRACTORS
 from ossnet.field import labels_of
 from ossnet.model import Batch, SegmentationModel
 from ossnet.registry import model_names, model_type
+from ossnet.sampling import Draw
 
 UNET = {"encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
 TINY = {
@@ -73,7 +74,7 @@ def batch_of(size: Size) -> Batch:
     images = torch.stack([image_of(size), -image_of(size)])
     labels = ((images[:, 0] + 2) * size.classes / 4).clamp(0, size.classes - 1).to(torch.uint8)
     edges = torch.tensor(size.shape)
-    return Batch(images, labels, lambda generator: (torch.rand(2, 64, 3, generator=generator) * edges).long())
+    return Batch(images, labels, lambda generator: Draw((torch.rand(2, 64, 3, generator=generator) * edges).long()))
 
 
 def locations_of(size: Size) -> Tensor:

@@ -11,7 +11,14 @@ from scipy.ndimage import center_of_mass
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.evaluation import evaluate_run, extractor, require_modalities, score_segmentation, segment_case
+from ossnet.evaluation import (
+    evaluate_run,
+    extractor,
+    require_modalities,
+    require_same_data,
+    score_segmentation,
+    segment_case,
+)
 from ossnet.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
 from ossnet.quantities import QUANTITIES
@@ -147,3 +154,11 @@ def test_an_empty_split_and_other_modalities_are_refused(intensity_model: Model)
     require_modalities("balls", ("ct",), ("ct",))
     with pytest.raises(UserError, match="balls has modalities ct; the model was trained on t1"):
         evaluate_run(model, PAD, ("t1",), ball_dataset(test=("RAS",)), "test", "mise", 2**14, 2.0)
+
+
+def test_data_that_have_changed_since_the_training_are_refused() -> None:
+    dataset = ball_dataset(test=("RAS",))
+    require_same_data(dataset, "balls", dataset.fingerprint, "run")
+    require_same_data(dataset, "cubes", "another", "run")
+    with pytest.raises(UserError, match=r"balls is not as it was in the training of run .*--allow-changed-data$"):
+        require_same_data(dataset, "balls", "another", "run")

@@ -40,6 +40,22 @@ def test_targets_may_be_of_any_type(outputs: int) -> None:
         assert_close(class_loss(logits, targets.to(dtype)), class_loss(logits, targets))
 
 
+def test_weighted_losses_by_hand() -> None:
+    # Divided by the number of targets, 2, and not by the sum of the weights.
+    weights = torch.tensor([[2.0, 0.5]])
+    one = class_loss(torch.tensor([[[LOG3, LOG3]]]), torch.tensor([[1, 0]]), weights)
+    assert one.item() == pytest.approx(-(2 * math.log(3 / 4) + 0.5 * math.log(1 / 4)) / 2)
+    two = class_loss(torch.tensor([[[0.0, 0.0], [LOG3, LOG3]]]), torch.tensor([[1, 0]]), weights)
+    assert two.item() == pytest.approx(one.item())
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_weights_of_one_change_nothing(outputs: int) -> None:
+    logits = torch.randn(2, outputs, 5, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0]])
+    assert_close(class_loss(logits, targets, torch.ones(2, 5)), class_loss(logits, targets))
+
+
 @pytest.mark.parametrize("dim", [0, 1, -1])
 def test_probabilities_of_classes_sum_to_one(dim: int) -> None:
     values = probabilities(torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)), dim)

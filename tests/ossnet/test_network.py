@@ -14,6 +14,7 @@ from ossnet.encoder import Encoding
 from ossnet.errors import UserError
 from ossnet.model import Batch
 from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.sampling import Draw
 
 TINY = {
     "shape": (16, 16, 16),
@@ -39,8 +40,8 @@ def images(count: int = 1) -> Tensor:
     return torch.randn(count, 2, 16, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def at(locations: list[list[list[int]]]) -> Callable[[torch.Generator], Tensor]:
-    return lambda _: torch.tensor(locations)
+def at(locations: list[list[list[int]]], weights: list[list[float]] | None = None) -> Callable[[torch.Generator], Draw]:
+    return lambda _: Draw(torch.tensor(locations), None if weights is None else torch.tensor(weights))
 
 
 def generator() -> torch.Generator:
@@ -94,7 +95,7 @@ def test_every_switch_changes_the_answer(switch: str) -> None:
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_training_makes_every_tensor_where_the_images_are(switch: str) -> None:
     model, locations, draws = network(**SWITCHES[switch][0]), torch.tensor([[[8, 7, 6], [0, 15, 3]]]), generator()
-    batch = Batch(images(), torch.ones(1, 16, 16, 16, dtype=torch.uint8), lambda _: locations)
+    batch = Batch(images(), torch.ones(1, 16, 16, 16, dtype=torch.uint8), lambda _: Draw(locations))
     # Whatever is made without a word on the device would come to lie on another one than the images.
     with torch.device("meta"):
         loss = model.loss(batch, draws)
@@ -231,8 +232,31 @@ def test_the_auxiliary_target_is_the_max_pooled_label(shape: tuple[int, int, int
 def test_without_the_auxiliary_weight_the_loss_is_the_first_term() -> None:
     batch = Batch(images(), torch.ones(1, 16, 16, 16, dtype=torch.uint8), at([[[1, 2, 3], [4, 5, 6]]]))
     model = network().eval()
-    logits, _ = model(batch.images, batch.draw_locations(generator()))
+    logits, _ = model(batch.images, batch.draw_locations(generator()).locations)
     assert_close(model.loss(batch, generator()), F.softplus(-logits).mean())
+
+
+def test_weights_of_the_draw_are_of_the_first_term_alone() -> None:
+    label = torch.zeros(1, 16, 16, 16, dtype=torch.uint8)
+    label[0, 15, 2, 3] = 1
+    model = Answering(config(auxiliary_weight=0.1)).answer([[[LOG3], [LOG3]]], torch.zeros(1, 1, 2, 2, 2))
+    batch = Batch(images(), label, at([[[15, 2, 3], [3, 2, 15]]], weights=[[2.0, 0.5]]))
+    occupancy = -(2 * math.log(3 / 4) + 0.5 * math.log(1 / 4)) / 2
+    assert model.loss(batch, generator()).item() == pytest.approx(occupancy + 0.1 * math.log(2))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_predictions_are_handed_back_with_their_locations(classes: int) -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+    places = [[[1, 2, 3], [15, 0, 4]], [[3, 2, 1], [7, 7, 7]]]
+    labels = torch.ones(2, 16, 16, 16, dtype=torch.uint8)
+    model = network(classes=classes)
+    logits, _ = model(images(2), torch.tensor(places))
+    model.loss(Batch(images(2), labels, at(places), lambda *what: seen.append(what)), generator())
+    ((locations, predicted),) = seen
+    assert locations.tolist() == places
+    assert not predicted.requires_grad
+    assert_close(predicted, logits[..., 0].sigmoid() if classes == 2 else logits.softmax(-1))
 
 
 def test_labels_are_read_at_the_locations_of_their_own_case() -> None:

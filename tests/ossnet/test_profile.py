@@ -1,4 +1,6 @@
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +139,87 @@ def test_unknown_names_are_refused_with_what_there_is() -> None:
         load_profile("laptop").spec("e", dataset_named("own"), 0)
 
 
-@pytest.mark.parametrize("place", ["[occupanci.recipe]", "[datasets.own.ocupancy.recipe]"])
-def test_a_table_of_nothing_is_refused(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "mine.toml").write_text(f"seeds = [0]\n[datasets.own]\n{place}\nepochs = 3\n")
-    monkeypatch.setattr(profiles, "files", lambda _: tmp_path)
-    with pytest.raises(UserError, match=r"profile mine: 'oc+upanc[iy]' is no model or family; known: a, b, c"):
-        load_profile("mine")
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], str]:
+    """Write a file of one's own; its path."""
+
+    def at(name: str, text: str) -> str:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+    return at
+
+
+@pytest.mark.parametrize("place", ["[occupanci.recipe]", "[datasets.own.ocupancy.recipe]", "[efort]"])
+def test_a_table_of_nothing_is_refused(place: str, write: Callable[[str, str], str]) -> None:
+    path = write("mine.toml", f"seeds = [0]\n[datasets.own]\n{place}\nepochs = 3\n")
+    with pytest.raises(UserError, match=r"mine.toml: '(oc+upanc[iy]|efort)' is no model or family; known: a, b, c"):
+        load_profile(path)
+
+
+def test_a_file_of_ones_own_is_laid_over_its_base(write: Callable[[str, str], str]) -> None:
+    write("site.toml", 'base = "laptop"\nseeds = [7]\n[slurm]\npartition = "gpu"\nparallel = 3\n')
+    path = write(
+        "mine/longer.toml",
+        'base = "../site.toml"\n[slurm]\nparallel = 9\n[studies]\nlocations_scale = 32\n[c.recipe]\nepochs = 11\n',
+    )
+    mine, laptop = load_profile(path), load_profile("laptop")
+    assert (mine.name, mine.seeds, mine.locations_scale) == ("longer", (7,), 32)
+    assert mine.slurm == {"partition": "gpu", "parallel": 9}
+    ours, theirs = (profile.spec("c", dataset_named("glioma"), 0) for profile in (mine, laptop))
+    assert ours.recipe.epochs == 11
+    assert replace(ours, recipe=theirs.recipe) == theirs
+    assert mine.spec("d", dataset_named("glioma"), 0) == laptop.spec("d", dataset_named("glioma"), 0)
+    assert mine.generator("glioma") == laptop.generator("glioma")
+
+
+def test_a_file_may_do_without_a_base_and_without_data_sets(write: Callable[[str, str], str]) -> None:
+    profile = load_profile(write("mine.toml", "seeds = [3]\n[every.preprocessing]\nshape = [16, 16, 16]\n"))
+    assert (profile.slurm, profile.locations_scale) == ({}, 1)
+    assert profile.spec("unet3d", dataset_named("own"), 3).preprocessing.shape == (16, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds = []", "mine.toml: seeds: "),
+        ("seeds = [-1]", r"mine.toml: seeds\.0: Input should be greater than or equal to 0"),
+        ("seeds = [1, 1]", "mine.toml: .*name one twice"),
+        ("[studies]\nlocations_scale = 1", "mine.toml: seeds: Field required"),
+        ('base = "laptop"\n[studies]\nlocations_scale = 0', r"mine.toml: studies\.locations_scale: Input should be"),
+        ('base = "laptop"\n[studies]\nlocation_scale = 2', "studies.location_scale: unknown field; known are loc"),
+        ('base = "laptop"\noccupancy = 3', r"mine.toml: models\.occupancy: Input should be a valid dictionary"),
+        ('base = "laptop"\n[datasets]\nown = 3', r"mine.toml: datasets\.own: Input should be a valid dictionary"),
+        ('base = "desktop"', "unknown profile 'desktop'; choose one of laptop"),
+        ("base = 3", "mine.toml: base = 3 is no text"),
+        ('base = "mine.toml"', "mine.toml is its own base"),
+        ('base = "other.toml"', "mine.toml is its own base"),
+        ('base = "none.toml"', "cannot read .*none.toml"),
+        ("seeds =", "mine.toml is not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_named(text: str, message: str, write: Callable[[str, str], str]) -> None:
+    write("other.toml", 'base = "mine.toml"')
+    with pytest.raises(UserError, match=message) as caught:
+        load_profile(write("mine.toml", text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_named_as_a_packaged_profile_is_refused(write: Callable[[str, str], str]) -> None:
+    with pytest.raises(UserError, match=r"laptop.toml is named as a profile of the package.*rename it"):
+        load_profile(write("laptop.toml", 'base = "laptop"\nseeds = [5]'))
+    packaged = Path(profiles.__file__).parent / "profiles" / "laptop.toml"
+    assert load_profile(str(packaged)) == load_profile("laptop")
+
+
+@pytest.mark.parametrize("dataset", MODALITIES)
+@pytest.mark.parametrize("name", profile_names())
+def test_recipes_sample_as_many_locations_as_the_papers_2_14_scaled(name: str, dataset: str) -> None:
+    profile = load_profile(name)
+    assert 2**13 % profile.locations_scale == 0
+    for model in model_names():
+        sampling = profile.spec(model, dataset_named(dataset), 0).recipe.sampling
+        if model_type(model).family == "occupancy":
+            assert sampling.count == 2**14 / profile.locations_scale

@@ -56,6 +56,7 @@ OTHER = {
     },
     **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 7},
     **{"encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
+    **{"confidence_share": 0.25, "memory_rate": 0.25},
 }
 
 

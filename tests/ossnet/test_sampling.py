@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,28 @@ def test_a_seed_draws_the_same_again(strategy: str, protocol: str) -> None:
     first, again, other = (draw_locations(sampling, label.shape, border, generator(seed)) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+SMALL_BORDER = torch.tensor([3, 17, 40, 99, 150, 200])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "protocol", "locations", "next_draws"),
+    [
+        ("uniform", "paper", [[1, 2, 3], [5, 4, 4], [2, 4, 4], [3, 5, 0]], [211, 312, 318]),
+        ("uniform", "released", [[4, 0, 3], [4, 4, 0], [0, 3, 0], [5, 3, 2]], [211, 312, 318]),
+        ("border", "paper", [[6, 4, 0], [0, 0, 3], [2, 2, 2], [3, 4, 3]], [88, 404, 879]),
+        ("border", "released", [[6, 4, 0], [0, 0, 3], [5, 4, 3], [0, 0, 2]], [88, 404, 879]),
+    ],
+)
+def test_what_a_generator_draws_stays(
+    strategy: str, protocol: str, locations: list[list[int]], next_draws: list[int]
+) -> None:
+    # Results name a seed, which is only worth it while that seed draws the same, and nothing more, in later versions.
+    sampling = Sampling(strategy=strategy, count=4, protocol=protocol, confidence_share=0.9, memory_cell=3)
+    draws = generator(5)
+    assert draw_locations(sampling, (7, 6, 5), SMALL_BORDER, draws).tolist() == locations
+    assert torch.randint(1000, (3,), generator=draws).tolist() == next_draws
 
 
 def test_the_border_of_a_plane_is_25_wide_with_the_hull_in_the_middle() -> None:
@@ -146,7 +170,30 @@ def test_the_released_protocol_takes_a_small_border_once_and_whole() -> None:
     assert set(locations["paper"][:20].tolist()) <= {3, 17, 40}
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
-    for settings in ({"border_width": 24}, {"count": 0}, {"border_share": 1.1}, {"strategy": "edge"}, {"widht": 3}):
-        with pytest.raises(ValueError, match=next(iter(settings))):
-            Sampling(**settings)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"border_width": 24},
+        {"count": 0},
+        {"border_share": 1.1},
+        {"confidence_share": 1.0},
+        {"memory_cell": 0},
+        {"memory_rate": 0.0},
+        {"strategy": "edge"},
+        {"widht": 3},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Sampling(**settings)
+
+
+def test_the_released_protocol_knows_no_confidence() -> None:
+    with pytest.raises(ValueError, match="set protocol = paper"):
+        Sampling(strategy="confidence", protocol="released")
+
+
+def test_confidence_needs_a_memory() -> None:
+    with pytest.raises(ValueError, match="ConfidenceMemory"):
+        draw_locations(Sampling(strategy="confidence"), (4, 5, 6), None, generator())

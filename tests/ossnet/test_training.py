@@ -12,6 +12,7 @@ import torch
 from ossnet import training
 from ossnet.augmentation import Augmentation
 from ossnet.checkpoint import load_checkpoint, load_weights
+from ossnet.confidence import ConfidenceMemory
 from ossnet.config import build
 from ossnet.data.prepared import PreparedCase
 from ossnet.errors import UserError
@@ -67,6 +68,8 @@ def assert_same(first: Path, second: Path) -> None:
     states = [load_checkpoint(folder / "checkpoint.pt") for folder in (first, second)]
     assert course(first) == course(second)
     assert torch.equal(*(state["generator"] for state in states))
+    first_memory, second_memory = (state["unsureness"] for state in states)
+    assert (first_memory is None and second_memory is None) or torch.equal(first_memory, second_memory)
     for weights in (
         [state["model"] for state in states],
         [load_weights(f / "model.safetensors") for f in (first, second)],
@@ -77,15 +80,25 @@ def assert_same(first: Path, second: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sampling(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Uniform, unless a test asks for another strategy."""
+    return {"count": 32, "strategy": getattr(request, "param", "uniform"), "memory_cell": 5}
+
+
+with_and_without_memory = pytest.mark.parametrize("sampling", ["uniform", "confidence"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def whole(sampling: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a training that was never interrupted."""
     folder = tmp_path_factory.mktemp("whole")
-    run(folder)
+    run(folder, sampling=sampling)
     return folder
 
 
-def test_two_trainings_are_identical(whole: Path, tmp_path: Path) -> None:
-    run(tmp_path)
+@with_and_without_memory
+def test_two_trainings_are_identical(sampling: dict[str, Any], whole: Path, tmp_path: Path) -> None:
+    run(tmp_path, sampling=sampling)
     assert_same(tmp_path, whole)
 
 
@@ -94,28 +107,35 @@ def test_another_seed_is_another_training(whole: Path, tmp_path: Path) -> None:
     assert course(tmp_path) != course(whole)
 
 
-def test_it_learns(whole: Path) -> None:
-    losses = [past["loss"] for past in course(whole)]
-    assert losses[-1] < losses[0]
+@with_and_without_memory
+def test_it_learns(sampling: dict[str, Any], tmp_path: Path) -> None:
+    run(tmp_path, sampling=sampling, epochs=8, optimization={"learning_rate": 0.03})
+    losses = [past["loss"] for past in course(tmp_path)]
+    assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("last", range(EPOCHS))
-def test_interrupted_after_an_epoch_it_goes_on_exactly(last: int, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sampling", "last"), [*(("uniform", epoch) for epoch in range(EPOCHS)), ("confidence", 2)], indirect=["sampling"]
+)
+def test_interrupted_after_an_epoch_it_goes_on_exactly(
+    last: int, sampling: dict[str, Any], whole: Path, tmp_path: Path
+) -> None:
     def interrupt(report: EpochReport) -> None:
         if report.epoch == last:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, interrupt)
+        run(tmp_path, interrupt, sampling=sampling)
     seen: list[int] = []
-    run(tmp_path, lambda report: seen.append(report.epoch))
+    run(tmp_path, lambda report: seen.append(report.epoch), sampling=sampling)
     assert seen == list(range(EPOCHS))
     assert_same(tmp_path, whole)
 
 
+@with_and_without_memory
 @pytest.mark.parametrize("step", [0, 3, 4])
 def test_interrupted_in_an_epoch_it_goes_on_exactly(
-    step: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: int, sampling: dict[str, Any], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Three cases in batches of two make two steps an epoch.
     steps = iter(range(100))
@@ -129,14 +149,15 @@ def test_interrupted_in_an_epoch_it_goes_on_exactly(
     with monkeypatch.context() as patch:
         patch.setattr(OSSNetC, "loss", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path)
-    run(tmp_path)
+            run(tmp_path, sampling=sampling)
+    run(tmp_path, sampling=sampling)
     assert_same(tmp_path, whole)
 
 
+@with_and_without_memory
 @pytest.mark.parametrize(("function", "call"), [("save_weights", 0), ("save_checkpoint", 1), ("score", 1)])
 def test_interrupted_between_two_files_it_goes_on_exactly(
-    function: str, call: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    function: str, call: int, sampling: dict[str, Any], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = iter(range(100))
     original = getattr(training, function)
@@ -149,8 +170,8 @@ def test_interrupted_between_two_files_it_goes_on_exactly(
     with monkeypatch.context() as patch:
         patch.setattr(training, function, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path)
-    run(tmp_path)
+            run(tmp_path, sampling=sampling)
+    run(tmp_path, sampling=sampling)
     assert_same(tmp_path, whole)
 
 
@@ -250,10 +271,11 @@ def test_an_epoch_sees_each_case_once_or_as_often_as_its_steps_need() -> None:
 
 def test_a_batch_is_augmented_alike_in_all_its_parts() -> None:
     recipe = make_recipe(augmentation={"probability": 1, "noise": 0, "brightness": 0}, sampling={"count": 200})
-    batch = make_batch(CASES[:2], recipe, torch.Generator().manual_seed(0), torch.device("cpu"))
+    batch = make_batch(CASES, [0, 1], recipe, None, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert batch.images.shape == (2, 1, *SHAPE)
     assert batch.labels.shape == (2, *SHAPE)
-    locations = batch.draw_locations(torch.Generator().manual_seed(1))
+    locations, weights = batch.draw_locations(torch.Generator().manual_seed(1))
+    assert weights is None
     assert locations.shape == (2, 200, 3)
     assert locations.dtype == torch.int64
     # The ball is bright: the image tells the label wherever both were flipped alike.
@@ -273,13 +295,44 @@ def test_border_locations_follow_the_flip() -> None:
         augmentation={"probability": 1, "noise": 0, "brightness": 0},
         sampling={"strategy": "border", "border_share": 1, "count": 50},
     )
-    batch = make_batch([case], recipe, torch.Generator().manual_seed(0), torch.device("cpu"))
-    assert batch.labels[0][tuple(batch.draw_locations(torch.Generator())[0].T)].all()
+    batch = make_batch([case], [0], recipe, None, torch.Generator().manual_seed(0), torch.device("cpu"))
+    assert batch.labels[0][tuple(batch.draw_locations(torch.Generator()).locations[0].T)].all()
+
+
+def test_the_memory_is_of_the_cases_before_the_flip() -> None:
+    recipe = make_recipe(
+        augmentation={"probability": 1, "noise": 0, "brightness": 0, "flip_axes": [0]},
+        sampling={"strategy": "confidence", "count": 50, "memory_cell": 8, "memory_rate": 1, "confidence_share": 0.9},
+    )
+    memory = ConfidenceMemory(len(CASES), SHAPE, recipe.sampling)
+    # All but the first of the eight cells of case 2 are sure.
+    memory.unsureness[2, 1:] = 0
+    batch = make_batch(CASES, [1, 2], recipe, memory, torch.Generator().manual_seed(0), torch.device("cpu"))
+    locations, weights = batch.draw_locations(torch.Generator().manual_seed(1))
+    assert weights is not None
+    assert locations.shape == (2, 50, 3)
+    assert weights.shape == (2, 50)
+    corner = (locations[1, :45] >= torch.tensor([8, 0, 0])) & (locations[1, :45] < torch.tensor([16, 8, 8]))
+    assert corner.all(-1).sum() >= 43
+    before = memory.unsureness.clone()
+    batch.remember(locations, torch.where(locations[..., 0] >= 8, 0.0, 0.5))
+    # Where the batch is sure, beyond 8 on the first axis, the cases are at less than 8.
+    assert torch.equal(memory.unsureness[0], before[0])
+    assert memory.unsureness[1].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert memory.unsureness[2, 0] == 0
+
+
+@pytest.mark.parametrize("sampling", ["confidence"], indirect=True)
+def test_confidence_is_remembered_of_every_case(whole: Path) -> None:
+    unsureness = load_checkpoint(whole / "checkpoint.pt")["unsureness"]
+    assert unsureness.shape == (len(CASES), 4**3)
+    assert ((unsureness >= 0) & (unsureness <= 1)).all()
+    assert (unsureness < 1).any(dim=1).all()
 
 
 def test_augmentation_off_leaves_the_cases_as_they_are() -> None:
     recipe = make_recipe(augmentation=Augmentation(probability=0))
-    batch = make_batch(CASES, recipe, torch.Generator(), torch.device("cpu"))
+    batch = make_batch(CASES, [0, 1, 2], recipe, None, torch.Generator(), torch.device("cpu"))
     assert torch.equal(batch.images, torch.stack([case.image for case in CASES]))
 
 

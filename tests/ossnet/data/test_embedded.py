@@ -122,6 +122,17 @@ def test_fingerprint_tells_version_and_configuration(tmp_path):
     assert dataset(tmp_path).fingerprint in fingerprints
 
 
+def test_without_workers_a_case_is_made_when_it_is_loaded(tmp_path):
+    calls = []
+    opened = dataset(tmp_path / "cache", workers=0, report=lambda done, total: calls.append((done, total)))
+    assert calls == [(0, 6)]
+    assert not (tmp_path / "cache").exists()
+    assert (opened.load("toy-0004").image == 4).all()
+    assert files(tmp_path / "cache") == ["toy-0004.npz"]
+    made = dataset(tmp_path / "cache")
+    assert (opened.fingerprint, opened.splits) == (made.fingerprint, made.splits)
+
+
 def test_an_unknown_case_is_a_key_error(tmp_path):
     with pytest.raises(KeyError):
         dataset(tmp_path).load("toy-0099")

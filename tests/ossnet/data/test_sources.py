@@ -26,6 +26,13 @@ def test_embedded_data_are_made_at_the_size_that_is_asked_for(source: str, tmp_p
     assert dataset.load(name).shape == (24, 24, 16)
 
 
+@pytest.mark.parametrize("source", EMBEDDED)
+def test_embedded_data_are_opened_without_making_them(source: str, tmp_path: Path) -> None:
+    dataset = open_dataset(source, {"train": 2000}, tmp_path, workers=0)
+    assert len(dataset.splits["train"]) == 2000
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("source", ["brain", "brats:", "lits", "nothing:here", "cases.xlsx", ""])
 def test_an_unknown_source_is_refused_with_what_there_is(source: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"unknown data.*give glioma or liver.*brats:FOLDER.*CSV") as caught:

@@ -1,10 +1,10 @@
-"""Which cases a run is scored on, and how."""
+"""Which cases a run is scored on."""
 
 from dataclasses import replace
 
 import pytest
 
-from benchmarks import scoring
+from benchmarks import segmentation
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
 
@@ -14,9 +14,9 @@ def test_validation_cases_stand_in_for_test_cases(
     test: tuple[str, ...], validation: tuple[str, ...], split: str, dataset: Dataset
 ) -> None:
     splits = {"train": (), "validation": validation, "test": test}
-    assert scoring.scored_split(replace(dataset, splits=splits)) == split
+    assert segmentation.scored_split(replace(dataset, splits=splits)) == split
 
 
 def test_nothing_to_score_is_an_error(dataset: Dataset) -> None:
     with pytest.raises(UserError, match="nothing to score"):
-        scoring.scored_split(replace(dataset, splits={"train": ("a",), "validation": (), "test": ()}))
+        segmentation.scored_split(replace(dataset, splits={"train": ("a",), "validation": (), "test": ()}))

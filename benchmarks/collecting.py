@@ -1,0 +1,61 @@
+"""From run folders to records to tables: what `collect` does, and every sweep at its end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.comparisons import compare_rows, write_comparisons
+from benchmarks.figure_case import write_figure_case
+from benchmarks.plans import Plan, read_plans
+from benchmarks.records import Records, collect, failures_of, read_records, scores_of
+from benchmarks.study import Study
+from benchmarks.summary import summarise
+from benchmarks.tables import read_published, write_table
+from ossnet.errors import UserError
+
+SUITE_RESULTS = Path(__file__).resolve().parent.parent / "results"
+PUBLISHED = SUITE_RESULTS / "published"
+REFERENCE = SUITE_RESULTS / "reference"
+
+
+def collect_studies(studies: Sequence[Study], results: Path) -> list[Path]:
+    """Write the records and the table of each study that was begun in a results folder; the tables' Markdown files.
+
+    A table holds every data set and profile that its study was begun with there, each with its committed reference
+    beside it. A study without any result or failure has no table yet.
+
+    Raises:
+        UserError: none of the studies has one, or what is there cannot be read.
+    """
+    tables = []
+    for study in studies:
+        records = [_collect(plan, results) for plan in read_plans(results, [study.name])]
+        if any(part.rows for part in records):
+            stem = results / "tables" / study.name
+            write_study(study, records, read_records(REFERENCE / "records", [study.name]), stem)
+            tables.append(stem.with_suffix(".md"))
+    if not tables:
+        names = ", ".join(study.name for study in studies)
+        raise UserError(f"no run of {names} has ended in {results}; start one with `python -m benchmarks run`")
+    return tables
+
+
+def write_study(study: Study, records: Sequence[Records], reference: Sequence[Records], stem: Path) -> None:
+    """Write the table of a study as `stem`.md, .csv and .tex, and the comparisons of its rows beside it."""
+    scores = scores_of(records)
+    numbers = summary_of(study, scores, reference)
+    write_table(numbers, stem, study.layout, failures_of(records))
+    write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
+
+
+def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:
+    """The numbers of a study's table, see `benchmarks.summary.summarise`."""
+    return summarise(scores, read_published(PUBLISHED, study.name), study.layout, scores_of(reference))
+
+
+def _collect(plan: Plan, results: Path) -> Records:
+    records = collect(plan)
+    records.write(results / "records")
+    write_figure_case(plan, results / "records")
+    return records

@@ -1,0 +1,136 @@
+"""The rows of a table against each other: paired differences, their intervals and tests."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.statistics import compare
+from benchmarks.summary import SEED, groups
+from benchmarks.tables import GROUP, OF_THE_PAPER, Layout, source_text
+from ossnet.files import write_text
+from ossnet.quantities import QUANTITIES
+
+SIGNIFICANT = 0.05
+"""Adjusted p values below this are shown bold."""
+
+NO_PAIRS = "No two rows have scores to compare."
+
+
+def comparison_columns(layout: Layout) -> list[str]:
+    """The columns of `compare_rows`: those that tell rows apart stand once for each of the two rows."""
+    return [
+        *("table", *GROUP, "quantity", *layout.columns, *(f"other_{column}" for column in layout.columns)),
+        *("difference", "low", "high", "p", "p_adjusted", "n"),
+    ]
+
+
+def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Every two rows of a table that have scores, for Dice and IoU of each data set, profile and protocol.
+
+    Args:
+        scores: as for `benchmarks.summary.summarise`, from which the same resamples are drawn.
+        layout: the table's.
+
+    Returns:
+        Exactly `comparison_columns(layout)`, in the order of the table. `difference` is of a row and the `other` row
+        below it; its interval, Wilcoxon's `p`, and `p_adjusted` by Holm over all pairs of one table and quantity, are
+        those of `benchmarks.statistics.compare`, which says what they can tell.
+
+    Raises:
+        UserError: a case has two scores of one quantity for one row and seed.
+    """
+    if len(scores):
+        scores = scores[scores["quantity"].isin(OF_THE_PAPER)]
+    parts = []
+    for group in groups(scores, layout):
+        for (quantity, _), matrices in group.matrices.items():
+            pairs = compare(matrices, group.bootstrap, np.random.default_rng(SEED))
+            sides = {
+                f"{prefix}{column}": [row[place] for row in pairs[side]]
+                for side, prefix in (("model", ""), ("other", "other_"))
+                for place, column in enumerate(layout.columns)
+            }
+            where = dict(zip(GROUP, group.key, strict=True))
+            parts.append(pairs.assign(**sides, **where, table=layout.table, quantity=quantity))
+    if not parts:
+        return pd.DataFrame(columns=comparison_columns(layout))
+    return pd.concat(parts, ignore_index=True)[comparison_columns(layout)]
+
+
+def comparisons_markdown(frame: pd.DataFrame, layout: Layout) -> str:
+    """What `compare_rows` gives as GitHub Markdown, for each data set, profile, protocol and quantity a matrix of rows.
+
+    Above the diagonal stands the difference, the row's score less the column's, bold where it is significant; below
+    it, mirrored, its interval.
+    """
+    return ("\n\n".join(markdown(grid) for grid in _grids(frame, layout)) or NO_PAIRS) + "\n"
+
+
+def comparisons_latex(frame: pd.DataFrame, layout: Layout) -> str:
+    """As `comparisons_markdown`, in LaTeX for a document that loads booktabs and graphicx."""
+    return ("\n\n".join(latex(grid) for grid in _grids(frame, layout)) or NO_PAIRS) + "\n"
+
+
+def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout) -> None:
+    """Write what `compare_rows` gives as `stem`-comparisons.csv, .md and .tex, each whole or not at all.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    write_text(f"{stem}-comparisons.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}-comparisons.md", comparisons_markdown(frame, layout))
+    write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout))
+
+
+def fewest_cases(pairs: int) -> int:
+    """As many cases as Wilcoxon's test needs for any of so many pairs to be significant by Holm's correction."""
+    return 2 + math.floor(math.log2(pairs / SIGNIFICANT))
+
+
+def _grids(frame: pd.DataFrame, layout: Layout) -> list[Grid]:
+    return [
+        _grid(of_grid, [str(part) for part in key], layout)
+        for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False)
+    ]
+
+
+def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout) -> Grid:
+    dataset, profile, protocol, quantity = key
+    first = list(pairs[list(layout.columns)].itertuples(index=False, name=None))
+    second = list(pairs[[f"other_{column}" for column in layout.columns]].itertuples(index=False, name=None))
+    rows = list(dict.fromkeys([*first, *second]))
+    cells = [
+        [Cell(f"{place}. {', '.join(layout.label(row))}"), *([NOTHING] * len(rows))]
+        for place, row in enumerate(rows, start=1)
+    ]
+    for row, other, pair in zip(first, second, pairs.to_dict("records"), strict=True):
+        above, below = rows.index(row), rows.index(other)
+        if pair["n"]:
+            cells[above][below + 1] = Cell(_signed(pair["difference"]), bold=pair["p_adjusted"] < SIGNIFICANT)
+        if not math.isnan(pair["low"]):
+            cells[below][above + 1] = Cell(f"[{_signed(pair['low'])}, {_signed(pair['high'])}]")
+    tests = pairs["p"].count()
+    name = QUANTITIES[quantity].name
+    caption = (
+        f"{layout.title}, differences in {name} between rows. {source_text(dataset, profile, protocol)}; "
+        f"cases: {span(pairs['n'])}."
+    )
+    notes = (
+        "Above the diagonal: the row's score less the column's, a mean over the cases that both have valid scores of. "
+        "Below: its 95 % interval by a bootstrap over seeds and cases, in the mirrored place and of the same sign. "
+        f"Bold: p < {SIGNIFICANT} by Wilcoxon's signed-rank test on the cases' means over seeds, corrected by Holm for "
+        f"{tests} pairs, which fewer than {fewest_cases(max(1, tests))} cases cannot reach. The test knows nothing "
+        "of seeds: it asks whether these trained runs differ on cases like these. Whether the methods do, when trained "
+        "again, is what the interval is for: bold with an interval around 0 may be the luck of the seeds. With three "
+        "seeds, an interval holds the truth in about 80 % of studies, with two in 65 %."
+    )
+    return Grid(caption, [name, *(str(place) for place in range(1, len(rows) + 1))], cells, notes)
+
+
+def _signed(number: float) -> str:
+    # Adding 0 turns the -0.0 of a rounded number into 0.0.
+    return f"{round(number, 3) + 0.0:+.3f}".replace("-", "−")

@@ -1,0 +1,100 @@
+"""How long a run will take before any like it has run: the operations of its training, and what a machine does."""
+
+import json
+import time
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from ossnet.config import build, plain
+from ossnet.model import Batch
+from ossnet.run import RunSpec
+from ossnet.sampling import Draw, Sampling
+from ossnet.training import Recipe
+
+CPU_EFFICIENCY = 0.22
+"""Counted operations a second of a training step, as a part of those of a matrix product on the same threads.
+
+The geometric mean of the models of Table 2 with the profile `laptop`, each within a factor of 2.5 of it: the slicing
+U-Net does 0.52 of a matrix product, O-Net 0.14. What is not counted (activations, reading patches, validation) differs.
+"""
+
+GPU_OPERATIONS_PER_SECOND = 5e12
+"""Assumed, not measured: about a third of what the paper's V100 does in float32 at most."""
+
+
+def work(spec: RunSpec, cases: int) -> float:
+    """Floating-point operations of a run's training: those of matrix products and convolutions, forward and backward.
+
+    A step of the model itself is counted on the meta device, where nothing is computed or allocated; once for all
+    specifications that only differ in what makes no difference to it. Of a step, these operations grow with its cases.
+
+    Args:
+        cases: of the split `train`.
+
+    Raises:
+        UserError: unknown model, or a field that its configuration refuses.
+    """
+    recipe = spec.recipe
+    what_matters = Recipe(sampling=Sampling(count=recipe.sampling.count))
+    same = replace(spec, seed=0, dataset="", fingerprint="", recipe=what_matters)
+    learned = cases if recipe.steps_per_epoch is None else recipe.steps_per_epoch * recipe.batch_size
+    return _operations_per_case(json.dumps(plain(same), sort_keys=True)) * learned * recipe.epochs
+
+
+@cache
+def _operations_per_case(specification: str) -> float:
+    """Of a training step of a specification, which is given as JSON."""
+    spec = build(RunSpec, json.loads(specification), "specification")
+    cases = 2  # One alone is refused by a batch norm without a grid.
+    zeros = partial(torch.zeros, device="meta")
+    with torch.device("meta"):
+        model = spec.make_model().train()
+    draw = Draw(zeros(cases, spec.recipe.sampling.count, 3, dtype=torch.int64), None)
+    images = zeros(cases, len(spec.modalities), *spec.preprocessing.shape)
+    labels = zeros(cases, *spec.preprocessing.shape, dtype=torch.uint8)
+    with _Agree(), FlopCounterMode(display=False) as counter:
+        model.loss(Batch(images, labels, lambda _: draw), torch.Generator()).backward()
+    return counter.get_total_flops() / cases
+
+
+class _Agree(TorchDispatchMode):
+    """Whatever is asked of a value on the meta device, such as whether locations lie in the volume, is true."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return True
+        return func(*args, **(kwargs or {}))
+
+
+def assumed_rate(device: torch.device, threads: int) -> float:
+    """Operations a second, for a machine on which no run has finished; good to a factor of two or three.
+
+    On a CPU `CPU_EFFICIENCY` of the matrix product, measured now in a tenth of a second.
+
+    Args:
+        threads: CPU threads of a run.
+    """
+    if device.type != "cpu":
+        return GPU_OPERATIONS_PER_SECOND
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        return CPU_EFFICIENCY * _matrix_product_rate()
+    finally:
+        torch.set_num_threads(before)
+
+
+def _matrix_product_rate(size: int = 512, repetitions: int = 12) -> float:
+    """Operations a second of the fastest of some products of float32 matrices: the others were disturbed."""
+    matrix = torch.ones(size, size)
+    seconds = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)

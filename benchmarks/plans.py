@@ -1,0 +1,65 @@
+"""Plans: which runs make up a study on one data set with one profile. Written by a sweep, read without torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.pace import FinishedRun, Pace
+from benchmarks.runs import Run, read_json, write_json
+from ossnet.errors import UserError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a study, in the order of its grid."""
+
+    study: str
+    dataset: str
+    profile: str
+    runs: tuple[Run, ...]
+
+    @property
+    def stem(self) -> str:
+        """What its files are named."""
+        return f"{self.study}-{self.dataset}-{self.profile}"
+
+    def write(self, results: Path) -> None:
+        """Keep it as `results/plans/STUDY-DATASET-PROFILE.json`."""
+        rows = [
+            {
+                "folder": run.folder.name,
+                "model": run.model,
+                "seed": run.seed,
+                "columns": dict(run.columns),
+                "epochs": run.epochs,
+                "work": run.work,
+            }
+            for run in self.runs
+        ]
+        values = {"study": self.study, "dataset": self.dataset, "profile": self.profile, "runs": rows}
+        write_json(results / "plans" / f"{self.stem}.json", values)
+
+
+def read_plans(results: Path, studies: Sequence[str]) -> list[Plan]:
+    """The plans of some studies that were made in a results folder, by study, data set and profile.
+
+    Raises:
+        UserError: a plan cannot be read.
+    """
+    plans = [_read(path, results / "runs") for path in sorted((results / "plans").glob("*.json"))]
+    return [plan for study in studies for plan in plans if plan.study == study]
+
+
+def _read(path: Path, runs: Path) -> Plan:
+    try:
+        values = read_json(path)
+        rows = [Run(runs / row.pop("folder"), **row) for row in values["runs"]]
+        return Plan(values["study"], values["dataset"], values["profile"], tuple(rows))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no plan of this version ({error}); delete it and run the study again") from error
+
+
+def pace_of(runs: Sequence[Run], operations_per_second: float | None = None) -> Pace:
+    """The pace of those runs that are done, and what to assume while none is."""
+    finished = [FinishedRun(run.model, run.work, seconds) for run in runs if (seconds := run.seconds()) is not None]
+    return Pace(tuple(finished), operations_per_second)

@@ -1,0 +1,135 @@
+"""Where and with what a run was made: code, versions, machine. Names no host, no user and no path."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pynvml
+import torch
+
+DISTRIBUTIONS = (
+    "ossnet",
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "monai",
+    "nibabel",
+    "scikit-image",
+    "pytorch_optimizer",
+)
+
+
+def provenance(command: str, device: torch.device) -> dict[str, object]:
+    """Where and with what a run is made, as values that JSON can hold.
+
+    Args:
+        command: that asked for the run.
+        device: that it runs on.
+
+    Returns:
+        `command`; `commit` and `dirty` (see `git_state`); `versions` by distribution, and of `python`; `platform`
+        (system, release, machine); `cpu` (model, cores, usable_cores, torch_threads); `memory_bytes` of the machine;
+        `gpu`, see `gpu_state`; `slurm` (job_id, array_task_id, partition), or None outside a SLURM job.
+    """
+    commit, dirty = git_state(Path(__file__).resolve().parent)
+    return {
+        "command": command,
+        "commit": commit,
+        "dirty": dirty,
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in DISTRIBUTIONS},
+        "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
+        "cpu": {
+            "model": _cpu_model(),
+            "cores": os.cpu_count(),
+            "usable_cores": _usable_cores(),
+            "torch_threads": torch.get_num_threads(),
+        },
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpu": gpu_state(device),
+        "slurm": _slurm(),
+    }
+
+
+def git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """The commit (full SHA) that `folder` is checked out at, and whether anything but `results/` differs from it.
+
+    Both are None where the folder holds no tracked file, as that of an installed package, or git is not there.
+    """
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    if not commit or not _git(folder, "ls-files", "."):
+        return None, None
+    changes = _git(folder, "status", "--porcelain", "--", ":(top)", ":(top,exclude)results")
+    return commit, None if changes is None else bool(changes)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints, or None where it fails. Without its variables, which in a hook name another repository."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    # Several runs start at once: none may take the lock of the index.
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def gpu_state(device: torch.device) -> dict[str, Any] | None:
+    """`name`, `uuid`, `memory_bytes`, `driver` and `cuda` (the newest that the driver knows) of a GPU.
+
+    None for a device that is none, and where the driver does not tell. The device is asked for by its UUID, since torch
+    counts only the devices that CUDA_VISIBLE_DEVICES leaves it.
+    """
+    if device.type != "cuda":
+        return None
+    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+        cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+        return {
+            "name": pynvml.nvmlDeviceGetName(handle),
+            "uuid": uuid,
+            "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
+            "driver": pynvml.nvmlSystemGetDriverVersion(),
+            "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
+        }
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int | None:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+
+
+def _slurm() -> dict[str, str | None] | None:
+    if "SLURM_JOB_ID" not in os.environ:
+        return None
+    variables = {"job_id": "JOB_ID", "array_task_id": "ARRAY_TASK_ID", "partition": "JOB_PARTITION"}
+    return {name: os.environ.get(f"SLURM_{variable}") for name, variable in variables.items()}

@@ -1,0 +1,130 @@
+"""Records: what all runs of a plan came to, in one file that tables, claims and figures are made from.
+
+`results/records/STUDY-DATASET-PROFILE.jsonl` has a line of JSON for each run that has a result or a failure: what
+tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, and its `result` with
+`scores` by quantity and case (null where a case has no valid score), or its `failure`.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.plans import Plan
+from benchmarks.runs import Run, identity, read_json
+from ossnet.errors import UserError
+from ossnet.files import write_text
+from ossnet.quantities import QUANTITIES
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one study on one data set with one profile."""
+
+    study: str
+    dataset: str
+    profile: str
+    rows: tuple[Record, ...]
+
+    def write(self, folder: Path) -> None:
+        lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self.rows]
+        write_text(folder / f"{self.study}-{self.dataset}-{self.profile}.jsonl", "\n".join([*lines, ""]))
+
+
+def collect(plan: Plan) -> Records:
+    """The records of the runs that have one, in the plan's order. What a run leaves unfinished is passed over."""
+    head = {"study": plan.study, "dataset": plan.dataset, "profile": plan.profile}
+    rows = [head | record for run in plan.runs if (record := _record(run)) is not None]
+    return Records(plan.study, plan.dataset, plan.profile, tuple(rows))
+
+
+def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
+    """All records of some studies in a folder, by study, data set and profile; none where there is no folder.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    found = []
+    for path in sorted(folder.glob("*.jsonl")):
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            heads = {(row["study"], row["dataset"], row["profile"]) for row in rows}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} holds no records ({error}); collect them again") from error
+        if len(heads) > 1:
+            raise UserError(f"{path} holds records of several studies; collect them again")
+        found += [Records(*head, tuple(rows)) for head in heads]
+    return [records for study in studies for records in found if records.study == study]
+
+
+def scores_of(records: Sequence[Records]) -> pd.DataFrame:
+    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit."""
+    rows = [
+        {
+            **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
+            **row["columns"],
+            "protocol": row["result"]["protocol"],
+            "case": case,
+            "quantity": quantity,
+            "value": math.nan if value is None else value,
+            "unit": QUANTITIES[quantity].unit,
+        }
+        for part in records
+        for row in part.rows
+        if "result" in row
+        for quantity, scores in row["scores"].items()
+        for case, value in scores.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def failures_of(records: Sequence[Records]) -> pd.DataFrame:
+    """One row a run that failed: table, dataset, profile, model, seed, the study's columns, reason."""
+    rows = [
+        {
+            "table": part.study,
+            **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
+            **row["columns"],
+            "reason": row["failure"],
+        }
+        for part in records
+        for row in part.rows
+        if "failure" in row
+    ]
+    return pd.DataFrame(rows)
+
+
+def _record(run: Run) -> dict[str, Any] | None:
+    failure = run.failure
+    if not run.done and failure is None:
+        return None
+    spec = read_json(run.folder / "spec.json")
+    record = {
+        "model": run.model,
+        "seed": run.seed,
+        "columns": dict(run.columns),
+        "identity": identity(spec),
+        "spec": spec,
+    }
+    provenance = run.folder / "provenance.json"
+    if provenance.exists():
+        record["provenance"] = read_json(provenance)
+    if failure is not None:
+        return record | {"failure": failure}
+    return record | {"result": read_json(run.folder / "result.json"), "scores": _scores(run.folder / "per_case.csv")}
+
+
+def _scores(path: Path) -> dict[str, dict[str, float | None]]:
+    scores: dict[str, dict[str, float | None]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            value = float(row["value"]) if row["value"] else math.nan
+            scores.setdefault(row["quantity"], {})[row["case"]] = None if math.isnan(value) else value
+    return scores

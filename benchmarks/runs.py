@@ -1,0 +1,140 @@
+"""One run of a study: its folder, its state, and how far it is. Reads and writes files only, and never imports torch.
+
+A run's folder holds
+
+- `spec.json`, what is measured: its SHA-256 is the run's identity, and nothing else decides the outcome;
+- `job.json`, how: where the data are, threads, the command;
+- `lock`, held by the process that is at work on it;
+- `provenance.json`, where and when it was made, by which code, and what it took;
+- `training/`, what `ossnet.run.train_run` leaves, with the checkpoint to go on from;
+- `per_case.csv`, `case.npz` and last `result.json`, or `failure.json` in place of a result.
+"""
+
+import csv
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ossnet.files import write_text
+
+Columns = Mapping[str, str | int]
+
+
+class State(StrEnum):
+    """What has become of a run. A failure is an outcome, never a result."""
+
+    DONE = "done"
+    FAILED = "failed"
+    RUNNING = "running"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its study's plan lists it.
+
+    Attributes:
+        folder: of this run, named by its identity.
+        columns: what tells it apart in the study besides model and seed.
+        epochs: of its training.
+        work: floating-point operations of its training, roughly.
+    """
+
+    folder: Path
+    model: str
+    seed: int
+    columns: Columns = field(default_factory=dict)
+    epochs: int = 1
+    work: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return " ".join([self.model, *map(str, self.columns.values()), f"seed {self.seed}"])
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / "result.json").exists()
+
+    @property
+    def state(self) -> State:
+        if self.done:
+            return State.DONE
+        if is_locked(self.folder):
+            return State.RUNNING
+        return State.FAILED if (self.folder / "failure.json").exists() else State.MISSING
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed, `OOM` or a sentence; None where it did not."""
+        path = self.folder / "failure.json"
+        return str(read_json(path)["reason"]) if path.exists() and not self.done else None
+
+    def prepare(self, spec: Mapping[str, Any], job: Mapping[str, Any]) -> None:
+        """Write what a worker needs to know, and forget an earlier failure."""
+        write_json(self.folder / "spec.json", spec)
+        write_json(self.folder / "job.json", job)
+        (self.folder / "failure.json").unlink(missing_ok=True)
+
+    def fail(self, reason: str) -> None:
+        write_json(self.folder / "failure.json", {"reason": reason})
+
+    @cached_property
+    def _history(self) -> Path:
+        return self.folder / "training" / "history.csv"
+
+    def trained(self) -> float:
+        """The part of its training that is done, 0 to 1, by the epochs that its history holds."""
+        if not self._history.exists():
+            return 0.0
+        with self._history.open(encoding="utf-8") as file:
+            return sum(1 for _ in csv.DictReader(file)) / self.epochs
+
+    def trained_at(self) -> float | None:
+        """When its last epoch ended, in seconds since 1970; None before the first."""
+        return self._history.stat().st_mtime if self._history.exists() else None
+
+    def seconds(self) -> float | None:
+        """What a run that is done took, in all its attempts."""
+        path = self.folder / "provenance.json"
+        return float(read_json(path)["seconds"]) if self.done and path.exists() else None
+
+
+def identity(spec: Mapping[str, Any]) -> str:
+    """SHA-256 of a specification's plain values, hexadecimal."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold the run's lock, after waiting for whoever holds it. It ends with the process, however that ends."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process is at work on the run (of this machine, or on a shared file system that has such locks)."""
+    try:
+        with (folder / "lock").open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(values, indent=2, sort_keys=True) + "\n")

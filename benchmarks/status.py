@@ -1,0 +1,55 @@
+"""How far studies are, from their plans and the folders of their runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.pace import in_words
+from benchmarks.plans import Plan, pace_of, read_plans
+from benchmarks.runs import Run, State
+from benchmarks.study import Study
+
+SHOWN = 20
+"""As many failed runs, and as many running ones, are named one by one."""
+
+
+def print_status(studies: Sequence[Study], results: Path) -> None:
+    """For each plan how many runs are done, failed, running and missing, the time to go, and what is wrong."""
+    for study in studies:
+        plans = read_plans(results, [study.name])
+        if not plans:
+            print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists its runs")
+        for plan in plans:
+            print("\n".join(describe(plan)))
+
+
+def describe(plan: Plan) -> list[str]:
+    """Lines for people."""
+    states = {run.folder: run.state for run in plan.runs}
+    by_state = {state: [run for run in plan.runs if states[run.folder] == state] for state in State}
+    counts = ", ".join(f"{len(runs)} {state}" for state, runs in by_state.items())
+    lines = [f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(plan.runs)} runs, {counts}"]
+    to_go = _to_go(by_state[State.DONE], by_state[State.RUNNING], by_state[State.MISSING])
+    if to_go is not None:
+        lines[0] += f"; {to_go} to go"
+    lines += _listed([f"{run.name}: {100 * run.trained():.0f} % trained" for run in by_state[State.RUNNING]])
+    lines += _listed([f"{run.name}: failed: {run.failure}" for run in by_state[State.FAILED]])
+    return lines
+
+
+def _to_go(done: Sequence[Run], running: Sequence[Run], missing: Sequence[Run]) -> str | None:
+    """By the pace of the runs that are done; as many at a time as are running now, or one after another."""
+    if not running and not missing:
+        return None
+    parts = [(run, run.trained()) for run in [*running, *missing]]
+    rest = [(run.model, run.work * (1 - trained)) for run, trained in parts]
+    at_a_time = max(1, len(running))
+    seconds = pace_of(done).time_to_go(rest, at_a_time)
+    if seconds is None:
+        return None
+    together = f", {at_a_time} at a time," if at_a_time > 1 else ""
+    return f"about {in_words(seconds)}{together}"
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return [*(f"  {line}" for line in lines[:SHOWN]), *more]

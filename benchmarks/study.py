@@ -1,0 +1,45 @@
+"""What a study is: its grid of runs, and how their records become a table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.runs import Columns
+from benchmarks.tables import Layout
+
+if TYPE_CHECKING:
+    # Torch comes with it, which commands that only read records do without.
+    from ossnet.profile import Profile
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a grid.
+
+    Attributes:
+        columns: what tells it apart in the study's table, besides the model.
+        overrides: settings laid over the profile's, as `Profile.spec` takes them.
+        extraction: None for the model's own.
+        max_locations: locations per pass of the extraction.
+    """
+
+    model: str
+    seed: int
+    columns: Columns = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    extraction: str | None = None
+    max_locations: int = 2**14
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: one file of this folder, and one line in `benchmarks.studies`.
+
+    Attributes:
+        grid: its runs with a profile, in the order of its table.
+        layout: how the table is laid out.
+    """
+
+    name: str
+    grid: Callable[["Profile"], Sequence[Point]]
+    layout: Layout

@@ -1,0 +1,146 @@
+"""A sweep: make runs through an executor, each in a process of its own, and tell how far it is."""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.executors import Executor, Task
+from benchmarks.pace import Pace
+from benchmarks.planning import PlannedRun
+from benchmarks.runs import is_locked
+from ossnet.progress import ProgressLine
+
+POLL_S = 1.0
+
+LOSSES = 3
+"""A run whose process was lost so many times in a row, without an epoch in between, is given up."""
+
+
+@dataclass
+class _Running:
+    """A run that a process is at work on; `task` is None where that is one of another sweep."""
+
+    planned: PlannedRun
+    task: Task | None
+    start: float = field(default_factory=time.time)
+    trained_before: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        return not is_locked(self.planned.run.folder) if self.task is None else self.task.finished()
+
+    def seconds(self) -> float | None:
+        """What the whole run would take at its pace up to its last epoch; None before the first."""
+        run = self.planned.run
+        part, at = run.trained() - self.trained_before, run.trained_at()
+        return (at - self.start) / part if part > 0 and at is not None else None
+
+
+class Sweep:
+    """Runs to be made, in their order.
+
+    A run that fails leaves `failure.json` and the others go on; one whose process is lost is started again and goes on
+    from its last epoch. A run that another sweep is at work on is waited for. Interrupted, the processes of this
+    machine are ended, those of a cluster are left; called again, both kinds go on.
+    """
+
+    def __init__(self, planned: Sequence[PlannedRun], executor: Executor, pace: Pace, label: str) -> None:
+        self.waiting = list(planned)
+        self.running: list[_Running] = []
+        self.executor = executor
+        self.pace = pace
+        self.label = label
+        self.losses: dict[Path, int] = defaultdict(int)
+
+    def make(self) -> None:
+        """Return when every run has a result or a failure."""
+        total = len(self.waiting)
+        if not total:
+            return
+        with ProgressLine(self.label, total) as line:
+            try:
+                while self.waiting or self.running:
+                    self._dispatch()
+                    time.sleep(POLL_S)
+                    for item in [item for item in self.running if item.ended]:
+                        self.running.remove(item)
+                        self._finish(item)
+                    done = total - len(self.waiting) - sum(1 - item.planned.run.trained() for item in self.running)
+                    line.update(done, self._note(), self._remaining_s())
+            finally:
+                if not self.executor.detached:
+                    for item in self.running:
+                        if item.task is not None:
+                            item.task.cancel()
+
+    def _dispatch(self) -> None:
+        free = self.executor.capacity - sum(item.task is not None for item in self.running)
+        later, start = list[PlannedRun](), list[PlannedRun]()
+        for planned in self.waiting:
+            run = planned.run
+            if run.done:
+                _tell(f"{run.name}: done by another sweep")
+            elif is_locked(run.folder):
+                self.running.append(_Running(planned, None))
+            elif (task := self.executor.adopt(run.folder)) is not None:
+                self.running.append(_Running(planned, task, trained_before=run.trained()))
+            elif len(start) < free:
+                start.append(planned)
+            else:
+                later.append(planned)
+        for planned in start:
+            planned.run.prepare(planned.spec, planned.job)
+        if start:
+            trained = [planned.run.trained() for planned in start]
+            tasks = self.executor.submit([planned.run.folder for planned in start])
+            for planned, task, before in zip(start, tasks, trained, strict=True):
+                self.running.append(_Running(planned, task, trained_before=before))
+        self.waiting = later
+
+    def _finish(self, item: _Running) -> None:
+        run, task = item.planned.run, item.task
+        seconds = time.time() - item.start
+        if run.done:
+            _tell(f"{run.name}: done after {seconds:.0f} s")
+        elif run.failure is None and task is not None and task.out_of_memory():
+            run.fail("OOM")
+        elif run.failure is None:
+            self._lost(item)
+        if run.failure is not None:
+            _tell(f"{run.name}: failed: {run.failure}")
+
+    def _lost(self, item: _Running) -> None:
+        """Its process ended without a word: killed, or the machine went down."""
+        run = item.planned.run
+        why = item.task.reason() if item.task is not None else "the process of another sweep ended"
+        self.losses[run.folder] = 1 if run.trained() > item.trained_before else self.losses[run.folder] + 1
+        if self.losses[run.folder] == LOSSES:
+            run.fail(f"{why}, {LOSSES} times in a row")
+        else:
+            _tell(f"{run.name}: {why}; started again")
+            self.waiting.insert(0, item.planned)
+
+    def _note(self) -> str:
+        shown = [f"{item.planned.run.name} {100 * item.planned.run.trained():.0f} %" for item in self.running[:3]]
+        more = len(self.running) - len(shown)
+        return ", ".join([*shown, f"{more} more"] if more else shown)
+
+    def _remaining_s(self) -> float | None:
+        """None while nothing is known of any pace."""
+        pace = self.pace
+        for item in self.running:
+            seconds = item.seconds()
+            if seconds is not None and not self.executor.detached:
+                pace = pace.with_run(item.planned.run.model, item.planned.run.work, seconds)
+        parts = [(planned.run, 0.0) for planned in self.waiting]
+        parts += [(item.planned.run, item.planned.run.trained()) for item in self.running]
+        return pace.time_to_go(
+            [(run.model, run.work * (1 - trained)) for run, trained in parts], min(self.executor.capacity, len(parts))
+        )
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,140 @@
+"""Rows of a table against each other, on scores whose differences can be worked out by hand."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.comparisons import (
+    NO_PAIRS,
+    compare_rows,
+    comparison_columns,
+    comparisons_latex,
+    comparisons_markdown,
+    fewest_cases,
+    write_comparisons,
+)
+from benchmarks.summary import summarise
+from benchmarks.tables import Layout
+
+LAYOUT = Layout(
+    "table1",
+    "Table 1",
+    {"model": None, "sampling": "Sampling", "drawn": "Drawn"},
+    [("c", "uniform"), ("c", "border")],
+    {"sampling": {"uniform": "even"}},
+)
+PUBLISHED = pd.DataFrame(columns=["table", "dataset", "model", "quantity", "value"])
+
+
+def scores_of(values: dict[str, list[list[float]]], quantity: str = "dice", dataset: str = "own") -> pd.DataFrame:
+    """Scores by sampling, of a list of cases for each seed."""
+    rows = [
+        (dataset, "laptop", "dense", "c", sampling, 8, seed, f"case-{case:02d}", quantity, value, "")
+        for sampling, of_seeds in values.items()
+        for seed, of_cases in enumerate(of_seeds)
+        for case, value in enumerate(of_cases)
+    ]
+    columns = ["dataset", "profile", "protocol", *LAYOUT.columns, "seed", "case", "quantity", "value", "unit"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+STEPS = [0.01 * step for step in range(1, 13)]
+"""Differences of 12 cases, all different and all of one sign: p is 2 / 2^12."""
+
+SCORES = scores_of({"border": [[0.5] * 12] * 2, "uniform": [[0.5 + step for step in STEPS]] * 2})
+
+
+def test_a_pair_worked_by_hand() -> None:
+    (row,) = compare_rows(SCORES, LAYOUT).itertuples()
+    assert (row.sampling, row.other_sampling, row.drawn, row.other_drawn) == ("uniform", "border", 8, 8)
+    assert (row.table, row.dataset, row.profile, row.protocol, row.quantity) == (
+        *("table1", "own", "laptop", "dense", "dice"),
+    )
+    assert row.difference == pytest.approx(0.065)
+    assert row.p == row.p_adjusted == pytest.approx(2 / 2**12)
+    assert 0.01 < row.low < 0.065 < row.high < 0.12
+    assert row.n == 12
+
+
+def test_holm_corrects_for_the_pairs_of_one_quantity() -> None:
+    three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.5] * 12] * 2}
+    both = pd.concat([scores_of(three), scores_of(three, "iou"), scores_of(three, "surface_dice")])
+    frame = compare_rows(both, LAYOUT)
+    assert list(frame) == comparison_columns(LAYOUT)
+    assert list(frame["quantity"]) == ["dice"] * 3 + ["iou"] * 3
+    pairs = list(zip(frame["sampling"][:3], frame["other_sampling"][:3], strict=True))
+    assert pairs == [("uniform", "border"), ("uniform", "other"), ("border", "other")]
+    # Two pairs at 2 / 2^12 take 3 times that, and one of equals keeps its 1.
+    assert list(frame["p_adjusted"][:3]) == pytest.approx([6 / 2**12, 6 / 2**12, 1])
+
+
+def test_the_difference_is_that_of_the_summary_resample_by_resample() -> None:
+    generator = np.random.default_rng(1)
+    scores = scores_of({name: generator.random((3, 12)).tolist() for name in ("uniform", "border")})
+    (pair,) = compare_rows(scores, LAYOUT).itertuples()
+    first, second = summarise(scores, PUBLISHED.assign(sampling=""), LAYOUT)["resampled"]
+    assert (pair.low, pair.high) == pytest.approx(np.quantile(first - second, [0.025, 0.975]))
+
+
+def test_order_of_scores_does_not_matter() -> None:
+    shuffled = SCORES.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(compare_rows(shuffled, LAYOUT), compare_rows(SCORES, LAYOUT), check_exact=True)
+
+
+def test_the_matrix_has_differences_above_and_intervals_below() -> None:
+    three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.52] * 12] * 2}
+    scores = scores_of(three)
+    scores.loc[(scores["sampling"] == "other") & (scores["case"] > "case-02"), "value"] = math.nan
+    frame = compare_rows(scores, LAYOUT)
+    text = comparisons_markdown(frame, LAYOUT)
+    lines = text.splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    low, high = frame.loc[0, ["low", "high"]]
+    assert table[0] == ["Dice", "1", "2", "3"]
+    assert table[2] == ["1. even, 8", "–", "**+0.065**", "+0.000"]
+    # Three cases cannot be significant however much they agree.
+    assert table[3] == ["2. border, 8", f"[{low:+.3f}, {high:+.3f}]", "–", "−0.020"]
+    assert table[4][0] == "3. other, 8"
+    assert table[4][2:] == ["[−0.020, −0.020]", "–"]
+    assert "cases: 3–12." in lines[0]
+    assert "corrected by Holm for 3 pairs, which fewer than 7 cases cannot reach" in lines[-1]
+    assert "knows nothing of seeds" in lines[-1]
+
+
+def test_rows_without_a_shared_case_or_a_second_seed_leave_their_places_empty() -> None:
+    scores = scores_of({"uniform": [[0.5, 0.6, math.nan]], "border": [[math.nan, math.nan, 0.7]]})
+    frame = compare_rows(scores, LAYOUT)
+    assert frame.loc[0, ["difference", "low", "p", "p_adjusted"]].isna().all()
+    assert "| 2. border, 8 | – | – |" in comparisons_markdown(frame, LAYOUT)
+
+
+@pytest.mark.parametrize("scores", [pd.DataFrame(), scores_of({"border": [[0.5]]})])
+def test_one_row_or_none_has_no_pair(scores: pd.DataFrame) -> None:
+    frame = compare_rows(scores, LAYOUT)
+    assert list(frame) == comparison_columns(LAYOUT)
+    assert frame.empty
+    assert comparisons_markdown(frame, LAYOUT) == comparisons_latex(frame, LAYOUT) == f"{NO_PAIRS}\n"
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 15, 36, 40])
+def test_fewer_cases_cannot_be_significant(pairs: int) -> None:
+    cases = fewest_cases(pairs)
+    # All cases of one sign have a p of 2 / 2^n.
+    assert pairs * 2 / 2**cases < 0.05 <= pairs * 2 / 2 ** (cases - 1)
+
+
+def test_comparisons_are_written_in_three_forms(tmp_path: Path) -> None:
+    frame = compare_rows(SCORES, LAYOUT)
+    write_comparisons(frame, tmp_path / "table1", LAYOUT)
+    stems = [tmp_path / f"table1-comparisons.{kind}" for kind in ("csv", "md", "tex")]
+    assert sorted(tmp_path.iterdir()) == stems
+    read = pd.read_csv(stems[0])
+    pd.testing.assert_frame_equal(read, frame, check_dtype=False)
+    latex = stems[2].read_text(encoding="utf-8")
+    assert r"\textbf{+0.065}" in latex
+    assert re.search(r"\\begin\{tabular\}\{lrr\}", latex)
+    assert latex.isascii()

@@ -1,0 +1,187 @@
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import executors
+from benchmarks.executors import LocalExecutor, SlurmExecutor, SlurmSettings, Work
+from ossnet.config import build
+from ossnet.errors import UserError
+
+# A worker need not be able to import this module: functions that are made within functions travel by value.
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    made = [tmp_path / name for name in ("first run", "second")]
+    for folder in made:
+        folder.mkdir()
+    return made
+
+
+@pytest.fixture
+def meet() -> Work:
+    """Write one's process id, then wait until the folder beside has one, too."""
+
+    def work(folder: str) -> None:
+        import os
+        import time
+        from pathlib import Path
+
+        (Path(folder) / "pid").write_text(str(os.getpid()))
+        while len(list(Path(folder).parent.glob("*/pid"))) < 2:
+            time.sleep(0.02)
+
+    return work
+
+
+@pytest.fixture
+def stay() -> Work:
+    """Write one's process id and that of a child, and stay busy; where the folder says so, deaf to interrupts."""
+
+    def work(folder: str) -> None:
+        import os
+        import signal
+        import subprocess
+        from pathlib import Path
+
+        if (Path(folder) / "deaf").exists():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        child = subprocess.Popen(["sleep", "60"])
+        (Path(folder) / "pids.part").write_text(f"{os.getpid()} {child.pid}")
+        (Path(folder) / "pids.part").rename(Path(folder) / "pids")
+        try:
+            while True:
+                sum(range(10_000))
+        finally:
+            (Path(folder) / "tidied").touch()
+
+    return work
+
+
+def pids(folder: Path) -> list[int]:
+    wait_for((folder / "pids").exists)
+    return [int(pid) for pid in (folder / "pids").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; an orphan that ended may stay a zombie where nobody collects it."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_tasks_are_in_the_order_of_their_folders_and_run_at_a_time(
+    folders: list[Path], meet: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not from the root of the repository, and with GPUs that a worker must see as this process does.
+    monkeypatch.chdir(folders[0])
+    executor = LocalExecutor(meet, workers=2)
+    assert (executor.capacity, executor.detached) == (2, False)
+    tasks = executor.submit(folders)
+    wait_for(lambda: all(task.finished() for task in tasks))
+    assert [task.name for task in tasks] == [f"pid {(folder / 'pid').read_text()}" for folder in folders]
+    (log,) = (folders[0] / "log").glob("*_log.out")
+    assert tasks[0].reason() == f"ended with status 0; see {log}"
+    assert not tasks[0].out_of_memory()
+    assert executor.adopt(folders[0]) is None
+    tasks[0].cancel()
+
+
+def test_a_worker_has_the_environment_and_a_session_of_its_own(
+    folders: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(folder: str) -> None:
+        import os
+        import sys
+        from pathlib import Path
+
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+        (Path(folder) / "seen").write_text(f"{devices} {os.getsid(0)} {os.getpid()} {sys.executable}")
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    (task,) = LocalExecutor(work, workers=1).submit(folders[:1])
+    wait_for(task.finished)
+    pid = task.name.removeprefix("pid ")
+    # In a session of its own, Ctrl-C in the terminal does not reach it.
+    assert (folders[0] / "seen").read_text() == f"3 {pid} {pid} {sys.executable}"
+
+
+def test_an_exception_is_told_as_a_status_and_in_the_log(folders: list[Path]) -> None:
+    def work(folder: str) -> None:
+        raise ValueError(f"nothing in {folder}")
+
+    (task,) = LocalExecutor(work, workers=1).submit(folders[:1])
+    wait_for(task.finished)
+    how, _, log = task.reason().partition("; see ")
+    assert how == "ended with status 1"
+    assert f"ValueError: nothing in {folders[0]}" in Path(log).read_text()
+
+
+def test_a_killed_worker_is_told(folders: list[Path], stay: Work) -> None:
+    (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
+    worker, child = pids(folders[0])
+    assert not task.finished()
+    os.kill(worker, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
+    wait_for(task.finished, seconds=5)
+    assert task.reason().startswith("killed by signal 9; see ")
+    assert not task.out_of_memory()
+
+
+def test_cancelled_a_worker_tidies_up_and_ends_with_its_children(folders: list[Path], stay: Work) -> None:
+    (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
+    started = pids(folders[0])
+    task.cancel()
+    assert task.finished()
+    wait_for(lambda: not any(alive(pid) for pid in started), seconds=5)
+    assert (folders[0] / "tidied").exists()
+    task.cancel()
+
+
+def test_cancelled_a_worker_that_does_not_listen_is_killed(
+    folders: list[Path], stay: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "INTERRUPT_S", 0.1)
+    (folders[0] / "deaf").touch()
+    (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
+    started = pids(folders[0])
+    task.cancel()
+    wait_for(lambda: not any(alive(pid) for pid in started), seconds=5)
+    assert task.reason().startswith("killed by signal 9; see ")
+
+
+def test_cancelled_a_worker_that_has_just_started_ends(folders: list[Path], stay: Work) -> None:
+    tasks = LocalExecutor(stay, workers=2).submit(folders)
+    for task in tasks:
+        task.cancel()
+    assert all(task.finished() for task in tasks)
+
+
+def test_slurm_settings_are_checked() -> None:
+    settings = build(SlurmSettings, {"gpus": 0, "extra": {"qos": "long", "nice": 1, "exclusive": True}}, "own.toml")
+    assert settings.extra == {"qos": "long", "nice": 1, "exclusive": True}
+    assert settings.extra["nice"] is not True
+    with pytest.raises(UserError, match=r"own\.toml: gpu: unknown field; known are partition, account, gpus"):
+        build(SlurmSettings, {"gpu": 1}, "own.toml")
+    with pytest.raises(UserError, match="memory_gb"):
+        build(SlurmSettings, {"memory_gb": 0}, "own.toml")
+
+
+@pytest.mark.parametrize("missing", ["sbatch", "squeue"])
+def test_without_slurm_the_user_is_told(tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in {"sbatch", "srun", "squeue", "scancel"} - {missing}:
+        (tmp_path / command).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=f"^no SLURM here: {missing} is not on PATH; leave out --executor slurm$"):
+        SlurmExecutor(print, tmp_path / "logs", SlurmSettings())

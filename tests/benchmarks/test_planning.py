@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measurement import Job
+from benchmarks.planning import longest_first, plan_study
+from benchmarks.studies import STUDIES
+from benchmarks.worker import read_measurement
+from ossnet.config import plain
+from ossnet.data.case import Dataset
+from ossnet.data.sources import open_dataset
+from ossnet.errors import UserError
+from ossnet.profile import load_profile
+
+JOB = Job("glioma", {}, "cache", 1, "python -m benchmarks run")
+
+
+@pytest.fixture(scope="module")
+def gliomas(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    generator = load_profile("laptop").generator("glioma")
+    return open_dataset("glioma", generator, tmp_path_factory.mktemp("cache"), workers=0)
+
+
+def test_what_two_studies_have_in_common_is_run_once(gliomas: Dataset, tmp_path: Path) -> None:
+    profile = load_profile("laptop")
+    plan1, runs1 = plan_study(STUDIES["table1"], profile, gliomas, JOB, tmp_path)
+    plan2, runs2 = plan_study(STUDIES["table2"], profile, gliomas, JOB, tmp_path)
+    assert (plan1.stem, plan2.stem) == ("table1-glioma-laptop", "table2-glioma-laptop")
+    assert len(runs1) == len(runs2) == 27
+    shared = [runs1[folder].run for folder in runs1.keys() & runs2.keys()]
+    assert sorted((run.model, run.columns["sampling"], run.columns["locations"], run.seed) for run in shared) == [
+        ("c", "uniform", 2**14, seed) for seed in profile.seeds
+    ]
+
+
+def test_a_planned_run_is_what_a_worker_reads(gliomas: Dataset, tmp_path: Path) -> None:
+    _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path)
+    one = next(iter(runs.values()))
+    one.run.prepare(one.spec, one.job)
+    measurement = read_measurement(one.run.folder)
+    assert plain(measurement) == one.spec
+    assert one.run.folder.name == f"glioma-unet3d-seed0-{one.run.folder.name.split('-')[-1]}"
+    assert one.run.epochs == one.spec["training"]["recipe"]["epochs"]
+
+
+def test_the_longest_come_first(gliomas: Dataset, tmp_path: Path) -> None:
+    _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path)
+    works = [one.run.work for one in longest_first(list(runs.values()))]
+    assert works == sorted(works, reverse=True)
+    assert works[0] > works[-1] > 0
+
+
+def test_a_data_set_with_nothing_to_score_is_refused(data_csv: Path, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    rows = data_csv.read_text().replace(",test", ",train").replace(",e-", f",{data_csv.parent}/e-").splitlines()
+    table.write_text("\n".join([rows[0], rows[-1]]) + "\n")
+    with pytest.raises(UserError, match="data set own has no test and no validation cases"):
+        plan_study(STUDIES["table2"], load_profile("laptop"), open_dataset(str(table), {}, tmp_path), JOB, tmp_path)

@@ -1,0 +1,99 @@
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runs import Run, State, identity, is_locked, lock
+
+SPEC = {"measurement": "segmentation", "seed": 3}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "own-c-seed3-0123", "c", 3, {"sampling": "border", "locations": 8192}, epochs=3, work=9.0)
+
+
+def write_history(run: Run, epochs: int) -> None:
+    (run.folder / "training").mkdir(parents=True)
+    rows = [f"{epoch},0.5,1.0,," for epoch in range(epochs)]
+    (run.folder / "training" / "history.csv").write_text("\n".join(["epoch,loss,seconds,dice,iou", *rows]) + "\n")
+
+
+def test_a_fresh_run_is_missing(run: Run) -> None:
+    assert run.name == "c border 8192 seed 3"
+    for _ in range(2):
+        assert run.state == State.MISSING
+        assert run.failure is None
+        assert run.trained() == 0
+        assert run.trained_at() is None
+        assert run.seconds() is None
+        run.prepare(SPEC, {"source": "own.csv"})
+    assert json.loads((run.folder / "spec.json").read_text()) == SPEC
+    assert json.loads((run.folder / "job.json").read_text()) == {"source": "own.csv"}
+
+
+def test_a_failure_is_an_outcome_until_it_is_prepared_again(run: Run) -> None:
+    run.prepare(SPEC, {})
+    run.fail("OOM")
+    assert run.state == State.FAILED
+    assert run.failure == "OOM"
+    run.prepare(SPEC, {})
+    assert run.state == State.MISSING
+    assert not (run.folder / "failure.json").exists()
+
+
+def test_a_result_outweighs_an_old_failure(run: Run) -> None:
+    run.prepare(SPEC, {})
+    run.fail("OOM")
+    (run.folder / "result.json").write_text("{}")
+    (run.folder / "provenance.json").write_text('{"seconds": 12.5}')
+    assert run.state == State.DONE
+    assert run.failure is None
+    assert run.seconds() == 12.5
+
+
+@pytest.mark.parametrize(("epochs", "part"), [(0, 0), (1, 1 / 3), (3, 1)])
+def test_how_far_it_is_stands_in_its_history(epochs: int, part: float, run: Run) -> None:
+    write_history(run, epochs)
+    assert run.trained() == pytest.approx(part)
+    assert run.trained_at() == pytest.approx(time.time(), abs=60)
+
+
+def test_it_is_running_while_another_process_holds_its_lock(run: Run) -> None:
+    run.prepare(SPEC, {})
+    hold = "import sys; from pathlib import Path; from benchmarks.runs import lock\n"
+    hold += "with lock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(run.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert run.state == State.RUNNING
+        holder.kill()
+    # However the process ends, the lock ends with it.
+    assert run.state == State.MISSING
+    assert not is_locked(run.folder)
+
+
+def test_the_lock_is_taken_again_after_it_was_let_go(run: Run) -> None:
+    run.prepare(SPEC, {})
+    for _ in range(2):
+        with lock(run.folder):
+            assert is_locked(run.folder)
+        assert not is_locked(run.folder)
+
+
+def test_the_identity_is_of_the_values_whatever_their_order() -> None:
+    assert identity({"b": 1, "a": [2, 3]}) == identity({"a": [2, 3], "b": 1})
+    assert identity({"a": 1}) == hashlib.sha256(b'{"a": 1}').hexdigest()
+    assert identity({"a": 1}) != identity({"a": 2})
+
+
+def test_reading_runs_and_records_needs_no_torch() -> None:
+    modules = "benchmarks.__main__, benchmarks.claiming, benchmarks.records"
+    check = f"import sys, {modules}; print(*{{'torch', 'monai', 'scipy', 'matplotlib'}} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,207 @@
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from benchmarks import sweep
+from benchmarks.pace import Pace
+from benchmarks.planning import PlannedRun
+from benchmarks.runs import Run
+from benchmarks.sweep import LOSSES, Sweep
+
+Capture = pytest.CaptureFixture[str]
+
+
+@dataclass
+class FakeTask:
+    """A process that has ended; what it did is in the run's folder."""
+
+    memory: bool = False
+    name: str = "pid 1"
+    cancelled: bool = False
+    ended: bool = True
+
+    def finished(self) -> bool:
+        return self.ended
+
+    def reason(self) -> str:
+        return "killed by signal 9; see log"
+
+    def out_of_memory(self) -> bool:
+        return self.memory
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakeExecutor:
+    """Each start of a run does what the next of `deeds` says."""
+
+    deeds: Callable[[Path], FakeTask]
+    capacity: int = 2
+    detached: bool = False
+    started: list[list[str]] = field(default_factory=list)
+    known: dict[str, FakeTask] = field(default_factory=dict)
+
+    def submit(self, folders: Sequence[Path]) -> list[FakeTask]:
+        self.started.append([folder.name for folder in folders])
+        return [self.deeds(folder) for folder in folders]
+
+    def adopt(self, folder: Path) -> FakeTask | None:
+        return self.known.pop(folder.name, None)
+
+
+def succeed(folder: Path) -> FakeTask:
+    (folder / "result.json").write_text("{}")
+    return FakeTask()
+
+
+def fail(folder: Path) -> FakeTask:
+    (folder / "failure.json").write_text('{"reason": "OOM"}')
+    return FakeTask()
+
+
+def vanish(folder: Path) -> FakeTask:
+    return FakeTask()
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "POLL_S", 0.0)
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> list[PlannedRun]:
+    return [
+        PlannedRun(Run(tmp_path / f"run{n}", "c", n, epochs=2, work=1.0), {"n": n}, {"threads": 1}) for n in range(5)
+    ]
+
+
+def make(planned: Sequence[PlannedRun], executor: FakeExecutor) -> None:
+    Sweep(planned, executor, Pace(), "runs").make()
+
+
+def test_as_many_at_a_time_as_the_executor_takes(planned: list[PlannedRun]) -> None:
+    executor = FakeExecutor(succeed)
+    make(planned, executor)
+    assert executor.started == [["run0", "run1"], ["run2", "run3"], ["run4"]]
+    assert all(one.run.done for one in planned)
+    assert json.loads((planned[3].run.folder / "spec.json").read_text()) == {"n": 3}
+
+
+def test_nothing_to_do_starts_nothing(capfd: Capture) -> None:
+    make([], FakeExecutor(succeed))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_failure_is_told_and_the_others_go_on(planned: list[PlannedRun], capfd: Capture) -> None:
+    make(planned, FakeExecutor(lambda folder: fail(folder) if folder.name == "run1" else succeed(folder)))
+    assert planned[1].run.failure == "OOM"
+    assert [one.run.done for one in planned] == [True, False, True, True, True]
+    error = capfd.readouterr().err
+    assert "c seed 1: failed: OOM" in error
+    assert "c seed 4: done after 0 s" in error
+
+
+def test_a_lost_run_is_started_again_and_comes_to_its_end(planned: list[PlannedRun], capfd: Capture) -> None:
+    deeds = iter([vanish, vanish, succeed])
+    executor = FakeExecutor(lambda folder: next(deeds)(folder))
+    make(planned[:1], executor)
+    assert executor.started == [["run0"]] * 3
+    assert planned[0].run.done
+    assert capfd.readouterr().err.count("c seed 0: killed by signal 9; see log; started again") == 2
+
+
+def test_a_run_that_is_lost_again_and_again_is_given_up(planned: list[PlannedRun]) -> None:
+    executor = FakeExecutor(vanish)
+    make(planned[:1], executor)
+    assert len(executor.started) == LOSSES
+    assert planned[0].run.failure == f"killed by signal 9; see log, {LOSSES} times in a row"
+
+
+def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[PlannedRun]) -> None:
+    def train_an_epoch(folder: Path) -> FakeTask:
+        history = folder / "training" / "history.csv"
+        history.parent.mkdir(exist_ok=True)
+        text = history.read_text() if history.exists() else "epoch\n"
+        history.write_text(f"{text}0\n")
+        return FakeTask() if text.count("0") < 9 else succeed(folder)
+
+    run = planned[0].run
+    long = PlannedRun(Run(run.folder, "c", 0, epochs=10), {}, {})
+    executor = FakeExecutor(train_an_epoch)
+    make([long], executor)
+    assert len(executor.started) == 10
+    assert run.done
+
+
+def test_ended_for_its_memory_is_out_of_memory(planned: list[PlannedRun]) -> None:
+    executor = FakeExecutor(lambda folder: FakeTask(memory=True))
+    make(planned[:1], executor)
+    assert planned[0].run.failure == "OOM"
+    assert len(executor.started) == 1
+
+
+def test_what_another_sweep_finished_meanwhile_is_left_alone(planned: list[PlannedRun], capfd: Capture) -> None:
+    def finish_the_last(folder: Path) -> FakeTask:
+        planned[4].run.folder.mkdir(exist_ok=True)
+        (planned[4].run.folder / "result.json").write_text("{}")
+        return succeed(folder)
+
+    executor = FakeExecutor(finish_the_last)
+    make(planned, executor)
+    assert [name for batch in executor.started for name in batch] == ["run0", "run1", "run2", "run3"]
+    assert "c seed 4: done by another sweep" in capfd.readouterr().err
+
+
+def test_a_run_that_another_process_is_at_work_on_is_waited_for(
+    planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And made here where that process ends without a word."""
+    elsewhere, lost = planned[0].run.folder, planned[1].run.folder
+    held = {elsewhere, lost}
+    executor = FakeExecutor(succeed)
+    polls: list[None] = []
+
+    def sleep(_: float) -> None:
+        polls.append(None)
+        if len(polls) == 3:
+            assert executor.started == [["run2"]]
+            elsewhere.mkdir()
+            (elsewhere / "result.json").write_text("{}")
+            held.clear()
+
+    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
+    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    make(planned[:3], executor)
+    assert executor.started == [["run2"], ["run1"]]
+    assert all(one.run.done for one in planned[:3])
+
+
+def test_a_task_of_an_earlier_sweep_is_adopted(planned: list[PlannedRun]) -> None:
+    executor = FakeExecutor(succeed, known={"run0": FakeTask()})
+    make(planned[:1], executor)
+    # It ended without a result, so that the run was started here.
+    assert executor.started == [["run0"]]
+    assert planned[0].run.done
+
+
+@pytest.mark.parametrize("detached", [True, False])
+def test_interrupted_it_ends_its_processes_unless_they_are_a_clusters(
+    detached: bool, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [FakeTask(ended=False), FakeTask(ended=False)]
+    waiting = iter(tasks)
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep.time, "sleep", interrupt)
+    executor = FakeExecutor(lambda folder: next(waiting), detached=detached)
+    with pytest.raises(KeyboardInterrupt):
+        make(planned, executor)
+    assert [task.cancelled for task in tasks] == [not detached] * 2
+    assert [one.run.failure for one in planned] == [None] * 5
