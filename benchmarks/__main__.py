@@ -59,7 +59,8 @@ def _collect(options: argparse.Namespace) -> int:
 def _claims(options: argparse.Namespace) -> int:
     from benchmarks.claiming import judge_claims
 
-    print(judge_claims(options.results, options.profile, options.data))
+    profile = Path(options.profile).name.removesuffix(".toml")
+    print(judge_claims(options.results, profile, options.data))
     return 0
 
 

@@ -1,6 +1,7 @@
 """What `python -m benchmarks run` does: decide which runs are missing, make them, write the tables."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class Request:
 
 def run(request: Request) -> int:
     """Make what is missing, then the tables; 0 where every run of the studies has a result, else 1."""
+    # To be ended is to be interrupted: the workers of this machine end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     profile = load_profile(request.profile)
     executor = _executor(request, profile)
     plans, planned = _plan(request, profile, make_cases=True)

@@ -54,7 +54,7 @@ OTHER = {
         "betas": [0.5, 0.5],
         "shape": [8, 8, 8],
     },
-    **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 7},
+    **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 9},
     **{"encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
     **{"confidence_share": 0.25, "memory_rate": 0.25},
 }

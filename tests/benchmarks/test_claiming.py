@@ -1,0 +1,75 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmarks import claiming
+from benchmarks.claiming import disagreement, judge_claims
+from benchmarks.records import Records
+from ossnet.errors import UserError
+
+GOOD = {"onet": 0.5, "c": 0.9, "a": 0.7}
+
+
+def records(study: str, dataset: str, dice: dict[str, float], profile: str = "laptop") -> Records:
+    """Two seeds and two cases of each model, which hardly differ."""
+    rows: list[dict[str, Any]] = []
+    for model, value in dice.items():
+        for seed in (0, 1):
+            scores = {case: value + shift + seed * 1e-4 for case, shift in (("x", -1e-3), ("y", 1e-3))}
+            percent = {"x": 1e-4, "y": 3e-4} if model == "c" else {}
+            result = {"protocol": "dense", "disagreement_with_prior_percent": percent}
+            head = {"study": study, "dataset": dataset, "profile": profile, "model": model, "seed": seed}
+            both = {"dice": scores, "iou": {case: score - 0.1 for case, score in scores.items()}}
+            rows.append({**head, "columns": {}, "result": result, "scores": both})
+    return Records(study, dataset, profile, tuple(rows))
+
+
+def verdict(results: Path, claim: str) -> pd.Series:
+    return pd.read_csv(results / "tables" / "claims.csv").set_index("claim").loc[claim]
+
+
+@pytest.fixture(autouse=True)
+def _no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "REFERENCE", tmp_path / "reference")
+
+
+def test_our_records_decide_what_they_can(tmp_path: Path) -> None:
+    records("table2", "glioma", GOOD).write(tmp_path / "records")
+    assert judge_claims(tmp_path, "laptop", None) == tmp_path / "tables" / "claims.md"
+    # 0.2 IoU, asked 0.203 within 0.02.
+    assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
+    assert verdict(tmp_path, "encoder-helps-brats")["verdict"] == "not measured"
+    assert verdict(tmp_path, "inferences-disagree-little")["verdict"] == "holds"
+    assert "takes a CUDA GPU" in verdict(tmp_path, "training-memory-brats")["numbers"]
+    assert (tmp_path / "tables" / "claims.tex").exists()
+
+
+def test_without_records_of_ones_own_the_reference_is_judged(tmp_path: Path) -> None:
+    records("table2", "glioma", GOOD).write(tmp_path / "reference" / "records")
+    judge_claims(tmp_path, "laptop", None)
+    assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
+    records("table2", "glioma", GOOD | {"a": 0.5}).write(tmp_path / "records")
+    judge_claims(tmp_path, "laptop", None)
+    assert verdict(tmp_path, "a-gain-brats")["verdict"] == "does not hold"
+
+
+def test_only_the_records_that_were_asked_for(tmp_path: Path) -> None:
+    records("table2", "glioma", GOOD).write(tmp_path / "records")
+    records("table2", "brats2020", GOOD | {"a": 0.5}).write(tmp_path / "records")
+    with pytest.raises(UserError, match="two records"):
+        judge_claims(tmp_path, "laptop", None)
+    judge_claims(tmp_path, "laptop", ["brats2020"])
+    assert verdict(tmp_path, "a-gain-brats")["verdict"] == "does not hold"
+    with pytest.raises(UserError, match="no records of data set liver; those at hand are of brats2020"):
+        judge_claims(tmp_path, "laptop", ["brats2020", "liver"])
+    with pytest.raises(UserError, match="no records of profile paper"):
+        judge_claims(tmp_path, "paper", None)
+
+
+def test_how_far_the_inferences_disagree() -> None:
+    (row,) = disagreement([records("table2", "glioma", GOOD)]).to_dict("records")
+    assert row["model"] == "c"
+    assert row["value"] == row["low"] == row["high"] == pytest.approx(2e-4)
+    assert disagreement([records("table1", "glioma", GOOD)]).empty
