@@ -23,10 +23,9 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## Only set up .venv
 
-tables: $(READY)  ## Make the runs that are missing of every table, then tables, figures and claims
+tables: $(READY)  ## Make the runs that are missing of every table, then the tables and figures
 	@$(RUN)
 	@$(BIN)/python -m paper_figures
-	@$(BIN)/python -m benchmarks claims --profile $(PROFILE)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.claiming import judge_claims
 from benchmarks.collecting import collect_studies
 from benchmarks.status import print_status
 from benchmarks.studies import STUDIES, find_studies
+from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
 
@@ -57,10 +59,9 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from benchmarks.claiming import judge_claims
-
     profile = Path(options.profile).name.removesuffix(".toml")
-    print(judge_claims(options.results, profile, options.data))
+    print_claims(judge_claims(options.results, profile, options.data))
+    print(options.results / "tables" / "claims.md")
     return 0
 
 

@@ -8,10 +8,11 @@ import pandas as pd
 
 from benchmarks.claims import read_claims
 from benchmarks.collecting import PUBLISHED, REFERENCE, summary_of
-from benchmarks.judging import judge, write_claims
+from benchmarks.judging import judge
 from benchmarks.records import Records, failures_of, read_records, scores_of
 from benchmarks.studies import STUDIES
 from benchmarks.tables import read_published
+from benchmarks.verdicts import write_claims
 from ossnet.errors import UserError
 
 NEEDS_GPU = "not measured: no study of this version measures it; it takes a CUDA GPU"
@@ -22,8 +23,8 @@ UNMEASURED = {
 }
 
 
-def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) -> Path:
-    """Judge every claim and write `results/tables/claims`.md, .csv and .tex; the Markdown file.
+def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) -> pd.DataFrame:
+    """Judge every claim and write `results/tables/claims`.md, .csv and .tex; what `benchmarks.judging.judge` gives.
 
     A study without records of the profile in `results` is judged by the committed reference.
 
@@ -48,9 +49,8 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
     ours = pd.concat([part for part in numbers if len(part)], ignore_index=True)
     failed = pd.concat(failures, ignore_index=True)
     verdicts = judge(read_claims(PUBLISHED / "claims.toml"), ours, published, failed, UNMEASURED)
-    stem = results / "tables" / "claims"
-    write_claims(verdicts, stem)
-    return stem.with_suffix(".md")
+    write_claims(verdicts, results / "tables" / "claims")
+    return verdicts
 
 
 def disagreement(records: Sequence[Records]) -> pd.DataFrame:

@@ -11,12 +11,13 @@ import torch
 
 from benchmarks.collecting import collect_studies
 from benchmarks.estimate import assumed_rate
-from benchmarks.executors import Executor, LocalExecutor, SlurmExecutor, SlurmSettings
+from benchmarks.executors import Executor, LocalExecutor
 from benchmarks.measurement import Job
 from benchmarks.pace import in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
 from benchmarks.plans import Plan, pace_of
 from benchmarks.runs import State
+from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
 from benchmarks.sweep import Sweep
 from benchmarks.worker import work

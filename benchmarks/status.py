@@ -1,11 +1,13 @@
 """How far studies are, from their plans and the folders of their runs."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from benchmarks.pace import in_words
 from benchmarks.plans import Plan, pace_of, read_plans
-from benchmarks.runs import Run, State
+from benchmarks.runs import Run, State, read_json
+from benchmarks.squeue import Queue
 from benchmarks.study import Study
 
 SHOWN = 20
@@ -13,20 +15,40 @@ SHOWN = 20
 
 
 def print_status(studies: Sequence[Study], results: Path) -> None:
-    """For each plan how many runs are done, failed, running and missing, the time to go, and what is wrong."""
+    """For each plan how many runs are done, failed, running and missing, the time to go, and what is wrong.
+
+    Raises:
+        UserError: a plan cannot be read, or there is a SLURM that does not answer.
+    """
     for study in studies:
         plans = read_plans(results, [study.name])
         if not plans:
             print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists its runs")
         for plan in plans:
-            print("\n".join(describe(plan)))
+            print("\n".join(describe(plan, queued_runs(plan))))
 
 
-def describe(plan: Plan) -> list[str]:
-    """Lines for people."""
+def queued_runs(plan: Plan) -> set[Path]:
+    """The folders of the runs that are in SLURM's queue, waiting or running."""
+    records = [run.folder / "slurm.json" for run in plan.runs if not run.done]
+    job_ids = {path.parent: read_json(path)["job_id"] for path in records if path.exists()}
+    if not job_ids or shutil.which("squeue") is None:
+        return set()
+    jobs = Queue().jobs()
+    return {folder for folder, job_id in job_ids.items() if job_id in jobs and not jobs[job_id].ended}
+
+
+def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
+    """Lines for people.
+
+    Args:
+        queued: folders of runs that wait for a cluster, or run there.
+    """
     states = {run.folder: run.state for run in plan.runs}
     by_state = {state: [run for run in plan.runs if states[run.folder] == state] for state in State}
     counts = ", ".join(f"{len(runs)} {state}" for state, runs in by_state.items())
+    if waiting := sum(run.folder in queued for run in by_state[State.MISSING]):
+        counts += f" ({waiting} of them queued)"
     lines = [f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(plan.runs)} runs, {counts}"]
     to_go = _to_go(by_state[State.DONE], by_state[State.RUNNING], by_state[State.MISSING])
     if to_go is not None:

@@ -29,7 +29,7 @@ class Profile:
     Attributes:
         seeds: of the runs of a study.
         table: of models, families and data sets.
-        slurm: how runs are sent to a cluster, see `benchmarks.executors`.
+        slurm: how runs are sent to a cluster, see `benchmarks.slurm`.
         locations_scale: by which studies divide the paper's numbers of locations.
     """
 

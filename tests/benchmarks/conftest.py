@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.executors import SlurmSettings
+from benchmarks.slurm import SlurmSettings
 from benchmarks.study import Point, Study
 from benchmarks.table1 import TABLE1
 from ossnet.profile import Profile

@@ -37,7 +37,8 @@ def _no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_our_records_decide_what_they_can(tmp_path: Path) -> None:
     records("table2", "glioma", GOOD).write(tmp_path / "records")
-    assert judge_claims(tmp_path, "laptop", None) == tmp_path / "tables" / "claims.md"
+    verdicts = judge_claims(tmp_path, "laptop", None)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "claims.csv"), verdicts, check_dtype=False)
     # 0.2 IoU, asked 0.203 within 0.02.
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
     assert verdict(tmp_path, "encoder-helps-brats")["verdict"] == "not measured"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import executors
-from benchmarks.executors import LocalExecutor, SlurmExecutor, SlurmSettings, Work
+from benchmarks.executors import LocalExecutor, Work
+from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from ossnet.config import build
 from ossnet.errors import UserError
 

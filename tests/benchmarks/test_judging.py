@@ -1,7 +1,6 @@
 """The paper's claims, judged on records whose verdict can be told by hand, and on the paper's own tables."""
 
 import math
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.claims import Claim, read_claims
-from benchmarks.judging import VERDICT_COLUMNS, judge, write_claims
+from benchmarks.judging import judge
 from benchmarks.tables import MODEL_NAMES, read_published
 from ossnet.config import build
 from ossnet.errors import UserError
@@ -412,37 +411,6 @@ def test_the_order_of_records_does_not_matter(seed: int) -> None:
     table2 = PUBLISHED["table2"].sample(frac=1, random_state=seed)
     again = judge(CLAIMS, NOTHING, {**PUBLISHED, "table2": table2}).set_index("claim")
     pd.testing.assert_series_equal(again["verdict_published"], BY_PAPER["verdict_published"])
-
-
-def test_claims_are_written_as_csv_markdown_and_latex(tmp_path: Path) -> None:
-    frame = judge(CLAIMS, records({"a": GOOD, "onet": POOR}), PUBLISHED)
-    assert list(frame) == VERDICT_COLUMNS
-    assert list(frame["claim"]) == [item.id for item in CLAIMS]
-    write_claims(frame, tmp_path / "claims")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["claims.csv", "claims.md", "claims.tex"]
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "claims.csv"), frame, check_dtype=False)
-    markdown = (tmp_path / "claims.md").read_text(encoding="utf-8")
-    latex = (tmp_path / "claims.tex").read_text(encoding="utf-8")
-    for text in (markdown, latex):
-        assert "glioma stands in for BraTS 2020 and liver stands in for LiTS" in text
-    assert re.findall("^## (.*)$", markdown, re.MULTILINE) == list(dict.fromkeys(frame["subject"]))
-    assert "| does not hold | 0 | 7 |" in markdown
-    # A head, a rule and a line for each verdict; a head and a rule for each subject; a line for each claim.
-    lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert len(lines) == 6 + 2 * frame["subject"].nunique() + len(CLAIMS)
-    assert all(len(re.findall(r"(?<!\\)\|", line)) == 4 for line in lines)
-    assert latex.count(r"\item ") == len(CLAIMS)
-    assert latex.count(r"\begin{itemize}") == latex.count(r"\end{itemize}") == frame["subject"].nunique()
-    assert r"10 \% more memory" in latex
-    assert not re.search(r"(?<!\\)[%#&_]|[−†⁴]", latex.replace("†", "", latex.count("footnote †")))
-
-
-def test_a_reason_with_marks_keeps_the_tables_whole(tmp_path: Path) -> None:
-    failures = pd.DataFrame({"dataset": ["glioma"], "model": ["a"], "reason": ["bad | file\n*x_y* 100 %"]})
-    frame = judge([claim(difference(at_least=0))], records({"onet": POOR}), {}, failures)
-    write_claims(frame, tmp_path / "claims")
-    assert r"run failed (bad \| file \*x_y\* 100 %)" in (tmp_path / "claims.md").read_text(encoding="utf-8")
-    assert r"*x\_y* 100 \%)" in (tmp_path / "claims.tex").read_text(encoding="utf-8")
 
 
 def test_judging_needs_no_heavy_library() -> None:

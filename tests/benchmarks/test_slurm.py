@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import squeue
-from benchmarks.executors import SlurmExecutor, SlurmSettings, Task, Work
+from benchmarks.executors import Task, Work
+from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from ossnet.errors import UserError
 
 Executors = Callable[[Work], SlurmExecutor]

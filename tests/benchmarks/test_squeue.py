@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import squeue
-from benchmarks.executors import SlurmExecutor, SlurmSettings
+from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.squeue import Queue, QueuedJob
 from ossnet.errors import UserError
 

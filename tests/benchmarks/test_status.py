@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import runs as states
+from benchmarks import status
 from benchmarks.plans import Plan
 from benchmarks.runs import Run
-from benchmarks.status import SHOWN, describe
+from benchmarks.squeue import QueuedJob
+from benchmarks.status import SHOWN, describe, queued_runs
 
 
 def plan_of(folder: Path, number: int) -> Plan:
@@ -50,3 +52,17 @@ def test_a_long_list_is_cut(tmp_path: Path) -> None:
     lines = describe(plan)
     assert len(lines) == 1 + SHOWN + 1
     assert lines[-1] == "  and 3 more"
+
+
+def test_what_waits_for_a_cluster_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(tmp_path, 4)
+    for run, job_id in zip(plan.runs, ("7_0", "7_1", "7_2"), strict=False):
+        run.folder.mkdir()
+        (run.folder / "slurm.json").write_text(f'{{"job_id": "{job_id}"}}')
+    jobs = {"7_0": QueuedJob("PENDING"), "7_1": QueuedJob("FAILED")}
+    monkeypatch.setattr(status.Queue, "jobs", lambda self: jobs)
+    monkeypatch.setattr(status.shutil, "which", lambda _: None)
+    assert queued_runs(plan) == set()
+    monkeypatch.setattr(status.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert queued_runs(plan) == {plan.runs[0].folder}
+    assert describe(plan, queued_runs(plan))[0].endswith("4 missing (1 of them queued)")

@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks import studies
 from benchmarks.__main__ import main
-from benchmarks.executors import SlurmSettings
 from benchmarks.runs import is_locked
+from benchmarks.slurm import SlurmSettings
 from benchmarks.study import Study
 from ossnet.config import plain
 

@@ -1,11 +1,21 @@
 """Figures by their names from the command line."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from paper_figures import __main__ as main
+from paper_figures import cases, picture
+from paper_figures.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "no-reference")
 
 
 def write_case(path: Path) -> None:
@@ -25,18 +35,47 @@ def write_case(path: Path) -> None:
     )
 
 
-def test_every_record_is_drawn_once(tmp_path: Path) -> None:
-    write_case(tmp_path / "tables" / "table2-own-laptop.npz")
-    assert main.draw_segmentations(tmp_path) == [tmp_path / "figures" / "table2-own-laptop.png"]
-    assert (tmp_path / "figures" / "table2-own-laptop.pdf").exists()
-    assert main.draw_segmentations(tmp_path) == []
+def test_a_case_is_drawn_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_case(tmp_path / "records" / "table2-own-laptop.npz")
+    stem = tmp_path / "figures" / "segmentations-own-laptop"
+    for state in ("drawn", "up to date"):
+        assert main(["segmentations", "--results", str(tmp_path)]) == 0
+        assert capsys.readouterr().out == f"{stem}.png: {state}\n"
+    assert stem.with_suffix(".pdf").exists()
 
 
-def test_nothing_to_draw_is_told_in_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_for_no_name_all_that_can_be_drawn_is(
+    tmp_path: Path, write_records: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["paper_figures", "segmentations", "--results", str(tmp_path)])
-    assert main.main() == 2
+    monkeypatch.setattr(cases, "_draw_made", Figure)
+    write_records(tmp_path / "records", "table2", [("c", 0, {}, 0.7)])
+    assert main(["--results", str(tmp_path)]) == 0
+    sampling, models, segmentations, embedded = capsys.readouterr().out.splitlines()
+    assert models.endswith("models-laptop.png: drawn")
+    assert embedded.endswith("cases.png: drawn")
+    assert "nothing of table1 to draw" in sampling
+    assert "nothing of table2 to draw" in segmentations
+
+
+@pytest.mark.parametrize("name", ["sampling", "models", "segmentations"])
+def test_nothing_to_draw_is_told_in_a_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--results", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "make tables" in error
+    assert error.startswith(f"paper_figures: {name}: ")
+    assert "python -m benchmarks run table" in error
+
+
+def test_records_are_drawn_without_torch(tmp_path: Path, write_records: Any) -> None:
+    columns = {"sampling": "uniform", "locations": 2**13, "drawn": 128}
+    write_records(tmp_path / "records", "table1", [("c", seed, columns, 0.7) for seed in (0, 1)])
+    write_records(tmp_path / "records", "table2", [("c", 0, {}, 0.7)])
+    write_case(tmp_path / "records" / "table2-own-laptop.npz")
+    code = (
+        "import sys; from paper_figures.__main__ import main; "
+        f"status = main(['sampling', 'models', 'segmentations', '--results', {str(tmp_path)!r}]); "
+        "sys.exit(status or int(bool({'torch', 'monai'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(": drawn\n") == 3

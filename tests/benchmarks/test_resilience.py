@@ -1,0 +1,107 @@
+"""Whatever befalls sweeps, they come to the tables of one that is left alone, byte for byte."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runs import is_locked
+
+KILLS = int(os.environ.get("OSSNET_KILLS", "3"))
+"""More of them take longer; the tests of a release take 20."""
+
+
+def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "benchmarks", "run", "table1", "--data", str(data)]
+    return subprocess.Popen(
+        [*command, "--profile", str(profile), "--results", str(results)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def workers(results: Path) -> list[int]:
+    """Processes that are at work on runs there, whichever sweep started them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().decode()
+        except OSError:
+            continue  # It has ended meanwhile.
+        if "submitit" in command and str(results) in command:
+            found.append(int(process.name))
+    return found
+
+
+def kill(victims: list[int]) -> None:
+    for victim in victims:
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # It has ended meanwhile.
+
+
+def tables_of(results: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With so few seeds that a sweep takes seconds, and so many that it can be killed often enough."""
+    path = tmp_path_factory.mktemp("profile") / "few.toml"
+    seeds = list(range(1 + KILLS // 10))
+    path.write_text(tiny_profile.read_text().replace("seeds = [0, 1]", f"seeds = {seeds}"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def left_alone(profile: Path, data_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The tables of a sweep that nothing befalls."""
+    results = tmp_path_factory.mktemp("left-alone")
+    assert start(profile, data_csv, results).wait() == 0
+    return tables_of(results)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers in /proc, which this system has not")
+def test_killed_at_random_moments(profile: Path, data_csv: Path, left_alone: dict[str, bytes], tmp_path: Path) -> None:
+    draw = random.Random(0)
+    kills = 0
+    while kills < KILLS:
+        sweep = start(profile, data_csv, tmp_path)
+        try:
+            sweep.wait(draw.uniform(2.0, 8.0))
+        except subprocess.TimeoutExpired:
+            kills += 1
+        else:
+            break
+        # The sweep alone, whose workers outlive it; or all at once, as in a power cut; or a worker under its eyes.
+        match draw.choice(["sweep", "all", "worker"]):
+            case "sweep":
+                kill([sweep.pid])
+            case "all":
+                kill([sweep.pid, *workers(tmp_path)])
+            case "worker":
+                kill(workers(tmp_path)[:1])
+                time.sleep(1)
+                kill([sweep.pid])
+        sweep.wait()
+    assert kills == KILLS
+    assert start(profile, data_csv, tmp_path).wait() == 0
+    assert tables_of(tmp_path) == left_alone
+    assert not [folder for folder in (tmp_path / "runs").iterdir() if is_locked(folder)]
+
+
+def test_two_at_once_in_one_folder(profile: Path, data_csv: Path, left_alone: dict[str, bytes], tmp_path: Path) -> None:
+    sweeps = [start(profile, data_csv, tmp_path) for _ in range(2)]
+    assert [sweep.wait() for sweep in sweeps] == [0, 0]
+    assert tables_of(tmp_path) == left_alone
+    for path in (tmp_path / "runs").glob("*/provenance.json"):
+        # No run was made twice.
+        assert len(json.loads(path.read_text())["attempts"]) == 1

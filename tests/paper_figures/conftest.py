@@ -1,0 +1,45 @@
+"""Records of few seeds and cases, whose means can be told beforehand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.records import Records
+
+SHIFTS = {"x": 0.1, "y": -0.1}
+"""By how much a case scores more than the mean of all."""
+
+WriteRecords = Callable[..., Path]
+
+
+def row(model: str, seed: int, columns: Mapping[str, Any], dice: float | None) -> dict[str, Any]:
+    overlap = {case: None if dice is None else dice + shift for case, shift in SHIFTS.items()}
+    distance = dict.fromkeys(SHIFTS, None if dice is None else 10 * (1 - dice))
+    scores = {"dice": overlap, "iou": overlap, "hausdorff95": distance}
+    return {"model": model, "seed": seed, "columns": columns, "result": {"protocol": "dense"}, "scores": scores}
+
+
+@pytest.fixture(scope="session")
+def write_records() -> WriteRecords:
+    """Write what a study left on a data set: a mean Dice for each run (None: no valid score), or why it failed."""
+
+    def write(
+        folder: Path,
+        study: str,
+        runs: Sequence[tuple[str, int, Mapping[str, Any], float | str | None]],
+        dataset: str = "glioma",
+        profile: str = "laptop",
+    ) -> Path:
+        head = {"study": study, "dataset": dataset, "profile": profile}
+        rows = [
+            head | {"model": model, "seed": seed, "columns": columns, "failure": outcome}
+            if isinstance(outcome, str)
+            else head | row(model, seed, columns, outcome)
+            for model, seed, columns, outcome in runs
+        ]
+        Records(study, dataset, profile, tuple(rows)).write(folder)
+        return folder / f"{study}-{dataset}-{profile}.jsonl"
+
+    return write
