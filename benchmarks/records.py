@@ -34,8 +34,11 @@ class Records:
     rows: tuple[Record, ...]
 
     def write(self, folder: Path) -> None:
-        lines = [json.dumps(row, sort_keys=True, allow_nan=False) for row in self.rows]
-        write_text(folder / f"{self.study}-{self.dataset}-{self.profile}.jsonl", "\n".join([*lines, ""]))
+        """Write the file; one that would come out the same is left alone, so that its figures are not drawn again."""
+        path = folder / f"{self.study}-{self.dataset}-{self.profile}.jsonl"
+        text = "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in self.rows)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
 
 
 def collect(plan: Plan) -> Records:

@@ -1,18 +1,27 @@
 """The embedded data sets as pictures: what every result on them is a result on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ossnet.data.case import Case
+from ossnet.data.glioma import GliomaConfig, glioma_case
+from ossnet.data.liver import LiverConfig, liver_case
+from paper_figures.picture import PaperFigure, Picture
 from paper_figures.slices import axial_slices, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, VERMILION, settings
 
 CT_WINDOW_HU = (-160.0, 240.0)
 PICTURES = 5
 """Pictures in a row: four modalities and the label, or two cases of one modality with their labels and a gap."""
+
+
+def pictures(_records: Path) -> list[Picture]:
+    """Two cases of each data set, made for the picture in about 20 s; delete it to have it drawn again."""
+    return [Picture("cases", _draw_made)]
 
 
 def draw(gliomas: Sequence[Case], livers: Sequence[Case]) -> Figure:
@@ -43,6 +52,15 @@ def draw(gliomas: Sequence[Case], livers: Sequence[Case]) -> Figure:
             if not axes.has_data():
                 axes.set_axis_off()
     return figure
+
+
+CASES = PaperFigure("cases", pictures)
+
+
+def _draw_made() -> Figure:
+    gliomas = [glioma_case(GliomaConfig(shape=(240, 240, 155)), index) for index in range(2)]
+    livers = [liver_case(LiverConfig(shape=(160, 160, 160)), index) for index in range(2)]
+    return draw(gliomas, livers)
 
 
 def _draw(

@@ -1,6 +1,7 @@
 """What every model makes of one case, in the manner of the paper's Figure 1: a slice and a mesh for each."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from zipfile import BadZipFile
@@ -17,6 +18,7 @@ from skimage.measure import block_reduce
 
 from ossnet.errors import UserError
 from ossnet.mesh import mesh_of
+from paper_figures.picture import PaperFigure, Picture, RecordFiles
 from paper_figures.slices import FILL, axial_slices, bar_length_mm, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, PREDICTION_COLOUR, model_name, settings
 
@@ -51,6 +53,14 @@ class SegmentedCase:
     predictions: dict[str, np.ndarray]
     dice: dict[str, float]
     affine: np.ndarray
+
+
+def pictures(folder: Path) -> list[Picture]:
+    """One for each case that the runs of Table 2 left to draw, as `benchmarks.figure_case` writes it."""
+    return [
+        Picture(path.stem.replace(RECORDS.study, "segmentations", 1), partial(_draw_file, path), [path])
+        for path in RECORDS.find(folder)
+    ]
 
 
 def load(path: str | Path) -> SegmentedCase:
@@ -125,6 +135,14 @@ def draw(case: SegmentedCase) -> Figure:
         )
         figure.suptitle(f"Case {case.name}, {case.modality}")
     return figure
+
+
+RECORDS = RecordFiles("table2", ".npz")
+SEGMENTATIONS = PaperFigure("segmentations", pictures, RECORDS)
+
+
+def _draw_file(path: Path) -> Figure:
+    return draw(load(path))
 
 
 def _broken_name(model: str) -> str:

@@ -56,6 +56,11 @@ def model_name(model: str) -> str:
     return MODEL_NAMES.get(model, model)
 
 
+def model_look(model: str) -> tuple[str, str]:
+    """A model's colour and marker; a black star for what is not of the suite."""
+    return MODEL_COLOURS.get(model, BLACK), MODEL_MARKERS.get(model, "*")
+
+
 def settings() -> AbstractContextManager[None]:
     """The settings of matplotlib to draw and to save a figure under."""
     return matplotlib.rc_context(

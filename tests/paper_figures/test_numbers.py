@@ -41,7 +41,7 @@ def test_rows_of_a_study_keep_their_own_seeds(tmp_path: Path, write_records: Any
 
 
 @settings(deadline=None, max_examples=10)
-@given(st.lists(st.floats(0.2, 0.8), min_size=1, max_size=4), st.randoms(use_true_random=False))
+@given(means=st.lists(st.floats(0.2, 0.8), min_size=1, max_size=4), random=st.randoms(use_true_random=False))
 def test_a_number_is_the_mean_of_its_seeds_in_whatever_order(
     means: list[float], random: Random, tmp_path_factory: pytest.TempPathFactory, write_records: Any
 ) -> None:

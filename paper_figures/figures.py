@@ -1,0 +1,24 @@
+"""Every figure of the suite: one file each, and one line here."""
+
+from collections.abc import Sequence
+
+from ossnet.errors import UserError
+from paper_figures.cases import CASES
+from paper_figures.models import MODELS
+from paper_figures.picture import PaperFigure
+from paper_figures.sampling import SAMPLING
+from paper_figures.segmentations import SEGMENTATIONS
+
+FIGURES: dict[str, PaperFigure] = {figure.name: figure for figure in (SAMPLING, MODELS, SEGMENTATIONS, CASES)}
+
+
+def find_figures(names: Sequence[str]) -> list[PaperFigure]:
+    """Figures by name, all of them for no name.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        raise UserError(f"unknown figure {unknown[0]!r}; choose from {', '.join(FIGURES)}")
+    return [FIGURES[name] for name in names or FIGURES]

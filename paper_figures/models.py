@@ -1,0 +1,68 @@
+"""Table 2 as a figure: how well each model segments, with the spread over seeds and cases."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.table2 import TABLE2
+from paper_figures.numbers import Numbers
+from paper_figures.panels import axis_label, draw_number, explain, figure_of, panel_rows
+from paper_figures.style import model_look, model_name, settings
+
+QUANTITIES = ("dice", "hausdorff95")
+"""Overlap, and how far astray the surface goes. IoU is a function of Dice in every case and would tell no more."""
+
+SEED_SHIFT = 0.25
+
+
+def draw(numbers: Sequence[Numbers]) -> Figure:
+    """A row of panels for each data set: Dice and HD95 of every model, in the order of the table."""
+    with settings():
+        figure, panels = panel_rows(numbers, QUANTITIES, height_in=2.6, share_places=True)
+        for row, of_data in zip(panels, numbers, strict=True):
+            models = [model for (model,) in TABLE2.layout.arrange((model,) for model in _models(of_data))]
+            for axes, quantity in zip(row, QUANTITIES, strict=True):
+                _draw_models(axes, of_data, quantity, models)
+                axes.set_xlabel(axis_label(quantity))
+            row[0].set_yticks(range(len(models)), [model_name(model) for model in models])
+            row[0].set_ylim(len(models) - 0.5, -0.5)
+        explain(figure, numbers)
+    return figure
+
+
+MODELS = figure_of(TABLE2, "models", draw)
+
+
+def _models(numbers: Numbers) -> set[str]:
+    return {model for frame in (numbers.rows, numbers.failures) if len(frame) for model in frame["model"]}
+
+
+def _draw_models(axes: Axes, numbers: Numbers, quantity: str, models: Sequence[str]) -> None:
+    by_model = numbers.rows[numbers.rows["quantity"] == quantity].set_index("model").to_dict("index")
+    for place, model in enumerate(models):
+        number = by_model.get(model)
+        if number is not None:
+            draw_number(axes, place, number, *model_look(model), SEED_SHIFT, horizontal=True)
+        if number is None or math.isnan(number["value"]):
+            axes.text(
+                x=0.02,
+                y=place,
+                s=_why_missing(numbers, model),
+                transform=axes.get_yaxis_transform(),
+                verticalalignment="center",
+                style="italic",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
+    axes.grid(axis="y", color="0.9", linewidth=0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_axisbelow(True)
+
+
+def _why_missing(numbers: Numbers, model: str) -> str:
+    if model in set(numbers.rows["model"]):
+        return "no valid score"
+    failures = numbers.failures.to_dict("records")
+    kinds = {"OOM" if run["reason"] == "OOM" else "failed" for run in failures if run["model"] == model}
+    return ", ".join(sorted(kinds)) or "not run"

@@ -1,0 +1,71 @@
+"""Table 1 as a figure: score against the number of locations in training, a line for each sampling strategy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.markup import power_of_two
+from benchmarks.table1 import TABLE1
+from paper_figures.numbers import Numbers
+from paper_figures.panels import MEAN, Look, axis_label, draw_number, explain, figure_of, panel_rows
+from paper_figures.style import BLACK, BLUE, ORANGE, settings
+
+QUANTITIES = ("dice", "iou")
+LOOKS: dict[str, Look] = {
+    "uniform": {"color": BLUE, "marker": "o", "linestyle": "-", "linewidth": 1},
+    "border": {"color": ORANGE, "marker": "s", "linestyle": "--", "linewidth": 1},
+    "confidence": {"color": BLACK, "marker": "^", "linestyle": ":", "linewidth": 1},
+}
+"""Of each strategy. The colours differ in brightness too, for grey print."""
+
+APART = 0.2
+"""Between strategies at the same number of locations, as a part of the step to the next power of two."""
+
+SEED_SHIFT = 0.07
+
+
+def draw(numbers: Sequence[Numbers]) -> Figure:
+    """A row of panels for each data set: Dice and IoU against the paper's number of locations, on a scale of log2.
+
+    A tick also tells how many locations were drawn of our volumes, where these are fewer.
+    """
+    with settings():
+        figure, panels = panel_rows(numbers, QUANTITIES, height_in=2.3)
+        for row, of_data in zip(panels, numbers, strict=True):
+            for axes, quantity in zip(row, QUANTITIES, strict=True):
+                _draw_strategies(axes, of_data.rows[of_data.rows["quantity"] == quantity])
+                _label_locations(axes, of_data.rows)
+                axes.set_ylabel(axis_label(quantity))
+        found = {strategy for of_data in numbers for strategy in of_data.rows["sampling"]}
+        names = TABLE1.layout.names["sampling"]
+        explain(figure, numbers, {names[name]: MEAN | look for name, look in LOOKS.items() if name in found})
+    return figure
+
+
+SAMPLING = figure_of(TABLE1, "sampling", draw)
+
+
+def _draw_strategies(axes: Axes, rows: pd.DataFrame) -> None:
+    for index, (strategy, look) in enumerate(LOOKS.items()):
+        of_strategy = rows[rows["sampling"] == strategy].sort_values("locations")
+        places = np.log2(of_strategy["locations"]) + APART * (index - (len(LOOKS) - 1) / 2)
+        axes.plot(places, of_strategy["value"], **look | {"marker": ""})
+        for place, number in zip(places, of_strategy.to_dict("records"), strict=True):
+            draw_number(axes, place, number, look["color"], look["marker"], SEED_SHIFT)
+
+
+def _label_locations(axes: Axes, rows: pd.DataFrame) -> None:
+    drawn: dict[int, set[int]] = {}
+    for locations, number in zip(rows["locations"], rows["drawn"], strict=True):
+        drawn.setdefault(locations, set()).add(number)
+    scaled = any(numbers != {locations} for locations, numbers in drawn.items())
+    labels = [
+        power_of_two(locations) + (f"\n({', '.join(map(str, sorted(numbers)))})" if scaled else "")
+        for locations, numbers in drawn.items()
+    ]
+    axes.set_xticks(np.log2(list(drawn)), labels)
+    axes.set_xlabel("Locations per volume in the paper (as drawn here)" if scaled else "Locations drawn per volume")
+    axes.margins(x=0.08)
