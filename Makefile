@@ -2,17 +2,17 @@
 PYTHON ?= python3
 DATASET ?= glioma
 PROFILE ?= laptop
-JOBS ?= 2
+JOBS ?=
 BIN := .venv/bin
 READY := .venv/.ready
-RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) --workers $(JOBS)
+RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS))
 
-.PHONY: help setup table1 table2 tables figures claims status test lint clean
+.PHONY: help setup table1 table2 tables figures claims status reference test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
-	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=2 (runs at a time)"
+	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 2; }
@@ -41,6 +41,13 @@ claims: $(READY)  ## Judge the paper's claims by the records and by its own tabl
 
 status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
+
+reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
+	rm -rf results/reference
+	@$(BIN)/python -m benchmarks collect
+	@$(BIN)/python -m benchmarks claims > /dev/null
+	@$(BIN)/python -m paper_figures
+	mkdir -p results/reference && cp -r results/records results/tables results/figures results/reference/
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q

@@ -27,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     for option in ("workers", "threads"):
-        if getattr(options, option) < 1:
-            raise UserError(f"--{option} {getattr(options, option)}: give a whole number above 0")
+        value = getattr(options, option)
+        if value is not None and value < 1:
+            raise UserError(f"--{option} {value}: give a whole number above 0")
     # Torch comes with it, which the other commands do without.
     from benchmarks.running import Request, dry_run, run
 
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
     run.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
     run.add_argument("--executor", choices=EXECUTORS, default="local", help="where runs are made (%(default)s)")
-    run.add_argument("--workers", type=int, default=2, help="runs at a time on this machine (%(default)s)")
+    run.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
     run.add_argument("--threads", type=int, default=1, help="CPU threads of each run (%(default)s)")
     run.add_argument("--retry-failed", action="store_true", help="try runs again that have failed before")
     run.add_argument("--force", action="store_true", help="delete what these runs came to, and make them anew")

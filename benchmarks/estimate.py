@@ -27,7 +27,7 @@ GPU_OPERATIONS_PER_SECOND = 5e12
 """Assumed, not measured: about a third of what the paper's V100 does in float32 at most."""
 
 
-def work(spec: RunSpec, cases: int) -> float:
+def training_work(spec: RunSpec, cases: int) -> float:
     """Floating-point operations of a run's training: those of matrix products and convolutions, forward and backward.
 
     A step of the model itself is counted on the meta device, where nothing is computed or allocated; once for all

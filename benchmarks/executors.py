@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,13 +71,14 @@ class _Worker(submitit.LocalExecutor):
     """
 
     process: subprocess.Popen[bytes]
+    environment: Mapping[str, str] = {}
 
     def _submit_command(self, command: str) -> submitit.LocalJob[Any]:
         job_id = uuid.uuid4().hex[:8]
         with JobPaths(self.folder, job_id).stdout.open("wb") as log:
             self.process = subprocess.Popen(
                 shlex.split(command),
-                env=os.environ | {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_JOB_ID": job_id},
+                env={**os.environ, "SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_JOB_ID": job_id, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -90,6 +91,7 @@ class _Worker(submitit.LocalExecutor):
 class _LocalTask:
     process: subprocess.Popen[bytes]
     log: Path
+    gpu: str | None = None
 
     @property
     def name(self) -> str:
@@ -126,22 +128,32 @@ class LocalExecutor:
     Args:
         work: what a worker calls with the path of a run folder.
         workers: tasks at a time.
+        gpus: by their numbers or UUIDs; each task sees one of them, that with the fewest other tasks. Of a machine
+            without GPUs tasks see what this process sees.
     """
 
     detached = False
 
-    def __init__(self, work: Work, workers: int) -> None:
+    def __init__(self, work: Work, workers: int, gpus: Sequence[str] = ()) -> None:
         self.capacity = workers
         self._work = work
+        self._gpus = gpus
+        self._tasks: list[_LocalTask] = []
 
     def submit(self, folders: Sequence[Path]) -> list[_LocalTask]:
         """Start one process a run folder, at once."""
         return [self._start(folder) for folder in folders]
 
     def _start(self, folder: Path) -> _LocalTask:
+        self._tasks = [task for task in self._tasks if not task.finished()]
+        busy = [task.gpu for task in self._tasks]
+        gpu = min(self._gpus, key=busy.count, default=None)
         worker = _Worker(folder / "log")
+        if gpu is not None:
+            worker.environment = {"CUDA_VISIBLE_DEVICES": gpu}
         job = worker.submit(self._work, str(folder))
-        return _LocalTask(worker.process, job.paths.stdout)
+        self._tasks.append(_LocalTask(worker.process, job.paths.stdout, gpu))
+        return self._tasks[-1]
 
     def adopt(self, folder: Path) -> None:
         """None: a process that outlived the one that started it cannot be waited for."""

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import torch
 
 from benchmarks.runs import identity
 from ossnet.config import plain
+from ossnet.data.case import Dataset
+
+if TYPE_CHECKING:
+    from benchmarks.study import Point
+    from ossnet.profile import Profile
 
 
 class Outcome(NamedTuple):
@@ -49,9 +54,24 @@ class Measurement(Protocol):
     @property
     def measurement(self) -> str: ...
 
+    @classmethod
+    def of(cls, point: "Point", profile: "Profile", dataset: Dataset) -> Self:
+        """What a point of a study's grid comes to on a data set.
+
+        Raises:
+            UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
+        """
+
     @property
     def label(self) -> str:
         """What a folder's name starts with."""
+
+    @property
+    def epochs(self) -> int:
+        """Of the training that is a part of it: by them it is told how far it is."""
+
+    def work(self, dataset: Dataset) -> float:
+        """Floating-point operations, roughly; for the time to go alone."""
 
     def measure(self, job: Job, folder: Path, device: torch.device) -> Outcome:
         """Carry it out, go on from what `folder` holds, and leave files of detail there.

@@ -13,7 +13,7 @@ DAY_S = 24 * 3600
 
 
 class FinishedRun(NamedTuple):
-    """What a run did: `work` in floating-point operations (see `benchmarks.estimate.work`) in so many seconds."""
+    """What a run did: `work` in floating-point operations, see `benchmarks.estimate`, in so many seconds."""
 
     model: str
     work: float

@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.estimate import work
 from benchmarks.measurement import Job, folder_of
+from benchmarks.measurements import MEASUREMENTS
 from benchmarks.plans import Plan
 from benchmarks.runs import Run
-from benchmarks.segmentation import Segmentation, scored_split
-from benchmarks.study import Point, Study
+from benchmarks.study import Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.profile import Profile
-from ossnet.registry import model_type
 
 
 class PlannedRun(NamedTuple):
@@ -27,32 +25,22 @@ class PlannedRun(NamedTuple):
 def plan_study(
     study: Study, profile: Profile, dataset: Dataset, job: Job, results: Path
 ) -> tuple[Plan, dict[Path, PlannedRun]]:
-    """The plan of a study on a data set, and its tasks by their folder.
+    """The plan of a study on a data set, and its runs with all that a worker must know by their folder.
 
     Raises:
-        UserError: the data set has no case to score, or the profile has a setting that is refused.
+        UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
     """
-    scored_split(dataset)
-    tasks = [_task(point, profile, dataset, job, results / "runs") for point in study.grid(profile)]
-    plan = Plan(study.name, dataset.name, profile.name, tuple(task.run for task in tasks))
-    return plan, {task.run.folder: task for task in tasks}
+    planned: dict[Path, PlannedRun] = {}
+    runs = []
+    for point in study.grid(profile):
+        measurement = MEASUREMENTS[study.measures].of(point, profile, dataset)
+        folder, work = folder_of(results / "runs", measurement), measurement.work(dataset)
+        run = Run(folder, point.model, point.seed, point.columns, measurement.epochs, work)
+        runs.append(run)
+        planned[folder] = PlannedRun(run, plain(measurement), plain(job))
+    return Plan(study.name, dataset.name, profile.name, tuple(runs)), planned
 
 
 def longest_first(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
     """So that no long run is left to the end while other workers have nothing to do."""
     return sorted(planned, key=lambda one: -one.run.work)
-
-
-def _task(point: Point, profile: Profile, dataset: Dataset, job: Job, runs: Path) -> PlannedRun:
-    training = profile.spec(point.model, dataset, point.seed, point.overrides)
-    extraction = point.extraction or model_type(point.model).extraction
-    measurement = Segmentation(training, extraction, point.max_locations)
-    run = Run(
-        folder_of(runs, measurement),
-        point.model,
-        point.seed,
-        point.columns,
-        training.recipe.epochs,
-        work(training, len(dataset.splits["train"])),
-    )
-    return PlannedRun(run, plain(measurement), plain(job))

@@ -1,5 +1,6 @@
 """What `python -m benchmarks run` does: decide which runs are missing, make them, write the tables."""
 
+import os
 import shutil
 import signal
 import sys
@@ -26,17 +27,24 @@ from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
 from ossnet.profile import Profile, load_profile
 
+CPU_WORKERS = 2
+"""Runs at a time on a machine without a GPU."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line."""
+    """What was asked for on the command line.
+
+    Attributes:
+        workers: runs at a time on this machine; None for one a GPU, or `CPU_WORKERS` without.
+    """
 
     studies: Sequence[Study]
     profile: str
     source: str
     results: Path
     executor: str
-    workers: int
+    workers: int | None
     threads: int
     retry_failed: bool
     force: bool
@@ -126,7 +134,15 @@ def _executor(request: Request, profile: Profile) -> Executor:
     if request.executor == "slurm":
         settings = build(SlurmSettings, profile.slurm, f"profile {profile.name}, slurm")
         return SlurmExecutor(work, request.results / "slurm", settings)
-    return LocalExecutor(work, request.workers)
+    gpus = visible_gpus()
+    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus)
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that torch sees here, as `CUDA_VISIBLE_DEVICES` names them."""
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",")[:count] if named else [str(index) for index in range(count)]
 
 
 def _summary(plan: Plan) -> str:

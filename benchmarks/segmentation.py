@@ -11,7 +11,9 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from benchmarks.estimate import training_work
 from benchmarks.measurement import Job, Outcome
+from benchmarks.study import Point
 from ossnet.config import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing, class_indices
@@ -22,6 +24,8 @@ from ossnet.extraction import EXTRACTORS
 from ossnet.files import replacing, write_text
 from ossnet.metrics import disagreement_percent, surface_tolerance_mm
 from ossnet.model import SegmentationModel
+from ossnet.profile import Profile
+from ossnet.registry import model_type
 from ossnet.run import RunSpec, load_run, train_run
 from ossnet.training import best_epoch
 
@@ -52,9 +56,23 @@ class Segmentation:
         if self.extraction not in EXTRACTORS:
             raise ValueError(f"extraction {self.extraction!r} is none of {', '.join(EXTRACTORS)}")
 
+    @classmethod
+    def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Segmentation":
+        scored_split(dataset)
+        training = profile.spec(point.model, dataset, point.seed, point.overrides)
+        return cls(training, point.extraction or model_type(point.model).extraction, point.max_locations)
+
     @property
     def label(self) -> str:
         return f"{self.training.dataset}-{self.training.model}-seed{self.training.seed}"
+
+    @property
+    def epochs(self) -> int:
+        return self.training.recipe.epochs
+
+    def work(self, dataset: Dataset) -> float:
+        """Of the training: it takes most of the time."""
+        return training_work(self.training, len(dataset.splits["train"]))
 
     def measure(self, job: Job, folder: Path, device: torch.device) -> Outcome:
         """Train in `folder/training`; write `per_case.csv`, and `case.npz` with the first case's segmentation.
@@ -84,32 +102,36 @@ class Segmentation:
         parts, seconds, evaluated = [], [], []
         from_dense: dict[str, float] = {}
         from_prior: dict[str, float] = {}
+        evaluated_locations: dict[str, dict[str, int]] = {"mise": {}, "prior": {}}
 
-        def segment(case: Case, extraction: str) -> np.ndarray:
+        def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
             made = segment_case(model, case, preprocessing, extraction, self.max_locations)
-            return made.segmentation.cpu().numpy()
+            return made.segmentation.cpu().numpy(), sum(made.evaluated)
 
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)
             start = time.perf_counter()
-            made = segment_case(model, case, preprocessing, self.extraction, self.max_locations)
+            segmentation, locations = segment(case, self.extraction)
             seconds.append(time.perf_counter() - start)
-            evaluated.append(sum(made.evaluated))
-            segmentation = made.segmentation.cpu().numpy()
+            evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
             if index == 0:
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
-                from_dense[name] = disagreement_percent(segmentation, segment(case, "dense"))
+                from_dense[name] = disagreement_percent(segmentation, segment(case, "dense")[0])
             if index < PRIOR_CASES and self.extraction == "mise" and model.has_prior:
-                from_prior[name] = disagreement_percent(segmentation, segment(case, "prior"))
+                other, locations_of_prior = segment(case, "prior")
+                from_prior[name] = disagreement_percent(segmentation, other)
+                for extraction, count in (("mise", locations), ("prior", locations_of_prior)):
+                    evaluated_locations[extraction][name] = count
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
         result: dict[str, Any] = {
             "protocol": "dense" if split == "test" else "dense, validation cases",
             "locations_mean": float(np.mean(evaluated)),
             "disagreement_with_dense_percent": from_dense,
             "disagreement_with_prior_percent": from_prior,
+            "evaluated_locations": evaluated_locations,
         }
         return Outcome(result, {"extraction_s_median": float(np.median(seconds))})
 

@@ -36,10 +36,12 @@ class Study:
     """A study: one file of this folder, and one line in `benchmarks.studies`.
 
     Attributes:
+        measures: what each of its runs does, a name of `benchmarks.measurements`.
         grid: its runs with a profile, in the order of its table.
         layout: how the table is laid out.
     """
 
     name: str
+    measures: str
     grid: Callable[["Profile"], Sequence[Point]]
     layout: Layout

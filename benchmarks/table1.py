@@ -33,6 +33,7 @@ def grid(profile: "Profile") -> Sequence[Point]:
 
 TABLE1 = Study(
     "table1",
+    "segmentation",
     grid,
     Layout(
         table="table1",

@@ -17,6 +17,7 @@ def grid(profile: "Profile") -> Sequence[Point]:
 
 TABLE2 = Study(
     "table2",
+    "segmentation",
     grid,
     Layout(
         table="table2",

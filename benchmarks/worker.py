@@ -9,15 +9,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.measurement import Job, Measurement, Outcome
+from benchmarks.measurement import Job, Outcome
+from benchmarks.measurements import read_measurement
 from benchmarks.provenance import provenance
 from benchmarks.runs import lock, read_json, write_json
-from benchmarks.segmentation import Segmentation
 from ossnet.config import build
 from ossnet.errors import UserError
 from ossnet.memory import is_out_of_memory
-
-MEASUREMENTS: dict[str, type[Measurement]] = {"segmentation": Segmentation}
 
 
 def work(folder: str) -> None:
@@ -40,20 +38,6 @@ def work(folder: str) -> None:
             # Anything else is a defect or a broken machine: it is recorded as the failure that it is.
             traceback.print_exc()
             _fail(path, "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}")
-
-
-def read_measurement(folder: Path) -> Measurement:
-    """The specification that a run's folder holds.
-
-    Raises:
-        UserError: it is of another version of the suite, or damaged.
-    """
-    path = folder / "spec.json"
-    values = read_json(path)
-    kind = MEASUREMENTS.get(values.get("measurement"))
-    if kind is None:
-        raise UserError(f"{path}: unknown measurement {values.get('measurement')!r}; it is of another version")
-    return build(kind, values, str(path))
 
 
 def _make(folder: Path, job: Job) -> None:

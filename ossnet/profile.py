@@ -1,7 +1,7 @@
 """Profiles: how large everything is and how long it trains, one TOML file each."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
-from ossnet.config import STRICT, build, merge, read_toml
+from ossnet.config import STRICT, build, merge, plain, read_toml
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type
@@ -61,7 +61,7 @@ class Profile:
         for key, value in kind.preset.items():
             if network.get(key, value) != value:
                 raise UserError(f"{where}: network.{key} = {value} makes this model what it is; choose another model")
-        return build(
+        spec = build(
             RunSpec,
             {
                 "model": model,
@@ -75,6 +75,8 @@ class Profile:
             },
             where,
         )
+        whole = plain(spec.config)
+        return replace(spec, network={name: value for name, value in whole.items() if name not in spec.size})
 
     def generator(self, dataset: str) -> dict[str, Any]:
         """Fields of an embedded data set's generator."""

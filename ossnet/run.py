@@ -31,7 +31,8 @@ class RunSpec:
 
     Attributes:
         model: a name of the registry.
-        network: fields of the model's configuration; shape, modalities and classes follow from the others here.
+        network: fields of the model's configuration; shape, modalities and classes follow from the others here. A
+            profile gives all of them, so that another default makes another run.
         dataset: as results name it.
         fingerprint: of the data set.
         modalities: the image channels' names, in order.
@@ -53,19 +54,33 @@ class RunSpec:
         """SHA-256 of the specification, hexadecimal."""
         return hashlib.sha256(json.dumps(plain(self), sort_keys=True).encode()).hexdigest()
 
+    @property
+    def size(self) -> dict[str, Any]:
+        """The fields of the model's configuration that follow from the data and their preprocessing."""
+        return {
+            "shape": self.preprocessing.shape,
+            "modalities": len(self.modalities),
+            "classes": self.preprocessing.classes,
+        }
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's whole configuration.
+
+        Raises:
+            UserError: unknown model, or a field that its configuration refuses.
+        """
+        kind = model_type(self.model)
+        config: ModelConfig = build(kind.config_type, self.network | self.size, f"model {self.model}, network")
+        return config
+
     def make_model(self) -> SegmentationModel:
         """The model with the initial weights of this seed.
 
         Raises:
             UserError: unknown model, or a field that its configuration refuses.
         """
-        kind = model_type(self.model)
-        size = {
-            "shape": self.preprocessing.shape,
-            "modalities": len(self.modalities),
-            "classes": self.preprocessing.classes,
-        }
-        config: ModelConfig = build(kind.config_type, self.network | size, f"model {self.model}, network")
+        kind, config = model_type(self.model), self.config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return kind(config)

@@ -13,10 +13,18 @@ from ossnet.config import STRICT
 
 Protocol = Literal["paper", "released"]
 
+FIELDS_OF = {
+    "border": ("border_width", "border_share"),
+    "confidence": ("confidence_share", "memory_cell", "memory_rate"),
+}
+"""The fields of `Sampling` that only one strategy reads."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class Sampling:
     """How the n locations of one volume are drawn.
+
+    Fields of strategies other than the chosen one take their defaults, so that they tell no runs apart.
 
     Attributes:
         strategy: `uniform` over the volume; `border`: a share from the border of the label, the rest uniform;
@@ -48,6 +56,9 @@ class Sampling:
             raise ValueError(f"border_width is {self.border_width}; a border around the hull's voxels has an odd width")
         if self.strategy == "confidence" and self.protocol == "released":
             raise ValueError("the released protocol has no strategy confidence; set protocol = paper with it")
+        for strategy, fields in FIELDS_OF.items():
+            for name in fields if strategy != self.strategy else ():
+                object.__setattr__(self, name, self.__dataclass_fields__[name].default.default)
 
 
 class Draw(NamedTuple):

@@ -82,7 +82,7 @@ def tiny_study() -> Study:
     def grid(profile: Profile) -> list[Point]:
         return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:4]
 
-    return Study("table1", grid, TABLE1.layout)
+    return Study("table1", TABLE1.measures, grid, TABLE1.layout)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks import estimate
-from benchmarks.estimate import assumed_rate, work
+from benchmarks.estimate import assumed_rate, training_work
 from ossnet.errors import UserError
 from ossnet.model import Batch
 from ossnet.registry import model_names
@@ -29,13 +29,13 @@ def real_operations(spec: RunSpec) -> int:
 @pytest.mark.parametrize("model", model_names())
 def test_the_work_is_that_of_real_steps(model: str, tiny_spec: Specs) -> None:
     spec = tiny_spec(model, changes={"recipe": {"epochs": 1, "batch_size": 3, "steps_per_epoch": 5}})
-    assert work(spec, 0) == pytest.approx(5 * real_operations(spec))
+    assert training_work(spec, 0) == pytest.approx(5 * real_operations(spec))
 
 
 def test_the_work_of_a_location_by_hand(tiny_spec: Specs) -> None:
     def of(count: int) -> float:
         recipe = {"epochs": 1, "steps_per_epoch": 1, "batch_size": 1, "sampling": {"count": count}}
-        return work(tiny_spec("onet", changes={"recipe": recipe}), 1)
+        return training_work(tiny_spec("onet", changes={"recipe": recipe}), 1)
 
     # Forward, and backward to weights and to inputs: a multiplication and an addition each, for each weight of the
     # linear maps that a location goes through. The norms' maps are of latents.
@@ -49,7 +49,7 @@ def test_the_work_of_a_location_by_hand(tiny_spec: Specs) -> None:
 
 def test_work_grows_with_cases_epochs_and_steps(tiny_spec: Specs) -> None:
     def of(cases: int, **recipe: int | None) -> float:
-        return work(tiny_spec("c", changes={"recipe": {"steps_per_epoch": None, "epochs": 1} | recipe}), cases)
+        return training_work(tiny_spec("c", changes={"recipe": {"steps_per_epoch": None, "epochs": 1} | recipe}), cases)
 
     assert of(6) == pytest.approx(3 * of(2))
     assert of(2, epochs=5) == pytest.approx(5 * of(2))
@@ -59,27 +59,27 @@ def test_work_grows_with_cases_epochs_and_steps(tiny_spec: Specs) -> None:
 
 
 def test_a_step_is_counted_once_for_all_seeds_and_strategies(tiny_spec: Specs, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = work(tiny_spec("c"), 3)
+    first = training_work(tiny_spec("c"), 3)
     monkeypatch.setattr(estimate, "FlopCounterMode", None)
-    assert work(tiny_spec("c", seed=1), 3) == first
+    assert training_work(tiny_spec("c", seed=1), 3) == first
     border = {"recipe": {"sampling": {"strategy": "border", "border_width": 5}}}
-    assert work(tiny_spec("c", changes=border), 3) == first
+    assert training_work(tiny_spec("c", changes=border), 3) == first
 
 
 def test_the_sizes_of_the_paper_take_no_memory(tiny_spec: Specs) -> None:
     changes = {"preprocessing": {"shape": [512, 512, 512]}, "recipe": {"sampling": {"count": 2**14}}}
-    assert work(tiny_spec("unet3d", changes=changes), 111) > 1e13
+    assert training_work(tiny_spec("unet3d", changes=changes), 111) > 1e13
 
 
 def test_counting_draws_nothing(tiny_spec: Specs) -> None:
     before = torch.random.get_rng_state()
-    work(tiny_spec("unet2d-depth", changes={"recipe": {"sampling": {"count": 77}}}), 3)
+    training_work(tiny_spec("unet2d-depth", changes={"recipe": {"sampling": {"count": 77}}}), 3)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_wrong_network_is_refused(tiny_spec: Specs) -> None:
     with pytest.raises(UserError, match="decoder_with"):
-        work(tiny_spec("c", changes={"network": {"decoder_with": 3}}), 1)
+        training_work(tiny_spec("c", changes={"network": {"decoder_with": 3}}), 1)
 
 
 def test_the_rate_of_a_cpu_is_a_part_of_its_matrix_product(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,3 +164,32 @@ def test_cancelled_a_worker_that_has_just_started_ends(folders: list[Path], stay
     for task in tasks:
         task.cancel()
     assert all(task.finished() for task in tasks)
+
+
+def test_each_worker_sees_the_gpu_with_the_fewest_others(folders: list[Path]) -> None:
+    def work(folder: str) -> None:
+        import os
+        import time
+        from pathlib import Path
+
+        (Path(folder) / "gpu").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        while not (Path(folder) / "end").exists():
+            time.sleep(0.02)
+
+    executor = LocalExecutor(work, 2, ["3", "GPU-x"])
+    tasks = executor.submit(folders)
+    for task, folder, gpu in zip(tasks, folders, ("3", "GPU-x"), strict=True):
+        wait_for((folder / "gpu").exists)
+        wait_for(lambda folder=folder: (folder / "gpu").read_text() != "")
+        assert (folder / "gpu").read_text() == gpu
+        assert not task.finished()
+    (folders[1] / "end").touch()
+    wait_for(tasks[1].finished)
+    (folders[1] / "end").unlink()
+    (folders[1] / "gpu").unlink()
+    (again,) = executor.submit(folders[1:])
+    wait_for(lambda: (folders[1] / "gpu").exists() and (folders[1] / "gpu").read_text() == "GPU-x")
+    for folder in folders:
+        (folder / "end").touch()
+    wait_for(tasks[0].finished)
+    wait_for(again.finished)

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measurement import Job
+from benchmarks.measurements import read_measurement
 from benchmarks.planning import longest_first, plan_study
 from benchmarks.studies import STUDIES
-from benchmarks.worker import read_measurement
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.data.sources import open_dataset

@@ -11,6 +11,7 @@ import torch
 
 from benchmarks import segmentation, worker
 from benchmarks.measurement import Job, folder_of
+from benchmarks.measurements import read_measurement
 from benchmarks.runs import Run, State, identity
 from benchmarks.segmentation import Segmentation
 from ossnet.config import plain
@@ -177,7 +178,7 @@ def test_data_that_changed_after_the_plan_are_refused(
 def test_a_specification_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text('{"measurement": "colour"}')
     with pytest.raises(UserError, match="unknown measurement 'colour'"):
-        worker.read_measurement(tmp_path)
+        read_measurement(tmp_path)
 
 
 def test_an_unknown_extraction_is_refused(tiny_spec: Callable[..., RunSpec]) -> None:

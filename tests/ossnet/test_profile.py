@@ -79,7 +79,7 @@ def test_later_layers_win() -> None:
         return {"recipe": {"epochs": number}}
 
     layers: list[dict[str, Any]] = [
-        {"every": epochs(2)},
+        {"every": epochs(2) | {"network": {"encoder_channels": [4, 4]}}},
         {"occupancy": epochs(3)},
         {"c": epochs(4)},
         {"datasets": {"own": {"every": epochs(5)}}},
@@ -127,9 +127,17 @@ def test_a_seed_below_zero_is_refused() -> None:
 
 
 def test_an_unknown_field_of_a_network_is_named() -> None:
-    spec = load_profile("laptop").spec("c", dataset_named("own"), 0, {"network": {"decoder_with": 3}})
     with pytest.raises(UserError, match=r"model c, network: decoder_with"):
-        spec.make_model()
+        load_profile("laptop").spec("c", dataset_named("own"), 0, {"network": {"decoder_with": 3}})
+
+
+def test_a_specification_has_every_field_of_the_network() -> None:
+    """So that another default makes another run, and a default that is written out does not."""
+    plainly = load_profile("laptop").spec("c", dataset_named("own"), 0)
+    assert plainly.network["activation"] == "pau"
+    assert not plainly.network.keys() & {"shape", "modalities", "classes"}
+    written_out = load_profile("laptop").spec("c", dataset_named("own"), 0, {"network": {"activation": "pau"}})
+    assert written_out.identity == plainly.identity
 
 
 def test_unknown_names_are_refused_with_what_there_is() -> None:

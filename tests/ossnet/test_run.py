@@ -13,6 +13,7 @@ from ossnet.data.case import Dataset
 from ossnet.errors import UserError
 from ossnet.registry import model_names
 from ossnet.run import RunSpec, load_run, read_spec, train_run, write_spec
+from ossnet.sampling import FIELDS_OF
 from ossnet.training import EpochReport
 
 CPU = torch.device("cpu")
@@ -56,7 +57,8 @@ OTHER = {
     },
     **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 9},
     **{"encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
-    **{"confidence_share": 0.25, "memory_rate": 0.25},
+    **{"confidence_share": 0.25, "memory_rate": 0.25, "activation": "relu", "normalization": "feature"},
+    **{"patches": False, "larger_context": True, "context_pooling": "nearest", "network.locations": "scaled"},
 }
 
 
@@ -70,7 +72,11 @@ def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -
         table = changed
         for key in path[:-1]:
             table = table[key]
-        table[path[-1]] = OTHER[path[-1]] if path[-1] in OTHER else table[path[-1]] + 1
+        name = ".".join(path) if ".".join(path) in OTHER else path[-1]
+        table[path[-1]] = OTHER[name] if name in OTHER else table[path[-1]] + 1
+        for strategy, fields in FIELDS_OF.items():
+            if path[-2:] in [("sampling", name) for name in fields]:
+                changed["recipe"]["sampling"]["strategy"] = strategy
         if path == ("recipe", "validation", "border_share"):
             changed["recipe"]["validation"]["protocol"] = "released"
         identities.add(build(RunSpec, changed, ".".join(path)).identity)
@@ -194,7 +200,7 @@ def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: 
 
     mistakes = {
         "has no case to train on": (tiny_spec(), replace(dataset, splits={**dataset.splits, "train": ()})),
-        "model c, network: depth": (tiny_spec(changes={"network": {"depth": 3}}), dataset),
+        "model c, network: depth": (replace(tiny_spec(), network={"depth": 3}), dataset),
         "case a has no label": (tiny_spec(), replace(dataset, load=unlabelled)),
         "does not fit into shape": (tiny_spec(changes={"preprocessing": {"shape": [16, 12, 16]}}), dataset),
     }

@@ -197,3 +197,9 @@ def test_the_released_protocol_knows_no_confidence() -> None:
 def test_confidence_needs_a_memory() -> None:
     with pytest.raises(ValueError, match="ConfidenceMemory"):
         draw_locations(Sampling(strategy="confidence"), (4, 5, 6), None, generator())
+
+
+def test_settings_that_the_strategy_does_not_read_tell_no_runs_apart() -> None:
+    assert Sampling(border_width=7, confidence_share=0.75) == Sampling()
+    assert Sampling(strategy="border", border_width=7, memory_cell=4) == Sampling(strategy="border", border_width=7)
+    assert Sampling(strategy="confidence", memory_cell=4, border_share=0.1).memory_cell == 4
