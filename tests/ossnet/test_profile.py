@@ -79,14 +79,14 @@ def test_later_layers_win() -> None:
         return {"recipe": {"epochs": number}}
 
     layers: list[dict[str, Any]] = [
-        {"every": epochs(2) | {"network": {"encoder_channels": [4, 4]}}},
+        {"every": epochs(2)},
         {"occupancy": epochs(3)},
         {"c": epochs(4)},
         {"datasets": {"own": {"every": epochs(5)}}},
         {"datasets": {"own": {"occupancy": epochs(6)}}},
         {"datasets": {"own": {"c": epochs(7)}}},
     ]
-    table: dict[str, Any] = {}
+    table: dict[str, Any] = {"c": {"network": {"encoder_channels": [4, 4]}}}
     for number, layer in enumerate(layers, start=2):
         table = merge(table, layer)
         assert with_table(**table).spec("c", dataset_named("own"), 0).recipe.epochs == number
