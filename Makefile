@@ -24,8 +24,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Make the runs that are missing of every table, then the tables and figures
-	@$(RUN)
-	@$(BIN)/python -m paper_figures
+	@$(RUN); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures; exit $$status
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1
@@ -43,11 +42,12 @@ status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
+	$(BIN)/python -m benchmarks collect --no-reference
+	$(BIN)/python -m benchmarks claims > /dev/null
+	$(BIN)/python -m paper_figures
 	rm -rf results/reference
-	@$(BIN)/python -m benchmarks collect
-	@$(BIN)/python -m benchmarks claims > /dev/null
-	@$(BIN)/python -m paper_figures
-	mkdir -p results/reference && cp -r results/records results/tables results/figures results/reference/
+	mkdir results/reference
+	cp -r results/records results/tables results/figures results/reference/
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q

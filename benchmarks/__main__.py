@@ -49,12 +49,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    print_status(find_studies(options.study), options.results)
+    print_status(find_studies(options.study), options.results, options.profile)
     return 0
 
 
 def _collect(options: argparse.Namespace) -> int:
-    for table in collect_studies(find_studies(options.study), options.results):
+    for table in collect_studies(find_studies(options.study), options.results, not options.no_reference):
         print(table)
     return 0
 
@@ -87,13 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
     run.add_argument("--executor", choices=EXECUTORS, default="local", help="where runs are made (%(default)s)")
     run.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
-    run.add_argument("--threads", type=int, default=1, help="CPU threads of each run (%(default)s)")
+    run.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
     run.add_argument("--retry-failed", action="store_true", help="try runs again that have failed before")
     run.add_argument("--force", action="store_true", help="delete what these runs came to, and make them anew")
     run.add_argument("--dry-run", action="store_true", help="only list the runs, with the hours they would take")
 
-    with_studies(command("status", _status, "Tell which runs are done, failed, running or missing."))
-    with_studies(command("collect", _collect, "Make records and tables of the runs that are done."))
+    status = with_studies(command("status", _status, "Tell which runs are done, failed, running or missing."))
+    status.add_argument("--profile", help="only those of a profile (all of them)")
+    collect = with_studies(command("collect", _collect, "Make records and tables of the runs that are done."))
+    collect.add_argument("--no-reference", action="store_true", help="leave the committed reference out of the tables")
 
     claims = command("claims", _claims, "Judge the paper's claims by our records and by its own tables.")
     claims.add_argument("--profile", default="laptop", help="whose records (%(default)s)")

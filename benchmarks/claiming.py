@@ -6,27 +6,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.bootstrap import Bootstrap
 from benchmarks.claims import read_claims
 from benchmarks.collecting import PUBLISHED, REFERENCE, summary_of
 from benchmarks.judging import judge
 from benchmarks.records import Records, failures_of, read_records, scores_of
+from benchmarks.statistics import describe
 from benchmarks.studies import STUDIES
-from benchmarks.tables import read_published
+from benchmarks.summary import SEED
+from benchmarks.tables import PAPER_DATASETS, read_published
 from benchmarks.verdicts import write_claims
 from ossnet.errors import UserError
 
-NEEDS_GPU = "not measured: no study of this version measures it; it takes a CUDA GPU"
+NO_STUDY = "no study of this version measures it"
 UNMEASURED = {
-    "training_memory": NEEDS_GPU,
-    "inference_memory": NEEDS_GPU,
-    "inference_runtime": NEEDS_GPU,
+    "training_memory": NO_STUDY,
+    "inference_memory": NO_STUDY,
+    "inference_runtime": NO_STUDY,
 }
 
 
 def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) -> pd.DataFrame:
     """Judge every claim and write `results/tables/claims`.md, .csv and .tex; what `benchmarks.judging.judge` gives.
 
-    A study without records of the profile in `results` is judged by the committed reference.
+    A data set without records of a study and profile in `results` is judged by the committed reference, if that has
+    them; what is written tells which records were taken.
 
     Args:
         datasets: whose records to judge by; None for all that there are.
@@ -34,44 +38,71 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
     Raises:
         UserError: there are no records, or those of two data sets answer the same question.
     """
-    numbers, failures, found = [], [], set[str]()
+    numbers, failures, used = [], [], []
     for study in STUDIES.values():
-        records = _of(read_records(results / "records", [study.name]), profile, datasets)
-        records = records or _of(read_records(REFERENCE / "records", [study.name]), profile, datasets)
-        found |= {part.dataset for part in records}
-        numbers += [summary_of(study, scores_of(records)), disagreement(records)]
+        own = _of(read_records(results / "records", [study.name]), profile, datasets)
+        have = {part.dataset for part in own}
+        reference = _of(read_records(REFERENCE / "records", [study.name]), profile, datasets)
+        lent = [part for part in reference if part.dataset not in have]
+        records = own + lent
+        used += [(study.name, part.dataset, "") for part in own]
+        used += [(study.name, part.dataset, " (reference)") for part in lent]
+        numbers += [summary_of(study, scores_of(records)), inferences(records)]
         failures.append(failures_of(records))
-    if not found:
-        raise UserError(f"no records of profile {profile} in {results}; run `python -m benchmarks run` first")
-    if missing := sorted(set(datasets or ()) - found):
-        raise UserError(f"no records of data set {missing[0]}; those at hand are of {', '.join(sorted(found))}")
+    _check({dataset for _, dataset, _ in used}, datasets, profile, results)
     published = {name: read_published(PUBLISHED, name) for name in ("table1", "table2", "table3")}
-    ours = pd.concat([part for part in numbers if len(part)], ignore_index=True)
+    measured = [part for part in numbers if len(part)]
+    ours = pd.concat(measured, ignore_index=True) if measured else pd.DataFrame()
     failed = pd.concat(failures, ignore_index=True)
     verdicts = judge(read_claims(PUBLISHED / "claims.toml"), ours, published, failed, UNMEASURED)
-    write_claims(verdicts, results / "tables" / "claims")
+    basis = ", ".join(f"{study} on {dataset}{lent}" for study, dataset, lent in used)
+    write_claims(verdicts, results / "tables" / "claims", f"Our records: profile {profile}, {basis}.")
     return verdicts
 
 
-def disagreement(records: Sequence[Records]) -> pd.DataFrame:
-    """How far the two inferences of Table 2's runs disagree, a row a model: percentages of voxels (Section 4.3).
+def inferences(records: Sequence[Records]) -> pd.DataFrame:
+    """How the two inferences of Table 2's runs compare on the cases on which a run has made both (Section 4.3).
 
-    The value is the mean over seeds and the cases on which a run has compared them, `low` and `high` the smallest and
-    the largest of a seed's means.
+    For each model with a prior: the percentage of voxels on which they disagree, and the number of locations that each
+    evaluates in a volume. Means over seeds and cases with their bootstrap intervals, as of a table's numbers.
     """
-    rows = []
-    for part in records:
-        by_model: dict[str, list[float]] = {}
-        for row in part.rows:
-            percent = row.get("result", {}).get("disagreement_with_prior_percent", {})
-            if part.study == "table2" and percent:
-                by_model.setdefault(row["model"], []).append(float(np.mean(list(percent.values()))))
-        for model, means in by_model.items():
-            numbers = {"value": float(np.mean(means)), "low": min(means), "high": max(means)}
-            what = {"quantity": "disagreement", "unit": "%", "extraction": "prior", "model": model}
-            where = {"table": part.study, "dataset": part.dataset, "profile": part.profile, "protocol": "dense"}
-            rows.append({**where, **what, **numbers})
-    return pd.DataFrame(rows)
+    parts = [frame for part in records if part.study == "table2" for frame in _inferences(part)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _inferences(part: Records) -> list[pd.DataFrame]:
+    results = [(row["model"], row["seed"], row["result"]) for row in part.rows if "result" in row]
+    where = {"table": part.study, "dataset": part.dataset, "profile": part.profile, "protocol": "dense"}
+    measures = {
+        ("disagreement", "%", "prior"): lambda result: result["disagreement_with_prior_percent"],
+        ("evaluated_locations", "", "mise"): lambda result: result["evaluated_locations"]["mise"],
+        ("evaluated_locations", "", "prior"): lambda result: result["evaluated_locations"]["prior"],
+    }
+    frames = []
+    for (quantity, unit, extraction), values_of in measures.items():
+        by_model: dict[str, dict[int, dict[str, float]]] = {}
+        for model, seed, result in results:
+            if values := values_of(result):
+                by_model.setdefault(model, {})[seed] = values
+        matrices = {model: pd.DataFrame.from_dict(by_seed, orient="index") for model, by_seed in by_model.items()}
+        if matrices:
+            cases = sorted({str(case) for matrix in matrices.values() for case in matrix})
+            seeds = {model: matrix.index for model, matrix in matrices.items()}
+            numbers = describe(matrices, Bootstrap.draw(seeds, cases, np.random.default_rng(SEED)))
+            numbers = numbers.rename(columns={"mean": "value", "cases": "n"})
+            frames.append(numbers.assign(**where, quantity=quantity, unit=unit, extraction=extraction))
+    return frames
+
+
+def _check(found: Collection[str], asked: Sequence[str] | None, profile: str, results: Path) -> None:
+    if missing := sorted(set(asked or ()) - set(found)):
+        raise UserError(f"no records of data set {missing[0]} with profile {profile}; run it first")
+    if not found:
+        raise UserError(f"no records of profile {profile} in {results}; run `python -m benchmarks run` first")
+    for paper in set(PAPER_DATASETS.values()):
+        rivals = sorted(name for name in found if PAPER_DATASETS.get(name, name) == paper)
+        if len(rivals) > 1:
+            raise UserError(f"records of {' and '.join(rivals)} answer the same claims; choose with --data")
 
 
 def _of(records: Sequence[Records], profile: str, datasets: Collection[str] | None) -> list[Records]:

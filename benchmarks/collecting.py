@@ -1,6 +1,7 @@
 """From run folders to records to tables: what `collect` does, and every sweep at its end."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from benchmarks.comparisons import compare_rows, write_comparisons
 from benchmarks.figure_case import write_figure_case
 from benchmarks.plans import Plan, read_plans
 from benchmarks.records import Records, collect, failures_of, read_records, scores_of
+from benchmarks.runs import lock
 from benchmarks.study import Study
 from benchmarks.summary import summarise
 from benchmarks.tables import read_published, write_table
@@ -18,23 +20,30 @@ SUITE_RESULTS = Path(__file__).resolve().parent.parent / "results"
 PUBLISHED = SUITE_RESULTS / "published"
 REFERENCE = SUITE_RESULTS / "reference"
 
+PATIENCE_S = 60.0
+"""Another process that collects is waited for so long."""
 
-def collect_studies(studies: Sequence[Study], results: Path) -> list[Path]:
+
+def collect_studies(studies: Sequence[Study], results: Path, with_reference: bool = True) -> list[Path]:
     """Write the records and the table of each study that was begun in a results folder; the tables' Markdown files.
 
     A table holds every data set and profile that its study was begun with there, each with its committed reference
-    beside it. A study without any result or failure has no table yet.
+    beside it unless that is left out. A study without any result or failure has no table yet.
 
     Raises:
         UserError: none of the studies has one, or what is there cannot be read.
     """
     tables = []
     for study in studies:
-        records = [_collect(plan, results) for plan in read_plans(results, [study.name])]
-        if any(part.rows for part in records):
-            stem = results / "tables" / study.name
-            write_study(study, records, read_records(REFERENCE / "records", [study.name]), stem)
-            tables.append(stem.with_suffix(".md"))
+        plans = read_plans(results, [study.name])
+        # One process after the other, or the older of two tables might be written last.
+        with lock(results / "plans", PATIENCE_S) if plans else nullcontext():
+            records = [_collect(plan, results) for plan in plans]
+            if any(part.rows for part in records):
+                stem = results / "tables" / study.name
+                reference = read_records(REFERENCE / "records", [study.name]) if with_reference else []
+                write_study(study, records, reference, stem)
+                tables.append(stem.with_suffix(".md"))
     if not tables:
         names = ", ".join(study.name for study in studies)
         raise UserError(f"no run of {names} has ended in {results}; start one with `python -m benchmarks run`")

@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,16 @@ INTERRUPT_S = 2.0
 """Time that an interrupted worker has to tidy up."""
 
 
+class Ending(StrEnum):
+    """How a task ended that left no record of its own."""
+
+    LOST = "lost"
+    OUT_OF_MEMORY = "out of memory"
+    EVICTED = "evicted"
+    """By the scheduler, for reasons that are not the task's: it preempted it, or lost the node."""
+    CANCELLED = "cancelled"
+
+
 class Task(Protocol):
     """One call of the work, in a process of its own."""
 
@@ -27,14 +38,18 @@ class Task(Protocol):
     def name(self) -> str:
         """For people: `pid 4711` or `slurm 17_3`."""
 
+    @property
+    def log(self) -> Path:
+        """Where its output is."""
+
     def finished(self) -> bool:
         """Whether it ended, in any way. Never raises."""
 
-    def reason(self) -> str:
-        """How a finished task ended, and the file of its log; for a run that left no record of its own."""
+    def ending(self) -> Ending:
+        """How a finished task ended, where it did not come to its own end."""
 
-    def out_of_memory(self) -> bool:
-        """Whether the scheduler ended the finished task for its memory."""
+    def reason(self) -> str:
+        """How a finished task ended, in words, without a path."""
 
     def cancel(self) -> None:
         """End it, or take it from the queue; nothing where it has ended."""
@@ -58,9 +73,16 @@ class Executor(Protocol):
         """The task that an earlier process submitted for this run folder, where it is still queued or running."""
 
 
-def ending(status: int) -> str:
+def status_text(status: int) -> str:
     """How a process ended, by its status as `subprocess` gives it."""
     return f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
+def kernel_oom_kills() -> int:
+    """How many processes the kernel has ended for lack of memory since it started; 0 where it does not tell."""
+    counters = Path("/proc/vmstat")
+    lines = counters.read_text(encoding="utf-8").splitlines() if counters.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 class _Worker(submitit.LocalExecutor):
@@ -91,6 +113,7 @@ class _Worker(submitit.LocalExecutor):
 class _LocalTask:
     process: subprocess.Popen[bytes]
     log: Path
+    oom_kills: int
     gpu: str | None = None
 
     @property
@@ -101,11 +124,12 @@ class _LocalTask:
         return self.process.poll() is not None
 
     def reason(self) -> str:
-        return f"{ending(self.process.wait())}; see {self.log}"
+        return status_text(self.process.wait())
 
-    def out_of_memory(self) -> bool:
-        # The kernel ends a process by the same signal as anyone else and tells nobody.
-        return False
+    def ending(self) -> Ending:
+        # The kernel ends a process for its memory by the same signal as anyone else, but counts how often it did.
+        killed = self.process.wait() == -signal.SIGKILL
+        return Ending.OUT_OF_MEMORY if killed and kernel_oom_kills() > self.oom_kills else Ending.LOST
 
     def cancel(self) -> None:
         """Interrupt the worker and its children, as Ctrl-C would, and kill them when that does not end it soon."""
@@ -151,8 +175,9 @@ class LocalExecutor:
         worker = _Worker(folder / "log")
         if gpu is not None:
             worker.environment = {"CUDA_VISIBLE_DEVICES": gpu}
+        oom_kills = kernel_oom_kills()
         job = worker.submit(self._work, str(folder))
-        self._tasks.append(_LocalTask(worker.process, job.paths.stdout, gpu))
+        self._tasks.append(_LocalTask(worker.process, job.paths.stdout, oom_kills, gpu))
         return self._tasks[-1]
 
     def adopt(self, folder: Path) -> None:

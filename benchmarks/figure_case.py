@@ -2,11 +2,13 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from benchmarks.plans import Plan
 from benchmarks.runs import Run
+from ossnet.errors import UserError
 from ossnet.files import replacing
 
 SHARED = ("case", "modality", "image", "label", "affine")
@@ -41,5 +43,8 @@ def write_figure_case(plan: Plan, folder: Path) -> None:
 def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         return {}
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise UserError(f"{path} is damaged ({error}); delete its folder and run the study again") from error

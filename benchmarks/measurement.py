@@ -38,6 +38,7 @@ class Job:
         cache: folder of prepared data.
         threads: CPU threads of torch.
         command: that asked for it.
+        gpu: whether it is a failure not to have one.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Job:
     cache: str
     threads: int
     command: str
+    gpu: bool = False
 
 
 class Measurement(Protocol):

@@ -23,9 +23,12 @@ class PlannedRun(NamedTuple):
 
 
 def plan_study(
-    study: Study, profile: Profile, dataset: Dataset, job: Job, results: Path
+    study: Study, profile: Profile, dataset: Dataset, job: Job, results: Path, operations_per_second: float
 ) -> tuple[Plan, dict[Path, PlannedRun]]:
     """The plan of a study on a data set, and its runs with all that a worker must know by their folder.
+
+    Args:
+        operations_per_second: assumed for the time to go, until a run is done.
 
     Raises:
         UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
@@ -38,7 +41,7 @@ def plan_study(
         run = Run(folder, point.model, point.seed, point.columns, measurement.epochs, work)
         runs.append(run)
         planned[folder] = PlannedRun(run, plain(measurement), plain(job))
-    return Plan(study.name, dataset.name, profile.name, tuple(runs)), planned
+    return Plan(study.name, dataset.name, profile.name, tuple(runs), operations_per_second), planned
 
 
 def longest_first(planned: Sequence[PlannedRun]) -> list[PlannedRun]:

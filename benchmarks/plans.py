@@ -11,12 +11,17 @@ from ossnet.errors import UserError
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a study, in the order of its grid."""
+    """The runs of a study, in the order of its grid.
+
+    Attributes:
+        operations_per_second: assumed for the time to go while no run is done, if anything.
+    """
 
     study: str
     dataset: str
     profile: str
     runs: tuple[Run, ...]
+    operations_per_second: float | None = None
 
     @property
     def stem(self) -> str:
@@ -36,7 +41,13 @@ class Plan:
             }
             for run in self.runs
         ]
-        values = {"study": self.study, "dataset": self.dataset, "profile": self.profile, "runs": rows}
+        values = {
+            "study": self.study,
+            "dataset": self.dataset,
+            "profile": self.profile,
+            "operations_per_second": self.operations_per_second,
+            "runs": rows,
+        }
         write_json(results / "plans" / f"{self.stem}.json", values)
 
 
@@ -53,8 +64,8 @@ def read_plans(results: Path, studies: Sequence[str]) -> list[Plan]:
 def _read(path: Path, runs: Path) -> Plan:
     try:
         values = read_json(path)
-        rows = [Run(runs / row.pop("folder"), **row) for row in values["runs"]]
-        return Plan(values["study"], values["dataset"], values["profile"], tuple(rows))
+        values["runs"] = tuple(Run(runs / row.pop("folder"), **row) for row in values["runs"])
+        return Plan(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no plan of this version ({error}); delete it and run the study again") from error
 

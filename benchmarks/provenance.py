@@ -1,4 +1,7 @@
-"""Where and with what a run was made: code, versions, machine. Names no host, no user and no path."""
+"""Where and with what a run was made: code, versions, machine.
+
+Names no host, no user and no path but those in the command that was typed.
+"""
 
 import os
 import platform
@@ -19,8 +22,12 @@ DISTRIBUTIONS = (
     "pandas",
     "monai",
     "nibabel",
+    "nilearn",
     "scikit-image",
+    "pydantic",
     "pytorch_optimizer",
+    "safetensors",
+    "submitit",
 )
 
 
@@ -32,9 +39,10 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
         device: that it runs on.
 
     Returns:
-        `command`; `commit` and `dirty` (see `git_state`); `versions` by distribution, and of `python`; `platform`
-        (system, release, machine); `cpu` (model, cores, usable_cores, torch_threads); `memory_bytes` of the machine;
-        `gpu`, see `gpu_state`; `slurm` (job_id, array_task_id, partition), or None outside a SLURM job.
+        `command`; `device`; `commit` and `dirty` (see `git_state`); `versions` by distribution, and of `python`;
+        `platform` (system, release, machine); `cpu` (model, cores, usable_cores, torch_threads);
+        `memory_bytes` of the machine; `gpu`, see `gpu_state`; `slurm` (job_id, array_task_id, partition), or None
+        outside a SLURM job.
     """
     commit, dirty = git_state(Path(__file__).resolve().parent)
     return {
@@ -50,6 +58,7 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
             "torch_threads": torch.get_num_threads(),
         },
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "device": str(device),
         "gpu": gpu_state(device),
         "slurm": _slurm(),
     }

@@ -42,9 +42,20 @@ class Records:
 
 
 def collect(plan: Plan) -> Records:
-    """The records of the runs that have one, in the plan's order. What a run leaves unfinished is passed over."""
+    """The records of the runs that have one, in the plan's order. What a run leaves unfinished is passed over.
+
+    Raises:
+        UserError: a run's files are damaged.
+    """
     head = {"study": plan.study, "dataset": plan.dataset, "profile": plan.profile}
-    rows = [head | record for run in plan.runs if (record := _record(run)) is not None]
+    rows = []
+    for run in plan.runs:
+        try:
+            record = _record(run)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{run.folder} is damaged ({error}); delete it and run the study again") from error
+        if record is not None:
+            rows.append(head | record)
     return Records(plan.study, plan.dataset, plan.profile, tuple(rows))
 
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from benchmarks.collecting import collect_studies
 from benchmarks.estimate import assumed_rate
 from benchmarks.executors import Executor, LocalExecutor
 from benchmarks.measurement import Job
-from benchmarks.pace import in_words
+from benchmarks.pace import Pace, in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
 from benchmarks.plans import Plan, pace_of
 from benchmarks.runs import State
 from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
-from benchmarks.sweep import Sweep
+from benchmarks.sweep import Sweep, tell
 from benchmarks.worker import work
 from ossnet.config import build
 from ossnet.data.sources import open_dataset, open_with_progress
@@ -30,6 +29,9 @@ from ossnet.profile import Profile, load_profile
 CPU_WORKERS = 2
 """Runs at a time on a machine without a GPU."""
 
+CPU_THREADS = 1
+"""CPU threads of a run, where no cluster says otherwise. Another number can change the last digits of results."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -37,6 +39,7 @@ class Request:
 
     Attributes:
         workers: runs at a time on this machine; None for one a GPU, or `CPU_WORKERS` without.
+        threads: CPU threads of each run; None for `CPU_THREADS`, or those of a cluster's job.
     """
 
     studies: Sequence[Study]
@@ -45,7 +48,7 @@ class Request:
     results: Path
     executor: str
     workers: int | None
-    threads: int
+    threads: int | None
     retry_failed: bool
     force: bool
     command: str
@@ -54,62 +57,63 @@ class Request:
 def run(request: Request) -> int:
     """Make what is missing, then the tables; 0 where every run of the studies has a result, else 1."""
     # To be ended is to be interrupted: the workers of this machine end too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)
     profile = load_profile(request.profile)
-    executor = _executor(request, profile)
-    plans, planned = _plan(request, profile, make_cases=True)
+    settings = _slurm_settings(request, profile)
+    executor = _executor(request, settings)
+    plans, planned = _plan(request, profile, settings, make_cases=True)
     if request.force:
-        _forget(planned)
+        _forget(planned, executor)
     missing = _missing(planned, request.retry_failed)
-    pace = pace_of([one.run for one in planned])
     for plan in plans:
         plan.write(request.results)
-        _tell(_summary(plan))
+        tell(_summary(plan))
+    pace = _pace(plans)
+    if missing:
+        tell(_total(missing, pace))
     Sweep(longest_first(missing), executor, pace, "runs").make()
     for table in collect_studies(request.studies, request.results):
         print(table)
     failed = [one.run for one in planned if not one.run.done]
     if failed:
-        _tell(f"{len(failed)} of {len(planned)} runs have failed; --retry-failed tries them again")
+        tell(f"{len(failed)} of {len(planned)} runs have failed; --retry-failed tries them again")
     return 1 if failed else 0
 
 
 def dry_run(request: Request) -> int:
     """List the runs, what has become of each, and how long those that are missing would take. Changes nothing."""
     profile = load_profile(request.profile)
-    plans, planned = _plan(request, profile, make_cases=False)
+    plans, planned = _plan(request, profile, _slurm_settings(request, profile), make_cases=False)
     missing = planned if request.force else _missing(planned, request.retry_failed)
-    device = torch.device("cuda" if request.executor == "slurm" or torch.cuda.is_available() else "cpu")
-    pace = pace_of([one.run for one in planned], assumed_rate(device, request.threads))
+    pace = _pace(plans)
     wanted = {one.run.folder for one in missing}
-    total, counted = 0.0, set[Path]()
     for plan in plans:
         print(_summary(plan))
         for one in plan.runs:
-            state = one.state.value
-            if one.folder in wanted:
-                seconds = pace.seconds(one.model, one.work) or 0.0
-                state = f"{state}, about {in_words(seconds)}"
-                if one.folder not in counted:
-                    total += seconds
-                counted.add(one.folder)
-            print(f"  {one.name}: {state}")
-    basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
-    print(f"{len(missing)} runs to make, about {in_words(total)} one after another ({basis})")
+            to_make = f", about {in_words(pace.seconds(one.model, one.work) or 0)}" if one.folder in wanted else ""
+            print(f"  {one.name}: {one.state}{to_make}")
+    print(_total(missing, pace))
     return 0
 
 
-def _plan(request: Request, profile: Profile, make_cases: bool) -> tuple[list[Plan], list[PlannedRun]]:
+def _plan(
+    request: Request, profile: Profile, settings: SlurmSettings | None, make_cases: bool
+) -> tuple[list[Plan], list[PlannedRun]]:
     """The plan of each study, and their runs, each once however many studies share it."""
     generator, cache = profile.generator(request.source), request.results / "cache"
     if make_cases:
         dataset = open_with_progress(request.source, generator, cache)
     else:
         dataset = open_dataset(request.source, generator, cache, workers=0)
-    job = Job(request.source, generator, str(cache.resolve()), request.threads, request.command)
+    on_gpu = settings.gpus > 0 if settings is not None else torch.cuda.is_available()
+    threads = request.threads or (settings.cpus if settings is not None else CPU_THREADS)
+    job = Job(request.source, generator, str(cache.resolve()), threads, request.command, on_gpu)
+    rate = assumed_rate(torch.device("cuda" if on_gpu else "cpu"), threads)
     plans, planned = [], dict[Path, PlannedRun]()
     for study in request.studies:
-        plan, of_study = plan_study(study, profile, dataset, job, request.results)
+        plan, of_study = plan_study(study, profile, dataset, job, request.results, rate)
         plans.append(plan)
         planned |= of_study
     return plans, list(planned.values())
@@ -121,18 +125,23 @@ def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedR
     return [one for one in planned if one.run.state not in kept]
 
 
-def _forget(planned: Sequence[PlannedRun]) -> None:
+def _forget(planned: Sequence[PlannedRun], executor: Executor) -> None:
     for one in planned:
-        if one.run.state == State.RUNNING:
-            raise UserError(f"{one.run.folder} is being made by another process; end that before --force")
+        if one.run.state == State.RUNNING or executor.adopt(one.run.folder) is not None:
+            raise UserError(f"{one.run.folder} is being made, or waits in a queue; end that before --force")
     for one in planned:
         if one.run.folder.exists():
             shutil.rmtree(one.run.folder)
 
 
-def _executor(request: Request, profile: Profile) -> Executor:
-    if request.executor == "slurm":
-        settings = build(SlurmSettings, profile.slurm, f"profile {profile.name}, slurm")
+def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
+    if request.executor != "slurm":
+        return None
+    return build(SlurmSettings, profile.slurm, f"profile {profile.name}, slurm")
+
+
+def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
+    if settings is not None:
         return SlurmExecutor(work, request.results / "slurm", settings)
     gpus = visible_gpus()
     return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus)
@@ -145,11 +154,17 @@ def visible_gpus() -> list[str]:
     return named.split(",")[:count] if named else [str(index) for index in range(count)]
 
 
+def _pace(plans: Sequence[Plan]) -> Pace:
+    return pace_of([run for plan in plans for run in plan.runs], plans[0].operations_per_second)
+
+
 def _summary(plan: Plan) -> str:
     states = [run.state for run in plan.runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in State if state in states)
     return f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs ({counts})"
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _total(missing: Sequence[PlannedRun], pace: Pace) -> str:
+    seconds = sum(pace.seconds(one.run.model, one.run.work) or 0 for one in missing)
+    basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
+    return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis})"

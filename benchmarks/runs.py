@@ -14,14 +14,16 @@ import csv
 import fcntl
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from ossnet.errors import UserError
 from ossnet.files import write_text
 
 Columns = Mapping[str, str | int]
@@ -74,8 +76,11 @@ class Run:
     @property
     def failure(self) -> str | None:
         """Why it failed, `OOM` or a sentence; None where it did not."""
-        path = self.folder / "failure.json"
-        return str(read_json(path)["reason"]) if path.exists() and not self.done else None
+        try:
+            reason = str(read_json(self.folder / "failure.json")["reason"])
+        except FileNotFoundError:
+            return None
+        return None if self.done else reason
 
     def prepare(self, spec: Mapping[str, Any], job: Mapping[str, Any]) -> None:
         """Write what a worker needs to know, and forget an earlier failure."""
@@ -113,23 +118,51 @@ def identity(spec: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold the run's lock, after waiting for whoever holds it. It ends with the process, however that ends."""
+def lock(folder: Path, patience_s: float = 1.0) -> Iterator[bool]:
+    """Hold a folder's lock, which ends with the process, however that ends; False where another process holds it.
+
+    Args:
+        patience_s: it is asked for so long, since a look at it (`is_locked`) holds it for a moment.
+
+    Raises:
+        UserError: the file system has no locks.
+    """
     with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield _take(file, patience_s)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process is at work on the run (of this machine, or on a shared file system that has such locks)."""
+    """Whether a process is at work on the run (of this machine, or on a shared file system that has such locks).
+
+    Raises:
+        UserError: the file system has no locks.
+    """
     try:
         with (folder / "lock").open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not _flock(file, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
+
+
+def _take(file: TextIO, patience_s: float) -> bool:
+    end = time.monotonic() + patience_s
+    while not _flock(file, fcntl.LOCK_EX):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _flock(file: TextIO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    except OSError as error:
+        raise UserError(
+            f"cannot lock {file.name} ({error.strerror}); put --results on a file system that has locks"
+        ) from error
+    return True
 
 
 def read_json(path: Path) -> Any:

@@ -15,7 +15,7 @@ import submitit
 from pydantic import Field, StrictBool, StrictInt
 from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 
-from benchmarks.executors import Work, ending
+from benchmarks.executors import Ending, Work, status_text
 from benchmarks.squeue import Queue, QueuedJob, last_line
 from ossnet.config import STRICT
 from ossnet.errors import UserError
@@ -60,6 +60,15 @@ class _Resumable(submitit.helpers.Checkpointable):
         self.work(folder)
 
 
+ENDINGS = {
+    "OUT_OF_MEMORY": Ending.OUT_OF_MEMORY,
+    "CANCELLED": Ending.CANCELLED,
+    "PREEMPTED": Ending.EVICTED,
+    "NODE_FAIL": Ending.EVICTED,
+    "BOOT_FAIL": Ending.EVICTED,
+    "REVOKED": Ending.EVICTED,
+}
+
 _GONE = QueuedJob("no longer known to SLURM")
 
 
@@ -86,19 +95,18 @@ class _SlurmTask:
 
     def reason(self) -> str:
         if self._end is None:
-            how = "still in the queue"
-        elif self.out_of_memory():
-            how = "OUT_OF_MEMORY"
-        elif self._end.state in ("COMPLETED", "FAILED"):
-            how = ending(self._end.status)
-        else:
-            how = self._end.state
-        return f"{how}; see {self.log}"
+            return "still in the queue"
+        if self.ending() == Ending.OUT_OF_MEMORY:
+            return "OUT_OF_MEMORY"
+        finished = self._end.state in ("COMPLETED", "FAILED")
+        return status_text(self._end.status) if finished else self._end.state
 
-    def out_of_memory(self) -> bool:
-        if self._end is None or self._end.state != "FAILED" or not self.log.exists():
-            return self._end is not None and self._end.state == "OUT_OF_MEMORY"
-        return MEMORY_KILL.search(self.log.read_text(encoding="utf-8", errors="replace")) is not None
+    def ending(self) -> Ending:
+        state = self._end.state if self._end is not None else ""
+        if state == "FAILED" and self.log.exists():
+            log = self.log.read_text(encoding="utf-8", errors="replace")
+            return Ending.OUT_OF_MEMORY if MEMORY_KILL.search(log) else Ending.LOST
+        return ENDINGS.get(state, Ending.LOST)
 
     def cancel(self) -> None:
         """`scancel`: SLURM gives a running worker some seconds (`KillWait`) before it kills it."""

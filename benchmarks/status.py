@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from benchmarks.pace import in_words
+from benchmarks.pace import Pace, in_words
 from benchmarks.plans import Plan, pace_of, read_plans
 from benchmarks.runs import Run, State, read_json
 from benchmarks.squeue import Queue
@@ -14,14 +14,17 @@ SHOWN = 20
 """As many failed runs, and as many running ones, are named one by one."""
 
 
-def print_status(studies: Sequence[Study], results: Path) -> None:
+def print_status(studies: Sequence[Study], results: Path, profile: str | None = None) -> None:
     """For each plan how many runs are done, failed, running and missing, the time to go, and what is wrong.
+
+    Args:
+        profile: only its plans; None for all.
 
     Raises:
         UserError: a plan cannot be read, or there is a SLURM that does not answer.
     """
     for study in studies:
-        plans = read_plans(results, [study.name])
+        plans = [plan for plan in read_plans(results, [study.name]) if profile in (None, plan.profile)]
         if not plans:
             print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists its runs")
         for plan in plans:
@@ -50,7 +53,8 @@ def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
     if waiting := sum(run.folder in queued for run in by_state[State.MISSING]):
         counts += f" ({waiting} of them queued)"
     lines = [f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(plan.runs)} runs, {counts}"]
-    to_go = _to_go(by_state[State.DONE], by_state[State.RUNNING], by_state[State.MISSING])
+    pace = pace_of(by_state[State.DONE], plan.operations_per_second)
+    to_go = _to_go(pace, by_state[State.RUNNING], by_state[State.MISSING])
     if to_go is not None:
         lines[0] += f"; {to_go} to go"
     lines += _listed([f"{run.name}: {100 * run.trained():.0f} % trained" for run in by_state[State.RUNNING]])
@@ -58,14 +62,14 @@ def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
     return lines
 
 
-def _to_go(done: Sequence[Run], running: Sequence[Run], missing: Sequence[Run]) -> str | None:
-    """By the pace of the runs that are done; as many at a time as are running now, or one after another."""
+def _to_go(pace: Pace, running: Sequence[Run], missing: Sequence[Run]) -> str | None:
+    """As many at a time as are running now, or one after another."""
     if not running and not missing:
         return None
     parts = [(run, run.trained()) for run in [*running, *missing]]
     rest = [(run.model, run.work * (1 - trained)) for run, trained in parts]
     at_a_time = max(1, len(running))
-    seconds = pace_of(done).time_to_go(rest, at_a_time)
+    seconds = pace.time_to_go(rest, at_a_time)
     if seconds is None:
         return None
     together = f", {at_a_time} at a time," if at_a_time > 1 else ""

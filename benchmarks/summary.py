@@ -16,6 +16,10 @@ SEED = 0
 """Of the bootstrap's generator, which starts anew for each data set, profile and protocol."""
 
 
+BEST_OF = 3
+"""The paper reports the best of so many runs, and so do the tables beside the mean, where there are as many."""
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """The scores of one data set, profile and protocol.
@@ -75,10 +79,10 @@ def summarise(
         Exactly `columns_of(layout)` and `resampled`. `value` is the mean over seeds of each seed's mean over its valid
         cases; `low` and `high` are its 95 % bootstrap interval over seeds and cases (NaN with one seed or case);
         `std_seeds` and `std_cases` the standard deviations of the seeds' and of the cases' means; `best` the mean of
-        the best seed; `seeds` and `n` the numbers of seeds and of cases with a valid score; `published` the paper's
-        number and `reference` the reference's `value`, or NaN.
+        the best of `BEST_OF` seeds, or of as many as there are; `seeds` and `n` the numbers of seeds and of cases with
+        a valid score; `published` the paper's number and `reference` the reference's `value`, or NaN.
 
-        `resampled` holds the bootstrap's means, an array [B] (NaN where a resample has no valid score). They were
+    `resampled` holds the bootstrap's means, an array [B] (NaN where a resample has no valid score). They were
         drawn jointly within a data set, profile and protocol, each row with seeds of its own: from two rows, or two
         quantities of a row, any comparison of the two can be worked out resample by resample.
 
@@ -96,7 +100,8 @@ def summarise(
             quantity=quantity,
             unit=unit,
             best=[
-                best_of(matrix, higher_is_better=QUANTITIES[quantity].higher_is_better) for matrix in matrices.values()
+                best_of(matrix, min(BEST_OF, len(matrix)), QUANTITIES[quantity].higher_is_better)
+                for matrix in matrices.values()
             ],
         )
         for group in groups(scores, layout)

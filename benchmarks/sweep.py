@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.executors import Executor, Task
+from benchmarks.executors import Ending, Executor, Task
 from benchmarks.pace import Pace
 from benchmarks.planning import PlannedRun
 from benchmarks.runs import is_locked
@@ -54,6 +54,8 @@ class Sweep:
         self.pace = pace
         self.label = label
         self.losses: dict[Path, int] = defaultdict(int)
+        # A failure that comes up later is another sweep's, and stands.
+        self.failed_before = {one.run.folder for one in planned if one.run.failure is not None}
 
     def make(self) -> None:
         """Return when every run has a result or a failure."""
@@ -77,14 +79,19 @@ class Sweep:
                             item.task.cancel()
 
     def _dispatch(self) -> None:
-        free = self.executor.capacity - sum(item.task is not None for item in self.running)
+        # On this machine the runs of other sweeps count too: they take the same cores and memory.
+        busy = [item for item in self.running if item.task is not None or not self.executor.detached]
+        free = self.executor.capacity - len(busy)
         later, start = list[PlannedRun](), list[PlannedRun]()
         for planned in self.waiting:
             run = planned.run
             if run.done:
-                _tell(f"{run.name}: done by another sweep")
+                tell(f"{run.name}: done by another sweep")
             elif is_locked(run.folder):
                 self.running.append(_Running(planned, None))
+                free -= not self.executor.detached
+            elif run.failure is not None and run.folder not in self.failed_before:
+                tell(f"{run.name}: failed in another sweep: {run.failure}")
             elif (task := self.executor.adopt(run.folder)) is not None:
                 self.running.append(_Running(planned, task, trained_before=run.trained()))
             elif len(start) < free:
@@ -93,6 +100,7 @@ class Sweep:
                 later.append(planned)
         for planned in start:
             planned.run.prepare(planned.spec, planned.job)
+            self.failed_before.discard(planned.run.folder)
         if start:
             trained = [planned.run.trained() for planned in start]
             tasks = self.executor.submit([planned.run.folder for planned in start])
@@ -101,26 +109,35 @@ class Sweep:
         self.waiting = later
 
     def _finish(self, item: _Running) -> None:
-        run, task = item.planned.run, item.task
-        seconds = time.time() - item.start
+        run = item.planned.run
         if run.done:
-            _tell(f"{run.name}: done after {seconds:.0f} s")
-        elif run.failure is None and task is not None and task.out_of_memory():
-            run.fail("OOM")
-        elif run.failure is None:
+            tell(f"{run.name}: done after {time.time() - item.start:.0f} s")
+        elif run.failure is not None:
+            tell(f"{run.name}: failed: {run.failure}")
+        elif item.task is not None and is_locked(run.folder):
+            # Ours found another sweep's process at work on it, and left it to that.
+            self.running.append(_Running(item.planned, None))
+        else:
             self._lost(item)
-        if run.failure is not None:
-            _tell(f"{run.name}: failed: {run.failure}")
 
     def _lost(self, item: _Running) -> None:
-        """Its process ended without a word: killed, or the machine went down."""
-        run = item.planned.run
-        why = item.task.reason() if item.task is not None else "the process of another sweep ended"
-        self.losses[run.folder] = 1 if run.trained() > item.trained_before else self.losses[run.folder] + 1
-        if self.losses[run.folder] == LOSSES:
+        """Its process ended without a record: it was ended from outside, or the machine went down."""
+        run, task = item.planned.run, item.task
+        why = task.reason() if task is not None else "the process of another sweep ended"
+        log = f" (see {task.log})" if task is not None else ""
+        ending = task.ending() if task is not None else Ending.EVICTED
+        if ending == Ending.LOST:
+            self.losses[run.folder] = 1 if run.trained() > item.trained_before else self.losses[run.folder] + 1
+        if ending == Ending.OUT_OF_MEMORY:
+            run.fail("OOM")
+        elif ending == Ending.CANCELLED:
+            run.fail("cancelled")
+        elif self.losses[run.folder] == LOSSES:
             run.fail(f"{why}, {LOSSES} times in a row")
+        if run.failure is not None:
+            tell(f"{run.name}: failed: {run.failure}{log}")
         else:
-            _tell(f"{run.name}: {why}; started again")
+            tell(f"{run.name}: {why}{log}; started again")
             self.waiting.insert(0, item.planned)
 
     def _note(self) -> str:
@@ -142,5 +159,6 @@ class Sweep:
         )
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
+    """What a sweep says beside its line of progress."""
     print(text, file=sys.stderr, flush=True)

@@ -255,8 +255,8 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) 
         ]
     if (numbers["seeds"] > 1).any() and quantities & OF_THE_PAPER:
         sentences.append(
-            "Best: the mean of the best seed, as the paper reports it; picked by these very cases and higher the more "
-            "seeds there are"
+            "Best: the mean of the best of three seeds (of more, what three of them come to on average; of fewer, the "
+            "best there is), as the paper reports it; picked by these very cases"
         )
     if numbers["reference"].notna().any():
         sentences.append("Reference: the value in the suite's committed records")

@@ -15,16 +15,19 @@ from benchmarks.tables import STAND_INS
 from ossnet.files import write_text
 
 
-def write_claims(frame: pd.DataFrame, stem: str | Path) -> None:
+def write_claims(frame: pd.DataFrame, stem: str | Path, basis: str) -> None:
     """Write what `judge` gives as `stem`.csv, `stem`.md and `stem`.tex (lists, which break across pages), each whole
     or not at all.
+
+    Args:
+        basis: a sentence that tells which records were judged.
 
     Raises:
         UserError: a file cannot be written.
     """
     write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", _markdown(frame))
-    write_text(f"{stem}.tex", _latex(frame))
+    write_text(f"{stem}.md", _markdown(frame, basis))
+    write_text(f"{stem}.tex", _latex(frame, basis))
 
 
 def print_claims(frame: pd.DataFrame) -> None:
@@ -59,7 +62,7 @@ def _caption(frame: pd.DataFrame) -> str:
     )
 
 
-def _markdown(frame: pd.DataFrame) -> str:
+def _markdown(frame: pd.DataFrame, basis: str) -> str:
     def cell(text: str) -> str:
         return re.sub(r"([|*])", r"\\\1", " ".join(text.split()))
 
@@ -69,7 +72,7 @@ def _markdown(frame: pd.DataFrame) -> str:
     counts = [
         (verdict, *(f"{(frame[f'verdict{side}'] == verdict).sum()}" for side in SIDES.values())) for verdict in Verdict
     ]
-    lines = ["# The paper's claims", "", _caption(frame), *table(["Verdict", *SIDES], counts)]
+    lines = ["# The paper's claims", "", f"{_caption(frame)} {cell(basis)}", *table(["Verdict", *SIDES], counts)]
     for subject, claims in frame.groupby("subject", sort=False):
         rows = []
         for row in claims.to_dict("records"):
@@ -79,9 +82,9 @@ def _markdown(frame: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _latex(frame: pd.DataFrame) -> str:
+def _latex(frame: pd.DataFrame, basis: str) -> str:
     escapes = str.maketrans(LATEX)
-    lines = [_caption(frame).translate(escapes)]
+    lines = [f"{_caption(frame)} {basis}".translate(escapes)]
     for subject, claims in frame.groupby("subject", sort=False):
         lines += ["", rf"\subsection*{{{str(subject).translate(escapes)}}}", r"\begin{itemize}"]
         for row in claims.to_dict("records"):

@@ -124,9 +124,9 @@ def train(
     """Train `model` in place and leave it with the weights of its best epoch, or the last one without validation.
 
     Everything that the training needs to go on is in `folder/checkpoint.pt` after each epoch; called again with the
-    same arguments it goes on from there and ends with the same weights as one that was never interrupted. The best
-    weights by validation IoU, as the released code chooses them, are in `folder/model.safetensors`, the course of the
-    training in `folder/history.csv`, its scores with their protocol.
+    same arguments it goes on from there and, on a CPU, ends with the same weights as one that was never interrupted.
+    The best weights by validation IoU, as the released code chooses them, are in `folder/model.safetensors`, the course
+    of the training in `folder/history.csv`, its scores with their protocol.
 
     Args:
         cases: at least one.

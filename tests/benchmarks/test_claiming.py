@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import claiming
-from benchmarks.claiming import disagreement, judge_claims
+from benchmarks.claiming import inferences, judge_claims
 from benchmarks.records import Records
 from ossnet.errors import UserError
 
@@ -18,8 +18,15 @@ def records(study: str, dataset: str, dice: dict[str, float], profile: str = "la
     for model, value in dice.items():
         for seed in (0, 1):
             scores = {case: value + shift + seed * 1e-4 for case, shift in (("x", -1e-3), ("y", 1e-3))}
-            percent = {"x": 1e-4, "y": 3e-4} if model == "c" else {}
-            result = {"protocol": "dense", "disagreement_with_prior_percent": percent}
+            both = model == "c"
+            result = {
+                "protocol": "dense",
+                "disagreement_with_prior_percent": {"x": 1e-4, "y": 3e-4} if both else {},
+                "evaluated_locations": {
+                    "mise": {"x": 200, "y": 400} if both else {},
+                    "prior": {"x": 100, "y": 200} if both else {},
+                },
+            }
             head = {"study": study, "dataset": dataset, "profile": profile, "model": model, "seed": seed}
             both = {"dice": scores, "iou": {case: score - 0.1 for case, score in scores.items()}}
             rows.append({**head, "columns": {}, "result": result, "scores": both})
@@ -43,7 +50,7 @@ def test_our_records_decide_what_they_can(tmp_path: Path) -> None:
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
     assert verdict(tmp_path, "encoder-helps-brats")["verdict"] == "not measured"
     assert verdict(tmp_path, "inferences-disagree-little")["verdict"] == "holds"
-    assert "takes a CUDA GPU" in verdict(tmp_path, "training-memory-brats")["numbers"]
+    assert "no study of this version measures it" in verdict(tmp_path, "training-memory-brats")["numbers"]
     assert (tmp_path / "tables" / "claims.tex").exists()
 
 
@@ -59,18 +66,50 @@ def test_without_records_of_ones_own_the_reference_is_judged(tmp_path: Path) -> 
 def test_only_the_records_that_were_asked_for(tmp_path: Path) -> None:
     records("table2", "glioma", GOOD).write(tmp_path / "records")
     records("table2", "brats2020", GOOD | {"a": 0.5}).write(tmp_path / "records")
-    with pytest.raises(UserError, match="two records"):
+    with pytest.raises(UserError, match="records of brats2020 and glioma answer the same claims; choose with --data"):
         judge_claims(tmp_path, "laptop", None)
     judge_claims(tmp_path, "laptop", ["brats2020"])
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "does not hold"
-    with pytest.raises(UserError, match="no records of data set liver; those at hand are of brats2020"):
+    with pytest.raises(UserError, match="no records of data set liver with profile laptop"):
         judge_claims(tmp_path, "laptop", ["brats2020", "liver"])
     with pytest.raises(UserError, match="no records of profile paper"):
         judge_claims(tmp_path, "paper", None)
 
 
-def test_how_far_the_inferences_disagree() -> None:
-    (row,) = disagreement([records("table2", "glioma", GOOD)]).to_dict("records")
-    assert row["model"] == "c"
-    assert row["value"] == row["low"] == row["high"] == pytest.approx(2e-4)
-    assert disagreement([records("table1", "glioma", GOOD)]).empty
+def test_how_the_inferences_compare() -> None:
+    rows = inferences([records("table2", "glioma", GOOD)]).set_index(["quantity", "extraction"])
+    assert set(rows["model"]) == {"c"}
+    assert rows["value"].to_dict() == {
+        ("disagreement", "prior"): pytest.approx(2e-4),
+        ("evaluated_locations", "mise"): 300,
+        ("evaluated_locations", "prior"): 150,
+    }
+    assert rows.loc[("disagreement", "prior"), ["low", "high"]].tolist() == pytest.approx([1e-4, 3e-4])
+    assert inferences([records("table1", "glioma", GOOD)]).empty
+
+
+def test_one_seed_decides_nothing(tmp_path: Path) -> None:
+    part = records("table2", "glioma", GOOD)
+    one = Records(part.study, part.dataset, part.profile, tuple(row for row in part.rows if row["seed"] == 0))
+    one.write(tmp_path / "records")
+    judge_claims(tmp_path, "laptop", None)
+    assert verdict(tmp_path, "inferences-disagree-little")["verdict"] == "undecided"
+    assert verdict(tmp_path, "a-gain-brats")["verdict"] == "undecided"
+
+
+def test_a_data_set_without_records_takes_its_reference(tmp_path: Path) -> None:
+    records("table2", "liver", GOOD).write(tmp_path / "records")
+    records("table2", "glioma", GOOD).write(tmp_path / "reference" / "records")
+    judge_claims(tmp_path, "laptop", None)
+    assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
+    text = (tmp_path / "tables" / "claims.md").read_text()
+    assert "table2 on liver, table2 on glioma (reference)" in text
+
+
+def test_when_every_run_failed_nothing_is_measured(tmp_path: Path) -> None:
+    part = records("table2", "glioma", GOOD)
+    keep = ("study", "dataset", "profile", "model", "seed", "columns")
+    failed = tuple({name: row[name] for name in keep} | {"failure": "OOM"} for row in part.rows)
+    Records(part.study, part.dataset, part.profile, failed).write(tmp_path / "records")
+    assert set(judge_claims(tmp_path, "laptop", None)["verdict"]) == {"not measured"}
+    assert "OOM" in verdict(tmp_path, "a-gain-brats")["numbers"]

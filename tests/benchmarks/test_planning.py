@@ -23,8 +23,8 @@ def gliomas(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def test_what_two_studies_have_in_common_is_run_once(gliomas: Dataset, tmp_path: Path) -> None:
     profile = load_profile("laptop")
-    plan1, runs1 = plan_study(STUDIES["table1"], profile, gliomas, JOB, tmp_path)
-    plan2, runs2 = plan_study(STUDIES["table2"], profile, gliomas, JOB, tmp_path)
+    plan1, runs1 = plan_study(STUDIES["table1"], profile, gliomas, JOB, tmp_path, 1e9)
+    plan2, runs2 = plan_study(STUDIES["table2"], profile, gliomas, JOB, tmp_path, 1e9)
     assert (plan1.stem, plan2.stem) == ("table1-glioma-laptop", "table2-glioma-laptop")
     assert len(runs1) == len(runs2) == 27
     shared = [runs1[folder].run for folder in runs1.keys() & runs2.keys()]
@@ -34,7 +34,7 @@ def test_what_two_studies_have_in_common_is_run_once(gliomas: Dataset, tmp_path:
 
 
 def test_a_planned_run_is_what_a_worker_reads(gliomas: Dataset, tmp_path: Path) -> None:
-    _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path)
+    _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path, 1e9)
     one = next(iter(runs.values()))
     one.run.prepare(one.spec, one.job)
     measurement = read_measurement(one.run.folder)
@@ -44,7 +44,7 @@ def test_a_planned_run_is_what_a_worker_reads(gliomas: Dataset, tmp_path: Path) 
 
 
 def test_the_longest_come_first(gliomas: Dataset, tmp_path: Path) -> None:
-    _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path)
+    _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path, 1e9)
     works = [one.run.work for one in longest_first(list(runs.values()))]
     assert works == sorted(works, reverse=True)
     assert works[0] > works[-1] > 0
@@ -55,4 +55,6 @@ def test_a_data_set_with_nothing_to_score_is_refused(data_csv: Path, tmp_path: P
     rows = data_csv.read_text().replace(",test", ",train").replace(",e-", f",{data_csv.parent}/e-").splitlines()
     table.write_text("\n".join([rows[0], rows[-1]]) + "\n")
     with pytest.raises(UserError, match="data set own has no test and no validation cases"):
-        plan_study(STUDIES["table2"], load_profile("laptop"), open_dataset(str(table), {}, tmp_path), JOB, tmp_path)
+        plan_study(
+            STUDIES["table2"], load_profile("laptop"), open_dataset(str(table), {}, tmp_path), JOB, tmp_path, 1e9
+        )

@@ -6,7 +6,6 @@ import torch
 from benchmarks import running
 from benchmarks.executors import LocalExecutor
 from benchmarks.running import CPU_WORKERS, Request, visible_gpus
-from ossnet.profile import load_profile
 
 
 @pytest.mark.parametrize(
@@ -32,6 +31,6 @@ def test_as_many_runs_at_a_time_as_gpus_unless_asked_otherwise(
 ) -> None:
     monkeypatch.setattr(running, "visible_gpus", lambda: gpus)
     request = Request([], "laptop", "glioma", Path("results"), "local", asked, 1, False, False, "")
-    executor = running._executor(request, load_profile("laptop"))
+    executor = running._executor(request, None)
     assert isinstance(executor, LocalExecutor)
     assert executor.capacity == expected

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import runs
 from benchmarks.runs import Run, State, identity, is_locked, lock
+from ossnet.errors import UserError
 
 SPEC = {"measurement": "segmentation", "seed": 3}
 
@@ -81,8 +83,11 @@ def test_it_is_running_while_another_process_holds_its_lock(run: Run) -> None:
 def test_the_lock_is_taken_again_after_it_was_let_go(run: Run) -> None:
     run.prepare(SPEC, {})
     for _ in range(2):
-        with lock(run.folder):
+        with lock(run.folder) as mine:
+            assert mine
             assert is_locked(run.folder)
+            with lock(run.folder, patience_s=0) as also_mine:
+                assert not also_mine
         assert not is_locked(run.folder)
 
 
@@ -97,3 +102,14 @@ def test_reading_runs_and_records_needs_no_torch() -> None:
     check = f"import sys, {modules}; print(*{{'torch', 'monai', 'scipy', 'matplotlib'}} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_file_system_without_locks_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    run.prepare(SPEC, {})
+    (run.folder / "lock").touch()
+    monkeypatch.setattr(runs.fcntl, "flock", refuse)
+    with pytest.raises(UserError, match="put --results on a file system that has locks"):
+        is_locked(run.folder)

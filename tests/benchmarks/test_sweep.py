@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import sweep
+from benchmarks.executors import Ending
 from benchmarks.pace import Pace
 from benchmarks.planning import PlannedRun
 from benchmarks.runs import Run
@@ -18,8 +19,9 @@ Capture = pytest.CaptureFixture[str]
 class FakeTask:
     """A process that has ended; what it did is in the run's folder."""
 
-    memory: bool = False
+    how: Ending = Ending.LOST
     name: str = "pid 1"
+    log: Path = Path("log")
     cancelled: bool = False
     ended: bool = True
 
@@ -27,10 +29,10 @@ class FakeTask:
         return self.ended
 
     def reason(self) -> str:
-        return "killed by signal 9; see log"
+        return "killed by signal 9"
 
-    def out_of_memory(self) -> bool:
-        return self.memory
+    def ending(self) -> Ending:
+        return self.how
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -112,14 +114,14 @@ def test_a_lost_run_is_started_again_and_comes_to_its_end(planned: list[PlannedR
     make(planned[:1], executor)
     assert executor.started == [["run0"]] * 3
     assert planned[0].run.done
-    assert capfd.readouterr().err.count("c seed 0: killed by signal 9; see log; started again") == 2
+    assert capfd.readouterr().err.count("c seed 0: killed by signal 9 (see log); started again") == 2
 
 
 def test_a_run_that_is_lost_again_and_again_is_given_up(planned: list[PlannedRun]) -> None:
     executor = FakeExecutor(vanish)
     make(planned[:1], executor)
     assert len(executor.started) == LOSSES
-    assert planned[0].run.failure == f"killed by signal 9; see log, {LOSSES} times in a row"
+    assert planned[0].run.failure == f"killed by signal 9, {LOSSES} times in a row"
 
 
 def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[PlannedRun]) -> None:
@@ -139,10 +141,43 @@ def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[Pla
 
 
 def test_ended_for_its_memory_is_out_of_memory(planned: list[PlannedRun]) -> None:
-    executor = FakeExecutor(lambda folder: FakeTask(memory=True))
+    executor = FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY))
     make(planned[:1], executor)
     assert planned[0].run.failure == "OOM"
     assert len(executor.started) == 1
+
+
+def test_what_the_user_cancelled_is_not_started_again(planned: list[PlannedRun]) -> None:
+    executor = FakeExecutor(lambda folder: FakeTask(Ending.CANCELLED))
+    make(planned[:1], executor)
+    assert planned[0].run.failure == "cancelled"
+    assert len(executor.started) == 1
+
+
+def test_what_the_scheduler_evicted_is_started_again_however_often(planned: list[PlannedRun]) -> None:
+    deeds = iter([*[lambda folder: FakeTask(Ending.EVICTED)] * (LOSSES + 2), succeed])
+    executor = FakeExecutor(lambda folder: next(deeds)(folder))
+    make(planned[:1], executor)
+    assert len(executor.started) == LOSSES + 3
+    assert planned[0].run.done
+
+
+def test_a_failure_of_another_sweep_stands(planned: list[PlannedRun], capfd: Capture) -> None:
+    def fail_the_last(folder: Path) -> FakeTask:
+        planned[4].run.fail("OOM")
+        return succeed(folder)
+
+    executor = FakeExecutor(fail_the_last)
+    make(planned, executor)
+    assert [name for batch in executor.started for name in batch] == ["run0", "run1", "run2", "run3"]
+    assert planned[4].run.failure == "OOM"
+    assert "c seed 4: failed in another sweep: OOM" in capfd.readouterr().err
+
+
+def test_a_failure_from_before_is_tried_again(planned: list[PlannedRun]) -> None:
+    planned[0].run.fail("OOM")
+    make(planned[:1], FakeExecutor(succeed))
+    assert planned[0].run.done
 
 
 def test_what_another_sweep_finished_meanwhile_is_left_alone(planned: list[PlannedRun], capfd: Capture) -> None:
@@ -157,19 +192,21 @@ def test_what_another_sweep_finished_meanwhile_is_left_alone(planned: list[Plann
     assert "c seed 4: done by another sweep" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("detached", [True, False])
 def test_a_run_that_another_process_is_at_work_on_is_waited_for(
-    planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+    detached: bool, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And made here where that process ends without a word."""
     elsewhere, lost = planned[0].run.folder, planned[1].run.folder
     held = {elsewhere, lost}
-    executor = FakeExecutor(succeed)
+    executor = FakeExecutor(succeed, detached=detached)
     polls: list[None] = []
 
     def sleep(_: float) -> None:
         polls.append(None)
         if len(polls) == 3:
-            assert executor.started == [["run2"]]
+            # They take up the places of this machine, but not those of a cluster.
+            assert executor.started == [["run2"]] if detached else executor.started == []
             elsewhere.mkdir()
             (elsewhere / "result.json").write_text("{}")
             held.clear()
@@ -177,8 +214,33 @@ def test_a_run_that_another_process_is_at_work_on_is_waited_for(
     monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
     monkeypatch.setattr(sweep.time, "sleep", sleep)
     make(planned[:3], executor)
-    assert executor.started == [["run2"], ["run1"]]
+    assert sorted(name for batch in executor.started for name in batch) == ["run1", "run2"]
     assert all(one.run.done for one in planned[:3])
+
+
+def test_a_process_of_ours_that_came_second_is_not_lost(
+    planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    """It found the lock held, and ended; the run is waited for."""
+    held: set[Path] = set()
+
+    def come_second(folder: Path) -> FakeTask:
+        held.add(folder)
+        return FakeTask()
+
+    def sleep(_: float) -> None:
+        if len(polls) == 2:
+            (planned[0].run.folder / "result.json").write_text("{}")
+            held.clear()
+        polls.append(None)
+
+    polls: list[None] = []
+    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
+    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    executor = FakeExecutor(come_second)
+    make(planned[:1], executor)
+    assert executor.started == [["run0"]]
+    assert "started again" not in capfd.readouterr().err
 
 
 def test_a_task_of_an_earlier_sweep_is_adopted(planned: list[PlannedRun]) -> None:

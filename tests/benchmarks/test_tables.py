@@ -111,7 +111,7 @@ def test_caption_and_notes_say_what_the_numbers_are() -> None:
         "95 % interval by a bootstrap over seeds and cases",
         "Few seeds make intervals too narrow",
         "75 % with three",
-        "Best: the mean of the best seed",
+        "Best: the mean of the best of three seeds",
         "best of three runs, on BraTS 2020 and so not directly comparable",
         "HD95: the larger of the two directed",
     ):

@@ -29,7 +29,7 @@ def test_claims_are_written_as_csv_markdown_and_latex(tmp_path: Path) -> None:
     frame = judge(CLAIMS, records({"a": 0.7, "onet": 0.5}), PUBLISHED)
     assert list(frame) == VERDICT_COLUMNS
     assert list(frame["claim"]) == [item.id for item in CLAIMS]
-    write_claims(frame, tmp_path / "claims")
+    write_claims(frame, tmp_path / "claims", "Our records: all.")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["claims.csv", "claims.md", "claims.tex"]
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "claims.csv"), frame, check_dtype=False)
     markdown = (tmp_path / "claims.md").read_text(encoding="utf-8")
@@ -52,6 +52,6 @@ def test_a_reason_with_marks_keeps_the_tables_whole(tmp_path: Path) -> None:
     failures = pd.DataFrame({"dataset": ["glioma"], "model": ["a"], "reason": ["bad | file\n*x_y* 100 %"]})
     gain = [claim for claim in CLAIMS if claim.id == "a-gain-brats"]
     frame = judge(gain, records({"onet": 0.5}), {}, failures)
-    write_claims(frame, tmp_path / "claims")
+    write_claims(frame, tmp_path / "claims", "Our records: all.")
     assert r"run failed (bad \| file \*x_y\* 100 %)" in (tmp_path / "claims.md").read_text(encoding="utf-8")
     assert r"*x\_y* 100 \%)" in (tmp_path / "claims.tex").read_text(encoding="utf-8")

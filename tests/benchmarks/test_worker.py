@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import segmentation, worker
+from benchmarks import making, segmentation, worker
 from benchmarks.measurement import Job, folder_of
 from benchmarks.measurements import read_measurement
-from benchmarks.runs import Run, State, identity
+from benchmarks.runs import Run, State, identity, lock
 from benchmarks.segmentation import Segmentation
 from ossnet.config import plain
 from ossnet.data.nifti import read_label
@@ -32,7 +32,7 @@ def prepared(runs: Path, spec: RunSpec, source: Path | str, extraction: str) -> 
 
 @pytest.fixture(autouse=True)
 def _as_important_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.os, "nice", lambda _: 0)
+    monkeypatch.setattr(making.os, "nice", lambda _: 0)
 
 
 @pytest.fixture(scope="module", params=["c", "unet3d"])
@@ -46,7 +46,7 @@ def run(
     extraction = "mise" if request.param == "c" else "dense"
     made = prepared(tmp_path_factory.mktemp("results") / "runs", tiny_spec(request.param), data_csv, extraction)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker.os, "nice", lambda _: 0)
+        patch.setattr(making.os, "nice", lambda _: 0)
         worker.work(str(made.folder))
     return made
 
@@ -112,6 +112,29 @@ def test_the_case_to_draw(run: Run, data_csv: Path) -> None:
     assert case["image"].shape == case["prediction"].shape == label.shape
     assert case["prediction"].dtype == bool
     assert float(case["dice"]) == pytest.approx(dice(case["prediction"], label))
+
+
+def test_what_another_worker_holds_or_saw_fail_is_left_alone(
+    tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared(tmp_path / "runs", tiny_spec("a"), data_csv, "mise")
+    monkeypatch.setattr(making, "make", lambda _: pytest.fail("it was made"))
+    with lock(run.folder):
+        worker.work(str(run.folder))
+    run.fail("OOM")
+    worker.work(str(run.folder))
+    assert run.failure == "OOM"
+
+
+def test_without_the_gpu_that_was_asked_for_it_fails(
+    tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared(tmp_path / "runs", tiny_spec("a"), data_csv, "mise")
+    run.prepare(read(run, "spec.json"), read(run, "job.json") | {"gpu": True})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    worker.work(str(run.folder))
+    assert run.failure is not None
+    assert run.failure.startswith("a GPU was asked for and torch sees none")
 
 
 def test_what_another_worker_finished_is_left_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

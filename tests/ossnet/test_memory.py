@@ -11,7 +11,9 @@ def test_the_cpu_has_no_exception_of_its_own() -> None:
     assert is_out_of_memory(caught.value)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("full"), RuntimeError("CUDA error: out of memory\nSee ...")]
+)
 def test_exceptions_made_for_it(error: Exception) -> None:
     assert is_out_of_memory(error)
 

@@ -86,7 +86,7 @@ def test_later_layers_win() -> None:
         {"datasets": {"own": {"occupancy": epochs(6)}}},
         {"datasets": {"own": {"c": epochs(7)}}},
     ]
-    table: dict[str, Any] = {"c": {"network": {"encoder_channels": [4, 4]}}}
+    table: dict[str, Any] = {"occupancy": {"network": {"encoder_channels": [4, 4]}}}
     for number, layer in enumerate(layers, start=2):
         table = merge(table, layer)
         assert with_table(**table).spec("c", dataset_named("own"), 0).recipe.epochs == number
