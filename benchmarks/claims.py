@@ -96,13 +96,18 @@ def measure(kind: Kind, group: Sequence[Row]) -> Interval:
     # A ratio is that of positive numbers; over what may be 0, it may be anything.
     if kind == "ratio" and low[1] <= 0:
         return Interval(values[0] / values[1] if values[1] else math.nan, -math.inf, math.inf)
+    value = float(MEASURES[kind](values))
     resampled = [row["resampled"] for row in group if "resampled" in row]
     drawn_for = {(row.get("table"), row["source"]) for row in group}
     if kind != "value" and known.all() and len(resampled) == len(group) and len(drawn_for) == 1:
-        ends = np.nanpercentile(MEASURES[kind](np.stack(resampled)), PERCENTILES)
+        measures = MEASURES[kind](np.stack(resampled))
+        if kind == "spread":
+            # Chance drives extremes apart: resampled spreads are too large by about as much as they exceed this one.
+            measures = measures - (np.nanmean(measures) - value)
+        ends = np.nanpercentile(measures, PERCENTILES)
     else:
         ends = FURTHEST[kind](low, high)
-    return Interval(float(MEASURES[kind](values)), float(ends[0]), float(ends[1]))
+    return Interval(value, float(ends[0]), float(ends[1]))
 
 
 @dataclass(frozen=True, config=STRICT)
