@@ -17,14 +17,14 @@ SHARED = ("case", "modality", "image", "label", "affine")
 def write_figure_case(plan: Plan, folder: Path) -> None:
     """Write `folder/STUDY-DATASET-PROFILE.npz`, as `paper_figures.segmentations.load` reads it.
 
-    Of each model it has the first seed that is done. Nothing is written where no run is done, and a file that would
-    come out the same is left alone, so that its figure is not drawn again.
+    Of each model it has the first seed that is done. Nothing is written where no run is done, or all are of one model;
+    a file that would come out the same is left alone, so that its figure is not drawn again.
     """
     first: dict[str, Run] = {}
     for run in plan.runs:
         if run.done:
             first.setdefault(run.model, run)
-    if not first:
+    if not first or len({run.model for run in plan.runs}) == 1:
         return
     path = folder / f"{plan.stem}.npz"
     kept = _read(path)

@@ -40,12 +40,19 @@ def test_it_is_each_models_first_seed_in_the_order_of_the_plan(tmp_path: Path) -
 
 
 def test_nothing_is_written_where_nothing_is_done(tmp_path: Path) -> None:
-    write_figure_case(plan_of(tmp_path, ["c"]), tmp_path)
+    write_figure_case(plan_of(tmp_path, ["c", "d"]), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_would_come_out_the_same_is_left_alone(tmp_path: Path) -> None:
+def test_one_model_alone_has_nothing_to_stand_beside(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["c"])
+    finish(plan.runs[0])
+    write_figure_case(plan, tmp_path)
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_what_would_come_out_the_same_is_left_alone(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["c", "d"])
     path = tmp_path / "table2-own-laptop.npz"
     finish(plan.runs[1])
     write_figure_case(plan, tmp_path)
