@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Make the runs that are missing of every table, then the tables and figures
-	@$(RUN); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures; exit $$status
+	@$(RUN); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures sampling models segmentations; exit $$status
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1
