@@ -12,7 +12,7 @@ import torch
 from benchmarks.measurement import Job, Outcome
 from benchmarks.measurements import read_measurement
 from benchmarks.provenance import provenance
-from benchmarks.runs import read_json, write_json
+from benchmarks.runs import read_json, write_failure, write_json
 from ossnet.config import build
 from ossnet.errors import UserError
 from ossnet.memory import is_out_of_memory
@@ -26,11 +26,11 @@ def make(folder: Path) -> None:
         os.nice(5)
         _measure(folder, job)
     except UserError as error:
-        _fail(folder, " ".join(str(error).split()))
+        write_failure(folder, " ".join(str(error).split()))
     except Exception as error:
         # Anything else is a defect or a broken machine: it is recorded as the failure that it is.
         traceback.print_exc()
-        _fail(folder, "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}")
+        write_failure(folder, "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}")
 
 
 def _measure(folder: Path, job: Job) -> None:
@@ -66,7 +66,3 @@ def _attempts(folder: Path) -> list[dict[str, Any]]:
         started = datetime.fromisoformat(attempts[-1]["started"]).timestamp()
         attempts[-1]["seconds"] = max(attempts[-1]["seconds"], history.stat().st_mtime - started)
     return attempts
-
-
-def _fail(folder: Path, reason: str) -> None:
-    write_json(folder / "failure.json", {"reason": reason})

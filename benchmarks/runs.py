@@ -12,7 +12,6 @@ A run's folder holds
 
 import csv
 import fcntl
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
+from ossnet.config import digest
 from ossnet.errors import UserError
 from ossnet.files import write_text
 
@@ -89,7 +89,7 @@ class Run:
         (self.folder / "failure.json").unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
-        write_json(self.folder / "failure.json", {"reason": reason})
+        write_failure(self.folder, reason)
 
     @cached_property
     def _history(self) -> Path:
@@ -114,7 +114,7 @@ class Run:
 
 def identity(spec: Mapping[str, Any]) -> str:
     """SHA-256 of a specification's plain values, hexadecimal."""
-    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+    return digest(spec)
 
 
 @contextmanager
@@ -167,6 +167,11 @@ def _flock(file: TextIO, kind: int) -> bool:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_failure(folder: Path, reason: str) -> None:
+    """Record that the run of a folder failed: `OOM`, or a sentence."""
+    write_json(folder / "failure.json", {"reason": reason})
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

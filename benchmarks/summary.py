@@ -15,7 +15,6 @@ from ossnet.quantities import QUANTITIES
 SEED = 0
 """Of the bootstrap's generator, which starts anew for each data set, profile and protocol."""
 
-
 BEST_OF = 3
 """The paper reports the best of so many runs, and so do the tables beside the mean, where there are as many."""
 
@@ -82,7 +81,7 @@ def summarise(
         the best of `BEST_OF` seeds, or of as many as there are; `seeds` and `n` the numbers of seeds and of cases with
         a valid score; `published` the paper's number and `reference` the reference's `value`, or NaN.
 
-    `resampled` holds the bootstrap's means, an array [B] (NaN where a resample has no valid score). They were
+        `resampled` holds the bootstrap's means, an array [B] (NaN where a resample has no valid score). They were
         drawn jointly within a data set, profile and protocol, each row with seeds of its own: from two rows, or two
         quantities of a row, any comparison of the two can be worked out resample by resample.
 

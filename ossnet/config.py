@@ -1,5 +1,7 @@
 """Frozen dataclasses with checked fields, for every configuration of the suite."""
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -50,6 +52,11 @@ def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
 def plain(config: Any) -> dict[str, Any]:
     """A configuration as plain values that JSON can hold; `build` makes it again."""
     return TypeAdapter(type(config)).dump_python(config, mode="json")
+
+
+def digest(values: Any) -> str:
+    """SHA-256 of plain values, hexadecimal; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

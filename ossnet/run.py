@@ -1,7 +1,6 @@
 """A run: one model trained on one data set from one seed, and the folder that holds it."""
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ossnet.checkpoint import load_weights
-from ossnet.config import STRICT, build, plain
+from ossnet.config import STRICT, build, digest, plain
 from ossnet.data.case import Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
@@ -52,7 +51,7 @@ class RunSpec:
     @property
     def identity(self) -> str:
         """SHA-256 of the specification, hexadecimal."""
-        return hashlib.sha256(json.dumps(plain(self), sort_keys=True).encode()).hexdigest()
+        return digest(plain(self))
 
     @property
     def size(self) -> dict[str, Any]:

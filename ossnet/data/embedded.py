@@ -1,7 +1,5 @@
 """Embedded data sets: cases that the project makes itself from a seed, once, and then reads from a cache."""
 
-import hashlib
-import json
 import multiprocessing
 import zipfile
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ossnet.config import plain
+from ossnet.config import digest, plain
 from ossnet.data.case import Case, Dataset
 from ossnet.files import replacing
 
@@ -109,8 +107,7 @@ def embedded_dataset(
 
 def _fingerprint(name: str, version: int, config: Any) -> str:
     """SHA-256 (hexadecimal) of all that fixes the cases."""
-    identity = json.dumps({"name": name, "version": version, "config": plain(config)}, sort_keys=True)
-    return hashlib.sha256(identity.encode()).hexdigest()
+    return digest({"name": name, "version": version, "config": plain(config)})
 
 
 def _make(make_case: Callable[[Config, int], Case], config: Config, index: int, path: Path) -> Path:

@@ -1,6 +1,5 @@
 """Prepared cases on disk: preprocessing done once, then read in milliseconds."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ossnet.config import plain
+from ossnet.config import digest, plain
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing, prepare
 from ossnet.errors import UserError
@@ -142,4 +141,4 @@ class PreparedCases:
 
 
 def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    return digest(parts)[:12]
