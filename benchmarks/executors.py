@@ -1,17 +1,19 @@
 """Where runs are made: what an executor is, and the one of this machine. For a cluster see `benchmarks.slurm`."""
 
 import os
-import shlex
 import signal
-import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Protocol
 
 import submitit
+from submitit.core.submission import process_job
 from submitit.core.utils import JobPaths
 
 Work = Callable[[str], object]
@@ -89,29 +91,38 @@ class _Worker(submitit.LocalExecutor):
     """submitit's local executor, without the controller process that it puts between this process and the worker.
 
     The controller would keep the worker's status to itself, end it after minutes, hide the GPUs from it, and get every
-    Ctrl-C of the terminal. The worker has a session of its own instead, so that Ctrl-C reaches this process only.
+    Ctrl-C of the terminal. The worker has a session of its own instead, so that Ctrl-C reaches this process only. It is
+    forked from a server that has imported what every worker needs: that takes seconds, and runs are many.
     """
 
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess
     environment: Mapping[str, str] = {}
 
     def _submit_command(self, command: str) -> submitit.LocalJob[Any]:
         job_id = uuid.uuid4().hex[:8]
-        with JobPaths(self.folder, job_id).stdout.open("wb") as log:
-            self.process = subprocess.Popen(
-                shlex.split(command),
-                env={**os.environ, "SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_JOB_ID": job_id, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return submitit.LocalJob(self.folder, job_id, process=self.process)
+        job = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_JOB_ID": job_id}
+        log = JobPaths(self.folder, job_id).stdout
+        log.touch()
+        environment = {**os.environ, **job, **self.environment}
+        self.process = get_context("forkserver").Process(target=_begin, args=(self.folder, log, environment))
+        self.process.start()
+        return submitit.LocalJob(self.folder, job_id)
+
+
+def _begin(folder: Path, log: Path, environment: Mapping[str, str]) -> None:
+    """What a worker does first: leave the terminal, the environment and the session that the server gave it."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as output:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(output.fileno(), stream.fileno())
+    process_job(folder)
 
 
 @dataclass(frozen=True)
 class _LocalTask:
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess
     log: Path
     oom_kills: int
     gpu: str | None = None
@@ -121,26 +132,40 @@ class _LocalTask:
         return f"pid {self.process.pid}"
 
     def finished(self) -> bool:
-        return self.process.poll() is not None
+        return self.process.exitcode is not None
 
     def reason(self) -> str:
-        return status_text(self.process.wait())
+        return status_text(self._status())
 
     def ending(self) -> Ending:
         # The kernel ends a process for its memory by the same signal as anyone else, but counts how often it did.
-        killed = self.process.wait() == -signal.SIGKILL
+        killed = self._status() == -signal.SIGKILL
         return Ending.OUT_OF_MEMORY if killed and kernel_oom_kills() > self.oom_kills else Ending.LOST
 
     def cancel(self) -> None:
         """Interrupt the worker and its children, as Ctrl-C would, and kill them when that does not end it soon."""
         if self.finished():
             return
-        os.killpg(self.process.pid, signal.SIGINT)
+        self._signal(signal.SIGINT)
+        self.process.join(INTERRUPT_S)
+        if not self.finished():
+            self._signal(signal.SIGKILL)
+            self.process.join()
+
+    def _status(self) -> int:
+        self.process.join()
+        status = self.process.exitcode
+        assert status is not None
+        return status
+
+    def _signal(self, number: signal.Signals) -> None:
+        pid = self.process.pid
+        assert pid is not None
         try:
-            self.process.wait(INTERRUPT_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            # It has no children yet, and heads no group: it has only just been forked.
+            self.process.kill()
 
 
 class LocalExecutor:
@@ -154,11 +179,15 @@ class LocalExecutor:
         workers: tasks at a time.
         gpus: by their numbers or UUIDs; each task sees one of them, that with the fewest other tasks. Of a machine
             without GPUs tasks see what this process sees.
+        imports: modules that tasks find imported. None on a machine with GPUs: a process that is forked from one which
+            has looked at them, as an import may do, cannot use them.
     """
 
     detached = False
 
-    def __init__(self, work: Work, workers: int, gpus: Sequence[str] = ()) -> None:
+    def __init__(self, work: Work, workers: int, gpus: Sequence[str] = (), imports: Sequence[str] = ()) -> None:
+        if not gpus:
+            get_context("forkserver").set_forkserver_preload([*imports])
         self.capacity = workers
         self._work = work
         self._gpus = gpus

@@ -20,7 +20,7 @@ from benchmarks.runs import State
 from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
 from benchmarks.sweep import Sweep, tell
-from benchmarks.worker import work
+from benchmarks.worker import IMPORTS, work
 from ossnet.config import build
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
@@ -144,7 +144,7 @@ def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
     if settings is not None:
         return SlurmExecutor(work, request.results / "slurm", settings)
     gpus = visible_gpus()
-    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus)
+    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, IMPORTS)
 
 
 def visible_gpus() -> list[str]:

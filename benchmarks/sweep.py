@@ -13,7 +13,7 @@ from benchmarks.planning import PlannedRun
 from benchmarks.runs import is_locked
 from ossnet.progress import ProgressLine
 
-POLL_S = 1.0
+POLL_S = 0.3
 
 LOSSES = 3
 """A run whose process was lost so many times in a row, without an epoch in between, is given up."""

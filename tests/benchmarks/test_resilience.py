@@ -28,14 +28,14 @@ def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
 
 
 def workers(results: Path) -> list[int]:
-    """Processes that are at work on runs there, whichever sweep started them."""
+    """Processes that write a log there, whichever sweep started them."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            command = (process / "cmdline").read_bytes().decode()
+            output = (process / "fd" / "1").readlink()
         except OSError:
             continue  # It has ended meanwhile.
-        if "submitit" in command and str(results) in command:
+        if output.is_relative_to(results):
             found.append(int(process.name))
     return found
 
