@@ -3,17 +3,15 @@
 from typing import ClassVar
 
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
-from ossnet.config import STRICT
+from ossnet.checks import STRICT, Field, checked
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, ModelConfig
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@checked(frozen=True, kw_only=True, config=STRICT)
 class UNet2dConfig(UNetConfig):
     """Sizes; the defaults are the paper's.
 

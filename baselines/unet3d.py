@@ -4,16 +4,15 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
-from ossnet.config import STRICT
+from ossnet.checks import STRICT, checked
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, Edge, ModelConfig
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@checked(frozen=True, kw_only=True, config=STRICT)
 class UNet3dConfig(UNetConfig):
     """Sizes; the defaults are the paper's for BraTS 2020.
 

@@ -15,7 +15,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from ossnet.config import STRICT, build, read_toml
+from ossnet.checks import STRICT
+from ossnet.config import build, read_toml
 
 Kind = Literal["value", "difference", "ratio", "spread"]
 Setting = Literal["sampling", "locations", "resolution", "extraction", "slices"]

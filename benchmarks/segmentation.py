@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from benchmarks.estimate import training_work
 from benchmarks.measurement import Job, Outcome
 from benchmarks.study import Point
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.data.sources import open_dataset

@@ -17,7 +17,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 
 from benchmarks.executors import Ending, Work, status_text
 from benchmarks.squeue import Queue, QueuedJob, last_line
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.errors import UserError
 from ossnet.files import write_text
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 
 
 @checked(frozen=True, config=STRICT)

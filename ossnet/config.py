@@ -8,13 +8,10 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ossnet.errors import UserError
-
-STRICT = ConfigDict(extra="forbid")
-"""For `@dataclass(frozen=True, config=STRICT)` of pydantic: an unknown field is an error."""
 
 T = TypeVar("T")
 
@@ -47,6 +44,14 @@ def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
         # In a sequence or an optional field, it is the dataclass among the type's arguments.
         kind = next((inner for inner in (hint, *get_args(hint)) if is_dataclass(inner)), hint)
     return [field.name for field in fields(kind)]
+
+
+def newer(default: Any) -> Any:
+    """A field that a configuration has been given since there are records: `plain` leaves it out at its default.
+
+    So what was made before it, and what is made without it, keep the plain values and the `digest` that they had.
+    """
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -3,19 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT, Field, checked
 from ossnet.errors import UserError
 from ossnet.extraction import dense
 from ossnet.field import OccupancyField, evaluate
-from ossnet.sampling import Draw
 
 Edge = Annotated[int, Field(ge=1)]
 
@@ -49,6 +46,18 @@ def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dt
 
 def forget(locations: Tensor, probabilities: Tensor) -> None:
     """What becomes of predictions where the sampling strategy does not learn from them: nothing."""
+
+
+class Draw(NamedTuple):
+    """Locations to learn from.
+
+    Attributes:
+        locations: voxel indices [..., n, 3] int64.
+        weights: of the losses at the locations in their mean, [..., n] float32; None where all weigh the same.
+    """
+
+    locations: Tensor
+    weights: Tensor | None = None
 
 
 @dataclass(frozen=True)

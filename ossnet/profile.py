@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
-from ossnet.config import STRICT, build, merge, plain, read_toml
+from ossnet.checks import STRICT
+from ossnet.config import build, merge, plain, read_toml
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type

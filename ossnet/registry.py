@@ -1,6 +1,8 @@
 """Models by name: what the entry-point group `ossnet.models` of the installed packages lists."""
 
+import tomllib
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
@@ -9,7 +11,14 @@ GROUP = "ossnet.models"
 
 
 def _entries() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {entry.name: entry for entry in entry_points(group=GROUP) or _of_checkout()}
+
+
+def _of_checkout() -> list[EntryPoint]:
+    """What the package would list if the checkout that this is run from were installed."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = project["project"]["entry-points"][GROUP]
+    return [EntryPoint(name, value, GROUP) for name, value in listed.items()]
 
 
 def model_names() -> list[str]:

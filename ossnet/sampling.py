@@ -1,6 +1,6 @@
 """Where the training looks: locations drawn uniformly, near the label's border (Sec. 3.2, Table 1) or by confidence."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,7 +9,8 @@ from pydantic.dataclasses import dataclass
 from scipy import ndimage
 from torch import Tensor
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
+from ossnet.model import Draw as Draw
 
 Protocol = Literal["paper", "released"]
 
@@ -59,18 +60,6 @@ class Sampling:
         for strategy, fields in FIELDS_OF.items():
             for name in fields if strategy != self.strategy else ():
                 object.__setattr__(self, name, self.__dataclass_fields__[name].default.default)
-
-
-class Draw(NamedTuple):
-    """Locations to learn from.
-
-    Attributes:
-        locations: voxel indices [..., n, 3] int64.
-        weights: of the losses at the locations in their mean, [..., n] float32; None where all weigh the same.
-    """
-
-    locations: Tensor
-    weights: Tensor | None = None
 
 
 def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.data.prepared import PreparedCase
 from ossnet.field import labels_of
 from ossnet.metrics import dice_per_class, iou_per_class, valid_mean

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from scipy.ndimage import gaussian_filter
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.data.anatomy import FIELD_OF_VIEW_MM, HEAD_BOX_MM, Anatomy, Grid, Pose, Push, bend, smooth_noise, template
 from ossnet.data.case import Case, Dataset
 from ossnet.data.embedded import embedded_dataset

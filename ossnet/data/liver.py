@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.data import abdomen
 from ossnet.data.abdomen import Axes, Ellipsoid, Patient, Tumour
 from ossnet.data.case import Case, Dataset

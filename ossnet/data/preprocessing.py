@@ -11,7 +11,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.data.case import Case
 from ossnet.errors import UserError
 

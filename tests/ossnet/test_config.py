@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ossnet.config import STRICT, build, merge, plain, read_toml
+from ossnet.checks import STRICT
+from ossnet.config import build, digest, merge, newer, plain, read_toml
 from ossnet.errors import UserError
 
 
@@ -120,3 +121,33 @@ def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:
     with pytest.raises(UserError) as caught:
         build(Refusing, {}, "my.toml")
     assert str(caught.value) == "my.toml: nothing will do"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Grown(Inner):
+    """`Inner` as a later version has it."""
+
+    shape: str = newer("round")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Whole:
+    parts: tuple[Grown, ...]
+
+
+def test_a_newer_field_at_its_default_leaves_plain_values_and_digest() -> None:
+    assert plain(Grown(0.5)) == plain(Inner(0.5)) == {"rate": 0.5}
+    assert digest(plain(Grown())) == digest(plain(Inner()))
+    assert plain(Whole((Grown(), Grown(shape="square")))) == {
+        "parts": [{"rate": 0.1}, {"rate": 0.1, "shape": "square"}]
+    }
+
+
+def test_plain_values_with_and_without_a_newer_field_are_built() -> None:
+    assert build(Grown, {"rate": 0.5}, "test") == build(Grown, {"rate": 0.5, "shape": "round"}, "test") == Grown(0.5)
+    assert build(Grown, plain(Grown(shape="square")), "test") == Grown(shape="square")
+
+
+def test_a_newer_field_is_checked_as_any_other() -> None:
+    with pytest.raises(UserError, match="shape: "):
+        build(Grown, {"shape": 3}, "test")

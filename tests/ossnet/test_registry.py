@@ -11,11 +11,12 @@ from ossnet.model import SegmentationModel
 from ossnet.registry import model_names, model_type
 from ossnet.variants import OSSNetC
 
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+LISTED = set(PROJECT["project"]["entry-points"]["ossnet.models"])
+
 
 def test_every_model_of_the_project_is_listed() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    listed = project["project"]["entry-points"]["ossnet.models"]
-    assert set(listed) <= set(model_names())
+    assert set(model_names()) >= LISTED
     assert model_names() == sorted(model_names())
 
 
@@ -39,3 +40,12 @@ def test_an_installed_package_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(registry, "entry_points", entry_points)
     assert model_names() == ["mine"]
     assert model_type("mine") is OSSNetC
+
+
+def test_without_an_installed_package_the_checkout_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda group: [])
+    assert set(model_names()) == LISTED
+    assert model_type("c") is OSSNetC
+    assert model_type("onet") is ONet
+    with pytest.raises(UserError, match="unknown model 'unet'"):
+        model_type("unet")

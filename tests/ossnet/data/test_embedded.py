@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic.dataclasses import dataclass
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.data.case import Case
 from ossnet.data.embedded import embedded_dataset
 from ossnet.errors import UserError
