@@ -1,7 +1,6 @@
 """From run folders to records to tables: what `collect` does, and every sweep at its end."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +9,11 @@ from benchmarks.comparisons import compare_rows, write_comparisons
 from benchmarks.figure_case import write_figure_case
 from benchmarks.plans import Plan, read_plans
 from benchmarks.records import Records, collect, failures_of, read_records, scores_of
-from benchmarks.runs import lock
 from benchmarks.study import Study
 from benchmarks.summary import summarise
 from benchmarks.tables import read_published, write_table
 from ossnet.errors import UserError
+from ossnet.locks import hold
 
 SUITE_RESULTS = Path(__file__).resolve().parent.parent / "results"
 PUBLISHED = SUITE_RESULTS / "published"
@@ -31,13 +30,20 @@ def collect_studies(studies: Sequence[Study], results: Path, with_reference: boo
     beside it unless that is left out. A study without any result or failure has no table yet.
 
     Raises:
-        UserError: none of the studies has one, or what is there cannot be read.
+        UserError: none of the studies has one, what is there cannot be read, or another process keeps collecting there.
     """
     tables = []
     for study in studies:
         plans = read_plans(results, [study.name])
+        if not plans:
+            continue
         # One process after the other, or the older of two tables might be written last.
-        with lock(results / "plans", PATIENCE_S) if plans else nullcontext():
+        with hold(results / "plans" / "lock", PATIENCE_S) as mine:
+            if not mine:
+                raise UserError(
+                    f"another process has been collecting in {results} for {PATIENCE_S:.0f} s; "
+                    "let it finish, then use `python -m benchmarks collect`"
+                )
             records = [_collect(plan, results) for plan in plans]
             if any(part.rows for part in records):
                 stem = results / "tables" / study.name

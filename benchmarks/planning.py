@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.measurement import Job, folder_of
 from benchmarks.measurements import MEASUREMENTS
-from benchmarks.plans import Plan
+from benchmarks.plans import Plan, read_plans
 from benchmarks.runs import Run
 from benchmarks.study import Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
+from ossnet.errors import UserError
 from ossnet.profile import Profile
 
 
@@ -31,8 +32,10 @@ def plan_study(
         operations_per_second: assumed for the time to go, until a run is done.
 
     Raises:
-        UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
+        UserError: the data set has nothing to measure on, the profile has a setting that is refused, or the results
+            folder holds the study of another data set of this name.
     """
+    _refuse_namesake(study, dataset, job.source, results)
     planned: dict[Path, PlannedRun] = {}
     runs = []
     for point in study.grid(profile):
@@ -41,9 +44,26 @@ def plan_study(
         run = Run(folder, point.model, point.seed, point.columns, measurement.epochs, work)
         runs.append(run)
         planned[folder] = PlannedRun(run, plain(measurement), plain(job))
-    return Plan(study.name, dataset.name, profile.name, tuple(runs), operations_per_second), planned
+    plan = Plan(
+        study.name, dataset.name, profile.name, tuple(runs), operations_per_second, job.source, dataset.fingerprint
+    )
+    return plan, planned
 
 
 def longest_first(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
     """So that no long run is left to the end while other workers have nothing to do."""
     return sorted(planned, key=lambda one: -one.run.work)
+
+
+def _refuse_namesake(study: Study, dataset: Dataset, source: str, results: Path) -> None:
+    """Of two data sets of one name, one plan would replace the other, and no table could tell their scores apart.
+
+    A source that was changed is still the same data set; one that was moved keeps its fingerprint.
+    """
+    for plan in read_plans(results, [study.name]):
+        another = plan.source not in (None, source) and plan.fingerprint != dataset.fingerprint
+        if another and plan.dataset == dataset.name:
+            raise UserError(
+                f"{results / 'plans' / plan.stem}.json is of {plan.source}, another data set named {dataset.name} than "
+                f"that of {source}; use another folder for --results, or delete that file"
+            )

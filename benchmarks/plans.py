@@ -14,7 +14,10 @@ class Plan:
     """The runs of a study, in the order of its grid.
 
     Attributes:
+        dataset: its name, which data sets of different sources can share.
         operations_per_second: assumed for the time to go while no run is done, if anything.
+        source: of the data, as it was given; None where that is not known.
+        fingerprint: of the data set.
     """
 
     study: str
@@ -22,6 +25,8 @@ class Plan:
     profile: str
     runs: tuple[Run, ...]
     operations_per_second: float | None = None
+    source: str | None = None
+    fingerprint: str | None = None
 
     @property
     def stem(self) -> str:
@@ -46,6 +51,8 @@ class Plan:
             "dataset": self.dataset,
             "profile": self.profile,
             "operations_per_second": self.operations_per_second,
+            "source": self.source,
+            "fingerprint": self.fingerprint,
             "runs": rows,
         }
         write_json(results / "plans" / f"{self.stem}.json", values)
@@ -57,8 +64,13 @@ def read_plans(results: Path, studies: Sequence[str]) -> list[Plan]:
     Raises:
         UserError: a plan cannot be read.
     """
-    plans = [_read(path, results / "runs") for path in sorted((results / "plans").glob("*.json"))]
-    return [plan for study in studies for plan in plans if plan.study == study]
+    return [
+        plan
+        for study in studies
+        for path in sorted((results / "plans").glob(f"{study}-*.json"))
+        # The name of another study may begin so, too.
+        if (plan := _read(path, results / "runs")).study == study
+    ]
 
 
 def _read(path: Path, runs: Path) -> Plan:

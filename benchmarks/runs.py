@@ -11,20 +11,18 @@ A run's folder holds
 """
 
 import csv
-import fcntl
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ossnet.config import digest
-from ossnet.errors import UserError
 from ossnet.files import write_text
+from ossnet.locks import hold, is_held
 
 Columns = Mapping[str, str | int]
 
@@ -117,52 +115,14 @@ def identity(spec: Mapping[str, Any]) -> str:
     return digest(spec)
 
 
-@contextmanager
-def lock(folder: Path, patience_s: float = 1.0) -> Iterator[bool]:
-    """Hold a folder's lock, which ends with the process, however that ends; False where another process holds it.
-
-    Args:
-        patience_s: it is asked for so long, since a look at it (`is_locked`) holds it for a moment.
-
-    Raises:
-        UserError: the file system has no locks.
-    """
-    with (folder / "lock").open("w") as file:
-        yield _take(file, patience_s)
+def lock(folder: Path, patience_s: float = 1.0) -> AbstractContextManager[bool]:
+    """Hold the lock of a run's folder, see `ossnet.locks.hold`; False where another process is at work on it."""
+    return hold(folder / "lock", patience_s)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process is at work on the run (of this machine, or on a shared file system that has such locks).
-
-    Raises:
-        UserError: the file system has no locks.
-    """
-    try:
-        with (folder / "lock").open("r") as file:
-            return not _flock(file, fcntl.LOCK_SH)
-    except FileNotFoundError:
-        return False
-
-
-def _take(file: TextIO, patience_s: float) -> bool:
-    end = time.monotonic() + patience_s
-    while not _flock(file, fcntl.LOCK_EX):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _flock(file: TextIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise UserError(
-            f"cannot lock {file.name} ({error.strerror}); put --results on a file system that has locks"
-        ) from error
-    return True
+    """Whether a process is at work on the run of a folder, see `ossnet.locks.is_held`."""
+    return is_held(folder / "lock")
 
 
 def read_json(path: Path) -> Any:

@@ -33,7 +33,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Study:
-    """A study: one file of this folder, and one line in `benchmarks.studies`.
+    """A study: one file of this folder, and one line in `benchmarks.studies`. It is named as its table is.
 
     Attributes:
         measures: what each of its runs does, a name of `benchmarks.measurements`.
@@ -41,7 +41,10 @@ class Study:
         layout: how the table is laid out.
     """
 
-    name: str
     measures: str
     grid: Callable[["Profile"], Sequence[Point]]
     layout: Layout
+
+    @property
+    def name(self) -> str:
+        return self.layout.table

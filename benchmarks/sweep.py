@@ -21,21 +21,32 @@ LOSSES = 3
 
 @dataclass
 class _Running:
-    """A run that a process is at work on; `task` is None where that is one of another sweep."""
+    """A run that a process is at work on.
+
+    Attributes:
+        task: None where the process is one of another sweep.
+        start: in seconds since 1970.
+        trained_before: the part of its training that was done before.
+        trained: the part that was done when `look` was last called.
+    """
 
     planned: PlannedRun
     task: Task | None
     start: float = field(default_factory=time.time)
     trained_before: float = 0.0
+    trained: float = 0.0
 
     @property
     def ended(self) -> bool:
         return not is_locked(self.planned.run.folder) if self.task is None else self.task.finished()
 
+    def look(self) -> None:
+        """Read how far it is, once for all that is told of it."""
+        self.trained = self.planned.run.trained()
+
     def seconds(self) -> float | None:
         """What the whole run would take at its pace up to its last epoch; None before the first."""
-        run = self.planned.run
-        part, at = run.trained() - self.trained_before, run.trained_at()
+        part, at = self.trained - self.trained_before, self.planned.run.trained_at()
         return (at - self.start) / part if part > 0 and at is not None else None
 
 
@@ -70,7 +81,9 @@ class Sweep:
                     for item in [item for item in self.running if item.ended]:
                         self.running.remove(item)
                         self._finish(item)
-                    done = total - len(self.waiting) - sum(1 - item.planned.run.trained() for item in self.running)
+                    for item in self.running:
+                        item.look()
+                    done = total - len(self.waiting) - sum(1 - item.trained for item in self.running)
                     line.update(done, self._note(), self._remaining_s())
             finally:
                 if not self.executor.detached:
@@ -141,7 +154,7 @@ class Sweep:
             self.waiting.insert(0, item.planned)
 
     def _note(self) -> str:
-        shown = [f"{item.planned.run.name} {100 * item.planned.run.trained():.0f} %" for item in self.running[:3]]
+        shown = [f"{item.planned.run.name} {100 * item.trained:.0f} %" for item in self.running[:3]]
         more = len(self.running) - len(shown)
         return ", ".join([*shown, f"{more} more"] if more else shown)
 
@@ -153,7 +166,7 @@ class Sweep:
             if seconds is not None and not self.executor.detached:
                 pace = pace.with_run(item.planned.run.model, item.planned.run.work, seconds)
         parts = [(planned.run, 0.0) for planned in self.waiting]
-        parts += [(item.planned.run, item.planned.run.trained()) for item in self.running]
+        parts += [(item.planned.run, item.trained) for item in self.running]
         return pace.time_to_go(
             [(run.model, run.work * (1 - trained)) for run, trained in parts], min(self.executor.capacity, len(parts))
         )

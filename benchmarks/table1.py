@@ -32,7 +32,6 @@ def grid(profile: "Profile") -> Sequence[Point]:
 
 
 TABLE1 = Study(
-    "table1",
     "segmentation",
     grid,
     Layout(

@@ -16,7 +16,6 @@ def grid(profile: "Profile") -> Sequence[Point]:
 
 
 TABLE2 = Study(
-    "table2",
     "segmentation",
     grid,
     Layout(

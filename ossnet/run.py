@@ -1,10 +1,7 @@
 """A run: one model trained on one data set from one seed, and the folder that holds it."""
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +10,15 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ossnet.checkpoint import load_weights
-from ossnet.config import STRICT, build, digest, plain
+from ossnet.checks import STRICT
+from ossnet.config import build, digest, plain
 from ossnet.data.case import Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
+from ossnet.execution import set_execution
 from ossnet.files import write_text
+from ossnet.locks import hold
 from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.registry import model_type
 from ossnet.training import EpochReport, Recipe, train
@@ -107,7 +107,7 @@ def read_spec(folder: Path) -> RunSpec:
 
 
 def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[SegmentationModel, RunSpec]:
-    """The trained model of a run's folder, in evaluation mode, and its specification.
+    """The trained model of a run's folder, in evaluation mode and its recipe's precision, and its specification.
 
     Raises:
         UserError: the folder holds no whole run.
@@ -120,6 +120,7 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Se
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"the weights in {folder} are not those of its spec.json; train that run again") from error
+    set_execution(model, spec.recipe.execution)
     return model.to(device).eval(), spec
 
 
@@ -158,7 +159,9 @@ def train_run(
         report(past, sum(p.seconds for p in history) / len(history) * (recipe.epochs - len(history)))
 
     # Only now is the folder touched, so that a mistake in what was asked leaves none behind.
-    with _training_alone(folder):
+    with hold(folder / "training.lock") as mine:
+        if not mine:
+            raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
         _refuse_another_run(folder, spec)
         write_spec(folder, spec)
         train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
@@ -170,27 +173,3 @@ def _refuse_another_run(folder: Path, spec: RunSpec) -> None:
     begun = any((folder / name).exists() for name in ("checkpoint.pt", "model.safetensors", "result.json"))
     if begun and (folder / "spec.json").exists() and read_spec(folder) != spec:
         raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")
-
-
-@contextmanager
-def _training_alone(folder: Path) -> Iterator[None]:
-    """Hold the lock `folder/training.lock`, which ends with the process however that ends."""
-    path = folder / "training.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another folder") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its holder may have removed it between the two lines above: then it no longer keeps anyone out.
-            taken = os.fstat(lock.fileno()).st_nlink == 0
-        except BlockingIOError:
-            taken = True
-        if taken:
-            raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A profile and a study whose runs take seconds, and a real SLURM."""
+"""A profile and a study whose runs take seconds, numbers as records give them, and a real SLURM."""
 
 import os
 import shutil
@@ -6,10 +6,12 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.slurm import SlurmSettings
@@ -82,7 +84,36 @@ def tiny_study() -> Study:
     def grid(profile: Profile) -> list[Point]:
         return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:4]
 
-    return Study("table1", TABLE1.measures, grid, TABLE1.layout)
+    return Study(TABLE1.measures, grid, TABLE1.layout)
+
+
+Frame = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def records() -> Frame:
+    """Make a number of each model, as of a table, from its value, low and high; `columns` change others or add some."""
+
+    def make(intervals: Mapping[str, tuple[float, float, float]], **columns: object) -> pd.DataFrame:
+        rows = [
+            {"table": "table2", "dataset": "glioma", "profile": "laptop", "model": model, "quantity": "iou", "unit": "",
+             "n": 16, "protocol": "dense", "value": value, "low": low, "high": high}
+            for model, (value, low, high) in intervals.items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows).assign(**columns)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def drawn(records: Frame) -> Frame:
+    """Make them from each model's resampled means: their average, and intervals from the lowest to the highest."""
+
+    def make(means: Mapping[str, list[float]], **columns: object) -> pd.DataFrame:
+        frame = records({model: (float(np.mean(of)), min(of), max(of)) for model, of in means.items()})
+        return frame.assign(resampled=[np.array(of) for of in means.values()]).assign(**columns)
+
+    return make
 
 
 @pytest.fixture(scope="session")

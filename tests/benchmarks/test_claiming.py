@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,10 @@ import pytest
 
 from benchmarks import claiming
 from benchmarks.claiming import inferences, judge_claims
+from benchmarks.efficiency import figure5
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import ProbeRecord, write_records
+from benchmarks.efficiency.table3 import published_memory
 from benchmarks.records import Records
 from ossnet.errors import UserError
 
@@ -33,6 +38,14 @@ def records(study: str, dataset: str, dice: dict[str, float], profile: str = "la
     return Records(study, dataset, profile, tuple(rows))
 
 
+PROBES = [number.probe for number in published_memory()]
+
+
+def memory(machine: str, bytes_of: Callable[[Probe], int]) -> list[ProbeRecord]:
+    """Of everything that Table 3 has."""
+    return [ProbeRecord("table3", p, machine, {"allocated_bytes": bytes_of(p)}, None, {}) for p in PROBES]
+
+
 def verdict(results: Path, claim: str) -> pd.Series:
     return pd.read_csv(results / "tables" / "claims.csv").set_index("claim").loc[claim]
 
@@ -50,7 +63,7 @@ def test_our_records_decide_what_they_can(tmp_path: Path) -> None:
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
     assert verdict(tmp_path, "encoder-helps-brats")["verdict"] == "not measured"
     assert verdict(tmp_path, "inferences-disagree-little")["verdict"] == "holds"
-    assert "no study of this version measures it" in verdict(tmp_path, "training-memory-brats")["numbers"]
+    assert verdict(tmp_path, "training-memory-brats")["numbers"].startswith("no GPU record: ")
     assert (tmp_path / "tables" / "claims.tex").exists()
 
 
@@ -113,3 +126,49 @@ def test_when_every_run_failed_nothing_is_measured(tmp_path: Path) -> None:
     Records(part.study, part.dataset, part.profile, failed).write(tmp_path / "records")
     assert set(judge_claims(tmp_path, "laptop", None)["verdict"]) == {"not measured"}
     assert "OOM" in verdict(tmp_path, "a-gain-brats")["numbers"]
+
+
+def test_memory_and_runtime_are_those_of_a_gpu(tmp_path: Path) -> None:
+    records("table2", "glioma", GOOD).write(tmp_path / "records")
+    # Every model takes 1 GB, C in training 2.5.
+    taken = {("c", "training"): 2_500_000_000}
+    write_records(memory("GPU A", lambda probe: taken.get((probe.model, probe.phase), 10**9)), tmp_path)
+    seconds = {"mise": 6.0, "prior": 2.6}
+    timed = [
+        ProbeRecord("figure5", probe, "GPU A", {"median_s": s, "low_s": s - 0.01, "high_s": s + 0.01}, None, {})
+        for probe in figure5.measured("cuda")
+        for s in [seconds.get(str(probe.extraction), 2.5)]
+    ]
+    write_records(timed, tmp_path)
+    judge_claims(tmp_path, "laptop", None)
+    # 2.5 GB, asked 2.6 within 0.25; the slicing U-Net's 1 GB, asked 1.2.
+    assert verdict(tmp_path, "training-memory-brats")["verdict"] == "holds"
+    assert verdict(tmp_path, "training-memory-as-onet")["verdict"] == "does not hold"
+    assert verdict(tmp_path, "improved-inference-twice-as-fast")["verdict"] == "holds"
+    assert verdict(tmp_path, "runtime-flat")["verdict"] == "holds"
+    assert verdict(tmp_path, "runtime-as-slicing-brats")["verdict"] == "holds"
+    assert "table3 on GPU A, figure5 on GPU A" in (tmp_path / "tables" / "claims.md").read_text()
+
+
+def test_without_a_gpu_a_prediction_is_told_and_decides_nothing(tmp_path: Path) -> None:
+    records("table2", "glioma", GOOD).write(tmp_path / "records")
+    write_records(memory("predicted", lambda probe: 2 * 10**9), tmp_path)
+    write_records(memory("cpu", lambda probe: 3 * 10**9), tmp_path)
+    judge_claims(tmp_path, "laptop", None)
+    told = verdict(tmp_path, "training-memory-as-onet")
+    assert told["verdict"] == "not measured"
+    assert told["numbers"].startswith("no GPU record; predicted ")
+    assert "2 GB / O-Net 2 GB = 1; asked at most 1.1" in told["numbers"]
+    # Nothing is predicted of time.
+    assert verdict(tmp_path, "runtime-flat")["numbers"].startswith("no GPU record: ")
+
+
+def test_a_gpu_that_ran_out_of_memory_says_so(tmp_path: Path) -> None:
+    records("table2", "glioma", GOOD).write(tmp_path / "records")
+    failed = [ProbeRecord("table3", probe, "GPU A", None, "OOM", {}) for probe in PROBES]
+    write_records(failed, tmp_path / "reference")
+    judge_claims(tmp_path, "laptop", None)
+    told = verdict(tmp_path, "unet3d-native-memory-lits")
+    assert told["verdict"] == "not measured"
+    assert told["numbers"].startswith("run failed (OOM)")
+    assert "table3 on GPU A (reference)" in (tmp_path / "tables" / "claims.md").read_text()

@@ -1,6 +1,7 @@
 """The claims of the paper, judged by its own tables and by records made for them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +20,7 @@ PUBLISHED = {table: read_published(FOLDER, table) for table in ("table1", "table
 NOTHING = pd.DataFrame()
 BY_PAPER = judge(CLAIMS, NOTHING, PUBLISHED).set_index("claim")
 
-
-def records(intervals: dict[str, tuple[float, float, float]], **columns: object) -> pd.DataFrame:
-    """A record for each model: value, low and high; `columns` change the others or add to them."""
-    rows = [
-        {"table": "table2", "dataset": "glioma", "profile": "laptop", "model": model, "quantity": "iou", "unit": "",
-         "n": 16, "protocol": "dense", "value": value, "low": low, "high": high}
-        for model, (value, low, high) in intervals.items()
-    ]  # fmt: skip
-    return pd.DataFrame(rows).assign(**columns)
-
-
-def drawn(means: Mapping[str, list[float]], **columns: object) -> pd.DataFrame:
-    """A record for each model from its resampled means: their average, and intervals from the lowest to the highest."""
-    frame = records({model: (float(np.mean(of)), min(of), max(of)) for model, of in means.items()})
-    return frame.assign(resampled=[np.array(of) for of in means.values()]).assign(**columns)
+Frame = Callable[..., pd.DataFrame]
 
 
 def test_without_records_nothing_of_ours_is_measured() -> None:
@@ -83,17 +70,21 @@ def test_a_corrected_table_changes_the_verdict() -> None:
     assert verdicts["iou-below-dice-table2"] == "holds"
 
 
-def of_table1(dataset: str, iou: Mapping[tuple[str, int], float]) -> pd.DataFrame:
-    parts = [
-        records({"c": (value, value - 0.001, value + 0.001)}, table="table1", dataset=dataset, quantity=quantity)
-        .assign(sampling=sampling, locations=locations, drawn=locations // 64)
-        for (sampling, locations), value in iou.items()
-        for quantity in ("dice", "iou")
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+@pytest.fixture(scope="module")
+def of_table1(records: Frame) -> Frame:
+    def make(dataset: str, iou: Mapping[tuple[str, int], float]) -> pd.DataFrame:
+        parts = [
+            records({"c": (value, value - 0.001, value + 0.001)}, table="table1", dataset=dataset, quantity=quantity)
+            .assign(sampling=sampling, locations=locations, drawn=locations // 64)
+            for (sampling, locations), value in iou.items()
+            for quantity in ("dice", "iou")
+        ]  # fmt: skip
+        return pd.concat(parts, ignore_index=True)
+
+    return make
 
 
-def test_a_sampling_of_our_own_does_not_disturb_the_papers_claims() -> None:
+def test_a_sampling_of_our_own_does_not_disturb_the_papers_claims(of_table1: Frame) -> None:
     counts = (8192, 16384, 32768)
     best = {("uniform", n): 0.5 + 0.1 * (n == 16384) for n in counts} | {("border", n): 0.4 for n in counts}
     border_best = {({"uniform": "border", "border": "uniform"}[name], n): value for (name, n), value in best.items()}
@@ -109,7 +100,7 @@ def test_a_sampling_of_our_own_does_not_disturb_the_papers_claims() -> None:
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(4e-4, "holds"), (0.1, "does not hold")])
-def test_a_record_of_the_inferences_disagreement_is_judged(percent: float, expected: str) -> None:
+def test_a_record_of_the_inferences_disagreement_is_judged(percent: float, expected: str, records: Frame) -> None:
     found = records(
         {"c": (percent, 0.9 * percent, 1.1 * percent)}, quantity="disagreement", unit="%", extraction="prior"
     )
@@ -119,7 +110,7 @@ def test_a_record_of_the_inferences_disagreement_is_judged(percent: float, expec
     assert f"disagreement, OSS-Net C, prior extraction: {percent:.4g} %" in row["numbers"]
 
 
-def test_how_fast_and_how_frugal_the_inferences_are() -> None:
+def test_how_fast_and_how_frugal_the_inferences_are(records: Frame) -> None:
     pair = {"table": "inference", "extraction": ["mise", "prior"]}
     runtimes = [
         records(
@@ -140,6 +131,24 @@ def test_how_fast_and_how_frugal_the_inferences_are() -> None:
     assert verdicts["slicing-runtime-brats"] == verdicts["runtime-as-slicing-brats"] == "holds"
 
 
+def test_what_is_missing_says_why_and_what_would_measure_it(records: Frame) -> None:
+    failures = pd.DataFrame({
+        "table": "table2", "dataset": ["glioma", "liver"], "model": ["d", "c"], "locations": math.nan, "seed": 0,
+        "reason": ["OOM", "killed"],
+    })  # fmt: skip
+    ours = records({"a": (0.7, 0.68, 0.72), "onet": (0.5, 0.49, 0.51)})
+    frame = judge(CLAIMS, ours, PUBLISHED, failures, {"training_memory": "needs a GPU"})
+    numbers = frame.set_index("claim")["numbers"]
+    assert numbers["larger-patches-brats"].startswith("not run: IoU, OSS-Net B on BraTS 2020; and 1 more; ")
+    assert numbers["larger-patches-brats"].endswith("run failed (OOM): IoU, OSS-Net D on BraTS 2020")
+    assert numbers["c-slightly-short-lits"].endswith("run failed (killed): IoU, OSS-Net C on LiTS")
+    asked = "needs a GPU: training memory, 3D residual U-Net on BraTS 2020; and 1 more"
+    assert numbers["training-memory-fifth-brats"] == asked
+    # Of other tables and in the paper nothing failed.
+    assert numbers["uniform-over-border-brats"].startswith("not run: Dice, OSS-Net C, uniform sampling, 2¹³")
+    assert not frame["numbers_published"].str.contains("failed|GPU").any()
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_records_does_not_matter(seed: int) -> None:
@@ -148,7 +157,7 @@ def test_the_order_of_records_does_not_matter(seed: int) -> None:
     pd.testing.assert_series_equal(again["verdict_published"], BY_PAPER["verdict_published"])
 
 
-def test_every_claim_about_table_2_is_decided_by_a_whole_table() -> None:
+def test_every_claim_about_table_2_is_decided_by_a_whole_table(drawn: Frame) -> None:
     generator = np.random.default_rng(0)
     parts = []
     for dataset in ("glioma", "liver"):

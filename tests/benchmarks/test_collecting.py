@@ -8,7 +8,7 @@ import pytest
 from benchmarks import collecting
 from benchmarks.collecting import collect_studies
 from benchmarks.plans import Plan
-from benchmarks.runs import Run
+from benchmarks.runs import Run, lock
 from benchmarks.studies import STUDIES
 from ossnet.errors import UserError
 
@@ -95,6 +95,17 @@ def test_nothing_to_collect_is_a_mistake(tmp_path: Path) -> None:
     plan_of(tmp_path).write(tmp_path)
     with pytest.raises(UserError, match="no run of table1, table2 has ended in"):
         collect_studies(list(STUDIES.values()), tmp_path)
+
+
+def test_who_waits_in_vain_for_another_collection_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(tmp_path)
+    plan.write(tmp_path)
+    finish(plan.runs[0], 0.5)
+    monkeypatch.setattr(collecting, "PATIENCE_S", 0)
+    with lock(tmp_path / "plans"), pytest.raises(UserError, match="another process has been collecting in"):
+        collect_studies([STUDIES["table2"]], tmp_path)
+    assert not (tmp_path / "tables").exists()
+    assert collect_studies([STUDIES["table2"]], tmp_path) == [tmp_path / "tables" / "table2.md"]
 
 
 def test_everything_but_training_is_pure(tmp_path: Path) -> None:

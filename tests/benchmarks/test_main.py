@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks import studies
-from benchmarks.__main__ import main
+from benchmarks.__main__ import choose_studies, main
+from benchmarks.efficiency import running
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import read_records
+from benchmarks.efficiency.studies import EFFICIENCY_STUDIES, EfficiencyStudy
 from benchmarks.study import Study
 
 Capture = pytest.CaptureFixture[str]
@@ -68,7 +72,9 @@ def test_called_again_it_makes_nothing_again(finished: Path, tiny_profile: Path,
 def test_status_collect_and_dry_run(finished: Path, tiny_profile: Path, data_csv: Path, capsys: Capture) -> None:
     results = ["--results", str(finished)]
     assert main(["status", *results]) == 0
-    assert capsys.readouterr().out == "table1 on own, profile tiny: 4 runs, 4 done, 0 failed, 0 running, 0 missing\n"
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "table1 on own, profile tiny: 4 runs, 4 done, 0 failed, 0 running, 0 missing"
+    assert all(line.startswith(name) for line, name in zip(told[1:], EFFICIENCY_STUDIES, strict=True))
     table = (finished / "tables" / "table1.md").read_bytes()
     shutil.rmtree(finished / "tables")
     shutil.rmtree(finished / "records")
@@ -127,13 +133,14 @@ def test_only_what_failed_is_tried_again_and_only_when_asked(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "table9"], "unknown study 'table9'; choose from table1"),
+        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling"),
         (["run", "--profile", "desktop"], "unknown profile 'desktop'"),
         (["run", "--workers", "0"], "--workers 0: give a whole number above 0"),
         (["run", "--threads", "-1"], "--threads -1: give a whole number above 0"),
         (["run", "--data", "moon"], "unknown data 'moon'"),
         (["run", "--executor", "slurm"], "no SLURM here: sbatch is not on PATH"),
         (["collect"], "no run of table1 has ended in "),
+        (["collect", "table3", "figure5"], "no record of table3, figure5 in "),
         (["claims", "--profile", "none"], "no records of profile none in "),
     ],
 )
@@ -145,6 +152,56 @@ def test_a_users_mistake_is_one_line(
     error = capsys.readouterr().err
     assert error.startswith(f"benchmarks: {message}")
     assert error.count("\n") == 1
+
+
+def test_no_name_is_every_study_that_trains_and_those_that_the_command_adds(tiny_study: Study) -> None:
+    trained, measured = choose_studies([], ["table3"])
+    assert trained == [tiny_study]
+    assert [study.name for study in measured] == ["table3"]
+    assert choose_studies(["table1"], EFFICIENCY_STUDIES) == ([tiny_study], [])
+    trained, measured = choose_studies(["scaling", "figure6"], ["table3"])
+    assert trained == []
+    assert [study.name for study in measured] == ["scaling", "figure6"]
+
+
+@pytest.fixture
+def one_probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
+    """The only one of every study of memory and time, and it is predicted without being run."""
+    probe = Probe("memory", "c", "cube", (64, 64, 64), "inference", 2**8)
+    answered = {"allocated_bytes": 10**9, "reserved_bytes": 10**9, "by_part": {}}
+    monkeypatch.setattr(running, "predict_probe", lambda probe: answered)
+    for name in EFFICIENCY_STUDIES:
+        study = EfficiencyStudy(name, name, lambda: [probe], lambda device_type: [])
+        monkeypatch.setitem(EFFICIENCY_STUDIES, name, study)
+    return probe
+
+
+def test_memory_is_predicted_beside_what_trains(
+    finished: Path, tiny_profile: Path, data_csv: Path, one_probe: Probe, capsys: Capture
+) -> None:
+    both = ["run", *run(tiny_profile, data_csv, finished)[2:]]
+    assert main([*both, "--dry-run"]) == 0
+    listing = capsys.readouterr().out.splitlines()
+    assert listing[0] == "table1 on own, profile tiny: 4 runs (4 done)"
+    assert listing[-1] == "1 probes to answer"
+    assert main(both) == 0
+    tables = [f"{finished}/tables/{name}.md" for name in ("table1", "table3")]
+    assert capsys.readouterr().out.splitlines() == tables
+    assert main(["collect", "--results", str(finished)]) == 0
+    assert capsys.readouterr().out.splitlines() == tables
+    (record,) = read_records(finished, ["table3"])
+    assert record.probe == one_probe
+    assert record.provenance["command"].startswith("python -m benchmarks run --profile")
+
+
+def test_studies_of_memory_need_no_others(one_probe: Probe, tmp_path: Path, capsys: Capture) -> None:
+    results = ["--results", str(tmp_path)]
+    assert main(["run", "figure6", *results]) == 0
+    assert main(["collect", *results]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{tmp_path}/tables/figure6.md"] * 2
+    assert main(["status", "figure6", *results]) == 0
+    assert capsys.readouterr().out == "figure6, predicted: 1 probes, 1 done, 0 missing\n"
+    assert not (tmp_path / "runs").exists()
 
 
 def test_help_and_unknown_commands(capsys: Capture) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,9 @@ import pytest
 from benchmarks.measurement import Job
 from benchmarks.measurements import read_measurement
 from benchmarks.planning import longest_first, plan_study
+from benchmarks.plans import Plan
 from benchmarks.studies import STUDIES
+from benchmarks.study import Point
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.data.sources import open_dataset
@@ -48,6 +51,27 @@ def test_the_longest_come_first(gliomas: Dataset, tmp_path: Path) -> None:
     works = [one.run.work for one in longest_first(list(runs.values()))]
     assert works == sorted(works, reverse=True)
     assert works[0] > works[-1] > 0
+
+
+def test_another_data_set_of_the_same_name_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    study = replace(STUDIES["table2"], grid=lambda _: [Point("c", 0)])
+
+    def plan(dataset: Dataset, source: str, profile: str = "laptop") -> Plan:
+        job = replace(JOB, source=source)
+        return plan_study(study, load_profile(profile), dataset, job, tmp_path, 1e9)[0]
+
+    earlier, other = plan(dataset, "data/own.csv"), replace(dataset, fingerprint="other")
+    earlier.write(tmp_path)
+    for profile in ("laptop", "paper"):
+        with pytest.raises(
+            UserError,
+            match=r"table2-own-laptop\.json is of data/own\.csv, another data set named own than that of new/own\.csv; "
+            "use another folder for --results",
+        ):
+            plan(other, "new/own.csv", profile=profile)
+    # It may have moved or changed, and another name is no matter.
+    assert plan(dataset, "new/own.csv").stem == plan(other, "data/own.csv").stem == earlier.stem
+    assert plan(replace(other, name="new"), "new.csv").stem == "table2-new-laptop"
 
 
 def test_a_data_set_with_nothing_to_score_is_refused(data_csv: Path, tmp_path: Path) -> None:

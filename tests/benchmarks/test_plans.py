@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ def plan(results: Path, study: str = "table1", dataset: str = "own", seeds: int 
         Run(results / "runs" / f"{dataset}-c-seed{seed}", "c", seed, {"sampling": "border", "drawn": 256}, 3, 2e9)
         for seed in range(seeds)
     ]
-    return Plan(study, dataset, "laptop", tuple(runs))
+    return Plan(study, dataset, "laptop", tuple(runs), 1e9, f"{dataset}.csv", "0123")
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -23,6 +25,24 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_plans(tmp_path, ["table1", "table2"]) == [plans[2], plans[1], plans[0]]
     assert read_plans(tmp_path, ["table2"]) == [plans[0]]
     assert read_plans(tmp_path / "elsewhere", ["table1"]) == []
+
+
+def test_only_the_plans_that_are_asked_for_are_read(tmp_path: Path) -> None:
+    of_name, of_longer_name = plan(tmp_path, "table1"), plan(tmp_path, "table1-long")
+    for one in (of_name, of_longer_name):
+        one.write(tmp_path)
+    (tmp_path / "plans" / "table2-own-laptop.json").write_text("damaged")
+    assert read_plans(tmp_path, ["table1"]) == [of_name]
+    assert read_plans(tmp_path, ["table1-long"]) == [of_longer_name]
+
+
+def test_a_plan_that_does_not_tell_its_source_is_read(tmp_path: Path) -> None:
+    plan(tmp_path).write(tmp_path)
+    path = tmp_path / "plans" / "table1-own-laptop.json"
+    values = json.loads(path.read_text())
+    del values["source"], values["fingerprint"]
+    path.write_text(json.dumps(values))
+    assert read_plans(tmp_path, ["table1"]) == [replace(plan(tmp_path), source=None, fingerprint=None)]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"study": "t", "dataset": "d", "profile": "p", "runs": [{}]}'])

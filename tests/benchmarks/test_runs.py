@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import runs
 from benchmarks.runs import Run, State, identity, is_locked, lock
-from ossnet.errors import UserError
 
 SPEC = {"measurement": "segmentation", "seed": 3}
 
@@ -65,30 +63,15 @@ def test_how_far_it_is_stands_in_its_history(epochs: int, part: float, run: Run)
     assert run.trained_at() == pytest.approx(time.time(), abs=60)
 
 
-def test_it_is_running_while_another_process_holds_its_lock(run: Run) -> None:
+def test_it_is_running_while_its_lock_is_held(run: Run) -> None:
     run.prepare(SPEC, {})
-    hold = "import sys; from pathlib import Path; from benchmarks.runs import lock\n"
-    hold += "with lock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", hold, str(run.folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with lock(run.folder) as mine:
+        assert mine
+        assert is_locked(run.folder)
         assert run.state == State.RUNNING
-        holder.kill()
-    # However the process ends, the lock ends with it.
+        with lock(run.folder, patience_s=0) as also_mine:
+            assert not also_mine
     assert run.state == State.MISSING
-    assert not is_locked(run.folder)
-
-
-def test_the_lock_is_taken_again_after_it_was_let_go(run: Run) -> None:
-    run.prepare(SPEC, {})
-    for _ in range(2):
-        with lock(run.folder) as mine:
-            assert mine
-            assert is_locked(run.folder)
-            with lock(run.folder, patience_s=0) as also_mine:
-                assert not also_mine
-        assert not is_locked(run.folder)
 
 
 def test_the_identity_is_of_the_values_whatever_their_order() -> None:
@@ -102,14 +85,3 @@ def test_reading_runs_and_records_needs_no_torch() -> None:
     check = f"import sys, {modules}; print(*{{'torch', 'monai', 'scipy', 'matplotlib'}} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-def test_a_file_system_without_locks_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(38, "Function not implemented")
-
-    run.prepare(SPEC, {})
-    (run.folder / "lock").touch()
-    monkeypatch.setattr(runs.fcntl, "flock", refuse)
-    with pytest.raises(UserError, match="put --results on a file system that has locks"):
-        is_locked(run.folder)

@@ -1,4 +1,4 @@
-"""A contract that every study fulfils, and what is particular to each."""
+"""A contract that every study fulfils."""
 
 from pathlib import Path
 
@@ -6,14 +6,11 @@ import pytest
 
 from benchmarks.runs import identity
 from benchmarks.segmentation import Segmentation
-from benchmarks.studies import STUDIES, find_studies
+from benchmarks.studies import STUDIES
 from benchmarks.study import Study
-from benchmarks.tables import MODEL_NAMES
 from ossnet.config import plain
 from ossnet.data.case import Dataset
-from ossnet.errors import UserError
 from ossnet.profile import load_profile, profile_names
-from ossnet.sampling import FIELDS_OF
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
@@ -35,41 +32,8 @@ def test_a_grid_fills_its_table(study: Study, profile: str, dataset: Dataset) ->
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_a_study_is_found_by_its_name(study: Study) -> None:
-    assert find_studies([study.name]) == [study]
-    assert study.layout.table == study.name
+    assert STUDIES[study.name] is study
     assert (PUBLISHED / f"{study.name}.csv").exists()
-
-
-def test_no_name_is_every_study_and_another_is_a_mistake() -> None:
-    assert find_studies([]) == list(STUDIES.values())
-    with pytest.raises(UserError, match="unknown study 'table9'; choose from table1, table2"):
-        find_studies(["table1", "table9"])
-
-
-def test_table2_compares_every_model() -> None:
-    assert {point.model for point in STUDIES["table2"].grid(load_profile("laptop"))} == set(MODEL_NAMES)
-
-
-def test_table1_scales_the_papers_numbers_of_locations_down() -> None:
-    for name, counts in (("paper", {8192, 16384, 32768}), ("laptop", {128, 256, 512})):
-        points = STUDIES["table1"].grid(load_profile(name))
-        assert {point.columns["drawn"] for point in points} == counts
-        for point in points:
-            sampling = point.overrides["recipe"]["sampling"]
-            assert sampling == {"strategy": point.columns["sampling"], "count": point.columns["drawn"]}
-
-
-@pytest.mark.parametrize("profile", profile_names())
-def test_the_strategies_of_table1_differ_in_nothing_but_the_strategy(profile: str, dataset: Dataset) -> None:
-    by_strategy: dict[str, list[dict]] = {}
-    loaded = load_profile(profile)
-    others = {"strategy", *(name for fields in FIELDS_OF.values() for name in fields)}
-    for point in STUDIES["table1"].grid(loaded):
-        recipe = plain(loaded.spec(point.model, dataset, point.seed, point.overrides).recipe)
-        strategy = recipe["sampling"]["strategy"]
-        recipe["sampling"] = {name: value for name, value in recipe["sampling"].items() if name not in others}
-        by_strategy.setdefault(strategy, []).append(recipe)
-    assert by_strategy["uniform"] == by_strategy["border"] == by_strategy["confidence"]
 
 
 def test_an_identity_stays_what_it_is(dataset: Dataset) -> None:

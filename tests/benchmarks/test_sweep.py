@@ -251,6 +251,30 @@ def test_a_task_of_an_earlier_sweep_is_adopted(planned: list[PlannedRun]) -> Non
     assert planned[0].run.done
 
 
+def test_a_history_is_read_once_a_poll(planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    polls = iter(range(5))
+
+    def trained(run: Run) -> float:
+        read.append(run.folder.name)
+        return 0.5
+
+    def sleep(_: float) -> None:
+        read.clear()
+        if next(polls) == 3:
+            raise KeyboardInterrupt
+
+    def look_back(_: object, done: float, note: str, remaining_s: float | None) -> None:
+        assert sorted(read) == ["run0", "run1"]
+        assert (done, note) == (1.0, "c seed 0 50 %, c seed 1 50 %")
+
+    monkeypatch.setattr(Run, "trained", trained)
+    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    monkeypatch.setattr(sweep.ProgressLine, "update", look_back)
+    with pytest.raises(KeyboardInterrupt):
+        make(planned, FakeExecutor(lambda folder: FakeTask(ended=False)))
+
+
 @pytest.mark.parametrize("detached", [True, False])
 def test_interrupted_it_ends_its_processes_unless_they_are_a_clusters(
     detached: bool, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,113 @@
+"""The benchmarks run, tell what is asked of them, and can be saved and compared."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ossnet.extraction import EXTRACTORS
+from ossnet.registry import model_names
+
+MICRO = Path(__file__).parents[2] / "benchmarks" / "micro"
+ONCE = ("--benchmark-enable", "--benchmark-min-rounds=1", "--benchmark-max-time=0", "--benchmark-storage=saved")
+
+GROUPS = {
+    "activation, forward",
+    "activation, forward and backward",
+    "augmentation",
+    "border",
+    "conditional norm, forward",
+    "conditional norm, forward and backward",
+    "confidence memory",
+    "decoder, forward",
+    "decoder, forward and backward",
+    "encoder, forward",
+    "encoder, forward and backward",
+    "extraction",
+    "mesh",
+    "metric",
+    "NIfTI reading",
+    "patch encoder, forward",
+    "patch encoder, forward and backward",
+    "patch gather",
+    "patch volume",
+    "sampler",
+    "training step",
+}
+
+
+def run(folder: Path, what: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run benchmarks in a process of their own, since they set torch's number of threads."""
+    command = [sys.executable, "-m", "pytest", str(what), "-q", "-p", "no:cacheprovider", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every benchmark was run once and saved."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    finished = run(folder, MICRO, *ONCE, "--benchmark-save=first")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return folder
+
+
+def saved_file(folder: Path) -> Path:
+    (path,) = (folder / "saved").glob("*/*_first.json")
+    return path
+
+
+@pytest.fixture(scope="module")
+def saved(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(saved_file(folder).read_text(encoding="utf-8"))
+    return content
+
+
+def test_each_has_a_group_a_shape_and_a_throughput(saved: dict[str, Any]) -> None:
+    for benchmark in saved["benchmarks"]:
+        told = dict(benchmark["extra_info"])
+        assert benchmark["group"] in GROUPS
+        assert all(size > 0 for size in told["shape"])
+        assert told["device"]
+        assert told["threads"] == 1
+        ((rate, value),) = ((key, value) for key, value in told.items() if key.endswith("_per_s"))
+        assert math.isclose(value, told[rate.removesuffix("_per_s")] / benchmark["stats"]["median"])
+
+
+def test_every_group_model_and_extraction_has_its_benchmarks(saved: dict[str, Any]) -> None:
+    benchmarks = saved["benchmarks"]
+    assert {benchmark["group"] for benchmark in benchmarks} == GROUPS
+    params = [benchmark["params"] or {} for benchmark in benchmarks]
+    assert {each["model"] for each in params if "model" in each} == {*model_names()}
+    assert {each["extractor"] for each in params if "extractor" in each} == {*EXTRACTORS}
+
+
+def test_a_saved_file_names_the_hardware_but_no_host_and_no_path(folder: Path, saved: dict[str, Any]) -> None:
+    assert saved["machine_info"].keys() == {"cpu", "gpu", "memory_bytes", "platform", "versions"}
+    text = saved_file(folder).read_text(encoding="utf-8")
+    for path in (folder, MICRO.parents[1], Path(sys.prefix), Path.home()):
+        assert f"{path}/" not in text
+    assert "UNSERIALIZABLE" not in text
+
+
+def test_a_comparison_tells_of_another_machine_and_goes_on(folder: Path, saved: dict[str, Any]) -> None:
+    elsewhere = saved | {"machine_info": saved["machine_info"] | {"memory_bytes": 1}}
+    saved_file(folder).write_text(json.dumps(elsewhere), encoding="utf-8")
+    finished = run(folder, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "machine_info is different" in finished.stderr
+    assert "bench_augmentation[flip] (0001_first)" in finished.stdout
+    assert "bench_augmentation[flip] (NOW)" in finished.stdout
+
+
+def test_a_comparison_with_nothing_is_one_line(tmp_path: Path) -> None:
+    finished = run(tmp_path, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare")
+    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
+    assert finished.stderr.split("\n") == [
+        "ERROR: saved holds no saved benchmarks to compare with; save some with make bench",
+        "",
+        "",
+    ]

@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.segmentation import Segmentation
+from benchmarks.study import Point
+from benchmarks.table1 import TABLE1
+from ossnet.data.case import Dataset
+from ossnet.profile import load_profile
+
+
+def test_a_study_is_named_as_its_table_is() -> None:
+    assert TABLE1.name == "table1"
+    assert replace(TABLE1, layout=replace(TABLE1.layout, table="other")).name == "other"
+
+
+@pytest.mark.parametrize(("model", "extraction"), [("c", "mise"), ("unet3d", "dense")])
+def test_a_point_is_extracted_as_its_model_is_unless_it_says_otherwise(
+    model: str, extraction: str, dataset: Dataset
+) -> None:
+    profile = load_profile("laptop")
+    plain = Segmentation.of(Point(model, 3), profile, dataset)
+    assert plain.training == profile.spec(model, dataset, 3)
+    assert (plain.extraction, plain.max_locations) == (extraction, 2**14)
+    other = Segmentation.of(Point(model, 3, extraction="released", max_locations=64), profile, dataset)
+    assert (other.extraction, other.max_locations) == ("released", 64)
+
+
+def test_the_overrides_of_a_point_are_laid_over_the_profile(dataset: Dataset) -> None:
+    profile = load_profile("laptop")
+    of_profile, changed = (
+        Segmentation.of(Point("c", 0, overrides=overrides), profile, dataset).training
+        for overrides in ({}, {"recipe": {"epochs": 7}})
+    )
+    assert changed == replace(of_profile, recipe=replace(of_profile.recipe, epochs=7)) != of_profile
