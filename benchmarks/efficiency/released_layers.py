@@ -3,7 +3,6 @@
 For the account of memory alone: values are not computed where only sizes matter.
 """
 
-import math
 from functools import partial
 from typing import Any
 
@@ -92,20 +91,3 @@ def decode(network: OccupancyNetwork, locations: Tensor, patches: Tensor | None,
     for block, condition in zip(network.decoder.blocks, others or [first] * len(network.decoder.blocks), strict=True):
         x = block(x, condition)
     return network.decoder.head(x)
-
-
-def convolution_workspace(operator: Any, arguments: Any, result: Any) -> int:
-    """Bytes that the GPU's convolution library needs: an assumption that explains Table 3, not checked on a GPU.
-
-    Inference on LiTS at 2^14 locations takes 1.47-1.53 GB, where the tensors take 1.18-1.23 GB; the peak is in the
-    encoder's first block, whose first convolution reads a single channel. Fast kernels read four channels at a time and
-    channels last: where the input's channels are no multiple of four, they are assumed to work on copies of input and
-    output in that layout, the input padded to four channels. A kernel of size 1 is a matrix product without copies.
-    """
-    if operator is not torch.ops.aten.convolution.default:
-        return 0
-    x, weight = arguments[:2]
-    if x.shape[1] % 4 == 0 or math.prod(weight.shape[2:]) == 1:
-        return 0
-    padded_channels = math.ceil(x.shape[1] / 4) * 4
-    return x.nbytes // x.shape[1] * padded_channels + result.nbytes

@@ -1,0 +1,134 @@
+"""PyTorch's caching allocator of GPU memory, as a model: what it reserves for a sequence of allocations and frees.
+
+By `c10/cuda/CUDACachingAllocator.cpp` with its default settings, one stream, and a GPU whose memory never runs out.
+"""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+
+MIB = 2**20
+
+BLOCK_BYTES = 512
+"""Sizes are rounded up to multiples of it."""
+
+LARGEST_SMALL_BYTES = MIB
+"""Allocations up to it come from the small pool, larger ones from the large pool."""
+
+SMALL_SEGMENT_BYTES = 2 * MIB
+LARGE_SEGMENT_BYTES = 20 * MIB
+"""Of allocations below `LEAST_OWN_SEGMENT_BYTES`."""
+
+LEAST_OWN_SEGMENT_BYTES = 10 * MIB
+"""From it on, where no cached block fits, an allocation gets a segment of its own size, rounded up."""
+
+OWN_SEGMENT_ROUNDING_BYTES = 2 * MIB
+
+
+def rounded(size: int, multiple: int) -> int:
+    """`size` rounded up to a multiple."""
+    return -(-size // multiple) * multiple
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """A part of a segment, free or in use, between its neighbours there."""
+
+    address: int
+    size: int
+    pool: "_Pool"
+    free: bool = False
+    before: "Block | None" = None
+    after: "Block | None" = None
+
+
+@dataclass(eq=False, slots=True)
+class _Pool:
+    """Free blocks of segments of one kind.
+
+    Attributes:
+        least_rest: smallest rest of a block that is split off for later.
+        order: (size, address) of the free blocks, ascending: the best fit is the first that is large enough.
+    """
+
+    least_rest: int
+    order: list[tuple[int, int]] = field(default_factory=list)
+    blocks: dict[int, Block] = field(default_factory=dict)
+
+    def add(self, block: Block) -> None:
+        block.free = True
+        insort(self.order, (block.size, block.address))
+        self.blocks[block.address] = block
+
+    def remove(self, block: Block) -> None:
+        block.free = False
+        del self.order[bisect_left(self.order, (block.size, block.address))]
+        del self.blocks[block.address]
+
+    def take(self, size: int) -> Block | None:
+        """The smallest free block of `size` or more, of several the one of the lowest address."""
+        place = bisect_left(self.order, (size, 0))
+        if place == len(self.order):
+            return None
+        block = self.blocks[self.order[place][1]]
+        self.remove(block)
+        return block
+
+
+class CachingAllocator:
+    """Blocks of memory from segments that are kept when their blocks are freed.
+
+    Attributes:
+        allocated_bytes: of the blocks in use, as `torch.cuda.memory_allocated` counts them.
+        reserved_bytes: of all segments, as `torch.cuda.memory_reserved` counts them; never falls.
+    """
+
+    def __init__(self) -> None:
+        self.allocated_bytes = self.reserved_bytes = 0
+        self._small = _Pool(least_rest=BLOCK_BYTES)
+        self._large = _Pool(least_rest=LARGEST_SMALL_BYTES + 1)
+
+    def allocate(self, size: int) -> Block:
+        """A block of at least `size` bytes, one or more; larger where the rest of a cached block is not worth it."""
+        size = rounded(size, BLOCK_BYTES)
+        pool = self._small if size <= LARGEST_SMALL_BYTES else self._large
+        block = pool.take(size) or self._new_segment(size, pool)
+        if block.size - size >= pool.least_rest:
+            rest = Block(block.address + size, block.size - size, pool, before=block, after=block.after)
+            if rest.after is not None:
+                rest.after.before = rest
+            block.after, block.size = rest, size
+            pool.add(rest)
+        self.allocated_bytes += block.size
+        return block
+
+    def free(self, block: Block) -> None:
+        """Give a block back; free neighbours become one."""
+        self.allocated_bytes -= block.size
+        pool = block.pool
+        if block.after is not None and block.after.free:
+            pool.remove(block.after)
+            _swallow(block, block.after)
+        if block.before is not None and block.before.free:
+            pool.remove(block.before)
+            _swallow(block.before, block)
+            block = block.before
+        pool.add(block)
+
+    def _new_segment(self, size: int, pool: _Pool) -> Block:
+        if pool is self._small:
+            segment = SMALL_SEGMENT_BYTES
+        elif size < LEAST_OWN_SEGMENT_BYTES:
+            segment = LARGE_SEGMENT_BYTES
+        else:
+            segment = rounded(size, OWN_SEGMENT_ROUNDING_BYTES)
+        # Segments follow each other in one address space, which only decides between blocks of one size.
+        address, self.reserved_bytes = self.reserved_bytes, self.reserved_bytes + segment
+        return Block(address, segment, pool)
+
+
+def _swallow(block: Block, after: Block) -> None:
+    """Join a block with the one after it."""
+    block.size += after.size
+    block.after = after.after
+    if block.after is not None:
+        block.after.before = block

@@ -1,0 +1,142 @@
+"""What memory and time are measured of, for any model: one training step, or one evaluation of the network."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ossnet.errors import UserError
+from ossnet.execution import DEFAULT, Execution, set_execution
+from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
+from ossnet.network import OccupancyNetwork
+from ossnet.registry import model_type
+
+Phase = Literal["training", "inference"]
+
+
+@dataclass(eq=False)
+class Step:
+    """A step that is ready on its device; called, it makes one, any number of times.
+
+    From the second one on a training step takes as much memory as all later ones: the optimiser's state is there, and
+    the gradients of the step before, which the training lets go only when it has evaluated the network again.
+
+    Attributes:
+        model: that the step is of.
+        inputs: the tensors that were on the device before.
+        evaluate: the evaluation of the network; in training it gives the loss.
+        optimizer: None at inference.
+        backward: what makes the loss's gradients.
+    """
+
+    model: SegmentationModel
+    inputs: Sequence[Tensor]
+    evaluate: Callable[[], Tensor | None]
+    optimizer: torch.optim.Optimizer | None = None
+    backward: Callable[[Tensor], None] = Tensor.backward
+
+    def __call__(self) -> None:
+        loss = self.evaluate()
+        if self.optimizer is not None and loss is not None:
+            # In the order of `ossnet.training`.
+            self.optimizer.zero_grad()
+            self.backward(loss)
+            self.optimizer.step()
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One training step, or one evaluation of the network, on volumes that are made for it.
+
+    Attributes:
+        model: a name of the registry, made for `config`.
+        batch_size: volumes of a step; an evaluation is of one volume.
+        locations: of each volume, in training; of the evaluation's one pass. None for models of all voxels.
+        lookahead: whether the optimiser is the suite's, with Lookahead's copy of the weights, or RAdam alone.
+        execution: how the model is computed.
+    """
+
+    model: str
+    config: ModelConfig
+    phase: Phase
+    batch_size: int = 1
+    locations: int | None = None
+    lookahead: bool = True
+    execution: Execution = DEFAULT
+
+    def prepare(self, device: torch.device | str, seed: int = 0) -> Step:
+        """Model, optimiser and inputs on a device; called, it makes one step.
+
+        The images are Gaussian noise, labels and locations uniform. On the meta device, and under torch's
+        `FakeTensorMode`, nothing has values, and the step tells only what it would take.
+
+        Raises:
+            UserError: an unknown model, or locations are missing, or given to a model that has none.
+        """
+        device = torch.device(device)
+        kind = model_type(self.model)
+        check_locations(self.model, kind, self.locations)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), device:
+            torch.manual_seed(seed)
+            model = kind(self.config).train(self.phase == "training")
+        set_execution(model, self.execution)
+        volumes = self.batch_size if self.phase == "training" else 1
+        # The meta device has no generator, and draws nothing.
+        generator = None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
+        images = torch.empty(volumes, self.config.modalities, *self.config.shape, device=device)
+        images.normal_(generator=generator)
+        locations = None
+        if self.locations is not None:
+            along_axes = (
+                torch.randint(edge, (volumes, self.locations), generator=generator, device=device)
+                for edge in self.config.shape
+            )
+            locations = torch.stack(list(along_axes), -1)
+        located = [] if locations is None else [locations]
+        if self.phase == "inference":
+            return Step(model, [images, *located], partial(_infer, model, images[0], locations))
+        labels = torch.empty(volumes, *self.config.shape, dtype=torch.uint8, device=device)
+        labels.random_(0, self.config.classes, generator=generator)
+        batch = Batch(images, labels, partial(_drawn, locations))
+        learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
+        return Step(model, [images, labels, *located], learn, _make_optimizer(model, self.lookahead, device))
+
+
+def check_locations(model: str, kind: type[SegmentationModel], locations: int | None) -> None:
+    """Raises UserError where a model that evaluates locations was given none, or another was given some."""
+    if issubclass(kind, OccupancyNetwork):
+        if locations is None:
+            raise UserError(f"model {model} evaluates locations; say how many")
+    elif locations is not None:
+        raise UserError(f"model {model} evaluates no locations; leave locations out")
+
+
+def _infer(model: SegmentationModel, image: Tensor, locations: Tensor | None) -> None:
+    field = model.field(image)
+    if locations is not None:
+        field(locations[0])
+
+
+def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:
+    if locations is None:
+        raise TypeError("a model of all voxels draws no locations")
+    return Draw(locations)
+
+
+def _make_optimizer(model: SegmentationModel, lookahead: bool, device: torch.device) -> torch.optim.Optimizer:
+    optimizer: torch.optim.Optimizer
+    if lookahead:
+        # Here, since a machine that only measures models need not have the packages that come with it.
+        from ossnet.optimization import Optimization, make_optimizer
+
+        optimizer = make_optimizer(model, Optimization())
+    else:
+        optimizer = torch.optim.RAdam(model.parameters())
+    if device.type == "meta":
+        # It stands for a GPU, where torch's optimisers work on all parameters at once.
+        for group in optimizer.param_groups:
+            group["foreach"] = True
+    return optimizer

@@ -1,0 +1,198 @@
+"""Predicted footprints against sums by hand, against real tensors, and against the profiler's account of a real run."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from baselines.onet import ONet
+from baselines.unet2d import UNet2dConfig
+from baselines.unet3d import UNet3dConfig
+from ossnet.allocator import CachingAllocator
+from ossnet.footprint import convolution_workspace, count, footprint_of, predict, unfolded_input
+from ossnet.network import OccupancyNetworkConfig
+from ossnet.storages import StorageAccount
+from ossnet.variants import OSSNetD
+from ossnet.workload import Phase, Workload
+
+PHASES = pytest.mark.parametrize("phase", ["training", "inference"])
+SHAPE = (32, 32, 16)
+SMALL = OccupancyNetworkConfig(
+    shape=SHAPE,
+    modalities=2,
+    encoder_channels=(4, 8),
+    decoder_width=64,
+    decoder_blocks=2,
+    patch_size=3,
+    **OSSNetD.preset,
+)
+UNETS = {"encoder_channels": (8, 16), "decoder_channels": (8,)}
+
+
+def unet3d(phase: Phase, lookahead: bool = True) -> Workload:
+    config = UNet3dConfig(shape=(56, 56, 16), modalities=2, **UNETS)
+    return Workload("unet3d", config, phase, batch_size=2, lookahead=lookahead)
+
+
+def unet2d(phase: Phase, side: int = 64, slices: int = 4) -> Workload:
+    config = UNet2dConfig(shape=(side, side, 8), modalities=2, slices_per_case=slices, max_slices=slices, **UNETS)
+    return Workload("unet2d-depth", config, phase)
+
+
+WORKLOADS = {
+    "d": lambda phase: Workload("d", SMALL, phase, batch_size=2, locations=512),
+    "unet3d": unet3d,
+    "unet2d-depth": unet2d,
+}
+
+
+@PHASES
+@pytest.mark.parametrize("model", WORKLOADS)
+def test_the_parts_make_the_whole(model: str, phase: Phase) -> None:
+    footprint = predict(WORKLOADS[model](phase))
+    assert sum(footprint.by_part.values()) == footprint.allocated_bytes <= footprint.reserved_bytes
+    expected = {"parameters", "inputs"} | ({"gradients", "optimizer_state"} if phase == "training" else set())
+    assert expected <= set(footprint.by_part)
+
+
+@PHASES
+@pytest.mark.parametrize("model", WORKLOADS)
+def test_the_prediction_is_what_real_tensors_take(model: str, phase: Phase) -> None:
+    workload = WORKLOADS[model](phase)
+    predicted, counted = predict(workload, "cpu"), count(workload, "cpu")
+    assert predicted.allocated_bytes == pytest.approx(counted.allocated_bytes, rel=1e-3)
+    assert predicted.by_part == pytest.approx(counted.by_part, rel=0.01, abs=2**10)
+
+
+def profiled_peak(workload: Workload, trace: Path) -> int:
+    """Of two steps on the CPU, by the profiler: what was there before, and the most that was allocated on top."""
+    step = workload.prepare("cpu")
+    slow = [] if step.optimizer is None else [s["slow_params"] for s in step.optimizer.state.values()]
+    before = sum(tensor.nbytes for tensor in (*step.model.parameters(), *step.model.buffers(), *step.inputs, *slow))
+    with torch.profiler.profile(profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        step()
+        step()
+    profile.export_chrome_trace(str(trace))
+    live = peak = 0
+    for event in json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]:
+        if event["name"] == "[memory]":
+            live += event["args"]["Bytes"]
+            peak = max(peak, live)
+    return before + peak
+
+
+@pytest.mark.filterwarnings("ignore:.*[Pp]rofiler.*")
+@PHASES
+@pytest.mark.parametrize("model", WORKLOADS)
+def test_the_prediction_for_a_cpu_is_what_a_real_run_takes(model: str, phase: Phase, tmp_path: Path) -> None:
+    workload = WORKLOADS[model](phase)
+    measured = profiled_peak(workload, tmp_path / "trace.json")
+    assert predict(workload, "cpu").allocated_bytes == pytest.approx(measured, rel=0.01)
+
+
+def test_inference_in_the_decoder_by_hand() -> None:
+    config = OccupancyNetworkConfig(
+        shape=(16, 16, 16), modalities=1, encoder_channels=(1,), decoder_width=128, decoder_blocks=2, **ONet.preset
+    )
+    n = 2**14
+    peak = predict(Workload("onet", config, "inference", locations=n))
+    # While the second block's last activation works: its argument and result, two intermediates, and of the block the
+    # input and the hidden features.
+    wide = n * 128 * 4
+    assert peak.by_part["decoder"] == pytest.approx(6 * wide, rel=1e-3)
+    # Locations of 3 int64, and the volume.
+    assert peak.by_part["inputs"] == n * 3 * 8 + 16**3 * 4
+
+
+@pytest.mark.parametrize(("lookahead", "copies"), [(False, 2), (True, 3)])
+def test_optimiser_state_by_hand(lookahead: bool, copies: int) -> None:
+    parts = predict(unet3d("training", lookahead=lookahead)).by_part
+    assert parts["optimizer_state"] == pytest.approx(copies * parts["parameters"], rel=0.01)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(1, 2**16))
+def test_memory_grows_with_locations(locations: int) -> None:
+    fewer, more = (
+        predict(Workload("d", SMALL, "inference", locations=n)).allocated_bytes for n in (locations, 2 * locations)
+    )
+    assert fewer <= more
+
+
+def test_a_slice_needs_as_much_as_it_is_large() -> None:
+    small, large = (predict(unet2d("training", side, slices=1)).by_part for side in (64, 128))
+    assert large["unet"] == pytest.approx(4 * small["unet"], rel=0.01)
+
+
+def test_slices_add_up() -> None:
+    one, three = (predict(unet2d("training", 64, slices)).by_part for slices in (1, 3))
+    assert three["unet"] == pytest.approx(3 * one["unet"], rel=0.01)
+
+
+@pytest.mark.parametrize("slices", [1, 3, 8])
+def test_slices_that_are_not_evaluated_are_accounted_for(slices: int) -> None:
+    predicted = predict(unet2d("inference", 32, slices))
+    step = unet2d("inference", 32, slices).prepare("cpu")
+    evaluated = footprint_of(step, StorageAccount(CachingAllocator(), convolution_workspace))
+    # On a CPU the same in other layouts, for which the first level is copied.
+    assert predicted.allocated_bytes == pytest.approx(evaluated.allocated_bytes, rel=0.01)
+
+
+def test_a_resized_volume_adds_its_copy_to_a_volume_of_that_size() -> None:
+    small, large = (8, 8, 8), (16, 16, 16)
+    configs = (
+        UNet3dConfig(shape=large, training_shape=small, modalities=2, **UNETS),
+        UNet3dConfig(shape=small, modalities=2, **UNETS),
+    )
+    resized, own = (predict(Workload("unet3d", config, "training")).by_part for config in configs)
+    # Of each voxel two modalities and the label.
+    assert resized["inputs"] - own["inputs"] == (2 * 4 + 1) * (16**3 - 8**3)
+    assert resized["unet"] == own["unet"]
+
+
+def test_a_prediction_repeats_and_draws_nothing() -> None:
+    before = torch.get_rng_state()
+    assert predict(WORKLOADS["d"]("training")) == predict(WORKLOADS["d"]("training"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("in_channels", "kernel", "expected"),
+    [
+        # Input of 1 channel padded to 4, and 8 output channels, of 6^3 voxels.
+        (1, 3, (4 + 8) * 6**3 * 4),
+        (6, 3, (8 + 8) * 6**3 * 4),
+        (4, 3, 0),
+        (1, 1, 0),
+    ],
+)
+def test_workspace_of_a_convolution(in_channels: int, kernel: int, expected: int) -> None:
+    x, weight = torch.zeros(1, in_channels, 6, 6, 6), torch.zeros(8, in_channels, *[kernel] * 3)
+    out = nn.functional.conv3d(x, weight, padding=kernel // 2)
+    assert convolution_workspace(torch.ops.aten.convolution.default, [x, weight], out) == expected
+
+
+def test_other_operators_need_no_workspace() -> None:
+    x = torch.zeros(1, 1, 4, 4, 4)
+    assert convolution_workspace(torch.ops.aten.mul.Tensor, [x, x], x * x) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "layout", "expected"),
+    [
+        # Each of 5^3 voxels with 3^3 neighbours in 2 channels, and a copy where channels are last.
+        (3, torch.contiguous_format, 2 * 27 * 5**3 * 4),
+        (3, torch.channels_last_3d, 2 * 27 * 5**3 * 4 + 2 * 5**3 * 4),
+        (1, torch.contiguous_format, 0),
+    ],
+)
+def test_a_small_convolution_on_a_cpu_unfolds_its_input(size: int, layout: torch.memory_format, expected: int) -> None:
+    x = torch.zeros(1, 2, 5, 5, 5).to(memory_format=layout)
+    weight, ones, zeros = torch.zeros(3, 2, *[size] * 3), [1, 1, 1], [0, 0, 0]
+    arguments = [x, weight, None, ones, [size // 2] * 3, ones, False, zeros, 1]
+    out = torch.ops.aten.convolution(*arguments)
+    assert unfolded_input(torch.ops.aten.convolution.default, arguments, out) == expected
