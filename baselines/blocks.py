@@ -7,11 +7,10 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT, Field, checked
+from ossnet.execution import Stage
 from ossnet.field import VoxelField, labels_of
 from ossnet.model import ModelConfig, SegmentationModel, as_tensor
 
@@ -24,7 +23,7 @@ LINEAR_INTERPOLATION = {2: "bilinear", 3: "trilinear"}
 CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
+@checked(frozen=True, kw_only=True, config=STRICT)
 class UNetConfig(ModelConfig):
     """Sizes of a residual U-Net.
 
@@ -84,7 +83,7 @@ class ResidualBlock(nn.Module):
         return self.main(x) + self.shortcut(x)
 
 
-class ResidualUNet(nn.Module):
+class ResidualUNet(Stage):
     """Images [B, C, *grid] to logits [B, outputs, *grid], the grid of two or three axes and of any size.
 
     The paper gives filters, group norm and one residual block a level, and cites deep residual U-Nets [27, 40]. As
@@ -114,19 +113,20 @@ class ResidualUNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         self.head = CONVOLUTION[dimensions]((*encoder, *decoder)[-1], config.outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
+        x = images
         skips: list[Tensor] = []
         for block in self.encoder:
             if skips:
                 x = MAX_POOLING[self.dimensions](x, 2, ceil_mode=True)
-            x = self._in_fast_layout(block(x))
+            x = self._in_fast_layout(self.execution.run(block, x))
             skips.append(x)
         skips.pop()
         for block in self.decoder:
             # In a statement of its own, so that nothing but the joined tensor is alive while the block runs.
             x = self._join(x, skips.pop())
-            x = block(x)
-        return self.head(x)
+            x = self.execution.run(block, x)
+        return self.execution.run(self.head, x).to(images.dtype)
 
     def _join(self, x: Tensor, skip: Tensor) -> Tensor:
         x = F.interpolate(x, skip.shape[2:], mode=LINEAR_INTERPOLATION[self.dimensions], align_corners=False)

@@ -1,5 +1,7 @@
 """Learned and fixed activations of the function-space models."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import torch
@@ -21,6 +23,14 @@ def _block_size(x: Tensor) -> int:
     return CPU_BLOCK if x.device.type == "cpu" else GPU_BLOCK
 
 
+def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Flat tensors of one length, block by block."""
+    size = _block_size(tensors[0])
+    blocks = zip(*(tensor.split(size) for tensor in tensors), strict=True)
+    # Where nothing has a value, the first stands for the others, which take the same memory after it.
+    return islice(blocks, 1) if tensors[0].is_meta else blocks
+
+
 def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
     """c_0 + c_1 x + c_2 x^2 + ... by Horner's rule, for coefficients [degree + 1] of degree 1 or more."""
     *rest, before_last, last = coefficients.unbind()
@@ -31,19 +41,24 @@ def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
 
 
 class _SafePade(torch.autograd.Function):
-    """P(x) / Q(x), derivatives by hand: autograd of the formula is several times slower and keeps every power."""
+    """P(x) / Q(x), derivatives by hand: autograd of the formula is several times slower and keeps every power.
+
+    Computed in the coefficients' type, so that of an x in bfloat16 nothing but the result is rounded to that.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
         q = torch.cat([torch.ones_like(denominator[:1]), denominator.abs()])
         flat = x.reshape(-1)
         result = torch.empty_like(flat)
-        block = _block_size(flat)
-        size, divisor = flat.new_empty(2, min(block, len(flat)))
-        for part, value in zip(flat.split(block), result.split(block), strict=True):
+        size, divisor = numerator.new_empty(2, min(_block_size(flat), len(flat)))
+        for part, rounded in _blocks(flat, result):
             n = len(part)
+            # Where the types are the same, these are no copies.
+            part, value = part.to(size.dtype), rounded.to(size.dtype)
             torch.abs(part, out=size[:n])
             _polynomial(part, numerator, value).div_(_polynomial(size[:n], q, divisor[:n]))
+            rounded.copy_(value)
         # The layer that follows keeps the output anyway, so that it costs no memory to keep it here too.
         out = result.view(x.shape)
         ctx.save_for_backward(x, out, numerator, denominator)
@@ -60,9 +75,9 @@ class _SafePade(torch.autograd.Function):
         flat, values, upstream = x.reshape(-1), out.reshape(-1), grad.reshape(-1)
         grad_x = torch.empty_like(flat)
         grad_numerator, grad_b = torch.zeros_like(numerator), torch.zeros_like(b)
-        block = _block_size(flat)
-        workspace = flat.new_empty(5, min(block, len(flat)))
-        for part, y, g, result in zip(*(t.split(block) for t in (flat, values, upstream, grad_x)), strict=True):
+        workspace = numerator.new_empty(5, min(_block_size(flat), len(flat)))
+        for parts in _blocks(flat, values, upstream, grad_x):
+            part, y, g, result = (t.to(workspace.dtype) for t in parts)
             size, over_q, y_over_q, power, scratch = workspace[:, : len(part)]
             torch.abs(part, out=size)
             torch.div(g, _polynomial(size, q, over_q), out=over_q)
@@ -71,6 +86,7 @@ class _SafePade(torch.autograd.Function):
             _polynomial(part, p_slope, result).mul_(over_q)
             _polynomial(size, q_slope, scratch).mul_(torch.sign(part, out=power))
             result.addcmul_(y_over_q, scratch, value=-1)
+            parts[-1].copy_(result)
             # d/da_i = x^i / Q and d/d|b_j| = -(P/Q) |x|^j / Q, each summed.
             power.fill_(1)
             for i in range(len(numerator)):

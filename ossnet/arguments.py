@@ -1,22 +1,26 @@
 """The options of the command line, and what is told of a wrong one."""
 
 import argparse
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from ossnet.config import merge
 from ossnet.data.sources import SOURCE_HELP
 from ossnet.errors import UserError
+from ossnet.execution import Precision
 
-Command = Callable[[argparse.Namespace], None]
+Command = Callable[[argparse.Namespace], int | None]
+"""Its exit status; None for success."""
 
 EPILOG = """examples:
   ossnet models
   ossnet train --data cases.csv --model c --out runs/c
   ossnet evaluate runs/c --data cases.csv --split test
   ossnet segment flair.nii.gz t1.nii.gz t1ce.nii.gz t2.nii.gz --model runs/c -o mask.nii.gz
+  ossnet fits c --shape 256 256 160 --modalities 4 --batch 8 --memory 16GiB
 """
 
 
@@ -25,8 +29,10 @@ class _OneLineParser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
-def make_parser(train: Command, evaluate: Command, segment: Command, models: Command) -> argparse.ArgumentParser:
-    """The parser of `ossnet`; the parsed arguments hold the chosen one of the four as `command`."""
+def make_parser(
+    train: Command, evaluate: Command, segment: Command, models: Command, fits: Command
+) -> argparse.ArgumentParser:
+    """The parser of `ossnet`; the parsed arguments hold the chosen one of the five as `command`."""
     parser = _OneLineParser(
         prog="ossnet",
         description="Train, evaluate and use OSS-Net and what it is compared with.",
@@ -60,6 +66,11 @@ def make_parser(train: Command, evaluate: Command, segment: Command, models: Com
         help="locations a pass: bounds memory (%(default)s)",
     )
 
+    precision = _OneLineParser(add_help=False)
+    precision.add_argument(
+        "--precision", choices=get_args(Precision), help="of the networks' blocks (default: the training's)"
+    )
+
     training = commands.add_parser(
         "train",
         parents=[data, machine],
@@ -85,7 +96,7 @@ def make_parser(train: Command, evaluate: Command, segment: Command, models: Com
 
     evaluation = commands.add_parser(
         "evaluate",
-        parents=[data, extraction, machine],
+        parents=[data, extraction, precision, machine],
         help="score a trained model on labelled cases",
         description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
         "95 % Hausdorff distance and surface Dice of each.",
@@ -107,7 +118,7 @@ def make_parser(train: Command, evaluate: Command, segment: Command, models: Com
 
     segmentation = commands.add_parser(
         "segment",
-        parents=[extraction, machine],
+        parents=[extraction, precision, machine],
         help="segment one patient's images",
         description="Write the segmentation of an image as NIfTI, with the affine and shape of the input.",
     )
@@ -122,7 +133,43 @@ def make_parser(train: Command, evaluate: Command, segment: Command, models: Com
     segmentation.set_defaults(command=segment)
 
     commands.add_parser("models", help="list the models").set_defaults(command=models)
+    _add_fits(commands, fits)
     return parser
+
+
+def _add_fits(commands: Any, fits: Command) -> None:
+    fitting = commands.add_parser(
+        "fits",
+        help="tell whether a model fits into a GPU's memory, and with which settings",
+        description="Predict the peak GPU memory of a training step and of an evaluation, without a GPU: what tensors "
+        "take, what torch's allocator reserves for them, and the CUDA context (an assumption). Where that is too much, "
+        "the smallest sets of options that are enough are listed, the options as `train`, `segment` and `evaluate` "
+        "take them. The exit status is 0 where both fit, else 1.",
+    )
+    fitting.add_argument("model", metavar="MODEL", help="a name that `ossnet models` lists")
+    fitting.add_argument("--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="of volumes")
+    fitting.add_argument("--modalities", type=_positive, default=1, metavar="C", help="image channels (%(default)s)")
+    fitting.add_argument("--batch", type=_positive, default=1, metavar="N", help="cases in a step (%(default)s)")
+    fitting.add_argument(
+        "--locations", type=_positive, metavar="N", help="of each case in a step, and of a pass (default: 16384)"
+    )
+    fitting.add_argument(
+        "--memory", required=True, type=_bytes, metavar="GB", help="of the GPU, such as 16 or 16GB (10^9), or 16GiB"
+    )
+    fitting.add_argument("--checkpointing", action="store_true", help="compute activations again, not keep them")
+    fitting.add_argument("--precision", choices=get_args(Precision), default="float32", help="(%(default)s)")
+    fitting.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="as for `train`, of the table network alone"
+    )
+    fitting.set_defaults(command=fits)
+
+
+def _bytes(text: str) -> float:
+    """Bytes of a size in GB or GiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(GB|GiB)?", text)
+    if match is None or not float(match[1]):
+        raise argparse.ArgumentTypeError(f"{text} is no memory; write 16 or 16GB (of 10^9 bytes), or 16GiB")
+    return float(match[1]) * (2**30 if match[2] == "GiB" else 10**9)
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The command line `ossnet`: train, evaluate, segment, models."""
+"""The command line `ossnet`: train, evaluate, segment, models, fits."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from ossnet.arguments import make_parser, settings
 from ossnet.command import run_command
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
+from ossnet.execution import Execution, set_execution
 
 
 def _device(arguments: argparse.Namespace) -> torch.device:
@@ -26,6 +27,12 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"--device {name} is not supported; give cpu, cuda or cuda:N")
     return device
+
+
+def _set_precision(model: torch.nn.Module, arguments: argparse.Namespace) -> None:
+    """To another one than the training's where one is given."""
+    if arguments.precision:
+        set_execution(model, Execution(precision=arguments.precision))
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -64,6 +71,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.run import load_run
 
     model, spec = load_run(arguments.run, _device(arguments))
+    _set_precision(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
@@ -78,7 +86,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.extraction or model.extraction,
         arguments.max_locations,
         arguments.tolerance_mm,
-    )
+    ).assign(precision=arguments.precision or spec.recipe.precision)
     path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
     write_text(path, scores.to_csv(index=False))
     table = scores.pivot(index="case", columns="quantity", values="value")
@@ -108,6 +116,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     if arguments.mesh and arguments.mesh.suffix.lower() not in (".ply", ".obj"):
         raise UserError(f"--mesh {arguments.mesh}: the surface is written as PLY or OBJ; let it end in .ply or .obj")
     model, spec = load_run(arguments.model, _device(arguments))
+    _set_precision(model, arguments)
     image, affine = read_image(arguments.images)
     if len(image) != len(spec.modalities):
         raise UserError(
@@ -139,13 +148,29 @@ def _models(_: argparse.Namespace) -> None:
         print(f"{name:<16}{(kind.__doc__ or '').strip().splitlines()[0]}")
 
 
+def _fits(arguments: argparse.Namespace) -> int:
+    from ossnet.fits import answer, describe, model_config, workloads
+
+    config = model_config(arguments.model, arguments.shape, arguments.modalities, settings(arguments.set))
+    execution = Execution(arguments.checkpointing, arguments.precision)
+    answers = [
+        answer(workload, arguments.memory)
+        for workload in workloads(arguments.model, config, arguments.batch, arguments.locations, execution)
+    ]
+    print(f"model {arguments.model}, predicted for a GPU of {arguments.memory / 1e9:.2f} GB")
+    print("\n".join(map(describe, answers)))
+    return 0 if all(one.fits for one in answers) else 1
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status: 0, 2 for a user's mistake (told in one line), 130 when interrupted."""
+    """Run a command; the exit status: 0, 2 for a user's mistake (told in one line), 130 when interrupted.
+
+    Of `fits`, 1 where the answer is no.
+    """
 
     def command() -> int:
-        arguments = make_parser(_train, _evaluate, _segment, _models).parse_args(argv)
-        arguments.command(arguments)
-        return 0
+        arguments = make_parser(_train, _evaluate, _segment, _models, _fits).parse_args(argv)
+        return arguments.command(arguments) or 0
 
     return run_command("ossnet", command)
 

@@ -1,9 +1,12 @@
 """Occupancy decoder: location, local and global latent vectors to occupancy (Sec. 3.1, Fig. 2)."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from ossnet.encoder import Activation
+from ossnet.execution import Stage
 from ossnet.normalization import ConditionalBatchNorm, NormalizationName
 
 
@@ -27,7 +30,7 @@ class DecoderBlock(nn.Module):
         return self.activation2(self.norm2(self.linear2(hidden), latent) + self.skip(x))
 
 
-class OccupancyDecoder(nn.Module):
+class OccupancyDecoder(Stage):
     """Logits at locations.
 
     Args:
@@ -64,6 +67,9 @@ class OccupancyDecoder(nn.Module):
         if local is not None:
             inputs.insert(1, local)
         x = torch.cat(inputs, -1)
+        # bfloat16 cannot tell all voxels above 256 apart, so the block that reads their indices never uses it.
+        execution = replace(self.execution, precision="float32")
         for block, condition in zip(self.blocks, conditions, strict=True):
-            x = block(x, condition)
-        return self.head(x)
+            x = execution.run(block, x, condition)
+            execution = self.execution
+        return self.head(x.to(locations.dtype))

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ossnet.execution import Stage
+
 Activation = Callable[[], nn.Module]
 
 
@@ -23,6 +25,18 @@ class Encoding:
     segmentation: Tensor | None
 
 
+class HalfResolution(nn.AvgPool3d):
+    """Means of 2x2x2 voxels; a last odd voxel is left out."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # On a CPU torch has no average pooling of bfloat16.
+        wide = x.float() if x.dtype == torch.bfloat16 and x.device.type == "cpu" else x
+        return super().forward(wide).to(x.dtype)
+
+
 class ResidualBlock(nn.Module):
     """Residual block that halves each side, rounding down: [B, in, H, W, D] to [B, out, H/2, W/2, D/2]."""
 
@@ -32,16 +46,17 @@ class ResidualBlock(nn.Module):
             nn.Conv3d(in_channels, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm3d(out_channels),
             activation(),
-            nn.AvgPool3d(2),
+            HalfResolution(),
             nn.Conv3d(out_channels, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm3d(out_channels),
         )
         same = in_channels == out_channels
         self.skip = nn.Identity() if same else nn.Conv3d(in_channels, out_channels, 1, bias=False)
+        self.halve = HalfResolution()
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.main(x) + F.avg_pool3d(self.skip(x), 2))
+        return self.activation(self.main(x) + self.halve(self.skip(x)))
 
 
 def lowest_grid(shape: tuple[int, int, int], blocks: int) -> tuple[int, int, int]:
@@ -64,7 +79,7 @@ class OutputSkip(nn.Module):
         return self.activation(self.norm(self.convolution(F.adaptive_max_pool3d(x, self.grid))))
 
 
-class VolumeEncoder(nn.Module):
+class VolumeEncoder(Stage):
     """Latents of a down-scaled volume [B, C, H, W, D], and with `segmentation_channels` a segmentation of it.
 
     Args:
@@ -102,9 +117,10 @@ class VolumeEncoder(nn.Module):
         features = volume
         joined = []
         for i, block in enumerate(self.blocks):
-            features = block(features)
+            features = self.execution.run(block, features)
             if self.skips is not None:
-                joined.append(self.skips[i](features))
-        latents = self.head(torch.cat(joined, 1) if joined else features)
+                joined.append(self.execution.run(self.skips[i], features))
+        features = features.to(volume.dtype)
+        latents = self.head(torch.cat(joined, 1).to(volume.dtype) if joined else features)
         segmentation = None if self.segmentation is None else self.segmentation(features)
         return Encoding(latents.flatten(2), segmentation)

@@ -56,8 +56,15 @@ class Extraction:
     evaluated: tuple[int, ...]
 
 
-class _Level:
-    """One level of the octree: labels at the lattice of every `stride`-th voxel and the last of each axis."""
+class Level:
+    """One level of the octree: labels at the lattice of every `stride`-th voxel and the last of each axis.
+
+    Attributes:
+        axes: voxel indices of the lattice along each axis: [h], [w] and [d], int64.
+        labels: class indices [h, w, d] uint8, as far as the field was asked or a coarser level tells.
+        known: [h, w, d] bool, where the field was asked.
+        evaluated: how many points were asked at this level.
+    """
 
     def __init__(self, field: OccupancyField, grid: Grid, stride: int, max_locations: int) -> None:
         self.field, self.grid, self.max_locations, self.stride = field, grid, max_locations, stride
@@ -113,9 +120,12 @@ class _Level:
             if self.evaluated == before:
                 return
 
-    def subdivide(self) -> "_Level":
-        """The level of half the stride: cells whose corners agree hand their label down, the others are evaluated."""
-        finer = _Level(self.field, self.grid, self.stride // 2, self.max_locations)
+    def subdivide(self) -> "tuple[Level, Tensor]":
+        """The level of half the stride, where cells hand their label down, and the points of cells to be evaluated.
+
+        These are the cells whose corners disagree, as a mask [h, w, d] of the finer level.
+        """
+        finer = Level(self.field, self.grid, self.stride // 2, self.max_locations)
         below = [
             torch.searchsorted(coarse, fine, right=True) - 1 for coarse, fine in zip(self.axes, finer.axes, strict=True)
         ]
@@ -131,18 +141,29 @@ class _Level:
                 for place, cell, step in zip(places, cells.T, offset, strict=True)
             ]
             inside[tuple(points)] = True
-        finer.evaluate(inside)
-        return finer
+        return finer, inside
 
 
-def _refine(level: _Level) -> Extraction:
+Observer = Callable[[Level], None]
+"""Is shown each level twice: before anything is asked at it, and when it is settled. It copies what it keeps."""
+
+
+def _nobody(_level: Level) -> None:
+    """Looks on."""
+
+
+def _refine(level: Level, wanted: Tensor, observe: Observer = _nobody) -> Extraction:
+    """Evaluate the points of a mask, settle, subdivide, and so on to full resolution."""
     evaluated = []
     while True:
+        observe(level)
+        level.evaluate(wanted)
         level.settle()
+        observe(level)
         evaluated.append(level.evaluated)
         if level.stride == 1:
             return Extraction(level.labels, tuple(evaluated))
-        level = level.subdivide()
+        level, wanted = level.subdivide()
 
 
 @torch.no_grad()
@@ -165,31 +186,34 @@ def mise(field: OccupancyField, grid: Grid | None = None, max_locations: int = 2
     An octree from a quarter of the resolution: evaluate its corners, subdivide the cells whose corners disagree,
     repeat to full resolution.
     """
-    level = _Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)
-    level.evaluate(torch.ones_like(level.known))
-    return _refine(level)
+    level = Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)
+    return _refine(level, torch.ones_like(level.known))
 
 
 @torch.no_grad()
-def prior(field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14) -> Extraction:
+def prior(
+    field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14, observe: Observer = _nobody
+) -> Extraction:
     """The paper's improved inference: the encoder's segmentation is the octree's first state (Sec. 3.3, Fig. 4).
 
     Locations that it marks as occupied are taken as such, all unoccupied ones are evaluated, then as `mise`. The
     prior is believed only until a neighbouring evaluation contradicts it; one that is occupied everywhere has no
     neighbour that could. The saving is what the prior occupies: `released_prior` saves far more, and can lose more.
 
+    Args:
+        observe: looks on, see `Observer`.
+
     Raises:
         UserError: the model's encoder has no segmentation.
     """
-    level = _Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)
+    level = Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)
     coarse = _prior_of(field)
     voxels = torch.cartesian_prod(*level.axes)
     scale = torch.tensor(coarse.shape, device=voxels.device) / torch.tensor(field.shape, device=voxels.device)
     level.labels = labels_of(coarse((level.grid.locate(voxels) + 0.5) * scale - 0.5), field.classes).view_as(
         level.labels
     )
-    level.evaluate(level.labels == 0)
-    return _refine(level)
+    return _refine(level, level.labels == 0, observe)
 
 
 def _prior_of(field: OccupancyField) -> VoxelField:

@@ -6,12 +6,10 @@ from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, PositiveInt
-from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 
 from ossnet.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
-from ossnet.config import STRICT
+from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.decoder import OccupancyDecoder
 from ossnet.encoder import Encoding, VolumeEncoder, lowest_grid
 from ossnet.losses import class_loss, probabilities

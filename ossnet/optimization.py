@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from pytorch_optimizer import Lookahead
 
-from ossnet.config import STRICT
+from ossnet.checks import STRICT
 from ossnet.model import SegmentationModel
 
 Beta = Annotated[float, Field(ge=0, lt=1)]

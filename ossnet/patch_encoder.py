@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.encoder import Activation
+from ossnet.execution import Stage
 
 
 class PatchConvolution(nn.Conv3d):
@@ -32,7 +33,7 @@ class PatchConvolution(nn.Conv3d):
         return F.linear(patches, self.matrix().T, bias)
 
 
-class PatchEncoder(nn.Module):
+class PatchEncoder(Stage):
     """Patches [n, s, s, s, C] to local latent vectors [n, s^3]."""
 
     def __init__(self, channels: int, size: int, activation: Activation) -> None:
@@ -46,4 +47,4 @@ class PatchEncoder(nn.Module):
         )
 
     def forward(self, patches: Tensor) -> Tensor:
-        return self.layers(patches.flatten(1))
+        return self.execution.run(self.layers, patches.flatten(1)).to(patches.dtype)

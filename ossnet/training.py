@@ -16,15 +16,17 @@ from torch import Tensor
 
 from ossnet.augmentation import Augmentation, augment_image, augment_label, augment_locations, draw
 from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from ossnet.checks import STRICT
 from ossnet.confidence import ConfidenceMemory
-from ossnet.config import STRICT
+from ossnet.config import newer
 from ossnet.data.prepared import Cases
 from ossnet.errors import UserError
+from ossnet.execution import Execution, Precision, set_execution
 from ossnet.files import replacing
 from ossnet.metrics import valid_mean
-from ossnet.model import Batch, SegmentationModel
+from ossnet.model import Batch, Draw, SegmentationModel
 from ossnet.optimization import Optimization, make_optimizer, set_learning_rates
-from ossnet.sampling import Draw, Sampling, draw_locations
+from ossnet.sampling import Sampling, draw_locations
 from ossnet.validation import Validation, score
 
 
@@ -36,6 +38,10 @@ class Recipe:
         batch_size: cases in a step.
         steps_per_epoch: batches of an epoch; None for one pass over the cases. For the slicing U-Net, which learns
             from a few slices of a case in a step, and for very few cases.
+        checkpointing: compute the networks' blocks again for the backward pass, see `Execution`. It is a part of a
+            run's identity where it is used, although it changes no number on a CPU: on a GPU, kernels may be chosen
+            anew and sum in another order.
+        precision: of the networks' blocks, in training and whenever the trained model is used, see `Execution`.
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -45,6 +51,12 @@ class Recipe:
     sampling: Sampling = Field(default_factory=Sampling)
     augmentation: Augmentation = Field(default_factory=Augmentation)
     validation: Validation = Field(default_factory=Validation)
+    checkpointing: bool = newer(False)
+    precision: Precision = newer("float32")
+
+    @property
+    def execution(self) -> Execution:
+        return Execution(self.checkpointing, self.precision)
 
 
 @dataclass(frozen=True)
@@ -135,8 +147,10 @@ def train(
         report: called after each epoch, for those of an earlier call at once.
 
     Raises:
-        UserError: the checkpoint is damaged or another run's, the disk is full, or the loss is no longer finite.
+        UserError: the checkpoint is damaged or another run's, the disk is full, the loss is no longer finite, or the
+            model has not the recipe's checkpointing or precision.
     """
+    set_execution(model, recipe.execution)
     device = next(model.parameters()).device
     optimizer = make_optimizer(model, recipe.optimization)
     generator = torch.Generator().manual_seed(seed)

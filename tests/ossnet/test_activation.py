@@ -53,6 +53,25 @@ def test_value_and_gradients_are_those_of_the_formula(values: list[float]) -> No
         assert_close(ours, plain)
 
 
+def test_of_bfloat16_nothing_but_the_results_are_rounded() -> None:
+    x = normal(1000, dtype=torch.bfloat16)
+    a, b = torch.tensor(A), torch.tensor(B)
+    slope = torch.linspace(-1, 2, 1000).bfloat16()
+    results = []
+    for given_x in (x, x.float()):
+        leaves = [leaf.clone().requires_grad_() for leaf in (given_x, a, b)]
+        value = pau(*leaves)
+        results.append((value, *torch.autograd.grad(value, leaves, slope.to(value.dtype))))
+    (value, grad_x, *grads), (exact, exact_x, *exact_grads) = results
+    assert (value.dtype, grad_x.dtype) == (torch.bfloat16, torch.bfloat16)
+    assert torch.equal(value, exact.bfloat16())
+    # The derivatives are computed from the rounded value.
+    assert_close(grad_x.float(), exact_x, rtol=0.02, atol=0.02)
+    for grad, exact_grad in zip(grads, exact_grads, strict=True):
+        assert grad.dtype == torch.float32
+        assert_close(grad, exact_grad, rtol=0.02, atol=0.5)
+
+
 def test_gradients_are_those_of_finite_differences() -> None:
     x = normal(3, 4)
     leaves = [leaf.requires_grad_() for leaf in (x, torch.tensor(A, dtype=x.dtype), torch.tensor(B, dtype=x.dtype))]

@@ -12,7 +12,7 @@ def nothing(_: argparse.Namespace) -> None:
     """A command that does nothing."""
 
 
-PARSER = make_parser(nothing, nothing, nothing, nothing)
+PARSER = make_parser(nothing, nothing, nothing, nothing, nothing)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,20 @@ def test_what_is_no_setting_is_named(pair: str) -> None:
         ["train"],
         ["train", "--data", "x", "--modle", "c"],
         ["segment", "x", "--model", "y", "-o", "z", "--threads", "0"],
+        ["fits", "c", "--shape", "8", "8", "--memory", "16"],
+        ["fits", "c", "--shape", "8", "8", "8"],
+        *(["fits", "c", "--shape", "8", "8", "8", "--memory", memory] for memory in ("0", "-1", "16MB", "GB", "")),
     ],
 )
 def test_a_wrong_option_is_a_users_mistake(arguments: list[str]) -> None:
     with pytest.raises(UserError, match="--help"):
         PARSER.parse_args(arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("16", 16e9), ("16GB", 16e9), ("0.5 GB", 5e8), ("16GiB", 2**34), ("1.5 GiB", 3 * 2**29)]
+)
+def test_memory_is_in_gb_or_gib(text: str, size: float) -> None:
+    arguments = PARSER.parse_args(["fits", "c", "--shape", "8", "9", "10", "--memory", text])
+    assert arguments.memory == size
+    assert arguments.shape == [8, 9, 10]

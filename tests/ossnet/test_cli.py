@@ -56,7 +56,7 @@ def train_command(
     return command
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["segment"], ["models"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["segment"], ["models"], ["fits"]])
 def test_every_command_has_help(command: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
@@ -196,3 +196,41 @@ def test_a_killed_training_goes_on_exactly(train_command: Callable[..., list[str
     assert all(torch.equal(first["model"][name], second["model"][name]) for name in first["model"])
     columns = ["epoch", "loss", "dice", "iou"]
     pd.testing.assert_frame_equal(*(pd.read_csv(folder / "history.csv")[columns] for folder in (killed, whole)))
+
+
+FITS = [
+    *("fits", "a", "--shape", "32", "24", "16", "--modalities", "2", "--set", "network.encoder_channels=[4, 8]"),
+    *("--set", "network.decoder_width=32", "--set", "network.patch_size=3"),
+]
+
+
+def test_fits_is_told_by_the_status_too(capsys: Capture) -> None:
+    assert main([*FITS, "--memory", "8GiB", "--locations", "512"]) == 0
+    title, training, inference = capsys.readouterr().out.splitlines()
+    assert title == "model a, predicted for a GPU of 8.59 GB"
+    assert training.startswith("training (batch 1, 512 locations, float32): 0.0")
+    assert inference.startswith("inference (512 locations, float32): 0.0")
+    assert all(line.endswith(" with the CUDA context: fits") for line in (training, inference))
+
+    assert main([*FITS, "--memory", "0.6", "--checkpointing", "--precision", "bfloat16"]) == 1
+    _, training, no_better, inference, _ = capsys.readouterr().out.splitlines()
+    assert training.startswith("training (batch 1, 16384 locations, checkpointing, bfloat16): ")
+    assert no_better == "  nor does it with all that lowers it: --set recipe.sampling.count=256"
+    assert inference.startswith("inference (16384 locations, bfloat16): ")
+
+
+def test_what_fits_advises_is_taken_by_the_commands(
+    train_command: Callable[..., list[str]], data_csv: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = ["--set", "recipe.checkpointing=true", "--set", "recipe.precision=bfloat16", "--set", "recipe.epochs=1"]
+    run, masks = tmp_path / "run", [tmp_path / f"{name}.nii" for name in ("default", "bfloat16", "float32")]
+    assert main([*train_command("c", run, {}), *options]) == 0
+    images = [str(data_csv.parent / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
+    for mask, precision in zip(masks, ([], ["--precision", "bfloat16"], ["--precision", "float32"]), strict=True):
+        assert main(["segment", *images, "--model", str(run), "-o", str(mask), *precision]) == 0
+        assert main(["evaluate", str(run), "--data", str(data_csv), *precision]) == 0
+        used = pd.read_csv(run / "scores-test.csv")["precision"].unique().tolist()
+        # A model is used as it was trained, unless it is said otherwise.
+        assert used == (precision[1:] or ["bfloat16"])
+    default, rounded, _ = (read_label(mask)[0] for mask in masks)
+    np.testing.assert_array_equal(default, rounded)

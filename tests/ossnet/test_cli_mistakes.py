@@ -321,3 +321,22 @@ def test_an_empty_segmentation_has_no_surface(
 @pytest.mark.parametrize("command", [[], ["trian"], ["models", "extra"]])
 def test_an_unknown_command_is_one_line(command: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--help" in refused(command, place, capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("e --shape 32 32 32 --memory 16", "unknown model 'e'; choose one of a, b, c, d"),
+        ("c --shape 8 8 8 --memory 16", "use fewer encoder_channels"),
+        ("c --shape 32 32 --memory 16", "--shape: expected 3 arguments"),
+        ("c --shape 32 32 0 --memory 16", "--shape: 0 is no whole number above 0"),
+        ("c --shape 32 32 32", "the following arguments are required: --memory"),
+        ("c --shape 32 32 32 --memory 16TB", "--memory: 16TB is no memory; write 16 or 16GB"),
+        ("c --shape 32 32 32 --memory 16 --precision half", "--precision: invalid choice: 'half'"),
+        ("c --shape 32 32 32 --memory 16 --set recipe.epochs=3", "--set recipe: here settings start with network."),
+        ("c --shape 32 32 32 --memory 16 --set network.width=3", "model c, network: width: unknown field"),
+        ("unet3d --shape 32 32 32 --memory 16 --locations 9", "model unet3d evaluates no locations"),
+    ],
+)
+def test_fits_names_a_bad_option(options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert message in refused(["fits", *options.split()], place, capsys)

@@ -11,7 +11,7 @@ from scipy.ndimage import label as components
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.extraction import EXTRACTORS, Grid, dense, mise, prior, released, released_prior
+from ossnet.extraction import EXTRACTORS, Grid, Level, dense, mise, prior, released, released_prior
 from ossnet.field import VoxelField, labels_of
 from ossnet.metrics import disagreement_percent
 
@@ -261,6 +261,24 @@ def test_nothing_contradicts_a_prior_that_is_full() -> None:
     extraction = prior(field)
     assert extraction.evaluated == (0, 0, 0)
     assert extraction.segmentation.all()
+
+
+def test_an_observer_sees_each_level_before_and_after_it_is_asked() -> None:
+    seen: list[tuple[int, Tensor, Tensor]] = []
+
+    def observe(level: Level) -> None:
+        assert level.labels.shape == level.known.shape == tuple(map(len, level.axes))
+        seen.append((level.stride, level.labels.clone(), level.known.clone()))
+
+    observed, extraction = prior(BALL, None, 2**14, observe), prior(BALL)
+    assert torch.equal(observed.segmentation, extraction.segmentation)
+    assert observed.evaluated == extraction.evaluated
+    assert [stride for stride, *_ in seen] == [4, 4, 2, 2, 1, 1]
+    begun, settled = seen[::2], seen[1::2]
+    assert not begun[0][2].any()
+    asked = [int((after & ~before).sum()) for (*_, before), (*_, after) in zip(begun, settled, strict=True)]
+    assert tuple(asked) == extraction.evaluated
+    assert torch.equal(settled[-1][1], extraction.segmentation)
 
 
 def test_what_the_prior_misses_is_lost_to_the_released_code() -> None:

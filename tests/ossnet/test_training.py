@@ -1,5 +1,4 @@
 import math
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,13 @@ import pytest
 import torch
 
 from ossnet import training
-from ossnet.augmentation import Augmentation
 from ossnet.checkpoint import load_checkpoint, load_weights
-from ossnet.confidence import ConfidenceMemory
 from ossnet.config import build
 from ossnet.data.prepared import PreparedCase
 from ossnet.errors import UserError
 from ossnet.model import Batch, SegmentationModel
 from ossnet.network import OccupancyNetworkConfig
-from ossnet.training import EpochReport, Recipe, best_epoch, make_batch, train
+from ossnet.training import EpochReport, Recipe, best_epoch, train
 from ossnet.variants import OSSNetC
 
 SHAPE = (16, 16, 16)
@@ -105,6 +102,20 @@ def test_two_trainings_are_identical(sampling: dict[str, Any], whole: Path, tmp_
 def test_another_seed_is_another_training(whole: Path, tmp_path: Path) -> None:
     train(make_model(), CASES, VALIDATION_CASES, make_recipe(), 8, tmp_path, "identity")
     assert course(tmp_path) != course(whole)
+
+
+def test_checkpointing_is_the_same_training(whole: Path, tmp_path: Path) -> None:
+    run(tmp_path, checkpointing=True)
+    assert_same(tmp_path, whole)
+
+
+def test_in_bfloat16_it_is_another_training_that_learns(whole: Path, tmp_path: Path) -> None:
+    model = run(tmp_path, precision="bfloat16", epochs=8, optimization={"learning_rate": 0.03})
+    losses = [past["loss"] for past in course(tmp_path)]
+    assert losses[-1] < 0.8 * losses[0]
+    assert losses[0] != course(whole)[0]["loss"]
+    assert losses[0] == pytest.approx(course(whole)[0]["loss"], rel=0.1)
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
 
 
 @with_and_without_memory
@@ -261,79 +272,12 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(
     assert_same(tmp_path, whole)
 
 
-def test_an_epoch_sees_each_case_once_or_as_often_as_its_steps_need() -> None:
-    generator = torch.Generator().manual_seed(0)
-    assert sorted(training._epoch_order(5, make_recipe(), generator).tolist()) == [0, 1, 2, 3, 4]
-    order = training._epoch_order(5, make_recipe(steps_per_epoch=6), generator).tolist()
-    assert len(order) == 12
-    assert set(Counter(order).values()) == {2, 3}
-
-
-def test_a_batch_is_augmented_alike_in_all_its_parts() -> None:
-    recipe = make_recipe(augmentation={"probability": 1, "noise": 0, "brightness": 0}, sampling={"count": 200})
-    batch = make_batch(CASES, [0, 1], recipe, None, torch.Generator().manual_seed(0), torch.device("cpu"))
-    assert batch.images.shape == (2, 1, *SHAPE)
-    assert batch.labels.shape == (2, *SHAPE)
-    locations, weights = batch.draw_locations(torch.Generator().manual_seed(1))
-    assert weights is None
-    assert locations.shape == (2, 200, 3)
-    assert locations.dtype == torch.int64
-    # The ball is bright: the image tells the label wherever both were flipped alike.
-    assert torch.equal(batch.images[:, 0] > 0.5, batch.labels.bool())
-    for case, label, places in zip(CASES, batch.labels, locations, strict=False):
-        assert not torch.equal(label, case.label)
-        assert label.sum() == case.label.sum()
-        assert (places < 16).all()
-
-
-def test_border_locations_follow_the_flip() -> None:
-    corner = torch.zeros(SHAPE, dtype=torch.uint8)
-    corner[:4, :4, :4] = 1
-    border = torch.from_numpy(np.flatnonzero(corner.numpy()))
-    case = PreparedCase("corner", corner[None].float(), corner, border, np.eye(4), (1, 1, 1))
-    recipe = make_recipe(
-        augmentation={"probability": 1, "noise": 0, "brightness": 0},
-        sampling={"strategy": "border", "border_share": 1, "count": 50},
-    )
-    batch = make_batch([case], [0], recipe, None, torch.Generator().manual_seed(0), torch.device("cpu"))
-    assert batch.labels[0][tuple(batch.draw_locations(torch.Generator()).locations[0].T)].all()
-
-
-def test_the_memory_is_of_the_cases_before_the_flip() -> None:
-    recipe = make_recipe(
-        augmentation={"probability": 1, "noise": 0, "brightness": 0, "flip_axes": [0]},
-        sampling={"strategy": "confidence", "count": 50, "memory_cell": 8, "memory_rate": 1, "confidence_share": 0.9},
-    )
-    memory = ConfidenceMemory(len(CASES), SHAPE, recipe.sampling)
-    # All but the first of the eight cells of case 2 are sure.
-    memory.unsureness[2, 1:] = 0
-    batch = make_batch(CASES, [1, 2], recipe, memory, torch.Generator().manual_seed(0), torch.device("cpu"))
-    locations, weights = batch.draw_locations(torch.Generator().manual_seed(1))
-    assert weights is not None
-    assert locations.shape == (2, 50, 3)
-    assert weights.shape == (2, 50)
-    corner = (locations[1, :45] >= torch.tensor([8, 0, 0])) & (locations[1, :45] < torch.tensor([16, 8, 8]))
-    assert corner.all(-1).sum() >= 43
-    before = memory.unsureness.clone()
-    batch.remember(locations, torch.where(locations[..., 0] >= 8, 0.0, 0.5))
-    # Where the batch is sure, beyond 8 on the first axis, the cases are at less than 8.
-    assert torch.equal(memory.unsureness[0], before[0])
-    assert memory.unsureness[1].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert memory.unsureness[2, 0] == 0
-
-
 @pytest.mark.parametrize("sampling", ["confidence"], indirect=True)
 def test_confidence_is_remembered_of_every_case(whole: Path) -> None:
     unsureness = load_checkpoint(whole / "checkpoint.pt")["unsureness"]
     assert unsureness.shape == (len(CASES), 4**3)
     assert ((unsureness >= 0) & (unsureness <= 1)).all()
     assert (unsureness < 1).any(dim=1).all()
-
-
-def test_augmentation_off_leaves_the_cases_as_they_are() -> None:
-    recipe = make_recipe(augmentation=Augmentation(probability=0))
-    batch = make_batch(CASES, [0, 1, 2], recipe, None, torch.Generator(), torch.device("cpu"))
-    assert torch.equal(batch.images, torch.stack([case.image for case in CASES]))
 
 
 def test_learning_rates_follow_the_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
