@@ -6,11 +6,16 @@ JOBS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS))
+# Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
+run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
+BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchmark-only \
+	--benchmark-storage=results/benchmarks --benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 tables figures claims status reference test lint clean
+.PHONY: help setup table1 table2 table3 tables figure5 figure6 scaling gpu figures claims status reference bench \
+	bench-compare test lint clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z0-9]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
 
@@ -23,14 +28,29 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## Only set up .venv
 
-tables: $(READY)  ## Make the runs that are missing of every table, then the tables and figures
-	@$(RUN); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures sampling models segmentations; exit $$status
+tables: $(READY)  ## Make what is missing of every table, then the tables and figures
+	@$(call run_and_draw,,sampling models segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1
 
 table2: $(READY)  ## Table 2: every model
 	@$(RUN) table2
+
+table3: $(READY)  ## Table 3: memory of every model, predicted, and measured as far as this machine can
+	@$(call run_and_draw,table3,memory_parts)
+
+figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (five minutes without a GPU)
+	@$(call run_and_draw,figure5,figure5)
+
+figure6: $(READY)  ## Figure 6: memory of one pass by its locations
+	@$(call run_and_draw,figure6,figure6)
+
+scaling: $(READY)  ## Memory and time of every model by the volume's resolution
+	@$(call run_and_draw,scaling,scaling)
+
+gpu:  ## All that only a GPU can tell, in ten minutes; PYTHON=... names one with torch, pandas and nvidia-ml-py
+	@$(PYTHON) -m benchmarks.efficiency.gpu
 
 figures: $(READY)  ## Draw every figure from the records, without training
 	@$(BIN)/python -m paper_figures
@@ -42,12 +62,20 @@ status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
-	$(BIN)/python -m benchmarks collect --no-reference
+	$(BIN)/python -m benchmarks collect --no-reference table1 table2
+	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling
 	$(BIN)/python -m benchmarks claims > /dev/null
 	$(BIN)/python -m paper_figures
-	rm -rf results/reference
-	mkdir results/reference
-	cp -r results/records results/tables results/figures results/reference/
+	@# Records of memory and time stay there, since other machines have made some of them.
+	rm -rf results/reference/records results/reference/tables results/reference/figures
+	mkdir -p results/reference
+	cp -r results/records results/tables results/figures results/efficiency results/reference/
+
+bench: $(READY)  ## Time the parts of the suite, and save it for bench-compare
+	@$(BENCH) --benchmark-autosave
+
+bench-compare: $(READY)  ## Time them again, beside what was saved last
+	@$(BENCH) --benchmark-compare
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q

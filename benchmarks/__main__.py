@@ -3,18 +3,27 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from benchmarks import studies
 from benchmarks.claiming import judge_claims
 from benchmarks.collecting import collect_studies
+from benchmarks.efficiency import ledger
+from benchmarks.efficiency.studies import EFFICIENCY_STUDIES
+from benchmarks.efficiency.study import EfficiencyStudy
+from benchmarks.efficiency.tables import collect_efficiency
+from benchmarks.plans import read_plans
 from benchmarks.status import print_status
-from benchmarks.studies import STUDIES, find_studies
+from benchmarks.study import Study
 from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
 
 EXECUTORS = ("local", "slurm")
+
+UNNAMED = ("table3",)
+"""The studies of memory and time that `run` makes where none is named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,16 +34,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("benchmarks", lambda: options.carry_out(options))
 
 
+def choose_studies(names: Sequence[str], unnamed: Collection[str]) -> tuple[list[Study], list[EfficiencyStudy]]:
+    """Those that train and those of memory and time, by name.
+
+    Args:
+        unnamed: of memory and time, those that are meant by no name at all, with every one that trains.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    known = [*studies.STUDIES, *EFFICIENCY_STUDIES]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(f"unknown study {unknown[0]!r}; choose from {', '.join(known)}")
+    names = names or [*studies.STUDIES, *unnamed]
+    trained = [studies.STUDIES[name] for name in names if name in studies.STUDIES]
+    measured = [EFFICIENCY_STUDIES[name] for name in names if name in EFFICIENCY_STUDIES]
+    return trained, measured
+
+
 def _run(options: argparse.Namespace) -> int:
     for option in ("workers", "threads"):
         value = getattr(options, option)
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
-    # Torch comes with it, which the other commands do without.
+    trained, measured = choose_studies(options.study, UNNAMED)
+    statuses = []
+    if trained:
+        statuses.append(_train(trained, options))
+    if measured:
+        from benchmarks.efficiency.running import EfficiencyRequest, dry_run_efficiency, run_efficiency
+
+        # The machine that hands jobs to a cluster is not the one to measure.
+        here = options.executor == "local"
+        asked = EfficiencyRequest(
+            measured, options.results, options.retry_failed, options.force, here, options.command_line
+        )
+        statuses.append(dry_run_efficiency(asked) if options.dry_run else run_efficiency(asked))
+    return max(statuses)
+
+
+def _train(trained: Sequence[Study], options: argparse.Namespace) -> int:
+    # Torch comes with it, which commands that only read do without.
     from benchmarks.running import Request, dry_run, run
 
     request = Request(
-        find_studies(options.study),
+        trained,
         options.profile,
         options.data,
         options.results,
@@ -49,12 +94,23 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    print_status(find_studies(options.study), options.results, options.profile)
+    trained, measured = choose_studies(options.study, EFFICIENCY_STUDIES.keys())
+    print_status(trained, options.results, options.profile)
+    ledger.print_status(measured, options.results)
     return 0
 
 
 def _collect(options: argparse.Namespace) -> int:
-    for table in collect_studies(find_studies(options.study), options.results, not options.no_reference):
+    trained, measured = choose_studies(options.study, EFFICIENCY_STUDIES.keys())
+    tables = collect_efficiency(measured, options.results, not options.no_reference)
+    # Where other studies have tables, one that was not begun is no mistake.
+    begun = read_plans(options.results, [study.name for study in trained])
+    if trained and (begun or not tables):
+        tables = [*collect_studies(trained, options.results, not options.no_reference), *tables]
+    if not tables:
+        names = ", ".join(study.name for study in measured)
+        raise UserError(f"no record of {names} in {options.results}; make some with `python -m benchmarks run`")
+    for table in tables:
         print(table)
     return 0
 
@@ -78,23 +134,35 @@ def _parser() -> argparse.ArgumentParser:
         )
         return added
 
-    def with_studies(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{', '.join(STUDIES)} (all of them)")
+    def with_studies(
+        added: argparse.ArgumentParser, unnamed: Collection[str] = EFFICIENCY_STUDIES.keys()
+    ) -> argparse.ArgumentParser:
+        names = ", ".join([*studies.STUDIES, *EFFICIENCY_STUDIES])
+        default = ", ".join([*studies.STUDIES, *unnamed])
+        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{names} ({default})")
         return added
 
-    run = with_studies(command("run", _run, "Make the runs of studies that are missing, then their tables."))
+    run = with_studies(
+        command("run", _run, "Make the runs, predictions and measurements of studies that are missing, then tables."),
+        UNNAMED,
+    )
     run.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
     run.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
-    run.add_argument("--executor", choices=EXECUTORS, default="local", help="where runs are made (%(default)s)")
+    run.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        default="local",
+        help="where runs are made (%(default)s); slurm measures nothing",
+    )
     run.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
     run.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
-    run.add_argument("--retry-failed", action="store_true", help="try runs again that have failed before")
-    run.add_argument("--force", action="store_true", help="delete what these runs came to, and make them anew")
-    run.add_argument("--dry-run", action="store_true", help="only list the runs, with the hours they would take")
+    run.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
+    run.add_argument("--force", action="store_true", help="delete what these studies came to, and make it anew")
+    run.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")
 
-    status = with_studies(command("status", _status, "Tell which runs are done, failed, running or missing."))
-    status.add_argument("--profile", help="only those of a profile (all of them)")
-    collect = with_studies(command("collect", _collect, "Make records and tables of the runs that are done."))
+    status = with_studies(command("status", _status, "Tell what is done, failed, running or missing."))
+    status.add_argument("--profile", help="only runs of a profile (all of them)")
+    collect = with_studies(command("collect", _collect, "Make tables of what is done."))
     collect.add_argument("--no-reference", action="store_true", help="leave the committed reference out of the tables")
 
     claims = command("claims", _claims, "Judge the paper's claims by our records and by its own tables.")

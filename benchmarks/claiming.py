@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.bootstrap import Bootstrap
-from benchmarks.claims import read_claims
+from benchmarks.claims import Claim, read_claims
 from benchmarks.collecting import PUBLISHED, REFERENCE, summary_of
-from benchmarks.judging import judge
+from benchmarks.efficiency.judged import read_judged
+from benchmarks.judging import Verdict, judge
 from benchmarks.records import Records, failures_of, read_records, scores_of
 from benchmarks.statistics import describe
 from benchmarks.studies import STUDIES
@@ -18,19 +19,18 @@ from benchmarks.tables import PAPER_DATASETS, read_published
 from benchmarks.verdicts import write_claims
 from ossnet.errors import UserError
 
-NO_STUDY = "no study of this version measures it"
-UNMEASURED = {
-    "training_memory": NO_STUDY,
-    "inference_memory": NO_STUDY,
-    "inference_runtime": NO_STUDY,
-}
+NO_GPU = "no GPU record"
+
+MEASURED_BY = {"training_memory": "table3", "inference_memory": "table3", "inference_runtime": "figure5"}
+"""Quantities that only a GPU can tell, by the study that has it measure them."""
 
 
 def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) -> pd.DataFrame:
     """Judge every claim and write `results/tables/claims`.md, .csv and .tex; what `benchmarks.judging.judge` gives.
 
     A data set without records of a study and profile in `results` is judged by the committed reference, if that has
-    them; what is written tells which records were taken.
+    them; what is written tells which records were taken. Memory and runtime are those of one's own GPU, else of the
+    reference's. Without either they are not measured, and no prediction decides a claim: what it says is told.
 
     Args:
         datasets: whose records to judge by; None for all that there are.
@@ -50,14 +50,31 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         numbers += [summary_of(study, scores_of(records)), inferences(records)]
         failures.append(failures_of(records))
     _check({dataset for _, dataset, _ in used}, datasets, profile, results)
+    by_study = {study: read_judged(study, results, REFERENCE) for study in dict.fromkeys(MEASURED_BY.values())}
+    numbers += [part.numbers for part in by_study.values()]
+    failures += [part.failures for part in by_study.values()]
+    used += [(study, str(part.gpu), "") for study, part in by_study.items() if part.gpu is not None]
+    unmeasured = {quantity: NO_GPU for quantity, study in MEASURED_BY.items() if by_study[study].gpu is None}
     published = {name: read_published(PUBLISHED, name) for name in ("table1", "table2", "table3")}
-    measured = [part for part in numbers if len(part)]
-    ours = pd.concat(measured, ignore_index=True) if measured else pd.DataFrame()
-    failed = pd.concat(failures, ignore_index=True)
-    verdicts = judge(read_claims(PUBLISHED / "claims.toml"), ours, published, failed, UNMEASURED)
+    claims = read_claims(PUBLISHED / "claims.toml")
+    verdicts = judge(claims, _joined(numbers), published, _joined(failures), unmeasured)
+    predicted = _joined([part.predicted for part in by_study.values() if part.gpu is None])
+    verdicts = _with_predictions(verdicts, claims, predicted)
     basis = ", ".join(f"{study} on {dataset}{lent}" for study, dataset, lent in used)
     write_claims(verdicts, results / "tables" / "claims", f"Our records: profile {profile}, {basis}.")
     return verdicts
+
+
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
+def _with_predictions(verdicts: pd.DataFrame, claims: Sequence[Claim], predicted: pd.DataFrame) -> pd.DataFrame:
+    """Tell of what is not measured what is predicted. It stays not measured."""
+    foreseen = judge(claims, predicted, {})
+    known = (verdicts["verdict"] == Verdict.NOT_MEASURED) & (foreseen["verdict"] != Verdict.NOT_MEASURED)
+    return verdicts.assign(numbers=verdicts["numbers"].mask(known, f"{NO_GPU}; predicted " + foreseen["numbers"]))
 
 
 def inferences(records: Sequence[Records]) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from typing import Any
 import pynvml
 import torch
 
+from benchmarks.efficiency.nvml import Gpu, ask
+
 DISTRIBUTIONS = (
     "ossnet",
     "torch",
@@ -91,30 +93,20 @@ def _git(folder: Path, *arguments: str) -> str | None:
 def gpu_state(device: torch.device) -> dict[str, Any] | None:
     """`name`, `uuid`, `memory_bytes`, `driver` and `cuda` (the newest that the driver knows) of a GPU.
 
-    None for a device that is none, and where the driver does not tell. The device is asked for by its UUID, since torch
-    counts only the devices that CUDA_VISIBLE_DEVICES leaves it.
+    None for a device that is none, and where the driver does not tell.
     """
-    if device.type != "cuda":
-        return None
-    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
-        cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
-        return {
-            "name": pynvml.nvmlDeviceGetName(handle),
-            "uuid": uuid,
-            "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
-            "driver": pynvml.nvmlSystemGetDriverVersion(),
-            "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
-        }
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
+    return ask(device, _state)
+
+
+def _state(gpu: Gpu) -> dict[str, Any]:
+    cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+    return {
+        "name": pynvml.nvmlDeviceGetName(gpu.handle),
+        "uuid": gpu.uuid,
+        "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(gpu.handle).total,
+        "driver": pynvml.nvmlSystemGetDriverVersion(),
+        "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
+    }
 
 
 def _version(distribution: str) -> str | None:

@@ -1,0 +1,57 @@
+"""How memory and time read in a table's cells, and what is not known of them."""
+
+from collections.abc import Sequence
+
+from benchmarks.efficiency.answers import Answers
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import CPU, PREDICTED
+from benchmarks.markup import NOTHING, Cell
+
+GIGABYTE = 10**9
+
+
+def gigabytes(answers: Answers, machine: str, probe: Probe, name: str = "allocated_bytes") -> Cell:
+    """A number of bytes of a record's result, or what stands in its place."""
+    value = answers.value(machine, probe, name)
+    return _absent(answers, machine, probe) if value is None else Cell(f"{value / GIGABYTE:.2f}")
+
+
+def seconds(answers: Answers, machine: str, probe: Probe) -> Cell:
+    """The median and, where there are repeats enough, its interval."""
+    median, low, high = (answers.value(machine, probe, name) for name in ("median_s", "low_s", "high_s"))
+    if median is None:
+        return _absent(answers, machine, probe)
+    return Cell(f"{median:.3g}", detail="" if low is None else f"[{low:.3g}, {high:.3g}]")
+
+
+def ratio(value: float | None, to: float | None) -> Cell:
+    """One number over another, nothing where one is not known."""
+    return NOTHING if value is None or not to else Cell(f"{value / to:.3f}")
+
+
+def _absent(answers: Answers, machine: str, probe: Probe) -> Cell:
+    record = answers.of(machine, probe)
+    if record is None:
+        return Cell("not predicted" if machine == PREDICTED else "not measured")
+    if record.failure is not None:
+        return Cell("OOM" if record.failure == "OOM" else "failed")
+    return NOTHING
+
+
+def notes(sentences: Sequence[str]) -> str:
+    """Sentences without their full stops as one text."""
+    return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def machine_notes(answers: Answers) -> list[str]:
+    """Sentences on the machines that have measured, on what has failed there, and on a GPU that was not to be had."""
+    sentences = [] if answers.gpu is not None else ["No GPU has measured this yet; on one, `make gpu` does"]
+    for machine in answers.measured:
+        records = answers.by_machine[machine]
+        if machine == CPU:
+            where = next(iter(records.values())).provenance["cpu"]
+            threads = where["torch_threads"]
+            sentences.append(f"CPU: {where['model']}, {threads} thread{'' if threads == 1 else 's'}")
+        reasons = {record.failure for record in records.values() if record.failure not in (None, "OOM")}
+        sentences += [f"Failed on {answers.title(machine)}: {reason}" for reason in sorted(map(str, reasons))]
+    return sentences

@@ -1,0 +1,153 @@
+"""The numbers behind Figures 5 and 6 and behind the scaling with resolution, as tables."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from benchmarks.efficiency import figure5, figure6, scaling
+from benchmarks.efficiency.answers import Answers
+from benchmarks.efficiency.cells import gigabytes, machine_notes, notes, ratio, seconds
+from benchmarks.efficiency.ledger import device_type_of
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import PREDICTED
+from benchmarks.efficiency.table3 import published_memory
+from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
+from benchmarks.tables import MODEL_NAMES
+
+STAGES = ("encoder", "gather", "decoder", "bookkeeping")
+
+INFERENCES = {"mise": "original (mise)", "prior": "improved (prior)"}
+
+INTERVAL = "In brackets the interval of the median, by order statistics"
+
+
+def figure5_grids(answers: Answers) -> list[Grid]:
+    """Of each machine the time of both inferences, and what it goes into; of a GPU also that of the slicing U-Net."""
+    grids = []
+    for machine in answers.shown:
+        probes = figure5.measured(device_type_of(machine))
+        octree = [probe for probe in probes if probe.model == figure5.MODEL]
+        grids += [_inferences(answers, machine, octree), _stages(answers, machine, octree)]
+        if slicing := [probe for probe in probes if probe.model == figure5.SLICING]:
+            grids.append(_slicing(answers, machine, slicing))
+    last = replace(grids[-1], notes=notes([INTERVAL, *machine_notes(answers)]))
+    return [*grids[:-1], last]
+
+
+def _inferences(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
+    head = ["Locations a pass", *(f"{name} (s)" for name in INFERENCES.values()), "original / improved"]
+    rows = []
+    for locations in dict.fromkeys(probe.locations for probe in probes):
+        original, improved = (
+            next(probe for probe in probes if (probe.locations, probe.extraction) == (locations, extraction))
+            for extraction in INFERENCES
+        )
+        times = [answers.value(machine, probe, "median_s") for probe in (original, improved)]
+        rows.append(
+            [
+                _locations(original),
+                *(seconds(answers, machine, probe) for probe in (original, improved)),
+                ratio(*times),
+            ]
+        )
+    return Grid(f"{_segmentation(machine, answers, probes[0])}, by the inference.", head, rows)
+
+
+def _stages(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
+    head = ["Inference", "Locations a pass", *(f"{stage} (s)" for stage in STAGES)]
+    head += ["Evaluated", "Evaluated / s", "Share of matrix-product rate"]
+    rows = []
+    for probe in sorted(probes, key=lambda probe: str(probe.extraction)):
+        stages = answers.value(machine, probe, "stages") or {}
+        evaluated = answers.value(machine, probe, "evaluated")
+        rows.append(
+            [
+                Cell(INFERENCES[str(probe.extraction)]),
+                _locations(probe),
+                *(_number(stages.get(stage), "{:.3g}") for stage in STAGES),
+                _number(None if evaluated is None else sum(evaluated), "{:,}"),
+                _number(answers.value(machine, probe, "locations_per_s"), "{:,.0f}"),
+                _number(answers.value(machine, probe, "matmul_share"), "{:.1%}"),
+            ]
+        )
+    return Grid(f"{_segmentation(machine, answers, probes[0])}, by what it goes into.", head, rows)
+
+
+def _slicing(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
+    rows = [[Cell(str(probe.batch_size)), seconds(answers, machine, probe)] for probe in probes]
+    return Grid(f"{_segmentation(machine, answers, probes[0])}.", ["Slices a pass", "Time (s)"], rows)
+
+
+def _segmentation(machine: str, answers: Answers, probe: Probe) -> str:
+    return f"Figure 5: {MODEL_NAMES[probe.model]}, segmenting {probe.resolution} voxels, {answers.title(machine)}"
+
+
+def figure6_grids(answers: Answers) -> list[Grid]:
+    """Memory of one pass by its locations: predicted, measured, and the paper's."""
+    paper = {number.probe: number.gigabytes for number in published_memory()}
+    columns: list[tuple[str, Callable[[Probe], Cell]]] = [
+        ("paper", lambda probe: _number(paper.get(probe), "{:.2f}")),
+        (
+            "released code, predicted",
+            lambda probe: gigabytes(answers, PREDICTED, replace(probe, implementation="released")),
+        ),
+        ("this suite, predicted", lambda probe: gigabytes(answers, PREDICTED, probe)),
+    ]
+    for machine in answers.shown:
+        columns.append((f"measured, {answers.title(machine)}", _measured_by(answers, machine)))
+    head = ["Locations"]
+    head += [f"{MODEL_NAMES[model]}, {title} (GB)" for model in figure6.MODELS for title, _ in columns]
+    rows = []
+    for locations in figure6.LOCATIONS:
+        probes = [probe for probe in figure6.probes(figure6.LOCATIONS) if probe.locations == locations]
+        rows.append([_locations(probes[0]), *(cell_of(probe) for probe in probes for _, cell_of in columns)])
+    caption = "Figure 6: memory of one pass at 256x256x160 voxels, GB of 10^9 bytes. Paper: its Table 3."
+    return [Grid(caption, head, rows, notes(machine_notes(answers)))]
+
+
+def _measured_by(answers: Answers, machine: str) -> Callable[[Probe], Cell]:
+    return lambda probe: gigabytes(answers, machine, probe)
+
+
+def scaling_grids(answers: Answers) -> list[Grid]:
+    """Memory as predicted, then as each machine measured it, then time on each."""
+    titles = {"training": "a training step", "inference": "one evaluation", "extraction": "a whole segmentation"}
+    basis = f"one volume, or one slice of the slicing U-Net, {power_of_two(scaling.LOCATIONS)} locations"
+    grids = [
+        _by_edge(f"Memory (GB of 10^9 bytes), predicted; {basis}", scaling.predicted(), gigabytes, answers, PREDICTED)
+    ]
+    for machine in answers.shown:
+        probes = scaling.measured(device_type_of(machine))
+        memory = [probe for probe in probes if probe.quantity == "memory"]
+        runtime = [probe for probe in probes if probe.quantity == "runtime"]
+        title = answers.title(machine)
+        grids.append(_by_edge(f"Memory (GB of 10^9 bytes), measured, {title}", memory, gigabytes, answers, machine))
+        grids.append(_by_edge(f"Time (s), {title}", runtime, seconds, answers, machine))
+    told = [f"{phase.capitalize()}: {title}" for phase, title in titles.items()]
+    return [*grids[:-1], replace(grids[-1], notes=notes([*told, INTERVAL, *machine_notes(answers)]))]
+
+
+def _by_edge(
+    caption: str,
+    probes: Sequence[Probe],
+    cell_of: Callable[[Answers, str, Probe], Cell],
+    answers: Answers,
+    machine: str,
+) -> Grid:
+    shapes = list(dict.fromkeys(probe.shape for probe in probes))
+    rows: dict[tuple[str, str], dict[tuple[int, int, int], Cell]] = {}
+    for probe in probes:
+        rows.setdefault((probe.phase, probe.model), {})[probe.shape] = cell_of(answers, machine, probe)
+    head = ["Phase", "Model", *(f"{shape[0]}³" for shape in shapes)]
+    cells = [
+        [Cell(phase), Cell(MODEL_NAMES[model]), *(by_shape.get(shape, NOTHING) for shape in shapes)]
+        for (phase, model), by_shape in rows.items()
+    ]
+    return Grid(f"Scaling with resolution: {caption}.", head, cells)
+
+
+def _locations(probe: Probe) -> Cell:
+    return NOTHING if probe.locations is None else Cell(power_of_two(probe.locations))
+
+
+def _number(value: float | None, layout: str) -> Cell:
+    return NOTHING if value is None else Cell(layout.format(value))

@@ -1,0 +1,47 @@
+"""Figure 5: runtime of a whole segmentation against the locations of a pass, with both inferences of Section 3.3."""
+
+from benchmarks.efficiency.probe import Probe, Shape
+from benchmarks.efficiency.study import DeviceType, EfficiencyStudy
+
+MODEL = "c"
+DATASET = "brats"
+EXTRACTIONS = ("mise", "prior")
+
+SHAPES: dict[DeviceType, Shape] = {"cuda": (256, 256, 160), "cpu": (128, 128, 80)}
+"""The paper's volume; half of its resolution, which a laptop segments in five to ten seconds."""
+
+LOCATIONS: dict[DeviceType, tuple[int, ...]] = {
+    "cuda": tuple(2**power for power in range(8, 18)),
+    "cpu": (2**8, 2**12, 2**16),
+}
+"""Most locations of a pass. A laptop takes a minute for each: the ends, and where the paper's runtimes turn flat."""
+
+SLICING = "unet2d-depth"
+"""The slicing U-Net in its best orientation on BraTS (Table 2)."""
+
+SLICES = (1, 32)
+"""Slices of a pass: Section 4.3 has times for one and for several, taken to be the 32 of a training batch."""
+
+
+def predicted() -> list[Probe]:
+    """None: no time is predicted."""
+    return []
+
+
+def measured(device_type: DeviceType) -> list[Probe]:
+    """Both inferences at every number of locations, and on a GPU the slicing U-Net that Section 4.3 compares."""
+    shape = SHAPES[device_type]
+    probes = [
+        Probe("runtime", MODEL, DATASET, shape, "extraction", locations, extraction=extraction)
+        for locations in LOCATIONS[device_type]
+        for extraction in EXTRACTIONS
+    ]
+    if device_type == "cuda":
+        probes += [
+            Probe("runtime", SLICING, DATASET, shape, "extraction", batch_size=slices, extraction="dense")
+            for slices in SLICES
+        ]
+    return probes
+
+
+FIGURE5 = EfficiencyStudy("figure5", "Figure 5: runtime of a segmentation", predicted, measured)

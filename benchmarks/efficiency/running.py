@@ -1,0 +1,186 @@
+"""What `python -m benchmarks run` does for studies of memory and time: predict, measure, write the tables."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.efficiency.ledger import Ledger, device_type_of, name_of
+from benchmarks.efficiency.measuring import OOM, Outcome, describe_machine, in_own_process, measure_probe, predict_probe
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import CPU, PREDICTED, ProbeRecord, read_records
+from benchmarks.efficiency.study import EfficiencyStudy
+from benchmarks.efficiency.tables import collect_efficiency
+from benchmarks.provenance import provenance
+from benchmarks.sweep import tell
+from ossnet.errors import UserError
+from ossnet.progress import ProgressLine
+
+PROBE_LIMIT_S = 300.0
+"""A measurement that takes longer has failed."""
+
+MEMORY_SHARE = 1 / 3
+"""A CPU measures what is predicted to take less than this share of its available memory."""
+
+
+@dataclass(frozen=True)
+class EfficiencyRequest:
+    """What was asked for on the command line.
+
+    Attributes:
+        retry_failed: try again what has failed before, lack of memory included.
+        force: answer every probe anew.
+        measure: whether this machine measures; else there are predictions only.
+    """
+
+    studies: Sequence[EfficiencyStudy]
+    results: Path
+    retry_failed: bool
+    force: bool
+    measure: bool
+    command: str
+
+
+class _Machine(NamedTuple):
+    """Who answers: `device` is None for predictions."""
+
+    name: str
+    device: str | None
+    provenance: Mapping[str, Any]
+
+
+def run_efficiency(request: EfficiencyRequest) -> int:
+    """Answer what is missing, then write the tables; 0, or 1 where a probe failed for another reason than memory.
+
+    Raises:
+        UserError: records cannot be read or written, or there is a GPU that cannot be used.
+    """
+    ledgers = []
+    for machine in _machines(request):
+        of_machine = _ledgers(request.studies, machine.name, request.results)
+        _answer(of_machine, machine, request)
+        ledgers += of_machine
+    for table in collect_efficiency(request.studies, request.results):
+        print(table)
+    failures = [record.failure for ledger in ledgers for record in ledger.records.values()]
+    failed = sum(failure not in (None, OOM) for failure in failures)
+    if failed:
+        tell(f"{failed} of {len(failures)} probes have failed; --retry-failed tries them again")
+    return 1 if failed else 0
+
+
+def dry_run_efficiency(request: EfficiencyRequest) -> int:
+    """List the probes and what has become of each. Answers and changes nothing; 0."""
+    missing = 0
+    for machine in _machines(request):
+        for ledger in _ledgers(request.studies, machine.name, request.results):
+            to_answer = set(_missing(ledger, machine, request))
+            missing += len(to_answer)
+            print(ledger.describe()[0])
+            for probe in ledger.probes:
+                to_come = ", to be answered" if probe in to_answer else ""
+                print(f"  {name_of(probe)}: {ledger.state(probe)}{to_come}")
+    print(f"{missing} probes to answer")
+    return 0
+
+
+def _machines(request: EfficiencyRequest) -> list[_Machine]:
+    """The prediction and, if it measures, this machine: its GPU, or its CPU where there is none."""
+    on_cpu = provenance(request.command, torch.device("cpu"))
+    predicted = _Machine(PREDICTED, None, on_cpu)
+    if not request.measure:
+        return [predicted]
+    if not torch.cuda.is_available():
+        return [predicted, _Machine(CPU, "cpu", on_cpu)]
+    # This process must not take memory of the GPU that it lets others measure.
+    described = in_own_process(describe_machine, "cuda", request.command)
+    if described.failure is not None:
+        raise UserError(f"cannot use the GPU: {described.failure}; mend it, or hide it by CUDA_VISIBLE_DEVICES=")
+    name, on_gpu = described.result
+    return [predicted, _Machine(name, "cuda", on_gpu)]
+
+
+def _ledgers(studies: Sequence[EfficiencyStudy], machine: str, results: Path) -> list[Ledger]:
+    """One a study that asks something of the machine."""
+    grids = {
+        study.name: study.predicted() if machine == PREDICTED else study.measured(device_type_of(machine))
+        for study in studies
+    }
+    return [Ledger.open(name, machine, grid, results) for name, grid in grids.items() if grid]
+
+
+def _missing(ledger: Ledger, machine: _Machine, request: EfficiencyRequest) -> list[Probe]:
+    missing = list(ledger.probes) if request.force else ledger.missing(request.retry_failed)
+    if machine.device != "cpu":
+        return missing
+    known = {
+        record.probe: record.result
+        for record in (read_records(ledger.results, [ledger.study]) if missing else [])
+        if record.machine == PREDICTED
+    }
+    limit = MEMORY_SHARE * available_memory()
+
+    def fits(probe: Probe) -> bool:
+        memory = _as_memory(probe)
+        return bool((known.get(memory) or predict_probe(memory))["allocated_bytes"] < limit)
+
+    return [probe for probe in missing if fits(probe)]
+
+
+def _as_memory(probe: Probe) -> Probe:
+    """What tells the memory that answering a probe takes, roughly: each pass of an extraction is one evaluation."""
+    if probe.phase == "extraction":
+        return replace(probe, quantity="memory", phase="inference", extraction=None)
+    return replace(probe, quantity="memory")
+
+
+def _answer(ledgers: Sequence[Ledger], machine: _Machine, request: EfficiencyRequest) -> None:
+    """Answer what is missing; what several studies ask once. Every record is written as soon as it is there."""
+    missing = {ledger.study: set(_missing(ledger, machine, request)) for ledger in ledgers}
+    if request.force:
+        for ledger in ledgers:
+            ledger.forget()
+    probes = dict.fromkeys(probe for ledger in ledgers for probe in ledger.probes if probe in missing[ledger.study])
+    if not probes:
+        return
+    ask: Callable[[Probe], Outcome] = _predict
+    if machine.device is not None:
+        ask = partial(_measure, device=machine.device)
+    with ProgressLine("predicting" if machine.device is None else f"measuring on {machine.name}", len(probes)) as line:
+        for done, probe in enumerate(probes):
+            line.update(done, name_of(probe))
+            outcome = ask(probe)
+            if outcome.failure is not None:
+                tell(f"{name_of(probe)}: {outcome.failure}")
+            for ledger in ledgers:
+                if probe in missing[ledger.study]:
+                    ledger.add(
+                        ProbeRecord(
+                            ledger.study, probe, machine.name, outcome.result, outcome.failure, machine.provenance
+                        )
+                    )
+
+
+def _predict(probe: Probe) -> Outcome:
+    try:
+        return Outcome(predict_probe(probe))
+    except Exception as error:
+        # One model that cannot be predicted must not take the table from the others: it is recorded as a failure.
+        return Outcome(failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _measure(probe: Probe, device: str) -> Outcome:
+    return in_own_process(measure_probe, probe, device, limit_s=PROBE_LIMIT_S)
+
+
+def available_memory() -> int:
+    """Bytes that a program may take here before others are swapped out, as Linux tells; elsewhere all there are."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
+        return 1024 * int(fields["MemAvailable"].removesuffix("kB"))
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

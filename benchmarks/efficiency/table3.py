@@ -1,0 +1,92 @@
+"""Table 3: memory of every model, at the paper's resolutions."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.study import DeviceType, EfficiencyStudy
+from benchmarks.tables import read_published
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
+
+BATCH_SIZES = {
+    "unet3d": {"brats": 2, "lits": 2},
+    "unet2d": {"brats": 32, "lits": 12},
+    "function space": {"brats": 8, "lits": 4},
+}
+"""Of the paper's trainings (Section 4.1): volumes, or slices of the slicing U-Net. Its table is of one sample."""
+
+LAPTOP_LOCATIONS = 2**14
+
+
+class PublishedMemory(NamedTuple):
+    """A number of the paper's Table 3.
+
+    Attributes:
+        probe: what it answers, put to this suite.
+        gigabytes: of 10^9 bytes; None where the paper only gives a bound, which `note` tells.
+    """
+
+    probe: Probe
+    gigabytes: float | None
+    note: str
+
+
+def published_memory() -> list[PublishedMemory]:
+    """The paper's numbers in the order of `results/published/table3.csv`."""
+    return [_number(row) for _, row in read_published(PUBLISHED, "table3").iterrows()]
+
+
+def predicted() -> list[Probe]:
+    """Each number as this suite takes it and as the paper's code does, and training with the paper's batches."""
+    rows = [number.probe for number in published_memory()]
+    return [*rows, *(replace(probe, implementation="released") for probe in rows), *paper_batches()]
+
+
+def measured(device_type: DeviceType) -> list[Probe]:
+    """On a GPU every number and the paper's batches.
+
+    On a CPU only what takes seconds there: one pass of the function-space models on BraTS. A training step takes up to
+    a minute, and so does a slice of the slicing U-Net, whose filters are many.
+    """
+    rows = [number.probe for number in published_memory()]
+    if device_type == "cuda":
+        return [*rows, *paper_batches()]
+    return [
+        probe
+        for probe in rows
+        if (probe.dataset, probe.phase, probe.locations) == ("brats", "inference", LAPTOP_LOCATIONS)
+    ]
+
+
+def paper_batches() -> list[Probe]:
+    """A training step of each model with the batch that the paper trained it with."""
+    return [
+        replace(number.probe, batch_size=_batch_size(number.probe))
+        for number in published_memory()
+        if number.probe.phase == "training" and number.gigabytes is not None
+    ]
+
+
+def _batch_size(probe: Probe) -> int:
+    family = "function space" if probe.locations else probe.model.partition("-")[0]
+    return BATCH_SIZES[family][probe.dataset]
+
+
+def _number(row: pd.Series) -> PublishedMemory:
+    height, width, depth = map(int, row["resolution"].split("x"))
+    probe = Probe(
+        quantity="memory",
+        model=row["model"],
+        dataset=row["dataset"],
+        shape=(height, width, depth),
+        phase=row["quantity"].removesuffix("_memory"),
+        locations=None if pd.isna(row["locations"]) else int(row["locations"]),
+    )
+    return PublishedMemory(probe, None if pd.isna(row["value"]) else float(row["value"]), row["note"])
+
+
+TABLE3 = EfficiencyStudy("table3", "Table 3: memory", predicted, measured)

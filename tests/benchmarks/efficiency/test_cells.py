@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.efficiency.answers import Answers
+from benchmarks.efficiency.cells import gigabytes, machine_notes, ratio, seconds
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import ProbeRecord
+from benchmarks.markup import NOTHING, Cell
+
+Record = Callable[..., ProbeRecord]
+
+PROBE = Probe("memory", "c", "brats", (64, 64, 64), "training", 2**8)
+TIMED = replace(PROBE, quantity="runtime")
+
+
+def answers_of(*records: ProbeRecord) -> Answers:
+    by_machine: dict[str, dict[Probe, ProbeRecord]] = {}
+    for one in records:
+        by_machine.setdefault(one.machine, {})[one.probe] = one
+    return Answers(by_machine)
+
+
+def test_numbers_are_in_units_that_people_read(record: Record) -> None:
+    answers = answers_of(record("table3", PROBE, "cpu", 2.594), record("table3", TIMED, "cpu", seconds=0.125))
+    assert gigabytes(answers, "cpu", PROBE) == Cell("2.59")
+    assert gigabytes(answers, "cpu", PROBE, "reserved_bytes") == Cell("5.19")
+    assert gigabytes(answers, "cpu", PROBE, "process_bytes") == NOTHING
+    assert seconds(answers, "cpu", TIMED) == Cell("0.125", detail="[0.0625, 0.25]")
+
+
+def test_a_single_repeat_has_no_interval(record: Record) -> None:
+    one = record("table3", TIMED, "cpu", seconds=2.0)
+    result = {**(one.result or {}), "low_s": None, "high_s": None}
+    assert seconds(answers_of(replace(one, result=result)), "cpu", TIMED) == Cell("2")
+
+
+@pytest.mark.parametrize("cell_of", [gigabytes, seconds])
+def test_what_is_not_known_says_why(cell_of: Callable[..., Cell], record: Record) -> None:
+    answers = answers_of(
+        record("table3", PROBE, "NVIDIA H100", failure="OOM"), record("table3", PROBE, "cpu", failure="no luck")
+    )
+    assert cell_of(answers, "NVIDIA H100", PROBE) == Cell("OOM")
+    assert cell_of(answers, "cpu", PROBE) == Cell("failed")
+    assert cell_of(answers, "GPU", PROBE) == Cell("not measured")
+    assert cell_of(answers, "predicted", PROBE) == Cell("not predicted")
+
+
+def test_a_ratio_needs_both_numbers() -> None:
+    assert ratio(3.0, 2.0) == Cell("1.500")
+    assert ratio(None, 2.0) == ratio(3.0, None) == ratio(3.0, 0.0) == NOTHING
+
+
+def test_notes_name_the_cpu_the_reasons_and_the_lack_of_a_gpu(record: Record) -> None:
+    answers = answers_of(record("table3", PROBE, "cpu", failure="no luck"))
+    assert machine_notes(answers) == [
+        "No GPU has measured this yet; on one, `make gpu` does",
+        "CPU: a fine CPU, 2 threads",
+        "Failed on CPU: no luck",
+    ]
+    assert machine_notes(answers_of(record("table3", PROBE, "NVIDIA H100", failure="OOM"))) == []

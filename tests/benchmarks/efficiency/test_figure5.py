@@ -1,0 +1,32 @@
+from collections import Counter
+
+from benchmarks.efficiency.figure5 import LOCATIONS, measured, predicted
+
+
+def test_no_time_is_predicted() -> None:
+    assert predicted() == []
+
+
+def test_both_inferences_at_every_number_of_locations() -> None:
+    octree = [probe for probe in measured("cuda") if probe.model == "c"]
+    assert {probe.shape for probe in octree} == {(256, 256, 160)}
+    pairs = {(probe.locations, probe.extraction) for probe in octree}
+    assert len(pairs) == len(octree) == 2 * 10
+    assert Counter(extraction for _, extraction in pairs) == {"mise": 10, "prior": 10}
+    assert {locations for locations, _ in pairs} == {2**power for power in range(8, 18)}
+
+
+def test_the_slicing_unet_takes_one_slice_and_several() -> None:
+    slicing = [probe for probe in measured("cuda") if probe.model != "c"]
+    assert [(probe.model, probe.batch_size, probe.locations) for probe in slicing] == [
+        ("unet2d-depth", 1, None),
+        ("unet2d-depth", 32, None),
+    ]
+
+
+def test_a_laptop_takes_half_the_resolution_and_few_of_the_numbers() -> None:
+    on_cpu = measured("cpu")
+    assert {probe.shape for probe in on_cpu} == {(128, 128, 80)}
+    assert {probe.model for probe in on_cpu} == {"c"}
+    assert len(on_cpu) == 6
+    assert set(LOCATIONS["cpu"]) < set(LOCATIONS["cuda"])

@@ -1,0 +1,45 @@
+from dataclasses import replace
+
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.table3 import BATCH_SIZES, measured, paper_batches, predicted, published_memory
+
+
+def test_the_papers_numbers_as_probes() -> None:
+    numbers = published_memory()
+    assert len(numbers) == 39
+    by_probe = {number.probe: number for number in numbers}
+    assert len(by_probe) == 39
+    unet = Probe("memory", "unet3d", "brats", (256, 256, 160), "training")
+    assert by_probe[unet].gigabytes == 14.41
+    assert by_probe[Probe("memory", "c", "lits", (512, 512, 512), "inference", 2**17)].gigabytes == 2.35
+    assert Probe("memory", "unet3d", "lits", (224, 224, 224), "inference") in by_probe
+    (bound,) = (number for number in numbers if number.gigabytes is None)
+    assert (bound.probe.model, bound.probe.shape, bound.probe.phase) == ("unet3d", (512, 512, 512), "training")
+    assert bound.note.startswith("> 110 GB")
+
+
+def test_predictions_are_of_both_implementations_and_of_the_papers_batches() -> None:
+    probes = predicted()
+    assert len(set(probes)) == len(probes) == 2 * 39 + 14
+    released = [probe for probe in probes if probe.implementation == "released"]
+    assert [replace(probe, implementation="suite") for probe in released] == [n.probe for n in published_memory()]
+    assert set(paper_batches()) < set(probes)
+
+
+def test_every_model_trains_with_the_papers_batch() -> None:
+    batches = {(probe.model, probe.dataset): probe.batch_size for probe in paper_batches()}
+    assert len(batches) == 14
+    assert batches["c", "brats"] == BATCH_SIZES["function space"]["brats"] == 8
+    assert batches["onet", "lits"] == 4
+    assert batches["unet3d", "lits"] == 2
+    assert batches["unet2d-depth", "brats"] == 32
+    assert batches["unet2d-width", "lits"] == 12
+    # The 3-D U-Net at 512^3, which the paper did not train.
+    assert (512, 512, 512) not in {probe.shape for probe in paper_batches() if probe.model == "unet3d"}
+
+
+def test_a_gpu_measures_every_number_and_a_laptop_what_takes_seconds() -> None:
+    assert set(measured("cuda")) == {probe for probe in predicted() if probe.implementation == "suite"}
+    on_cpu = measured("cpu")
+    assert {probe.model for probe in on_cpu} == {"onet", "a", "b", "c", "d"}
+    assert {(probe.dataset, probe.phase, probe.locations) for probe in on_cpu} == {("brats", "inference", 2**14)}
