@@ -1,0 +1,36 @@
+"""The volume encoder, plain as in O-Net, A and B, and with output skips as in C and D."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.micro.measure import Measure
+from benchmarks.micro.passes import PASSES
+from ossnet.encoder import Encoding
+from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.variants import OSSNetA, OSSNetC
+
+VARIANTS: dict[str, type[OccupancyNetwork]] = {"plain": OSSNetA, "output skips": OSSNetC}
+VOLUME = (96, 96, 64)
+"""Smaller than the paper's 256x256x160, so that one core makes a pass in a moment."""
+
+
+def joined(encoding: Encoding) -> Tensor:
+    """Everything that the encoder tells, [B, ...]."""
+    parts = [encoding.latents] + ([] if encoding.segmentation is None else [encoding.segmentation])
+    return torch.cat([part.flatten(1) for part in parts], 1)
+
+
+@pytest.mark.parametrize("direction", PASSES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def bench_encoder(
+    measure: Measure, device: torch.device, generator: torch.Generator, variant: str, direction: str
+) -> None:
+    kind = VARIANTS[variant]
+    config = OccupancyNetworkConfig(VOLUME, modalities=4, **kind.preset)
+    encoder = kind(config).encoder.to(device)
+    half = torch.randn(1, config.modalities, *config.encoder_shape, generator=generator, device=device)
+    work = PASSES[direction](encoder, lambda: joined(encoder(half)), [])
+    measure(f"encoder, {direction}", half.shape, "voxels", math.prod(config.encoder_shape), work)

@@ -1,0 +1,76 @@
+"""Drawing locations to learn from, and what draws are made by: the border of a label, the memory of confidence."""
+
+import math
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+import torch
+
+from benchmarks.micro.measure import Measure
+from benchmarks.micro.volumes import SHAPE, ball
+from ossnet.confidence import ConfidenceMemory
+from ossnet.sampling import Protocol, Sampling, border_voxels, draw_locations
+
+COUNT = 2**14
+RADIUS = 20
+
+
+@pytest.fixture
+def host_generator() -> torch.Generator:
+    """Locations are drawn on the CPU everywhere."""
+    return torch.Generator().manual_seed(0)
+
+
+def memory(generator: torch.Generator) -> ConfidenceMemory:
+    """Of one case whose cells are unlike each other."""
+    made = ConfidenceMemory(1, SHAPE, Sampling("confidence", COUNT))
+    made.unsureness = torch.rand(made.unsureness.shape, generator=generator)
+    return made
+
+
+def uniform(generator: torch.Generator) -> Callable[[], object]:
+    return lambda: draw_locations(Sampling("uniform", COUNT), SHAPE, None, generator)
+
+
+def border(generator: torch.Generator) -> Callable[[], object]:
+    sampling = Sampling("border", COUNT)
+    voxels = torch.from_numpy(border_voxels(ball(SHAPE, RADIUS), sampling))
+    return lambda: draw_locations(sampling, SHAPE, voxels, generator)
+
+
+def confidence(generator: torch.Generator) -> Callable[[], object]:
+    made = memory(generator)
+    return lambda: made.draw([0], generator)
+
+
+SAMPLERS: dict[str, Callable[[torch.Generator], Callable[[], object]]] = {
+    "uniform": uniform,
+    "border": border,
+    "confidence": confidence,
+}
+
+
+@pytest.mark.parametrize("strategy", SAMPLERS)
+def bench_sampler(measure_on_host: Measure, host_generator: torch.Generator, strategy: str) -> None:
+    measure_on_host("sampler", (COUNT, 3), "locations", COUNT, SAMPLERS[strategy](host_generator))
+
+
+def bench_confidence_memory(measure_on_host: Measure, host_generator: torch.Generator) -> None:
+    made = memory(host_generator)
+    locations, _ = made.draw([0], host_generator)
+    probabilities = torch.rand(1, COUNT, generator=host_generator)
+    measure_on_host(
+        "confidence memory",
+        locations.shape,
+        "locations",
+        COUNT,
+        lambda: made.remember([0], locations, probabilities),
+    )
+
+
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def bench_border(measure_on_host: Measure, protocol: Protocol) -> None:
+    label = ball(SHAPE, RADIUS)
+    sampling = Sampling("border", protocol=protocol)
+    measure_on_host("border", SHAPE, "voxels", math.prod(SHAPE), lambda: border_voxels(label, sampling))

@@ -1,0 +1,15 @@
+"""Volumes in closed form, so that a benchmark needs no data."""
+
+import numpy as np
+
+Shape = tuple[int, int, int]
+
+SHAPE: Shape = (96, 96, 64)
+
+
+def ball(shape: Shape, radius: float, shift: float = 0.0) -> np.ndarray:
+    """A mask [H, W, D] bool of a ball `shift` voxels along each axis off the volume's centre."""
+    centre = (np.array(shape) - 1) / 2 + shift
+    squares = [((np.arange(size) - middle) ** 2) for size, middle in zip(shape, centre, strict=True)]
+    height, width, depth = np.ix_(*squares)
+    return height + width + depth < radius**2
