@@ -22,8 +22,8 @@ def draw_figures(names: Sequence[str], results: Path) -> int:
     for figure in find_figures(names):
         lines = figure.draw(results)
         if not lines and figure.records:
-            study = figure.records.study
-            lines = [f"{figure.name}: nothing of {study} to draw in {results}; run `python -m benchmarks run {study}`"]
+            records = figure.records
+            lines = [f"{figure.name}: nothing of {records.study} to draw in {results}; run `{records.origin}`"]
             if names:
                 raise UserError(lines[0])
         print("\n".join(lines))

@@ -4,12 +4,24 @@ from collections.abc import Sequence
 
 from ossnet.errors import UserError
 from paper_figures.cases import CASES
+from paper_figures.figure1 import FIGURE1
+from paper_figures.figure4 import FIGURE4
+from paper_figures.figure5 import FIGURE5
+from paper_figures.figure6 import FIGURE6
+from paper_figures.memory_parts import MEMORY_PARTS
 from paper_figures.models import MODELS
 from paper_figures.picture import PaperFigure
 from paper_figures.sampling import SAMPLING
+from paper_figures.scaling import SCALING
 from paper_figures.segmentations import SEGMENTATIONS
 
-FIGURES: dict[str, PaperFigure] = {figure.name: figure for figure in (SAMPLING, MODELS, SEGMENTATIONS, CASES)}
+FIGURES: dict[str, PaperFigure] = {
+    figure.name: figure
+    for figure in (
+        *(SAMPLING, MODELS, SEGMENTATIONS, CASES),
+        *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, MEMORY_PARTS),
+    )
+}
 
 
 def find_figures(names: Sequence[str]) -> list[PaperFigure]:

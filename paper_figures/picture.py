@@ -40,10 +40,22 @@ class Picture:
 
 @dataclass(frozen=True)
 class RecordFiles:
-    """The files `STUDY-DATASET-PROFILE` with an ending that a study leaves in a folder of records."""
+    """The files `STUDY-...` with an ending that a study leaves in a folder of records.
+
+    Attributes:
+        folder: of a results folder.
+        command: that makes them; None for that of the study.
+    """
 
     study: str
     ending: str
+    folder: str = "records"
+    command: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """The command that makes them."""
+        return self.command or f"python -m benchmarks run {self.study}"
 
     def find(self, folder: Path) -> list[Path]:
         return sorted(folder.glob(f"{self.study}-*{self.ending}"))
@@ -66,8 +78,8 @@ class PaperFigure:
     def draw(self, results: Path) -> list[str]:
         """Draw its pictures into `results/figures`, those that are missing or older than their records.
 
-        Where `results/records` has none of its files, it is drawn from the committed reference, under names that end
-        in `-reference`.
+        Where `results` has none of its records, it is drawn from the committed reference, under names that end in
+        `-reference`.
 
         Returns:
             A line for people for each picture, drawn or up to date; none where there is nothing to draw.
@@ -75,9 +87,10 @@ class PaperFigure:
         Raises:
             UserError: a file cannot be read or written.
         """
-        folder, suffix, remark = results / "records", "", ""
-        if self.records and not self.records.find(folder) and self.records.find(REFERENCE / "records"):
-            folder, suffix, remark = REFERENCE / "records", "-reference", ", from the committed reference"
+        kind = self.records.folder if self.records else "records"
+        folder, suffix, remark = results / kind, "", ""
+        if self.records and not self.records.find(folder) and self.records.find(REFERENCE / kind):
+            folder, suffix, remark = REFERENCE / kind, "-reference", ", from the committed reference"
         lines = []
         for picture in self.pictures(folder):
             stem = results / "figures" / f"{picture.name}{suffix}"

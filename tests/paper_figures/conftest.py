@@ -1,4 +1,4 @@
-"""Records of few seeds and cases, whose means can be told beforehand."""
+"""Records of few seeds and cases, whose means can be told beforehand, and of probes of memory and time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.efficiency import records as efficiency_records
+from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.records import ProbeRecord
 from benchmarks.records import Records
+from paper_figures import picture
 
 SHIFTS = {"x": 0.1, "y": -0.1}
 """By how much a case scores more than the mean of all."""
@@ -41,5 +45,27 @@ def write_records() -> WriteRecords:
         ]
         Records(study, dataset, profile, tuple(rows)).write(folder)
         return folder / f"{study}-{dataset}-{profile}.jsonl"
+
+    return write
+
+
+Answer = tuple[Probe, Mapping[str, Any] | str]
+
+
+@pytest.fixture
+def write_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Write what a machine answered to the probes of a study (a text: why it failed); without a committed reference."""
+    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "no-reference")
+
+    def write(study: str, machine: str, answers: Sequence[Answer], results: Path = tmp_path) -> Path:
+        provenance = {"cpu": {"model": "Test(R) CPU @ 2.90GHz", "torch_threads": 1}}
+        records = [
+            ProbeRecord(study, probe, machine, None, result, provenance)
+            if isinstance(result, str)
+            else ProbeRecord(study, probe, machine, result, None, provenance)
+            for probe, result in answers
+        ]
+        efficiency_records.write_records(records, results)
+        return results / "efficiency"
 
     return write

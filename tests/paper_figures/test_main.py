@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import cases, picture
 from paper_figures.__main__ import main
+from paper_figures.figures import FIGURES
 
 
 @pytest.fixture(autouse=True)
@@ -50,20 +51,35 @@ def test_for_no_name_all_that_can_be_drawn_is(
     monkeypatch.setattr(cases, "_draw_made", Figure)
     write_records(tmp_path / "records", "table2", [("c", 0, {}, 0.7)])
     assert main(["--results", str(tmp_path)]) == 0
-    sampling, models, segmentations, embedded = capsys.readouterr().out.splitlines()
-    assert models.endswith("models-laptop.png: drawn")
-    assert embedded.endswith("cases.png: drawn")
-    assert "nothing of table1 to draw" in sampling
-    assert "nothing of table2 to draw" in segmentations
+    lines = dict(zip(FIGURES, capsys.readouterr().out.splitlines(), strict=True))
+    assert lines.pop("models").endswith("models-laptop.png: drawn")
+    assert lines.pop("cases").endswith("cases.png: drawn")
+    for name, line in lines.items():
+        assert line.startswith(f"{name}: nothing of ")
 
 
-@pytest.mark.parametrize("name", ["sampling", "models", "segmentations"])
-def test_nothing_to_draw_is_told_in_a_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("sampling", "benchmarks run table1"),
+        ("models", "benchmarks run table2"),
+        ("segmentations", "benchmarks run table2"),
+        ("figure1", "benchmarks run table2"),
+        ("figure4", "benchmarks.extraction_case"),
+        ("figure5", "benchmarks run figure5"),
+        ("figure6", "benchmarks run figure6"),
+        ("scaling", "benchmarks run scaling"),
+        ("memory_parts", "benchmarks run table3"),
+    ],
+)
+def test_nothing_to_draw_is_told_in_a_line(
+    name: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([name, "--results", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"paper_figures: {name}: ")
-    assert "python -m benchmarks run table" in error
+    assert error.endswith(f"run `python -m {command}`\n")
 
 
 def test_records_are_drawn_without_torch(tmp_path: Path, write_records: Any) -> None:
@@ -73,9 +89,9 @@ def test_records_are_drawn_without_torch(tmp_path: Path, write_records: Any) -> 
     write_case(tmp_path / "records" / "table2-own-laptop.npz")
     code = (
         "import sys; from paper_figures.__main__ import main; "
-        f"status = main(['sampling', 'models', 'segmentations', '--results', {str(tmp_path)!r}]); "
+        f"status = main(['sampling', 'models', 'segmentations', 'figure1', '--results', {str(tmp_path)!r}]); "
         "sys.exit(status or int(bool({'torch', 'monai'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count(": drawn\n") == 3
+    assert done.stdout.count(": drawn\n") == 4

@@ -89,6 +89,22 @@ def test_the_reference_is_named_where_it_is_drawn(results: Path, reference: Path
     assert figure.draw(results) == [f"{stem}.png: up to date, from the committed reference"]
 
 
+def test_records_may_be_in_another_folder_and_made_by_another_command(results: Path) -> None:
+    (results / "efficiency").mkdir()
+    (results / "efficiency" / "figure6-cpu.jsonl").touch()
+    records = RecordFiles("figure6", ".jsonl", "efficiency")
+    folders: list[Path] = []
+
+    def pictures(folder: Path) -> list[Picture]:
+        folders.append(folder)
+        return []
+
+    PaperFigure("own", pictures, records).draw(results)
+    assert folders == [results / "efficiency"]
+    assert records.origin == "python -m benchmarks run figure6"
+    assert RecordFiles("figure4", ".npz", command="python -m own").origin == "python -m own"
+
+
 def test_without_any_records_nothing_is_drawn(results: Path, reference: Path) -> None:
     assert figure_of([]).draw(results) == []
     assert not (results / "figures").exists()

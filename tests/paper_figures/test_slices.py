@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from paper_figures.slices import axial_slices, bar_length_mm, draw_slice
+from paper_figures.slices import axial_slices, axial_view, bar_length_mm, draw_outline, draw_slice
 
 LPS = np.diag([-2.0, -3.0, 5.0, 1.0])
 
@@ -33,6 +33,25 @@ def test_the_stored_orientation_does_not_change_the_picture():
     np.testing.assert_array_equal(picture, flipped[0])
     np.testing.assert_array_equal(slices, flipped[1])
     assert pixel_mm == flipped[2]
+
+
+def test_volumes_are_turned_alike_whatever_their_types():
+    volume = np.arange(6 * 8 * 5).reshape(6, 8, 5)
+    (turned, large), pixel_mm = axial_view([volume, volume > 100], LPS)
+    assert turned.shape == (5, 8, 6)
+    # The last slice's row in front and its column on the patient's left.
+    assert turned[4, 7, 5] == volume[5, 0, 4]
+    np.testing.assert_array_equal(large, turned > 100)
+    assert pixel_mm == (3.0, 2.0)
+
+
+def test_an_outline_is_closed_at_the_border_of_the_picture():
+    axes = Figure().subplots()
+    draw_outline(axes, np.ones((2, 3), bool), (1.0, 2.0), "red")
+    (outline,) = axes.collections
+    (path,) = outline.get_paths()
+    np.testing.assert_allclose(path.vertices.min(axis=0), (0, 0), atol=1)
+    np.testing.assert_allclose(path.vertices[0], path.vertices[-1])
 
 
 def test_a_mask_becomes_an_outline_and_only_the_last_is_filled():

@@ -1,0 +1,112 @@
+"""Runtime against the locations of a pass, on answers that can be checked by eye."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks.efficiency.probe import Probe
+from paper_figures.figure5 import BEST, FIGURE5, HALF, INFERENCES, PAPER_SECONDS, STAGES
+from paper_figures.style import MODEL_COLOURS
+
+GPU = "NVIDIA Test GPU"
+PAPER_SHAPE = (256, 256, 160)
+LOCATIONS = (2**8, 2**12, 2**14)
+Answers = list[tuple[Probe, dict[str, Any] | str]]
+
+
+def answer(seconds: float) -> dict[str, Any]:
+    """One tenth of the time in the encoder, two in the gather, four in the decoder, three in bookkeeping."""
+    stages = dict(zip(STAGES, (0.1 * seconds, 0.2 * seconds, 0.4 * seconds, 0.3 * seconds), strict=True))
+    repeats = (0.9 * seconds, *[seconds] * 5, 1.2 * seconds)
+    return {"seconds": repeats, "median_s": seconds, "low_s": repeats[0], "high_s": repeats[-1], "stages": stages}
+
+
+def answers(shape: tuple[int, int, int] = PAPER_SHAPE) -> Answers:
+    return [
+        (Probe("runtime", "c", "brats", shape, "extraction", locations, extraction=extraction), answer(seconds))
+        for locations, both in zip(LOCATIONS, ((8.0, 4.0), (3.0, 1.0), (2.0, 1.0)), strict=True)
+        for extraction, seconds in zip(INFERENCES, both, strict=True)
+    ]
+
+
+def slicing(slices: int, seconds: float) -> tuple[Probe, dict[str, Any]]:
+    probe = Probe("runtime", "unet2d-depth", "brats", PAPER_SHAPE, "extraction", batch_size=slices, extraction="dense")
+    return probe, answer(seconds)
+
+
+def drawn(write_probes: Any, machine: str, of: Sequence[Any]) -> Figure:
+    (picture,) = FIGURE5.pictures(write_probes("figure5", machine, of))
+    return picture.draw()
+
+
+def test_a_line_for_each_inference_and_half_of_the_originals(write_probes: Any) -> None:
+    times, _ = drawn(write_probes, GPU, answers()).axes
+    original, improved, half, *_ = times.lines
+    np.testing.assert_allclose(original.get_xydata(), [(2**8, 8), (2**12, 3), (2**14, 2)])
+    np.testing.assert_allclose(improved.get_xydata(), [(2**8, 4), (2**12, 1), (2**14, 1)])
+    np.testing.assert_allclose(half.get_xydata(), [(2**8, 4), (2**12, 1.5), (2**14, 1)])
+    assert half.get_linestyle() == HALF["linestyle"]
+    assert [line.get_color() for line in (original, improved)] == [look["color"] for _, look in INFERENCES.values()]
+    bars = times.collections[0].get_segments()
+    np.testing.assert_allclose(bars[0], [(2**8, 7.2), (2**8, 9.6)])
+    assert [tick.get_text() for tick in times.get_xticklabels()] == ["2⁸", "2¹²", "2¹⁴"]
+
+
+def test_what_the_paper_states_is_marked(write_probes: Any) -> None:
+    figure = drawn(write_probes, GPU, answers())
+    times, _ = figure.axes
+    assert [line.get_ydata()[0] for line in times.lines][-1] == PAPER_SECONDS
+    (best,) = times.patches
+    assert (best.get_x(), best.get_x() + best.get_width()) == BEST
+    legend = [text.get_text() for text in times.get_legend().get_texts()]
+    assert "paper, improved: 2.6 s on an RTX 2080 Ti" in legend
+
+
+@pytest.mark.parametrize(("machine", "shape"), [("cpu", PAPER_SHAPE), (GPU, (128, 128, 80))])
+def test_its_seconds_are_those_of_a_gpu_at_its_resolution(
+    machine: str, shape: tuple[int, int, int], write_probes: Any
+) -> None:
+    times, _ = drawn(write_probes, machine, answers(shape)).axes
+    assert len(times.lines) == 3
+
+
+def test_slicing_is_a_level_for_each_number_of_slices(write_probes: Any) -> None:
+    figure = drawn(write_probes, GPU, [*answers(), slicing(1, 5.0), slicing(32, 2.5)])
+    times, _ = figure.axes
+    one, several = times.lines[3:5]
+    assert (one.get_ydata()[0], several.get_ydata()[0]) == (5.0, 2.5)
+    assert one.get_color() == several.get_color() == MODEL_COLOURS["unet2d-depth"]
+    assert one.get_linestyle() != several.get_linestyle()
+    legend = [text.get_text() for text in times.get_legend().get_texts()]
+    assert "2D residual U-Net, depth slices: 1 slice a pass" in legend
+    assert "2D residual U-Net, depth slices: 32 slices a pass" in legend
+
+
+def test_stages_are_stacked_in_pairs(write_probes: Any) -> None:
+    _, stages = drawn(write_probes, GPU, answers()).axes
+    heights = np.array([bar.get_height() for bar in stages.patches]).reshape(2, len(STAGES), len(LOCATIONS))
+    np.testing.assert_allclose(heights.sum(axis=1), [(8, 3, 2), (4, 1, 1)])
+    np.testing.assert_allclose(heights[0, :, 0], (0.8, 1.6, 3.2, 2.4))
+    tops = [bar.get_y() + bar.get_height() for bar in stages.patches]
+    assert max(tops) == pytest.approx(8)
+    middles = {round(bar.get_x() + bar.get_width() / 2, 6) for bar in stages.patches}
+    assert middles == {-0.2, 0.2, 0.8, 1.2, 1.8, 2.2}
+
+
+def test_a_title_tells_machine_and_repeats_and_a_note_what_failed(write_probes: Any) -> None:
+    probe = replace(answers()[0][0], locations=2**17)
+    figure = drawn(write_probes, "cpu", [*answers((128, 128, 80)), (probe, "OOM")])
+    assert figure.get_suptitle().splitlines() == [
+        "OSS-Net C, 128x128x80, CPU, Test, 1 thread; median of 7 repeats (bars: its 95 % interval)",
+        "OOM on CPU, Test, 1 thread: OSS-Net C at 256x256x160 (extraction)",
+    ]
+
+
+def test_each_machine_has_a_picture(write_probes: Any) -> None:
+    write_probes("figure5", GPU, answers())
+    pictures = FIGURE5.pictures(write_probes("figure5", "cpu", answers()))
+    assert [picture.name for picture in pictures] == ["figure5-nvidia-test-gpu", "figure5-cpu"]

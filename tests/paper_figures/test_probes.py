@@ -1,0 +1,131 @@
+"""Records of memory and time as figures read them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks.efficiency.probe import Probe
+from paper_figures import picture
+from paper_figures.picture import Picture
+from paper_figures.probes import (
+    draw_model,
+    figure_of_probes,
+    locations_axis,
+    machine_entries,
+    machine_fills,
+    read_probes,
+    repeats_text,
+    title_of,
+)
+from paper_figures.style import model_look
+
+GPU = "NVIDIA Test GPU"
+PASS = Probe("memory", "c", "brats", (256, 256, 160), "inference", 2**14)
+CUBE = Probe("memory", "c", "cube", (64, 64, 64), "training", 2**14)
+TIME = Probe("runtime", "c", "cube", (64, 64, 64), "training", 2**14)
+
+
+def memory(size: float) -> dict[str, Any]:
+    return {"allocated_bytes": size, "reserved_bytes": size}
+
+
+def runtime(*seconds: float) -> dict[str, Any]:
+    return {"seconds": seconds, "median_s": seconds[0], "low_s": min(seconds), "high_s": max(seconds)}
+
+
+def test_rows_hold_the_probe_its_answer_and_the_papers(write_probes: Any) -> None:
+    folder = write_probes("figure6", "predicted", [(PASS, memory(4e8)), (CUBE, "OOM")])
+    first, second = read_probes(folder, "figure6").to_dict("records")
+    assert (first["model"], first["locations"], first["resolution"]) == ("c", 2**14, "256x256x160")
+    assert (first["kind"], first["allocated_bytes"]) == ("predicted", 4e8)
+    assert pd.isna(first["failure"])
+    # Table 3: C on BraTS takes 0.39 GB at inference with 2^14 locations.
+    assert first["published_bytes"] == pytest.approx(0.39e9)
+    assert second["edge"] == pytest.approx(64)
+    assert second["failure"] == "OOM"
+    assert np.isnan(second["published_bytes"])
+    assert np.isnan(second["allocated_bytes"])
+
+
+def test_predictions_come_first_and_the_cpu_last(write_probes: Any) -> None:
+    for machine in ("cpu", GPU, "predicted"):
+        folder = write_probes("scaling", machine, [(CUBE, memory(1e9))])
+    rows = read_probes(folder, "scaling")
+    assert rows["kind"].tolist() == ["predicted", "gpu", "cpu"]
+    assert rows["machine"].tolist()[1:] == [GPU, "CPU, Test, 1 thread"]
+    assert machine_fills(rows) == {GPU: "full", "CPU, Test, 1 thread": "left"}
+    assert list(machine_entries(rows)) == [f"measured: {GPU}", "measured: CPU, Test, 1 thread"]
+
+
+def test_a_machine_that_is_missing_is_the_references(
+    write_probes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "reference")
+    for machine, size in ((GPU, 2e9), ("cpu", 3e9)):
+        write_probes("scaling", machine, [(CUBE, memory(size))], tmp_path / "reference")
+    folder = write_probes("scaling", "cpu", [(CUBE, memory(1e9))])
+    rows = read_probes(folder, "scaling").set_index("machine")
+    assert rows["allocated_bytes"].to_dict() == {f"{GPU} (reference)": 2e9, "CPU, Test, 1 thread": 1e9}
+
+
+def test_a_picture_is_made_of_the_rows_and_their_files(write_probes: Any, tmp_path: Path) -> None:
+    own = figure_of_probes("scaling", "own", lambda rows, files: [Picture(f"own-{len(rows)}", Figure, files)])
+    assert own.draw(tmp_path) == []
+    folder = write_probes("scaling", "cpu", [(CUBE, memory(1e9)), (PASS, memory(1e9))])
+    (made,) = own.pictures(folder)
+    assert (made.name, made.sources) == ("own-2", [folder / "scaling-cpu.jsonl"])
+    assert own.draw(tmp_path) == [f"{tmp_path}/figures/own-2.png: drawn"]
+
+
+def test_predictions_are_a_line_and_measurements_markers(write_probes: Any) -> None:
+    larger = Probe("memory", "c", "cube", (128, 128, 128), "training", 2**14)
+    write_probes("scaling", "predicted", [(larger, memory(8e9)), (CUBE, memory(1e9))])
+    folder = write_probes("scaling", GPU, [(CUBE, memory(2e9)), (larger, "OOM")])
+    axes = Figure().subplots()
+    rows = read_probes(folder, "scaling")
+    draw_model(axes, rows, "c", "edge", "allocated_bytes", machine_fills(rows))
+    line, markers = axes.lines
+    np.testing.assert_allclose(line.get_xydata(), [(64, 1e9), (128, 8e9)])
+    np.testing.assert_allclose(markers.get_xydata(), [(64, 2e9)])
+    assert (line.get_color(), markers.get_marker()) == model_look("c")
+    assert (line.get_linestyle(), markers.get_linestyle()) == ("-", "None")
+
+
+def test_times_have_their_interval_where_there_is_one(write_probes: Any) -> None:
+    once = Probe("runtime", "c", "cube", (128, 128, 128), "training", 2**14)
+    answers = [(TIME, runtime(2.0, 1.0, 4.0)), (once, runtime(9.0) | {"low_s": None, "high_s": None})]
+    folder = write_probes("scaling", GPU, answers)
+    rows = read_probes(folder, "scaling")
+    axes = Figure().subplots()
+    draw_model(axes, rows, "c", "edge", "median_s", machine_fills(rows))
+    (bars,) = axes.collections
+    np.testing.assert_allclose(bars.get_segments(), [[(64, 1), (64, 4)]])
+    assert repeats_text(rows) == "median of 1–3 repeats (bars: smallest to largest)"
+
+
+def test_how_sure_a_median_is_follows_its_repeats(write_probes: Any) -> None:
+    folder = write_probes("scaling", GPU, [(TIME, runtime(*range(1, 8)))])
+    assert repeats_text(read_probes(folder, "scaling")) == "median of 7 repeats (bars: its 95 % interval)"
+    assert repeats_text(read_probes(write_probes("scaling", GPU, [(CUBE, memory(1))]), "scaling")) == ""
+
+
+def test_a_title_tells_failures_by_their_reason(write_probes: Any) -> None:
+    write_probes("scaling", "cpu", [(CUBE, memory(1)), (PASS, "took over 60 s")])
+    folder = write_probes("scaling", GPU, [(PASS, "OOM"), (CUBE, "OOM"), (TIME, "OOM")])
+    assert title_of("Title", read_probes(folder, "scaling")).splitlines() == [
+        "Title",
+        f"OOM on {GPU}: OSS-Net C at 256x256x160 (inference); OSS-Net C at 64x64x64 (training)",
+        "took over 60 s on CPU, Test, 1 thread: OSS-Net C at 256x256x160 (inference)",
+    ]
+
+
+def test_locations_are_on_a_scale_of_log2(write_probes: Any) -> None:
+    folder = write_probes("figure6", "predicted", [(PASS, memory(1)), (CUBE, memory(1))])
+    axes = Figure().subplots()
+    locations_axis(axes, read_probes(folder, "figure6"))
+    assert axes.get_xscale() == "log"
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["2¹⁴"]
