@@ -1,8 +1,9 @@
 """PyTorch's caching allocator of GPU memory, as a model: what it reserves for a sequence of allocations and frees.
 
-By `c10/cuda/CUDACachingAllocator.cpp` with its default settings, one stream, and a GPU whose memory never runs out.
+By `c10/cuda/CUDACachingAllocator.cpp` with its default settings and one stream.
 """
 
+import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
@@ -73,17 +74,31 @@ class _Pool:
         self.remove(block)
         return block
 
+    def let_go(self) -> int:
+        """Give whole segments that are free back to the GPU; their bytes."""
+        whole = [block for block in self.blocks.values() if block.before is None and block.after is None]
+        for block in whole:
+            self.remove(block)
+        return sum(block.size for block in whole)
+
 
 class CachingAllocator:
     """Blocks of memory from segments that are kept when their blocks are freed.
 
+    Args:
+        capacity_bytes: of the GPU, for segments. Where one more would exceed it, all segments without a block in use
+            are let go first. What is needed beyond it is still given out, where a GPU would be out of memory.
+
     Attributes:
         allocated_bytes: of the blocks in use, as `torch.cuda.memory_allocated` counts them.
-        reserved_bytes: of all segments, as `torch.cuda.memory_reserved` counts them; never falls.
+        reserved_bytes: of all segments, as `torch.cuda.memory_reserved` counts them.
+        peak_reserved_bytes: the most that these were; above `capacity_bytes` only where the GPU would not do.
     """
 
-    def __init__(self) -> None:
-        self.allocated_bytes = self.reserved_bytes = 0
+    def __init__(self, capacity_bytes: float = math.inf) -> None:
+        self.allocated_bytes = self.reserved_bytes = self.peak_reserved_bytes = 0
+        self._capacity_bytes = capacity_bytes
+        self._next_address = 0
         self._small = _Pool(least_rest=BLOCK_BYTES)
         self._large = _Pool(least_rest=LARGEST_SMALL_BYTES + 1)
 
@@ -121,8 +136,12 @@ class CachingAllocator:
             segment = LARGE_SEGMENT_BYTES
         else:
             segment = rounded(size, OWN_SEGMENT_ROUNDING_BYTES)
+        if self.reserved_bytes + segment > self._capacity_bytes:
+            self.reserved_bytes -= self._small.let_go() + self._large.let_go()
+        self.reserved_bytes += segment
+        self.peak_reserved_bytes = max(self.peak_reserved_bytes, self.reserved_bytes)
         # Segments follow each other in one address space, which only decides between blocks of one size.
-        address, self.reserved_bytes = self.reserved_bytes, self.reserved_bytes + segment
+        address, self._next_address = self._next_address, self._next_address + segment
         return Block(address, segment, pool)
 
 

@@ -26,7 +26,8 @@ DEFAULT_LOCATIONS = 2**14
 FEWEST_LOCATIONS = 2**8
 """Fewer are not advised: they are a small part of the memory by then."""
 
-Predict = Callable[[Workload], Footprint]
+Predict = Callable[[Workload, float], Footprint]
+"""The footprint of a workload on a GPU that has so many bytes for torch's allocator."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,21 @@ def needed_bytes(footprint: Footprint) -> int:
     return footprint.reserved_bytes + CUDA_CONTEXT_BYTES
 
 
-def answer(workload: Workload, memory_bytes: float, predict: Predict = predict) -> Answer:
+def predict_within(workload: Workload, capacity_bytes: float) -> Footprint:
+    """See `ossnet.footprint.predict`."""
+    return predict(workload, capacity_bytes=capacity_bytes)
+
+
+def answer(workload: Workload, memory_bytes: float, predict: Predict = predict_within) -> Answer:
     """Whether a workload fits into `memory_bytes` of a GPU, and what would make it fit.
 
     A remedy's values are the mildest that fit, each predicted itself. What is taken for granted is that a stronger
     value never takes more memory.
     """
-    predicted = cache(predict)
+
+    @cache
+    def predicted(changed: Workload) -> Footprint:
+        return predict(changed, memory_bytes - CUDA_CONTEXT_BYTES)
 
     def fits(changed: Workload) -> bool:
         return needed_bytes(predicted(changed)) <= memory_bytes

@@ -38,17 +38,22 @@ class Footprint:
     by_part: Mapping[str, int]
 
 
-def predict(workload: Workload, target: Target = "gpu") -> Footprint:
+def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = math.inf) -> Footprint:
     """The footprint on a GPU or a CPU, of the workload's own code on tensors without values.
 
     For a GPU it takes a second or two at any resolution. For a CPU, whose Padé units work on small blocks one by one,
     it takes minutes at the paper's.
 
+    Args:
+        capacity_bytes: what a GPU has for torch's allocator, which lets go of what it keeps for later before it asks
+            for more. Where `reserved_bytes` exceed it, the workload does not fit.
+
     Raises:
         UserError: as `Workload.prepare`.
     """
     if target == "gpu":
-        return count(workload, "meta")
+        meta = torch.device("meta")
+        return footprint_of(workload.prepare(meta), make_account(meta, capacity_bytes))
     with FakeTensorMode():
         return count(workload, "cpu")
 
@@ -63,11 +68,11 @@ def count(workload: Workload, device: torch.device | str) -> Footprint:
     return footprint_of(workload.prepare(device), make_account(device))
 
 
-def make_account(device: torch.device) -> StorageAccount:
-    """An account of a device's memory."""
+def make_account(device: torch.device, capacity_bytes: float = math.inf) -> StorageAccount:
+    """An account of a device's memory; of a GPU's that has so much for torch's allocator."""
     if device.type == "cpu":
         return StorageAccount(None, unfolded_input, device)
-    return StorageAccount(CachingAllocator(), convolution_workspace, device)
+    return StorageAccount(CachingAllocator(capacity_bytes), convolution_workspace, device)
 
 
 def footprint_of(step: Step, account: StorageAccount) -> Footprint:

@@ -71,7 +71,7 @@ class StorageAccount(TorchDispatchMode):
     @property
     def reserved_bytes(self) -> int:
         """The most that the allocator held for what was alive and for later."""
-        return self.peak_bytes if self._allocator is None else self._allocator.reserved_bytes
+        return self.peak_bytes if self._allocator is None else self._allocator.peak_reserved_bytes
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ DATASET = "brats"
 SHAPE: Shape = (256, 256, 160)
 LOCATIONS = tuple(2**power for power in range(8, 19))
 LAPTOP_LOCATIONS = (2**8, 2**11, 2**14)
-"""More of them take a CPU without a GPU's speed minutes."""
+"""A pass of more takes a CPU minutes."""
 
 
 def probes(locations: tuple[int, ...], implementation: Implementation = "suite") -> list[Probe]:

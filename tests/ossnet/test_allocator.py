@@ -155,3 +155,34 @@ def test_blocks_in_use_do_not_overlap(history: list[tuple[int, int]]) -> None:
         ends = sorted((block.address, block.address + block.size) for block in live)
         assert all(end <= start for (_, end), (start, _) in pairwise(ends))
         assert allocator.allocated_bytes == sum(block.size for block in live)
+
+
+def test_where_the_gpu_is_full_free_segments_are_let_go() -> None:
+    allocator = CachingAllocator(capacity_bytes=102 * MIB)
+    allocator.allocate(12 * MIB)
+    allocator.free(allocator.allocate(40 * MIB))
+    # From the free segment, which then is in use in part and cannot be let go.
+    allocator.allocate(4 * MIB)
+    allocator.free(allocator.allocate(48 * MIB))
+    assert allocator.reserved_bytes == (12 + 40 + 48) * MIB
+    allocator.allocate(50 * MIB)
+    assert allocator.reserved_bytes == allocator.peak_reserved_bytes == (12 + 40 + 50) * MIB
+    # No segment is free as a whole any more: this is more than the GPU has.
+    allocator.allocate(40 * MIB)
+    assert allocator.peak_reserved_bytes == (12 + 40 + 50 + 40) * MIB
+    assert allocator.allocated_bytes == (12 + 4 + 50 + 40) * MIB
+
+
+@given(HISTORIES, st.integers(0, 2**30))
+def test_a_full_gpu_holds_what_is_in_use_and_a_large_one_as_without_limit(
+    history: list[tuple[int, int]], capacity: int
+) -> None:
+    unlimited, full, large = CachingAllocator(), CachingAllocator(capacity), CachingAllocator(2**60)
+    live: list[list[Block]] = [[], [], []]
+    for size, choice in history:
+        for allocator, blocks in zip((unlimited, full, large), live, strict=True):
+            blocks.append(allocator.allocate(size))
+            if choice < 20:
+                allocator.free(blocks.pop(choice % len(blocks)))
+            assert allocator.peak_reserved_bytes >= allocator.reserved_bytes >= allocator.allocated_bytes
+    assert large.peak_reserved_bytes == unlimited.peak_reserved_bytes

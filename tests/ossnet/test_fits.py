@@ -47,7 +47,7 @@ def toy(workload: Workload) -> Footprint:
 
 
 def ask(workload: Workload, memory_bytes: float, known: Callable[[Workload], Footprint] = toy) -> Answer:
-    return answer(workload, memory_bytes + CUDA_CONTEXT_BYTES, known)
+    return answer(workload, memory_bytes + CUDA_CONTEXT_BYTES, lambda changed, _: known(changed))
 
 
 def advice(found: Answer) -> list[tuple[str, ...]]:
@@ -139,6 +139,18 @@ def test_every_remedy_is_predicted_to_fit_and_no_more_than_needed(
     assert all(len(workloads) == len(set(workloads)) for workloads in seen.values())
 
 
+def test_the_allocator_has_what_the_context_leaves() -> None:
+    training, _ = of("a")
+    asked: list[float] = []
+
+    def known(workload: Workload, capacity_bytes: float) -> Footprint:
+        asked.append(capacity_bytes)
+        return toy(workload)
+
+    answer(training, CUDA_CONTEXT_BYTES + 10**9, known)
+    assert set(asked) == {10**9}
+
+
 def test_models_of_all_voxels_have_no_locations() -> None:
     assert [workload.locations for workload in of("a")] == [DEFAULT_LOCATIONS] * 2
     assert [workload.locations for workload in of("unet3d")] == [None] * 2
@@ -148,7 +160,7 @@ def test_what_is_told_of_an_answer() -> None:
     training, inference = of("a", 8, 1024)
     memory = CUDA_CONTEXT_BYTES + 3 * 10**9
 
-    def gigabytes(workload: Workload) -> Footprint:
+    def gigabytes(workload: Workload, _: float) -> Footprint:
         return footprint(10**6 * toy(workload).reserved_bytes)
 
     assert describe(answer(training, memory, gigabytes)).splitlines() == [
