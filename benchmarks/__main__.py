@@ -23,7 +23,7 @@ from ossnet.errors import UserError
 EXECUTORS = ("local", "slurm")
 
 UNNAMED = ("table3",)
-"""The studies of memory and time that `run` makes where none is named."""
+"""The studies of memory and time that `run` makes where none is named, by their predictions alone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,8 +65,9 @@ def _run(options: argparse.Namespace) -> int:
     if measured:
         from benchmarks.efficiency.running import EfficiencyRequest, dry_run_efficiency, run_efficiency
 
-        # The machine that hands jobs to a cluster is not the one to measure.
-        here = options.executor == "local"
+        # Measuring takes minutes, so it is for those who name the study; nor is the machine that hands jobs to a
+        # cluster the one to measure.
+        here = options.executor == "local" and bool(options.study)
         asked = EfficiencyRequest(
             measured, options.results, options.retry_failed, options.force, here, options.command_line
         )

@@ -194,6 +194,21 @@ def test_memory_is_predicted_beside_what_trains(
     assert record.provenance["command"].startswith("python -m benchmarks run --profile")
 
 
+def test_only_a_named_study_is_measured_and_never_on_a_cluster(
+    finished: Path, tiny_profile: Path, data_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def note(request: running.EfficiencyRequest) -> int:
+        asked.append(request.measure)
+        return 0
+
+    monkeypatch.setattr(running, "run_efficiency", note)
+    everything = ["run", *run(tiny_profile, data_csv, finished)[2:]]
+    assert main(everything) == main(["run", "table3"]) == main(["run", "table3", "--executor", "slurm"]) == 0
+    assert asked == [False, True, False]
+
+
 def test_studies_of_memory_need_no_others(one_probe: Probe, tmp_path: Path, capsys: Capture) -> None:
     results = ["--results", str(tmp_path)]
     assert main(["run", "figure6", *results]) == 0
