@@ -92,7 +92,8 @@ class ResidualUNet(Stage):
     interpolation to the grid of the skip-connection, which is concatenated. Weights start as He et al. (2015) propose.
 
     With these choices the tensors alive at the worst moment take 14.5 GB in training and 3.9 GB at inference for the
-    3-D network at BraTS resolution, 1.1 GB and 0.4 GB for a slice, where Table 3 has 14.41, 3.57, 1.16 and 0.46 GB.
+    3-D network at BraTS resolution, 1.4 GB and 0.4 GB for a slice across the depth, 1.0 GB and 0.3 GB for one across
+    another axis, where Table 3 has 14.41, 3.57, 1.16 and 0.46 GB.
     With activations after the sum, 3-D training would take 10.5 GB, with learned up-sampling 8.2 GB.
     """
 
