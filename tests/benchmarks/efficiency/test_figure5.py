@@ -1,18 +1,19 @@
 from collections import Counter
 
 from benchmarks.efficiency.figure5 import LOCATIONS, measured, predicted
+from ossnet.extraction import EXTRACTORS
 
 
 def test_no_time_is_predicted() -> None:
     assert predicted() == []
 
 
-def test_both_inferences_at_every_number_of_locations() -> None:
+def test_both_inferences_in_both_readings_at_every_number_of_locations() -> None:
     octree = [probe for probe in measured("cuda") if probe.model == "c"]
     assert {probe.shape for probe in octree} == {(256, 256, 160)}
     pairs = {(probe.locations, probe.extraction) for probe in octree}
-    assert len(pairs) == len(octree) == 2 * 10
-    assert Counter(extraction for _, extraction in pairs) == {"mise": 10, "prior": 10}
+    assert len(pairs) == len(octree) == 4 * 10
+    assert Counter(extraction for _, extraction in pairs) == dict.fromkeys(EXTRACTORS.keys() - {"dense"}, 10)
     assert {locations for locations, _ in pairs} == {2**power for power in range(8, 18)}
 
 
@@ -28,5 +29,5 @@ def test_a_laptop_takes_half_the_resolution_and_few_of_the_numbers() -> None:
     on_cpu = measured("cpu")
     assert {probe.shape for probe in on_cpu} == {(128, 128, 80)}
     assert {probe.model for probe in on_cpu} == {"c"}
-    assert len(on_cpu) == 6
+    assert len(on_cpu) == 4 * 3
     assert set(LOCATIONS["cpu"]) < set(LOCATIONS["cuda"])
