@@ -1,10 +1,10 @@
 """The paper's Figure 5: runtime of a segmentation against the most locations of a pass, and what it goes into."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -34,14 +34,22 @@ from paper_figures.style import (
     settings,
 )
 
+AROUND: Look = {"markersize": 8, "markerfacecolor": "none", "linewidth": 3}
+"""A wider line and a ring: the text's improved inference takes as long as its original and lies on top of it."""
+
 INFERENCES: dict[str, tuple[str, Look]] = {
-    "mise": ("original inference", {"color": BLUE, "marker": "o", "linestyle": "--"}),
-    "prior": ("improved inference", {"color": ORANGE, "marker": "s", "linestyle": "-"}),
+    "mise": ("original, as the paper's text has it", {"color": BLUE, "marker": "o", "linestyle": "-"} | AROUND),
+    "prior": ("improved, as the paper's text has it", {"color": ORANGE, "marker": "s", "linestyle": "-"}),
+    "released": ("original, as the released code has it", {"color": BLUE, "marker": "o", "linestyle": "--"}),
+    "released-prior": ("improved, as the released code has it", {"color": ORANGE, "marker": "s", "linestyle": "--"}),
 }
 """Of Section 3.3, by extraction; the look is that of lines."""
 
-HATCH = "////"
-"""Of the original inference's stages."""
+BARS = {"mise": "original,\ntext", "prior": "improved,\ntext"}
+BARS |= {"released": "original,\ncode", "released-prior": "improved,\ncode"}
+
+BARS_AT = 2**14
+"""Locations of a pass whose stages are shown, or the number closest to it: the paper's table has it, too."""
 
 STAGES = {"encoder": SKY_BLUE, "gather": YELLOW, "decoder": GREEN, "bookkeeping": "0.6"}
 """Colours by stage, from the bottom up."""
@@ -78,20 +86,16 @@ def draw(rows: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(PAGE_WIDTH_IN, 3.8), layout="constrained")
         where = f"{model_name(first['model'])}, {first['resolution']}, {first['machine']}"
         figure.suptitle(title_of(f"{where}; {repeats_text(rows)}", rows), fontsize="medium")
-        times, stages = figure.subplots(1, 2, sharey=True)
+        times, stages = figure.subplots(1, 2, width_ratios=(5, 4))
         entries = _draw_times(times, rows)
         locations_axis(times, segmented)
         times.set_ylabel("Runtime of a segmentation (s)")
         times.set_ylim(bottom=0)
+        times.set_xlabel("Maximum locations per pass")
         _draw_stages(stages, segmented[segmented["stages"].notna()])
-        patches = [
-            *(Patch(facecolor=colour, label=stage) for stage, colour in STAGES.items()),
-            Patch(facecolor="white", edgecolor="0.4", hatch=HATCH, label=INFERENCES["mise"][0]),
-            Patch(facecolor="white", edgecolor="0.4", label=INFERENCES["prior"][0]),
-        ]
-        for axes, handles, columns in ((times, handles_of(entries), 1), (stages, patches, 2)):
-            axes.set_xlabel("Maximum locations per pass")
-            axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=columns)
+        patches = [Patch(facecolor=colour, label=stage) for stage, colour in STAGES.items()]
+        for axes, handles, columns, top in ((times, handles_of(entries), 1, -0.18), (stages, patches, 2, -0.36)):
+            axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns)
     return figure
 
 
@@ -99,7 +103,7 @@ FIGURE5 = figure_of_probes("figure5", "figure5", pictures)
 
 
 def _draw_times(axes: Axes, rows: pd.DataFrame) -> dict[str, Look]:
-    """Runtimes of both inferences, of slicing and of the paper; their legend."""
+    """Runtimes of both inferences in both readings, of slicing and of the paper; their legend."""
     timed = rows[rows["median_s"].notna()].sort_values("locations")
     entries: dict[str, Look] = {}
     for extraction, (name, look) in INFERENCES.items():
@@ -107,9 +111,10 @@ def _draw_times(axes: Axes, rows: pd.DataFrame) -> dict[str, Look]:
         entries[name] = MEASUREMENT | {"linewidth": 1} | look
         axes.plot(of_extraction["locations"], of_extraction["median_s"], **entries[name])
         draw_intervals(axes, of_extraction, "locations", look["color"])
-    original = timed[timed["extraction"] == "mise"]
-    entries["half of the original: what the paper states of the improved"] = HALF
-    axes.plot(original["locations"], original["median_s"] / 2, **HALF)
+    entries["half of each original: what the paper states of its improved"] = HALF
+    for original in ("mise", "released"):
+        of_original = timed[timed["extraction"] == original]
+        axes.plot(of_original["locations"], of_original["median_s"] / 2, **HALF)
     for index, slicing in enumerate(timed[timed["locations"].isna()].to_dict("records")):
         slices = slicing["batch_size"]
         look = {"color": model_look(slicing["model"])[0], "linestyle": ("-", "-.")[index % 2], "linewidth": 1}
@@ -124,14 +129,25 @@ def _draw_times(axes: Axes, rows: pd.DataFrame) -> dict[str, Look]:
 
 
 def _draw_stages(axes: Axes, rows: pd.DataFrame) -> None:
-    """A pair of stacked bars for each number of locations."""
-    locations = sorted({int(number) for number in rows["locations"]})
-    for extraction, shift, hatch in (("mise", -0.2, HATCH), ("prior", 0.2, "")):
-        of_extraction = rows[rows["extraction"] == extraction]
-        places = np.array([locations.index(number) for number in of_extraction["locations"]]) + shift
-        bottom = np.zeros(len(places))
+    """A stacked bar for each extraction, under the locations that it evaluates."""
+    at = min(rows["locations"], key=lambda locations: abs(math.log2(locations / BARS_AT)), default=BARS_AT)
+    shown = rows[rows["locations"] == at].set_index("extraction")
+    for place, extraction in enumerate(BARS):
+        if extraction not in shown.index:
+            continue
+        row = shown.loc[extraction]
+        bottom = 0.0
         for stage, colour in STAGES.items():
-            seconds = np.array([stages[stage] for stages in of_extraction["stages"]])
-            axes.bar(places, seconds, 0.36, bottom, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
-            bottom += seconds
-    axes.set_xticks(range(len(locations)), [power_of_two(number) for number in locations])
+            axes.bar(place, row["stages"][stage], 0.7, bottom, color=colour, linewidth=0)
+            bottom += row["stages"][stage]
+        axes.annotate(
+            f"{sum(row['evaluated']):,}",
+            (place, bottom),
+            (0, 2),
+            textcoords="offset points",
+            horizontalalignment="center",
+            fontsize="small",
+        )
+    axes.set_xticks(range(len(BARS)), list(BARS.values()))
+    axes.set_xlabel(f"{power_of_two(int(at))} locations per pass;\non the bars, locations evaluated")
+    axes.set_ylabel("Runtime by stage (s)")

@@ -40,7 +40,7 @@ ENOUGH_REPEATS = 6
 TITLE_CHARACTERS = 112
 """In a line of a title across the page in font size `medium`."""
 
-RESULTS = ("allocated_bytes", "by_part", "seconds", "median_s", "low_s", "high_s", "stages")
+RESULTS = ("allocated_bytes", "by_part", "seconds", "median_s", "low_s", "high_s", "stages", "evaluated")
 NUMBERS = ("locations", "published_bytes", "allocated_bytes", "median_s", "low_s", "high_s")
 """Columns that are numbers, NaN where there is none."""
 

@@ -16,8 +16,8 @@ from benchmarks.tables import MODEL_NAMES
 STAGES = ("encoder", "gather", "decoder", "bookkeeping")
 
 READING = (
-    "Of the first grid, the improved inference evaluates by the paper's text all that the encoder leaves unoccupied, by "
-    "its released code only what that marks as occupied: far fewer"
+    "Of the first grid, the improved inference evaluates by the paper's text all that the encoder leaves unoccupied, "
+    "by its released code only what that marks as occupied: far fewer"
 )
 INTERVAL = "In brackets the interval of the median, by order statistics"
 

@@ -25,7 +25,7 @@ from ossnet.memory import is_out_of_memory
 from ossnet.registry import model_type
 from ossnet.workload import Workload
 
-TIMING_LIMIT_S = 10.0
+TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 4.0}
 """Once repeats have taken so long, there are only as many as there must be; see `timing.time_repeated`."""
 
 EXTRACTION_REPEATS = 5
@@ -133,14 +133,15 @@ def _cpu_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
 
 def _step_time(probe: Probe, device: torch.device) -> dict[str, Any]:
     step = workload_of(probe).prepare(device)
-    timing = time_repeated(step, device, limit_s=TIMING_LIMIT_S)
+    timing = time_repeated(step, device, limit_s=TIMING_LIMIT_S[device.type])
     return _told(timing) | _operations(count_flops(step), timing, device)
 
 
 def _extraction_time(probe: Probe, device: torch.device) -> dict[str, Any]:
     torch.manual_seed(0)
     model = model_type(probe.model)(probe.config)
-    took = time_extraction(model, probe.extraction, probe.locations, device, EXTRACTION_REPEATS, limit_s=TIMING_LIMIT_S)
+    limit_s = TIMING_LIMIT_S[device.type]
+    took = time_extraction(model, probe.extraction, probe.locations, device, EXTRACTION_REPEATS, limit_s=limit_s)
     extraction = {
         "stages": took.stages,
         "evaluated": list(took.evaluated),

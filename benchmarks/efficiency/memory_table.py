@@ -24,7 +24,7 @@ ASSUMPTIONS = (
     "Released code: predicted for the networks as the code behind the paper's table computes them, trained by RAdam "
     "without Lookahead's copy of the weights, with an assumed workspace of convolutions and without the full volume",
     "This suite: predicted for this package on a GPU, which keeps the full volume there; what is measured is compared "
-    "with it",
+    "with it, though a GPU's matrix library takes a workspace besides, of 8 or 34 MB",
     "U-Nets are approximate, since the paper leaves open what their blocks, pooling and up-sampling are: assumed are "
     "pre-activation residual blocks, max-pooling, and linear up-sampling joined to the skip-connection",
     "The paper gives the same 3D numbers for 256x256x160 and 224x224x224 voxels, of which the latter are 7 % more",

@@ -20,11 +20,11 @@ LOCATIONS = 2**14
 PREDICTED_EDGES = (64, 128, 256, 512, 1024)
 MEASURED_EDGES: dict[DeviceType, tuple[int, ...]] = {"cuda": (64, 128, 256, 512), "cpu": (64, 128)}
 
-MEASURED_ON_CPU = ("unet3d", "unet2d-depth", "onet", "c")
-"""The other function-space models take a laptop as long as C, within a tenth."""
+TIMED = ("unet3d", "unet2d-depth", "onet", "c")
+"""The other function-space models take as long as C, within a tenth; a laptop does not measure their memory either."""
 
-SLOW_ON_CPU = ("unet2d-depth", 128)
-"""Model and edge: its filters are so many that one pass over all slices takes minutes without a GPU."""
+SLOW: dict[DeviceType, tuple[str, int]] = {"cuda": ("unet2d-depth", 512), "cpu": ("unet2d-depth", 128)}
+"""Model and edge: its filters are so many that passing over all slices takes minutes."""
 
 
 def memory(edge: int) -> list[Probe]:
@@ -41,11 +41,12 @@ def runtime(edge: int) -> list[Probe]:
     steps = [
         Probe("runtime", model, "cube", (edge, edge, edge), phase, _locations(model))
         for phase in ("training", "inference")
-        for model in EXTRACTIONS
+        for model in TIMED
     ]
     segmentations = [
         Probe("runtime", model, "cube", (edge, edge, edge), "extraction", _locations(model), extraction=extraction)
         for model, extraction in EXTRACTIONS.items()
+        if model in TIMED
     ]
     return steps + segmentations
 
@@ -57,17 +58,16 @@ def predicted() -> list[Probe]:
 
 def measured(device_type: DeviceType) -> list[Probe]:
     """Memory and time at every resolution that the device can be expected to hold, the lowest first."""
-    probes = [probe for edge in MEASURED_EDGES[device_type] for probe in memory(edge) + runtime(edge)]
+    probes = [
+        probe
+        for edge in MEASURED_EDGES[device_type]
+        for probe in memory(edge) + runtime(edge)
+        if (probe.model, edge) != SLOW[device_type] or probe.phase == "training"
+    ]
     if device_type == "cuda":
         return probes
     # Whole segmentations are Figure 5's business, which takes a laptop long enough.
-    return [
-        probe
-        for probe in probes
-        if probe.phase != "extraction"
-        and probe.model in MEASURED_ON_CPU
-        and ((probe.model, probe.shape[0]) != SLOW_ON_CPU or probe.phase == "training")
-    ]
+    return [probe for probe in probes if probe.phase != "extraction" and probe.model in TIMED]
 
 
 def _locations(model: str) -> int | None:

@@ -1,6 +1,6 @@
 from itertools import pairwise
 
-from benchmarks.efficiency.scaling import EXTRACTIONS, measured, memory, predicted, runtime
+from benchmarks.efficiency.scaling import EXTRACTIONS, TIMED, measured, memory, predicted, runtime
 from benchmarks.tables import MODEL_NAMES
 from ossnet.extraction import EXTRACTORS
 from ossnet.registry import model_type
@@ -28,8 +28,10 @@ def test_each_resolution_asks_every_model_the_same() -> None:
 
 def test_what_can_be_predicted_is_measured_up_to_512_voxels_a_side() -> None:
     on_gpu = measured("cuda")
-    assert len(set(on_gpu)) == len(on_gpu) == 4 * (2 + 3) * len(EXTRACTIONS)
-    assert {p for p in on_gpu if p.quantity == "memory"} == {p for p in predicted() if p.shape[0] <= 512}
+    slow = {p for p in predicted() if (p.model, p.shape[0], p.phase) == ("unet2d-depth", 512, "inference")}
+    assert {p for p in on_gpu if p.quantity == "memory"} == {p for p in predicted() if p.shape[0] <= 512} - slow
+    timed = [p for p in on_gpu if p.quantity == "runtime"]
+    assert len(set(timed)) == len(timed) == 4 * 3 * len(TIMED) - 2 * len(slow)
     # The lowest first: what there is no time for is the largest.
     assert all(before.shape[0] <= after.shape[0] for before, after in pairwise(on_gpu))
 
