@@ -8,10 +8,11 @@ READY := .venv/.ready
 RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS))
 # Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
-BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchmark-only \
-	--benchmark-storage=results/benchmarks --benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
+BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchmark-storage=results/benchmarks \
+	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
+	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 tables figure5 figure6 scaling gpu figures claims status reference bench \
+.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling gpu figures claims status reference bench \
 	bench-compare test lint clean
 
 help:  ## Show this help
@@ -39,6 +40,10 @@ table2: $(READY)  ## Table 2: every model
 
 table3: $(READY)  ## Table 3: memory of every model, predicted, and measured as far as this machine can
 	@$(call run_and_draw,table3,memory_parts)
+
+figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
+	@$(BIN)/python -m benchmarks.extraction_case --data $(DATASET)
+	@$(BIN)/python -m paper_figures figure4
 
 figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (five minutes without a GPU)
 	@$(call run_and_draw,figure5,figure5)

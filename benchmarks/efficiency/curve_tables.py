@@ -28,7 +28,9 @@ def figure5_grids(answers: Answers) -> list[Grid]:
     for machine in answers.shown:
         probes = figure5.measured(device_type_of(machine))
         octree = [probe for probe in probes if probe.model == figure5.MODEL]
-        grids += [_runtimes(answers, machine, octree), _stages(answers, machine, octree)]
+        grids.append(_runtimes(answers, machine, octree))
+        if machine in answers.by_machine:
+            grids.append(_stages(answers, machine, octree))
         if slicing := [probe for probe in probes if probe.model == figure5.SLICING]:
             grids.append(_slicing(answers, machine, slicing))
     last = replace(grids[-1], notes=notes([READING, INTERVAL, *machine_notes(answers)]))
