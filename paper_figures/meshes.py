@@ -69,4 +69,4 @@ def draw_mesh(axes: Axes3D, vertices: np.ndarray, faces: np.ndarray, limits: np.
         end = corner + length_mm * np.array(direction)
         axes.plot(*zip(corner, end, strict=True), color="black", linewidth=1)
         axes.text(*(corner + 1.6 * (end - corner)), letter, ha="center", va="center")
-    axes.text2D(0, 0, f"arms: {length_mm:g} mm", transform=axes.transAxes)
+    axes.text2D(0, 0, f"arms: {length_mm:g} mm", transform=axes.transAxes, verticalalignment="top")
