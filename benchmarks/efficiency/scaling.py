@@ -21,7 +21,7 @@ PREDICTED_EDGES = (64, 128, 256, 512, 1024)
 MEASURED_EDGES: dict[DeviceType, tuple[int, ...]] = {"cuda": (64, 128, 256, 512), "cpu": (64, 128)}
 
 TIMED = ("unet3d", "unet2d-depth", "onet", "c")
-"""The other function-space models take as long as C, within a tenth; a laptop does not measure their memory either."""
+"""A, B and D are not timed, to keep within a GPU's ten minutes, and a laptop does not measure their memory either."""
 
 SLOW: dict[DeviceType, tuple[str, int]] = {"cuda": ("unet2d-depth", 512), "cpu": ("unet2d-depth", 128)}
 """Model and edge: its filters are so many that passing over all slices takes minutes."""
