@@ -54,7 +54,7 @@ figure6: $(READY)  ## Figure 6: memory of one pass by its locations
 scaling: $(READY)  ## Memory and time of every model by the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
 
-gpu:  ## All that only a GPU can tell, in ten minutes; PYTHON=... names one with torch, pandas and nvidia-ml-py
+gpu:  ## All that only a GPU can tell, ten minutes a call until all is there; PYTHON=... names one with torch, pandas and nvidia-ml-py
 	@$(PYTHON) -m benchmarks.efficiency.gpu
 
 figures: $(READY)  ## Draw every figure from the records, without training
