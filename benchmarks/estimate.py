@@ -1,20 +1,17 @@
 """How long a run will take before any like it has run: the operations of its training, and what a machine does."""
 
 import json
-import time
 from dataclasses import replace
-from functools import cache, partial
-from typing import Any
+from functools import cache
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.timing import count_flops, matmul_rate
 from ossnet.config import build, plain
-from ossnet.model import Batch
 from ossnet.run import RunSpec
-from ossnet.sampling import Draw, Sampling
+from ossnet.sampling import Sampling
 from ossnet.training import Recipe
+from ossnet.workload import Workload, locations_for
 
 CPU_EFFICIENCY = 0.22
 """Counted operations a second of a training step, as a part of those of a matrix product on the same threads.
@@ -22,6 +19,9 @@ CPU_EFFICIENCY = 0.22
 The geometric mean of the models of Table 2 with the profile `laptop`, each within a factor of 2.5 of it: the slicing
 U-Net does 0.52 of a matrix product, O-Net 0.14. What is not counted (activations, reading patches, validation) differs.
 """
+
+MATRIX_SIZE = 512
+"""Of the matrix product that `CPU_EFFICIENCY` is a part of."""
 
 GPU_OPERATIONS_PER_SECOND = 5e12
 """Assumed, not measured: about a third of what the paper's V100 does in float32 at most."""
@@ -51,24 +51,9 @@ def _operations_per_case(specification: str) -> float:
     """Of a training step of a specification, which is given as JSON."""
     spec = build(RunSpec, json.loads(specification), "specification")
     cases = 2  # One alone is refused by a batch norm without a grid.
-    zeros = partial(torch.zeros, device="meta")
-    with torch.device("meta"):
-        model = spec.make_model().train()
-    draw = Draw(zeros(cases, spec.recipe.sampling.count, 3, dtype=torch.int64), None)
-    images = zeros(cases, len(spec.modalities), *spec.preprocessing.shape)
-    labels = zeros(cases, *spec.preprocessing.shape, dtype=torch.uint8)
-    with _Agree(), FlopCounterMode(display=False) as counter:
-        model.loss(Batch(images, labels, lambda _: draw), torch.Generator()).backward()
-    return counter.get_total_flops() / cases
-
-
-class _Agree(TorchDispatchMode):
-    """Whatever is asked of a value on the meta device, such as whether locations lie in the volume, is true."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default:
-            return True
-        return func(*args, **(kwargs or {}))
+    locations = locations_for(spec.model, spec.recipe.sampling.count)
+    step = Workload(spec.model, spec.config, "training", cases, locations, lookahead=False).prepare("meta")
+    return count_flops(step) / cases
 
 
 def assumed_rate(device: torch.device, threads: int) -> float:
@@ -84,17 +69,6 @@ def assumed_rate(device: torch.device, threads: int) -> float:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        return CPU_EFFICIENCY * _matrix_product_rate()
+        return CPU_EFFICIENCY * matmul_rate("cpu", sizes=[MATRIX_SIZE])
     finally:
         torch.set_num_threads(before)
-
-
-def _matrix_product_rate(size: int = 512, repetitions: int = 12) -> float:
-    """Operations a second of the fastest of some products of float32 matrices: the others were disturbed."""
-    matrix = torch.ones(size, size)
-    seconds = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)

@@ -22,10 +22,10 @@ from benchmarks.runs import Run, read_json
 from benchmarks.segmentation import scored_split
 from ossnet.command import run_command
 from ossnet.config import build
-from ossnet.data.preprocessing import class_indices, grid_map, prepare
+from ossnet.data.preprocessing import class_indices
 from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
-from ossnet.evaluation import original_grid
+from ossnet.evaluation import field_of_case
 from ossnet.extraction import INITIAL_STRIDE, Grid, Level, prior
 from ossnet.field import OccupancyField
 from ossnet.files import replacing
@@ -114,9 +114,7 @@ def write_extraction_case(plan: Plan, folder: Path) -> Path:
     assert case.label is not None
     label = class_indices(case.label, spec.preprocessing, case.name) > 0
     plane = best_plane(label, case.affine)
-    prepared = prepare(case, spec.preprocessing)
-    field = model.field(torch.from_numpy(np.ascontiguousarray(prepared.image)).to(device))
-    grid = original_grid(grid_map(case.shape, case.affine, spec.preprocessing, case.name))
+    field, grid = field_of_case(model, case, spec.preprocessing)
     arrays: dict[str, Any] = {
         "case": np.array(case.name),
         "modality": np.array(case.modalities[0]),

@@ -14,7 +14,7 @@ from typing import Any
 import pynvml
 import torch
 
-from benchmarks.efficiency.nvml import Gpu, ask
+from benchmarks.nvml import Gpu, ask
 
 DISTRIBUTIONS = (
     "ossnet",

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
+from ossnet.field import OccupancyField
 from ossnet.metrics import score_case, surface_tolerance_mm
-from ossnet.model import SegmentationModel
+from ossnet.model import SegmentationModel, as_tensor
 from ossnet.progress import ProgressLine
 from ossnet.quantities import QUANTITIES
 
@@ -32,6 +32,18 @@ def original_grid(moves: GridMap) -> Grid:
     return Grid(moves.original_shape, locate)
 
 
+def field_of_case(model: SegmentationModel, case: Case, preprocessing: Preprocessing) -> tuple[OccupancyField, Grid]:
+    """What a model makes of a case as it is stored, once that is prepared; and the case's own grid, located there.
+
+    Raises:
+        UserError: a case that the preprocessing refuses.
+    """
+    moves = grid_map(case.shape, case.affine, preprocessing, case.name)
+    prepared = prepare(case, preprocessing)
+    field = model.field(as_tensor(prepared.image, next(model.parameters()).device))
+    return field, original_grid(moves)
+
+
 def segment_case(
     model: SegmentationModel,
     case: Case,
@@ -45,11 +57,7 @@ def segment_case(
         UserError: unknown extraction, or a case that the preprocessing refuses.
     """
     extract = extractor(extraction)
-    moves = grid_map(case.shape, case.affine, preprocessing, case.name)
-    prepared = prepare(case, preprocessing)
-    device = next(model.parameters()).device
-    field = model.field(torch.from_numpy(np.ascontiguousarray(prepared.image)).to(device))
-    return extract(field, original_grid(moves), max_locations)
+    return extract(*field_of_case(model, case, preprocessing), max_locations)
 
 
 def score_segmentation(

@@ -12,9 +12,8 @@ from ossnet.errors import UserError
 from ossnet.execution import Execution
 from ossnet.footprint import Footprint, predict
 from ossnet.model import ModelConfig
-from ossnet.network import OccupancyNetwork
 from ossnet.registry import model_type
-from ossnet.workload import Workload
+from ossnet.workload import Workload, locations_for
 
 CUDA_CONTEXT_BYTES = 600_000_000
 """Assumed, not predicted: what a process holds on a GPU beside torch's tensors, the CUDA context with the kernels of
@@ -102,8 +101,8 @@ def workloads(
         locations: of each volume in training, of a pass at inference; None for `DEFAULT_LOCATIONS` if the model
             evaluates locations.
     """
-    if locations is None and issubclass(model_type(model), OccupancyNetwork):
-        locations = DEFAULT_LOCATIONS
+    if locations is None:
+        locations = locations_for(model, DEFAULT_LOCATIONS)
     return (
         Workload(model, config, "training", batch_size, locations, execution=execution),
         Workload(model, config, "inference", 1, locations, execution=replace(execution, checkpointing=False)),

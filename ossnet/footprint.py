@@ -52,20 +52,22 @@ def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = 
         UserError: as `Workload.prepare`.
     """
     if target == "gpu":
-        meta = torch.device("meta")
-        return footprint_of(workload.prepare(meta), make_account(meta, capacity_bytes))
+        return count(workload, "meta", capacity_bytes)
     with FakeTensorMode():
         return count(workload, "cpu")
 
 
-def count(workload: Workload, device: torch.device | str) -> Footprint:
+def count(workload: Workload, device: torch.device | str, capacity_bytes: float = math.inf) -> Footprint:
     """The footprint of the workload as it runs on a device; all but a CPU are accounted for as a GPU.
+
+    Args:
+        capacity_bytes: of a GPU, see `predict`.
 
     Raises:
         UserError: as `Workload.prepare`.
     """
     device = torch.device(device)
-    return footprint_of(workload.prepare(device), make_account(device))
+    return footprint_of(workload.prepare(device), make_account(device, capacity_bytes))
 
 
 def make_account(device: torch.device, capacity_bytes: float = math.inf) -> StorageAccount:

@@ -10,7 +10,6 @@ from scipy import ndimage
 from torch import Tensor
 
 from ossnet.checks import STRICT
-from ossnet.model import Draw as Draw
 
 Protocol = Literal["paper", "released"]
 

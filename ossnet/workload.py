@@ -105,6 +105,15 @@ class Workload:
         return Step(model, [images, labels, *located], learn, _make_optimizer(model, self.lookahead, device))
 
 
+def locations_for(model: str, count: int) -> int | None:
+    """`count`, of a model that evaluates locations; None of one of all voxels.
+
+    Raises:
+        UserError: an unknown model.
+    """
+    return count if issubclass(model_type(model), OccupancyNetwork) else None
+
+
 def check_locations(model: str, kind: type[SegmentationModel], locations: int | None) -> None:
     """Raises UserError where a model that evaluates locations was given none, or another was given some."""
     if issubclass(kind, OccupancyNetwork):

@@ -3,10 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from ossnet.errors import UserError
 from paper_figures.meshes import coarse_meshes, draw_mesh, view_of
 from paper_figures.picture import PaperFigure, Picture
 from paper_figures.segmentations import RECORDS, SegmentedCase, load
@@ -33,9 +31,7 @@ def draw(case: SegmentedCase) -> Figure:
     Raises:
         UserError: the label is empty.
     """
-    if not case.label.any():
-        raise UserError(f"cannot draw case {case.name}: its label is empty; choose a case that has one")
-    masks = np.stack([case.label, case.predictions[MODEL]])
+    masks = case.masks([MODEL])
     picture, slices, pixel_mm = axial_slices(case.image, masks, case.affine)
     meshes = coarse_meshes(masks, case.affine)
     limits = view_of(case.label, case.affine)

@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from benchmarks.efficiency.cells import GIGABYTE
 from paper_figures.panels import ANY, PAPER, Look
 from paper_figures.picture import Picture
 from paper_figures.probes import (
-    GB,
     PREDICTION,
     draw_model,
     figure_of_probes,
@@ -38,7 +38,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     Args:
         rows: of `paper_figures.probes.read_probes`.
     """
-    rows = rows.assign(gigabytes=rows["allocated_bytes"] / GB, published=rows["published_bytes"] / GB)
+    rows = rows.assign(gigabytes=rows["allocated_bytes"] / GIGABYTE, published=rows["published_bytes"] / GIGABYTE)
     suite, released = (rows[rows["implementation"] == name] for name in ("suite", "released"))
     models = rows["model"].unique()
     with settings():

@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.markup import power_of_two
 from benchmarks.tables import MODEL_NAMES
 from paper_figures.panels import ANY, PAPER
 from paper_figures.picture import Picture
-from paper_figures.probes import DATASET_NAMES, GB, figure_of_probes, handles_of
+from paper_figures.probes import DATASET_NAMES, figure_of_probes, handles_of
 from paper_figures.style import (
     BLACK,
     BLUE,
@@ -108,14 +109,14 @@ def _locations_text(rows: pd.DataFrame) -> str:
 def _draw_bar(axes: Axes, place: int, number: pd.Series) -> None:
     parts = dict.fromkeys(PARTS, 0.0)
     for part, size in number["by_part"].items():
-        parts[part if part in PARTS else "other"] += size / GB
+        parts[part if part in PARTS else "other"] += size / GIGABYTE
     ends = np.cumsum(list(parts.values()))
     colours = [colour for _, colour in PARTS.values()]
     axes.barh(place, list(parts.values()), 0.7, left=ends - list(parts.values()), color=colours)
-    axes.plot(number["published_bytes"] / GB, place, color=BLACK, **PAPER | {"marker": "o"})
+    axes.plot(number["published_bytes"] / GIGABYTE, place, color=BLACK, **PAPER | {"marker": "o"})
     axes.annotate(
         f"{ends[-1]:.2f}",
-        (max(ends[-1], number["published_bytes"] / GB), place),
+        (max(ends[-1], number["published_bytes"] / GIGABYTE), place),
         (6, 0),
         textcoords="offset points",
         va="center",

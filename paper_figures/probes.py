@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from benchmarks.efficiency.answers import Answers
+from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.efficiency.records import CPU, PREDICTED, slug
 from benchmarks.efficiency.table3 import published_memory
 from benchmarks.markup import power_of_two, span
@@ -22,9 +23,6 @@ from paper_figures import picture
 from paper_figures.panels import ANY, Look
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
 from paper_figures.style import model_look, model_name
-
-GB = 1e9
-"""Bytes, as the paper counts them."""
 
 DATASET_NAMES = {"brats": "BraTS", "lits": "LiTS"}
 
@@ -92,7 +90,7 @@ def read_probes(folder: Path, study: str) -> pd.DataFrame:
                     "kind": {PREDICTED: "predicted", CPU: "cpu"}.get(machine, "gpu"),
                     "machine": answers.title(machine) + (_details(record.provenance) if machine == CPU else ""),
                     "slug": slug(machine),
-                    "published_bytes": None if gigabytes is None else gigabytes * GB,
+                    "published_bytes": None if gigabytes is None else gigabytes * GIGABYTE,
                     "failure": record.failure,
                     **{name: result.get(name) for name in RESULTS},
                 }

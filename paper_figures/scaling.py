@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.markup import power_of_two
 from benchmarks.tables import MODEL_NAMES
 from paper_figures.panels import ANY
 from paper_figures.picture import Picture
 from paper_figures.probes import (
-    GB,
     PREDICTION,
     draw_model,
     figure_of_probes,
@@ -56,7 +56,8 @@ def draw(rows: pd.DataFrame) -> Figure:
     models = [model for model in MODEL_NAMES if model in set(rows["model"])]
     apart = rows["model"].map({model: APART * (place - (len(models) - 1) / 2) for place, model in enumerate(models)})
     rows = rows.assign(
-        gigabytes=rows["allocated_bytes"] / GB, place=rows["edge"] * 2 ** apart.where(rows["kind"] != "predicted", 0)
+        gigabytes=rows["allocated_bytes"] / GIGABYTE,
+        place=rows["edge"] * 2 ** apart.where(rows["kind"] != "predicted", 0),
     )
     edges = sorted({round(edge) for edge in rows["edge"]})
     per_pass = ", ".join(power_of_two(int(number)) for number in sorted(rows["locations"].dropna().unique()))

@@ -1,5 +1,6 @@
 """What every model makes of one case, in the manner of the paper's Figure 1: a slice and a mesh for each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,16 @@ class SegmentedCase:
     predictions: dict[str, np.ndarray]
     dice: dict[str, float]
     affine: np.ndarray
+
+    def masks(self, models: Iterable[str]) -> np.ndarray:
+        """The label and the predictions of some models, [1 + m, H, W, D] bool.
+
+        Raises:
+            UserError: the label is empty, and there is no place to look at.
+        """
+        if not self.label.any():
+            raise UserError(f"cannot draw case {self.name}: its label is empty; choose a case that has one")
+        return np.stack([self.label, *(self.predictions[model] for model in models)])
 
 
 def pictures(folder: Path) -> list[Picture]:
@@ -92,11 +103,9 @@ def draw(case: SegmentedCase) -> Figure:
     Raises:
         UserError: the label is empty.
     """
-    if not case.label.any():
-        raise UserError(f"cannot draw case {case.name}: its label is empty; choose a case that has one")
+    masks = case.masks(case.predictions)
     blocks = [("Label", LABEL_COLOUR)]
     blocks += [(f"{_broken_name(model)}\nDice {case.dice[model]:.3f}", PREDICTION_COLOUR) for model in case.predictions]
-    masks = np.stack([case.label, *case.predictions.values()])
     picture, mask_slices, pixel_mm = axial_slices(case.image, masks, case.affine)
     meshes = coarse_meshes(masks, case.affine)
     limits = view_of(case.label, case.affine)

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.efficiency.nvml import used_memory
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import CPU
 from benchmarks.efficiency.released_memory import released_footprint
 from benchmarks.efficiency.stages import time_extraction
-from benchmarks.efficiency.timing import Timing, count_flops, matmul_rate, time_repeated
+from benchmarks.nvml import used_memory
 from benchmarks.provenance import provenance
+from benchmarks.timing import Timing, count_flops, matmul_rate, time_repeated
 from ossnet import footprint
 from ossnet.memory import is_out_of_memory
 from ossnet.registry import model_type

@@ -14,12 +14,6 @@ Phase = Literal["training", "inference", "extraction"]
 Implementation = Literal["suite", "released"]
 """This package's networks, or those behind the paper's Table 3, which hold other things in memory."""
 
-SIZES: dict[str, dict[str, Any]] = {
-    "brats": {"modalities": 4, "encoder_channels": (16, 32, 64, 128)},
-    "lits": {"modalities": 1, "encoder_channels": (8, 16, 32, 64, 128)},
-}
-"""The function-space models of the paper, by data set (Section 4.1)."""
-
 LAST_CHANNELS = 128
 LOWEST_EDGE = 8
 """On both of the paper's data sets the encoder ends with so many channels and a lowest grid of about this edge."""
@@ -59,14 +53,16 @@ class Probe:
         """The model's configuration; of the slicing U-Net one that works on `batch_size` slices of one volume."""
         from ossnet.network import OccupancyNetwork
         from ossnet.registry import model_type
+        from ossnet.released import DATASETS
 
         kind = model_type(self.model)
-        sizes = dict(SIZES.get(self.dataset) or {"modalities": 1, "encoder_channels": encoder_channels(self.shape)})
+        any_resolution = {"modalities": 1, "encoder_channels": encoder_channels(self.shape)}
+        sizes = DATASETS.get(self.dataset, any_resolution) | {"shape": self.shape}
         if not issubclass(kind, OccupancyNetwork):
-            del sizes["encoder_channels"]
+            sizes.pop("encoder_channels", None)
         if kind.family == "unet2d":
             sizes |= {"slices_per_case": self.batch_size, "max_slices": self.batch_size}
-        return kind.config_type(shape=self.shape, **sizes, **kind.preset)
+        return kind.config_type(**sizes, **kind.preset)
 
     def plain(self) -> dict[str, Any]:
         """As values that JSON can hold."""

@@ -32,7 +32,7 @@ class ProbeRecord:
         result: of memory: `allocated_bytes` and `reserved_bytes`, the most that tensors took and that torch's allocator
             held; where predicted also `by_part`, bytes of the peak by part; where measured, of the process
             `process_bytes` (GPU: by NVML; CPU: peak resident set) and of the GPU `device_bytes`. Of runtime: `seconds`,
-            one a repeat; `median_s`, `low_s` and `high_s`, see `benchmarks.efficiency.timing`; `flops` and
+            one a repeat; `median_s`, `low_s` and `high_s`, see `benchmarks.timing`; `flops` and
             `matmul_share`; of an extraction also `evaluated`, locations by stage, `locations_per_s` and `stages`,
             seconds of encoder, gather, decoder and bookkeeping. None where it failed.
         failure: `OOM`, or a sentence; None where it did not fail.

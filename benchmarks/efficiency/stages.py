@@ -11,7 +11,7 @@ import torch
 
 from baselines.blocks import VoxelisedModel
 from benchmarks.efficiency.closed_form import ClosedFormField, ClosedFormVolume, make_volume
-from benchmarks.efficiency.timing import Clock, Timing, clock_of, count_flops, time_repeated
+from benchmarks.timing import Clock, Timing, clock_of, count_flops, time_repeated
 from ossnet.extraction import EXTRACTORS, Extraction
 from ossnet.model import SegmentationModel
 from ossnet.network import NetworkField, OccupancyNetwork

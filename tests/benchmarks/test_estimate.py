@@ -1,15 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import estimate
 from benchmarks.estimate import assumed_rate, training_work
 from ossnet.errors import UserError
-from ossnet.model import Batch
+from ossnet.model import Batch, Draw
 from ossnet.registry import model_names
 from ossnet.run import RunSpec
-from ossnet.sampling import Draw
 
 Specs = Callable[..., RunSpec]
 
@@ -20,7 +20,7 @@ def real_operations(spec: RunSpec) -> int:
     generator = torch.Generator().manual_seed(0)
     locations = torch.stack([torch.randint(size, (3, n), generator=generator) for size in shape], -1)
     images, labels = torch.zeros(3, len(spec.modalities), *shape), torch.zeros(3, *shape, dtype=torch.uint8)
-    with estimate.FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter:
         model = spec.make_model().train()
         model.loss(Batch(images, labels, lambda _: Draw(locations, None)), generator).backward()
     return counter.get_total_flops()
@@ -60,7 +60,7 @@ def test_work_grows_with_cases_epochs_and_steps(tiny_spec: Specs) -> None:
 
 def test_a_step_is_counted_once_for_all_seeds_and_strategies(tiny_spec: Specs, monkeypatch: pytest.MonkeyPatch) -> None:
     first = training_work(tiny_spec("c"), 3)
-    monkeypatch.setattr(estimate, "FlopCounterMode", None)
+    monkeypatch.setattr(estimate, "count_flops", None)
     assert training_work(tiny_spec("c", seed=1), 3) == first
     border = {"recipe": {"sampling": {"strategy": "border", "border_width": 5}}}
     assert training_work(tiny_spec("c", changes=border), 3) == first
@@ -85,11 +85,12 @@ def test_a_wrong_network_is_refused(tiny_spec: Specs) -> None:
 def test_the_rate_of_a_cpu_is_a_part_of_its_matrix_product(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def rate() -> float:
+    def rate(device: str, sizes: Sequence[int]) -> float:
+        assert (device, sizes) == ("cpu", [512])
         seen.append(torch.get_num_threads())
         return 1e11
 
-    monkeypatch.setattr(estimate, "_matrix_product_rate", rate)
+    monkeypatch.setattr(estimate, "matmul_rate", rate)
     before = torch.get_num_threads()
     assert assumed_rate(torch.device("cpu"), 3) == pytest.approx(0.22e11)
     assert seen == [3]

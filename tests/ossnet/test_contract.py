@@ -13,9 +13,8 @@ from ossnet.config import build, plain
 from ossnet.errors import UserError
 from ossnet.extraction import EXTRACTORS
 from ossnet.field import labels_of
-from ossnet.model import Batch, SegmentationModel
+from ossnet.model import Batch, Draw, SegmentationModel
 from ossnet.registry import model_names, model_type
-from ossnet.sampling import Draw
 
 UNET = {"encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
 TINY = {

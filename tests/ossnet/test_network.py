@@ -12,9 +12,8 @@ from torch.testing import assert_close
 from ossnet.config import build
 from ossnet.encoder import Encoding
 from ossnet.errors import UserError
-from ossnet.model import Batch
+from ossnet.model import Batch, Draw
 from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
-from ossnet.sampling import Draw
 
 TINY = {
     "shape": (16, 16, 16),

@@ -22,9 +22,9 @@ from benchmarks.efficiency.measuring import (
     predict_probe,
     workload_of,
 )
-from benchmarks.efficiency.nvml import UsedMemory
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.timing import Timing
+from benchmarks.nvml import UsedMemory
+from benchmarks.timing import Timing
 from ossnet.workload import Workload
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)

@@ -13,7 +13,7 @@ from baselines.unet2d import UNet2dConfig, UNet2dDepth
 from baselines.unet3d import UNet3d, UNet3dConfig
 from benchmarks.efficiency.closed_form import make_volume
 from benchmarks.efficiency.stages import ExtractionTiming, time_extraction
-from benchmarks.efficiency.timing import count_flops
+from benchmarks.timing import count_flops
 from ossnet.encoder import Encoding
 from ossnet.errors import UserError
 from ossnet.extraction import EXTRACTORS

@@ -138,16 +138,21 @@ def time_repeated(
     return Timing.of(seconds)
 
 
-def matmul_rate(device: torch.device | str, dtype: torch.dtype = torch.float32) -> float:
+def matmul_rate(
+    device: torch.device | str, dtype: torch.dtype = torch.float32, sizes: Sequence[int] | None = None
+) -> float:
     """The machine's rate of matrix products in operations/s, a multiplication and an addition being two.
 
     The best of several square products, each repeated. TF32 stays as torch has it: by default off for float32 products
     and on for cuDNN's convolutions, so a network that convolves in float32 may exceed this rate on a GPU.
+
+    Args:
+        sizes: of the matrices' edges; None for `MATRIX_SIZES` of the device.
     """
     device = torch.device(device)
     generator = torch.Generator(device).manual_seed(0)
     best = 0.0
-    for size in MATRIX_SIZES["cuda" if device.type == "cuda" else "cpu"]:
+    for size in sizes or MATRIX_SIZES["cuda" if device.type == "cuda" else "cpu"]:
         # Random, since a GPU draws less power, and so runs faster, on numbers that are all alike.
         left, right = torch.rand(2, size, size, device=device, generator=generator).to(dtype)
         product = partial(torch.mm, left, right, out=torch.empty_like(left))

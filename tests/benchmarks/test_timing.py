@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from benchmarks.efficiency import timing
-from benchmarks.efficiency.timing import (
+from benchmarks import timing
+from benchmarks.timing import (
     CONFIDENCE,
     Timing,
     clock_of,

@@ -6,7 +6,7 @@ import pynvml
 import pytest
 import torch
 
-from benchmarks.efficiency.nvml import UsedMemory, used_memory
+from benchmarks.nvml import UsedMemory, used_memory
 
 GPU = torch.device("cuda", 1)
 NOT_MEASURED = UsedMemory(None, None)
