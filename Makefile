@@ -3,11 +3,14 @@ PYTHON ?= python3
 DATASET ?= glioma
 PROFILE ?= laptop
 JOBS ?=
+OPTIONS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS))
 # Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 2; }
 BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchmark-storage=results/benchmarks \
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
@@ -19,9 +22,10 @@ help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
+	@echo "  Options of gpu: OPTIONS='--limit-minutes 20 --retry-failed --shared'"
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 2; }
+	@$(CHECK_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv (a minute or two, once)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
@@ -55,7 +59,8 @@ scaling: $(READY)  ## Memory and time of every model by the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
 
 gpu:  ## All that only a GPU can tell, ten minutes a call until all is there; PYTHON=... names one with torch, pandas and nvidia-ml-py
-	@$(PYTHON) -m benchmarks.efficiency.gpu
+	@$(CHECK_PYTHON)
+	@$(PYTHON) -m benchmarks.efficiency.gpu $(OPTIONS)
 
 figures: $(READY)  ## Draw every figure from the records, without training
 	@$(BIN)/python -m paper_figures

@@ -94,7 +94,7 @@ class ResidualUNet(Stage):
     With these choices the tensors alive at the worst moment take 14.5 GB in training and 3.9 GB at inference for the
     3-D network at BraTS resolution, 1.4 GB and 0.4 GB for a slice across the depth, 1.0 GB and 0.3 GB for one across
     another axis, where Table 3 has 14.41, 3.57, 1.16 and 0.46 GB.
-    With activations after the sum, 3-D training would take 10.5 GB, with learned up-sampling 8.2 GB.
+    What other choices would take: see `benchmarks.efficiency.unet_variants`.
     """
 
     def __init__(self, dimensions: Dimensions, config: UNetConfig) -> None:
@@ -119,7 +119,7 @@ class ResidualUNet(Stage):
         skips: list[Tensor] = []
         for block in self.encoder:
             if skips:
-                x = MAX_POOLING[self.dimensions](x, 2, ceil_mode=True)
+                x = self._pool(x)
             x = self._in_fast_layout(self.execution.run(block, x))
             skips.append(x)
         skips.pop()
@@ -128,6 +128,9 @@ class ResidualUNet(Stage):
             x = self._join(x, skips.pop())
             x = self.execution.run(block, x)
         return self.execution.run(self.head, x).to(images.dtype)
+
+    def _pool(self, x: Tensor) -> Tensor:
+        return MAX_POOLING[self.dimensions](x, 2, ceil_mode=True)
 
     def _join(self, x: Tensor, skip: Tensor) -> Tensor:
         x = F.interpolate(x, skip.shape[2:], mode=LINEAR_INTERPOLATION[self.dimensions], align_corners=False)

@@ -57,8 +57,11 @@ class UNet2d(VoxelisedModel):
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
-        passes = self._slices(image).split(self.config.max_slices)
-        predicted = torch.cat([probabilities(self(slices), dim=1) for slices in passes])
+        slices = self._slices(image)
+        classes = [self.config.outputs] if self.config.outputs > 1 else []
+        predicted = slices.new_empty(len(slices), *classes, *slices.shape[2:])
+        for of_pass, probability in zip(*(x.split(self.config.max_slices) for x in (slices, predicted)), strict=True):
+            probability.copy_(probabilities(self(of_pass), dim=1))
         return predicted.movedim(0, self.axis - 3)
 
     def _slices(self, volume: Tensor) -> Tensor:

@@ -7,14 +7,15 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, Protocol
 
 import submitit
 from submitit.core.submission import process_job
 from submitit.core.utils import JobPaths
+
+from benchmarks.forkserver import forking
 
 Work = Callable[[str], object]
 """Makes the run of a folder, whose path it takes; it can be pickled, and goes on where an earlier call was cut off."""
@@ -95,6 +96,7 @@ class _Worker(submitit.LocalExecutor):
     forked from a server that has imported what every worker needs: that takes seconds, and runs are many.
     """
 
+    context: ForkServerContext
     process: ForkServerProcess
     environment: Mapping[str, str] = {}
 
@@ -104,7 +106,7 @@ class _Worker(submitit.LocalExecutor):
         log = JobPaths(self.folder, job_id).stdout
         log.touch()
         environment = {**os.environ, **job, **self.environment}
-        self.process = get_context("forkserver").Process(target=_begin, args=(self.folder, log, environment))
+        self.process = self.context.Process(target=_begin, args=(self.folder, log, environment))
         self.process.start()
         return submitit.LocalJob(self.folder, job_id)
 
@@ -179,16 +181,14 @@ class LocalExecutor:
         workers: tasks at a time.
         gpus: by their numbers or UUIDs; each task sees one of them, that with the fewest other tasks. Of a machine
             without GPUs tasks see what this process sees.
-        imports: modules that tasks find imported. None on a machine with GPUs: a process that is forked from one which
-            has looked at them, as an import may do, cannot use them.
+        imports: modules that tasks find imported, see `benchmarks.forkserver`.
     """
 
     detached = False
 
     def __init__(self, work: Work, workers: int, gpus: Sequence[str] = (), imports: Sequence[str] = ()) -> None:
-        if not gpus:
-            get_context("forkserver").set_forkserver_preload([*imports])
         self.capacity = workers
+        self._context = forking(imports)
         self._work = work
         self._gpus = gpus
         self._tasks: list[_LocalTask] = []
@@ -202,6 +202,7 @@ class LocalExecutor:
         busy = [task.gpu for task in self._tasks]
         gpu = min(self._gpus, key=busy.count, default=None)
         worker = _Worker(folder / "log")
+        worker.context = self._context
         if gpu is not None:
             worker.environment = {"CUDA_VISIBLE_DEVICES": gpu}
         oom_kills = kernel_oom_kills()

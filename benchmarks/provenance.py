@@ -16,6 +16,9 @@ import torch
 
 from benchmarks.nvml import Gpu, ask
 
+CUDA_VARIABLES = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG")
+"""Of the environment, that change memory or time on a GPU."""
+
 DISTRIBUTIONS = (
     "ossnet",
     "torch",
@@ -43,8 +46,8 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
     Returns:
         `command`; `device`; `commit` and `dirty` (see `git_state`); `versions` by distribution, and of `python`;
         `platform` (system, release, machine); `cpu` (model, cores, usable_cores, torch_threads);
-        `memory_bytes` of the machine; `gpu`, see `gpu_state`; `slurm` (job_id, array_task_id, partition), or None
-        outside a SLURM job.
+        `memory_bytes` of the machine; `gpu`, see `gpu_state`; `cuda`, see `cuda_state`; `slurm` (job_id, array_task_id,
+        partition), or None outside a SLURM job.
     """
     commit, dirty = git_state(Path(__file__).resolve().parent)
     return {
@@ -62,6 +65,7 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "device": str(device),
         "gpu": gpu_state(device),
+        "cuda": cuda_state(device),
         "slurm": _slurm(),
     }
 
@@ -106,6 +110,24 @@ def _state(gpu: Gpu) -> dict[str, Any]:
         "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(gpu.handle).total,
         "driver": pynvml.nvmlSystemGetDriverVersion(),
         "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
+    }
+
+
+def cuda_state(device: torch.device) -> dict[str, Any] | None:
+    """What torch computes on a GPU with; None for a device that is none.
+
+    `runtime`, the CUDA that torch was built with, and `cudnn`, by their versions; `matmul_tf32` and `cudnn_tf32`,
+    whether float32 products and convolutions may be computed in TF32; `environment`, those of `CUDA_VARIABLES` that are
+    set.
+    """
+    if device.type != "cuda":
+        return None
+    return {
+        "runtime": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,
+        "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        "environment": {name: os.environ[name] for name in CUDA_VARIABLES if name in os.environ},
     }
 
 

@@ -12,6 +12,7 @@ import torch
 from benchmarks.collecting import collect_studies
 from benchmarks.estimate import assumed_rate
 from benchmarks.executors import Executor, LocalExecutor
+from benchmarks.forkserver import FOR_RUNS
 from benchmarks.measurement import Job
 from benchmarks.pace import Pace, in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
@@ -20,7 +21,7 @@ from benchmarks.runs import State
 from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
 from benchmarks.sweep import Sweep, tell
-from benchmarks.worker import IMPORTS, work
+from benchmarks.worker import work
 from ossnet.config import build
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
@@ -144,7 +145,7 @@ def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
     if settings is not None:
         return SlurmExecutor(work, request.results / "slurm", settings)
     gpus = visible_gpus()
-    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, IMPORTS)
+    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, FOR_RUNS)
 
 
 def visible_gpus() -> list[str]:

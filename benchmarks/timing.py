@@ -17,6 +17,9 @@ CONFIDENCE = 0.95
 
 FEWEST_REPEATS = 3
 
+LONG = 5.0
+"""A step that takes so many times the limit is run once: what a first run takes more is little beside that."""
+
 MATRIX_SIZES = {"cpu": (512, 1024), "cuda": (2048, 4096, 8192)}
 """Edges of the square matrices whose products are tried: large enough for full speed, small enough for milliseconds."""
 
@@ -111,7 +114,8 @@ def time_repeated(
         repeats: runs that count.
         warm_up: runs before them that do not: libraries load, algorithms are chosen, the allocator's pool fills.
         limit_s: once so much time was spent, warm-up included, nothing more is run than one warm-up and
-            `FEWEST_REPEATS` that count; than one that counts, where that alone takes longer than the limit.
+            `FEWEST_REPEATS` that count; than one that counts, where that alone takes longer than the limit. A warm-up
+            that takes `LONG` times the limit counts itself, and is the only run.
         clock: by default the device's, see `clock_of`.
 
     Raises:
@@ -123,15 +127,20 @@ def time_repeated(
     def late() -> bool:
         return limit_s is not None and clock() - begin >= limit_s
 
-    for _ in range(warm_up):
+    def timed() -> float:
+        start = clock()
         step()
+        return clock() - start
+
+    for _ in range(warm_up):
+        took = timed()
+        if limit_s is not None and took >= LONG * limit_s:
+            return Timing.of([took])
         if late():
             break
     seconds: list[float] = []
     while len(seconds) < repeats:
-        start = clock()
-        step()
-        seconds.append(clock() - start)
+        seconds.append(timed())
         fewest = 1 if limit_s is not None and seconds[0] > limit_s else FEWEST_REPEATS
         if len(seconds) >= fewest and late():
             break
@@ -143,8 +152,9 @@ def matmul_rate(
 ) -> float:
     """The machine's rate of matrix products in operations/s, a multiplication and an addition being two.
 
-    The best of several square products, each repeated. TF32 stays as torch has it: by default off for float32 products
-    and on for cuDNN's convolutions, so a network that convolves in float32 may exceed this rate on a GPU.
+    The best of several square products, each repeated. On a GPU torch computes float32 products in float32, unless told
+    otherwise, but float32 convolutions in TF32, whose rate is several times higher. A network that convolves may
+    therefore do more operations a second than this rate.
 
     Args:
         sizes: of the matrices' edges; None for `MATRIX_SIZES` of the device.

@@ -4,9 +4,6 @@ from pathlib import Path
 
 from benchmarks.runs import lock
 
-IMPORTS = ("benchmarks.making", "benchmarks.segmentation", "baselines.unet2d", "baselines.unet3d", "monai.metrics")
-"""What takes long to import in most runs."""
-
 
 def work(folder: str) -> None:
     """Make the run of a folder that `Run.prepare` has prepared, or go on with it.

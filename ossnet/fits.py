@@ -13,7 +13,7 @@ from ossnet.execution import Execution
 from ossnet.footprint import Footprint, predict
 from ossnet.model import ModelConfig
 from ossnet.registry import model_type
-from ossnet.workload import Workload, locations_for
+from ossnet.workload import Phase, Workload, locations_for
 
 CUDA_CONTEXT_BYTES = 600_000_000
 """Assumed, not predicted: what a process holds on a GPU beside torch's tensors, the CUDA context with the kernels of
@@ -24,6 +24,9 @@ DEFAULT_LOCATIONS = 2**14
 
 FEWEST_LOCATIONS = 2**8
 """Fewer are not advised: they are a small part of the memory by then."""
+
+SLICES: Mapping[Phase, str] = {"training": "slices_per_case", "inference": "max_slices"}
+"""The fields that a configuration has of the slices at once, if its model goes through volumes slice by slice."""
 
 Predict = Callable[[Workload, float], Footprint]
 """The footprint of a workload on a GPU that has so many bytes for torch's allocator."""
@@ -156,7 +159,7 @@ def changes(workload: Workload) -> list[Change]:
     rounds them, and a smaller batch learns from fewer volumes, slices or locations in a step.
     """
     if workload.phase == "inference":
-        found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload, "max_slices")]
+        found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload)]
         return [*found, *_bfloat16(workload, "--precision {}")]
     found = []
     if not workload.execution.checkpointing:
@@ -165,7 +168,7 @@ def changes(workload: Workload) -> list[Change]:
     if workload.batch_size > 1:
         fewer = range(workload.batch_size - 1, 0, -1)
         found.append(Change("--set recipe.batch_size={}", fewer, lambda w, value: replace(w, batch_size=value)))
-    found += _fewer_slices(workload, "slices_per_case")
+    found += _fewer_slices(workload)
     return [*found, *_fewer_locations(workload, "--set recipe.sampling.count={}")]
 
 
@@ -189,8 +192,9 @@ def _fewer_locations(workload: Workload, option: str) -> list[Change]:
     return [Change(option, halves, lambda w, value: replace(w, locations=value))] if halves else []
 
 
-def _fewer_slices(workload: Workload, name: str) -> list[Change]:
-    """Of a model that goes through volumes slice by slice, and has this field in its configuration."""
+def _fewer_slices(workload: Workload) -> list[Change]:
+    """Of a model that goes through volumes slice by slice."""
+    name = SLICES[workload.phase]
     slices = getattr(workload.config, name, 1)
 
     def apply(workload: Workload, value: int) -> Workload:
@@ -232,9 +236,12 @@ def describe(answer: Answer) -> str:
     """What a user is told of an answer: one line, and one more for each remedy."""
     workload, footprint = answer.workload, answer.footprint
     execution = workload.execution
+    slices = getattr(workload.config, SLICES[workload.phase], None)
+    of_slices = f"{slices} slices of each volume" if workload.phase == "training" else f"{slices} slices a pass"
     done = {
         f"batch {workload.batch_size}": workload.phase == "training",
         f"{workload.locations} locations": workload.locations is not None,
+        of_slices: slices is not None,
         "checkpointing": execution.checkpointing,
         execution.precision: True,
     }

@@ -1,7 +1,7 @@
 """The peak memory of a workload, predicted without running it or counted while it runs, and what it is made of."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ from ossnet.workload import Step, Workload
 
 Target = Literal["gpu", "cpu"]
 
+PART_OF_METHOD = {"patch_volume": "patches", "predict": "predictions"}
+"""Of models, the methods whose own tensors are a part, as those of each of their modules are."""
+
 
 @dataclass(frozen=True)
 class Footprint:
@@ -29,8 +32,9 @@ class Footprint:
             Without the CUDA context, which is the driver's. On a CPU nothing is kept.
         by_part: what `allocated_bytes` is made of, largest first. `parameters` (with the batch norms' statistics),
             `gradients` of parameters, `optimizer_state`, `inputs`; what the forward passes of `encoder`,
-            `patch_encoder`, `decoder` or `unet` have made; `backward` for gradients of these; `workspace` of
-            convolutions; `other`, such as patches and losses.
+            `patch_encoder`, `decoder` or `unet` have made; `patches` and the volumes that they are read from;
+            `predictions` of all voxels; `backward` for gradients of these; `workspace` of convolutions; `other`, such
+            as the image at half resolution and losses.
     """
 
     allocated_bytes: int
@@ -86,6 +90,9 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
         if slice_by_slice and step.inputs[0].is_meta:
             # Of a large volume hundreds of slices, which all take the same.
             module.forward = account.once(module.forward)
+    for name, part in PART_OF_METHOD.items():
+        if hasattr(step.model, name):
+            setattr(step.model, name, _within(account, part, getattr(step.model, name)))
     step.backward = account.part("backward")(step.backward)
     account.hold([*parameters, *step.model.buffers()], "parameters")
     account.hold(step.inputs, "inputs")
@@ -96,6 +103,17 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
             account.hold((p.grad for p in parameters if p.grad is not None), "gradients")
             account.hold(_state_tensors(step.optimizer), "optimizer_state")
     return Footprint(account.peak_bytes, account.reserved_bytes, account.peak_by_part())
+
+
+def _within(account: StorageAccount, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes a part, and so does what it returns if that is called, such as a `PatchVolume`."""
+
+    def run(*arguments: Any) -> Any:
+        with account.part(part):
+            result = function(*arguments)
+        return account.part(part)(result) if callable(result) else result
+
+    return run
 
 
 def _state_tensors(optimizer: Any) -> Iterator[Tensor]:

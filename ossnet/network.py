@@ -139,6 +139,8 @@ class OccupancyNetwork(SegmentationModel):
         local = None
         if self.patch_encoder is not None and patches is not None:
             local = self.patch_encoder(patches.flatten(0, 1)).unflatten(0, locations.shape[:2])
+            # They need not take memory any longer, unless the caller holds them or gradients do.
+            del patches
         coordinates = locations.to(latents.dtype)
         if self.config.locations == "scaled":
             last = torch.tensor(self.config.shape, device=coordinates.device) - 1
@@ -150,7 +152,8 @@ class OccupancyNetwork(SegmentationModel):
         encoding = self.encode(images)
         patches = None
         if self.config.patches:
-            volumes = [self.patch_volume(image) for image in images]
+            # One after the other, since each takes the memory of its image.
+            volumes = map(self.patch_volume, images)
             patches = torch.stack([volume(p) for volume, p in zip(volumes, locations, strict=True) if volume])
         return self.decode(locations, patches, encoding.latents), encoding
 
@@ -207,8 +210,9 @@ class NetworkField:
 
     @torch.no_grad()
     def __call__(self, locations: Tensor) -> Tensor:
+        decode, latents = self.network.decode, self.encoding.latents
         if self.patches is None:
-            patches, locations = None, within_reach(locations, self.shape)
+            logits = decode(within_reach(locations, self.shape)[None], None, latents)
         else:
-            patches = self.patches(locations)[None]
-        return probabilities(self.network.decode(locations[None], patches, self.encoding.latents)[0], dim=-1)
+            logits = decode(locations[None], self.patches(locations)[None], latents)
+        return probabilities(logits[0], dim=-1)

@@ -4,10 +4,12 @@ from functools import reduce
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 Pooling = Literal["average", "max"]
+
+PLANES = 16
+"""Of a volume, pooled at a time."""
 
 
 def within_reach(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -24,13 +26,28 @@ def within_reach(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return locations
 
 
+def _pad(image: Tensor, margin: int) -> Tensor:
+    """An image [C, H, W, D] as [H, W, D, C] with `margin` zeros before it and one more behind, along each axis."""
+    padded = image.new_zeros(*(edge + 2 * margin + 1 for edge in image.shape[1:]), len(image))
+    padded[tuple(slice(margin, margin + edge) for edge in image.shape[1:])] = image.permute(1, 2, 3, 0)
+    return padded
+
+
 def _pool_pairs(volume: Tensor, pooling: Pooling) -> Tensor:
-    """Each voxel of [H, W, D, C] joined with the next one along each axis: one smaller on each side."""
-    for axis in range(3):
-        size = volume.shape[axis] - 1
-        first, second = volume.narrow(axis, 0, size), volume.narrow(axis, 1, size)
-        volume = (first + second) / 2 if pooling == "average" else torch.maximum(first, second)
-    return volume
+    """Each voxel of [H, W, D, C] joined with the next one along each axis: one smaller on each side.
+
+    A few planes at a time, since the steps to the result would else take several times its memory.
+    """
+    height, width, depth = (edge - 1 for edge in volume.shape[:3])
+    pooled = volume.new_empty(height, width, depth, volume.shape[3])
+    for start in range(0, height, PLANES):
+        joined = volume[start : start + PLANES + 1]
+        for axis in range(3):
+            size = joined.shape[axis] - 1
+            first, second = joined.narrow(axis, 0, size), joined.narrow(axis, 1, size)
+            joined = (first + second) / 2 if pooling == "average" else torch.maximum(first, second)
+        pooled[start : start + PLANES] = joined
+    return pooled
 
 
 class PatchVolume:
@@ -52,8 +69,7 @@ class PatchVolume:
         self.shape = (height, width, depth)
         # One voxel more than the windows reach: locations may lie up to one voxel outside.
         self.margin = (size if larger_context else size // 2) + 1
-        padded = F.pad(image, [self.margin, self.margin + 1] * 3)
-        self.sources = [(padded.permute(1, 2, 3, 0).contiguous(), 1, size // 2)]
+        self.sources = [(_pad(image, self.margin), 1, size // 2)]
         if larger_context:
             self.sources.append((_pool_pairs(self.sources[0][0], pooling), 2, size))
 

@@ -24,7 +24,7 @@ def pictures(folder: Path) -> list[Picture]:
 
 
 def draw(case: SegmentedCase) -> Figure:
-    """The label, then the prediction: each as a filled outline on the slice, and as a mesh.
+    """The label, then the prediction: each as a filled outline on the slice, and as a mesh in a view of both.
 
     Departure: colours that the colour-blind can tell apart in place of the paper's green and yellow.
 
@@ -34,7 +34,7 @@ def draw(case: SegmentedCase) -> Figure:
     masks = case.masks([MODEL])
     picture, slices, pixel_mm = axial_slices(case.image, masks, case.affine)
     meshes = coarse_meshes(masks, case.affine)
-    limits = view_of(case.label, case.affine)
+    limits = view_of(masks[0] | masks[1], case.affine)
     titles = ("Label", f"{model_name(MODEL)}, Dice {case.dice[MODEL]:.3f}")
     colours = (LABEL_COLOUR, PREDICTION_COLOUR)
     with settings():

@@ -40,6 +40,9 @@ PANEL_PT = 110
 MARGIN = 2
 """Points of the first lattice that are shown around what is occupied at any stage."""
 
+ROOM_PT = 3
+"""Points at least from the centres of the outermost ones to the frame, which would else cut them."""
+
 COMMAND = "python -m benchmarks.extraction_case"
 
 
@@ -195,8 +198,11 @@ def _draw_cells(axes: Axes, case: StagedCase, states: np.ndarray, colour: str, g
 
 
 def _frame(axes: Axes, case: StagedCase) -> None:
-    height_mm, width_mm = np.multiply(case.label.shape, case.pixel_mm)
-    axes.set(xlim=(0, width_mm), ylim=(0, height_mm), xticks=[], yticks=[], aspect="equal")
+    sizes_mm = np.multiply(case.label.shape, case.pixel_mm)
+    # The outermost points are half a voxel within.
+    beyond_mm = ROOM_PT * sizes_mm.max() / PANEL_PT - np.divide(case.pixel_mm, 2)
+    low_mm, high_mm = np.minimum(0, -beyond_mm), np.maximum(sizes_mm, sizes_mm + beyond_mm)
+    axes.set(xlim=(low_mm[1], high_mm[1]), ylim=(low_mm[0], high_mm[0]), xticks=[], yticks=[], aspect="equal")
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color("0.8")
     draw_outline(axes, case.label, case.pixel_mm, LABEL_COLOUR)

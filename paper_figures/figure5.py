@@ -84,7 +84,8 @@ def draw(rows: pd.DataFrame) -> Figure:
     first = segmented.iloc[0]
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 3.8), layout="constrained")
-        where = f"{model_name(first['model'])}, {first['resolution']}, {first['machine']}"
+        machines = " and ".join(rows["machine"].unique())
+        where = f"{model_name(first['model'])}, {first['resolution']}, {machines}"
         figure.suptitle(title_of(f"{where}; {repeats_text(rows)}", rows), fontsize="medium")
         times, stages = figure.subplots(1, 2, width_ratios=(5, 4))
         entries = _draw_times(times, rows)

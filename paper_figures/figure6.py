@@ -13,7 +13,8 @@ from paper_figures.panels import ANY, PAPER, Look
 from paper_figures.picture import Picture
 from paper_figures.probes import (
     PREDICTION,
-    draw_model,
+    draw_measured,
+    draw_prediction,
     figure_of_probes,
     handles_of,
     locations_axis,
@@ -25,6 +26,9 @@ from paper_figures.probes import (
 from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
 
 RELEASED: Look = PREDICTION | {"linestyle": "--", "marker": ""}
+
+AROUND: Look = PAPER | {"markersize": 10, "zorder": 5}
+"""Of the paper's numbers: open, and around what was measured where both come to the same."""
 
 
 def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
@@ -48,12 +52,13 @@ def draw(rows: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         for model in models:
             colour, marker = model_look(model)
-            draw_model(axes, suite, model, "locations", "gigabytes", machine_fills(rows))
+            draw_prediction(axes, suite, model, "locations", "gigabytes")
+            draw_measured(axes, suite, model, "locations", "gigabytes", machine_fills(rows))
             of_model = released[released["model"] == model].sort_values("locations")
             axes.plot(of_model["locations"], of_model["gigabytes"], color=colour, **RELEASED)
             published = rows[(rows["model"] == model) & rows["published"].notna()]
             published = published.drop_duplicates("locations")
-            axes.plot(published["locations"], published["published"], color=colour, **PAPER | {"marker": marker})
+            axes.plot(published["locations"], published["published"], color=colour, **AROUND | {"marker": marker})
         locations_axis(axes, rows)
         axes.set_yscale("log", base=2)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -63,7 +68,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         entries["predicted"] = ANY | PREDICTION | {"marker": ""}
         if len(released):
             entries["predicted, released code"] = ANY | RELEASED
-        entries["paper, Table 3"] = ANY | PAPER
+        entries["paper, Table 3"] = ANY | AROUND
         handles = handles_of(entries | machine_entries(rows))
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,14 +37,21 @@ PARTS = {
     "optimizer_state": ("optimiser's state", "0.75"),
     "inputs": ("inputs", YELLOW),
     "encoder": ("made by the encoder", BLUE),
+    "patches": ("patches and their volume", SKY_BLUE),
     "patch_encoder": ("made by the patch encoder", SKY_BLUE),
     "decoder": ("made by the decoder", GREEN),
     "unet": ("made by the U-Net", PURPLE),
     "backward": ("made going backward", ORANGE),
     "workspace": ("convolutions' workspace", VERMILION),
-    "other": ("other: patches, losses", "0.9"),
+    "predictions": ("predictions of all voxels", PURPLE),
+    "other": ("other", "0.9"),
 }
 """Label and colour by part of `ossnet.footprint.Footprint.by_part`, from the left; what is not here is `other`."""
+
+HATCHES = {"patches": "/////", "predictions": "/////"}
+"""By part: these have the colour of the network that reads them or makes them."""
+
+HATCHED: dict[str, Any] = {"edgecolor": "white", "linewidth": 0}
 
 IMPLEMENTATIONS = {"suite": "this suite", "released": "the code behind the paper's table"}
 PHASES = ("training", "inference")
@@ -92,7 +100,10 @@ def draw(rows: pd.DataFrame) -> Figure:
                 range(len(models)), [model_name(model).replace(", ", "\n") + remarks[model] for model in models]
             )
             panels[0].set_ylim(len(models) - 0.5, -0.5)
-        patches = [Patch(facecolor=colour, label=label) for label, colour in PARTS.values()]
+        patches = [
+            Patch(facecolor=colour, label=label, hatch=HATCHES.get(part), **HATCHED)
+            for part, (label, colour) in PARTS.items()
+        ]
         handles = [*patches, *handles_of({"paper, Table 3": ANY | PAPER})]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
@@ -112,7 +123,9 @@ def _draw_bar(axes: Axes, place: int, number: pd.Series) -> None:
         parts[part if part in PARTS else "other"] += size / GIGABYTE
     ends = np.cumsum(list(parts.values()))
     colours = [colour for _, colour in PARTS.values()]
-    axes.barh(place, list(parts.values()), 0.7, left=ends - list(parts.values()), color=colours)
+    hatches = [HATCHES.get(part, "") for part in PARTS]
+    starts = ends - list(parts.values())
+    axes.barh(place, list(parts.values()), 0.7, left=starts, color=colours, hatch=hatches, **HATCHED)
     axes.plot(number["published_bytes"] / GIGABYTE, place, color=BLACK, **PAPER | {"marker": "o"})
     axes.annotate(
         f"{ends[-1]:.2f}",

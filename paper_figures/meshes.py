@@ -30,9 +30,9 @@ def coarse_meshes(masks: np.ndarray, affine: np.ndarray) -> list[tuple[np.ndarra
     return [mesh_of(block_reduce(mask, edge, np.mean), affine @ to_voxels) for mask in cropped]
 
 
-def view_of(label: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Limits [2, 3] in mm around the label, with a margin of a quarter of its longest edge."""
-    (box,) = find_objects(label.astype(np.uint8))
+def view_of(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Limits [2, 3] in mm around a mask [H, W, D], with a margin of a quarter of its longest edge."""
+    (box,) = find_objects(mask.astype(np.uint8))
     corners = apply_affine(affine, list(product(*((part.start - 0.5, part.stop - 0.5) for part in box))))
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = (high - low).max() / 4

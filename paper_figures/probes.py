@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE
+from benchmarks.efficiency.cells import GIGABYTE, threads_text
 from benchmarks.efficiency.records import CPU, PREDICTED, slug
 from benchmarks.efficiency.table3 import published_memory
 from benchmarks.markup import power_of_two, span
@@ -27,7 +27,8 @@ from paper_figures.style import model_look, model_name
 DATASET_NAMES = {"brats": "BraTS", "lits": "LiTS"}
 
 PREDICTION: Look = {"linestyle": "-", "linewidth": 1, "zorder": 2}
-MEASUREMENT: Look = {"markersize": 4.5, "markeredgewidth": 0.6, "markerfacecoloralt": "white", "zorder": 4}
+MARKER_PT = 6.0
+MEASUREMENT: Look = {"markersize": MARKER_PT, "markeredgewidth": 0.5, "markerfacecoloralt": "white", "zorder": 4}
 
 FILLS = ("full", "left", "bottom", "right", "top")
 """Which part of its markers a machine fills: the first machine all of them."""
@@ -104,25 +105,28 @@ def machine_fills(rows: pd.DataFrame) -> dict[str, str]:
     return dict(zip(rows.loc[rows["kind"] != "predicted", "machine"].unique(), FILLS, strict=False))
 
 
-def draw_model(axes: Axes, rows: pd.DataFrame, model: str, x: str, y: str, fills: Mapping[str, str]) -> None:
-    """A column of one model's rows over another: a line through predictions, and markers of what machines measured.
+def draw_prediction(axes: Axes, rows: pd.DataFrame, model: str, x: str, y: str) -> None:
+    """A line through one model's predictions of a column over another."""
+    predicted = _of_model(rows[rows["kind"] == "predicted"], model, x, y)
+    axes.plot(predicted[x], predicted[y], color=model_look(model)[0], **PREDICTION)
 
-    Times, which are not predicted, are joined by thin lines and have a bar from the lower to the upper bound of each
-    median.
+
+def draw_measured(
+    axes: Axes, rows: pd.DataFrame, model: str, x: str, y: str, fills: Mapping[str, str], size_pt: float = MARKER_PT
+) -> None:
+    """Markers of what machines measured of one model, a column over another.
+
+    Full markers have a white edge, so that one on another can be told.
 
     Args:
         fills: of the figure's machines, see `machine_fills`.
     """
     colour, marker = model_look(model)
-    of_model = rows[(rows["model"] == model) & rows[y].notna()].sort_values(x)
-    predicted = of_model[of_model["kind"] == "predicted"]
-    axes.plot(predicted[x], predicted[y], color=colour, **PREDICTION)
     for machine, fill in fills.items():
-        measured = of_model[of_model["machine"] == machine]
-        line: Look = {"linewidth": 0.5, "linestyle": "-"} if y == "median_s" else {"linestyle": "none"}
-        axes.plot(measured[x], measured[y], color=colour, marker=marker, fillstyle=fill, **MEASUREMENT | line)
-        if y == "median_s":
-            draw_intervals(axes, measured, x, colour)
+        measured = _of_model(rows[rows["machine"] == machine], model, x, y)
+        edge = "white" if fill == FILLS[0] else colour
+        look: Look = {"fillstyle": fill, "markersize": size_pt, "markeredgecolor": edge, "linestyle": "none"}
+        axes.plot(measured[x], measured[y], color=colour, marker=marker, **MEASUREMENT | look)
 
 
 def draw_intervals(axes: Axes, rows: pd.DataFrame, x: str, colour: str) -> None:
@@ -193,5 +197,8 @@ def repeats_text(rows: pd.DataFrame) -> str:
 def _details(provenance: Mapping[str, Any]) -> str:
     cpu = provenance["cpu"]
     name = " ".join(re.sub(r"\((R|TM)\)|\b(CPU|Processor)\b|@.*", " ", cpu["model"]).split())
-    threads = cpu["torch_threads"]
-    return f", {name}, {threads} thread{'' if threads == 1 else 's'}"
+    return f", {name}, {threads_text(cpu['torch_threads'])}"
+
+
+def _of_model(rows: pd.DataFrame, model: str, x: str, y: str) -> pd.DataFrame:
+    return rows[(rows["model"] == model) & rows[y].notna()].sort_values(x)

@@ -1,22 +1,27 @@
 """Memory and time against the resolution of the volume, for every model: the paper's central claim as a picture."""
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.efficiency.cells import GIGABYTE
+from benchmarks.efficiency.probe import encoder_channels
 from benchmarks.markup import power_of_two
 from benchmarks.tables import MODEL_NAMES
+from paper_figures.curves import Curve, draw_curves, name_ends, write_names
 from paper_figures.panels import ANY
 from paper_figures.picture import Picture
 from paper_figures.probes import (
     PREDICTION,
-    draw_model,
+    draw_intervals,
+    draw_measured,
     figure_of_probes,
     handles_of,
     log2_axis,
@@ -26,18 +31,26 @@ from paper_figures.probes import (
     repeats_text,
     title_of,
 )
-from paper_figures.style import PAGE_WIDTH_IN, settings
+from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
 
 GPU_SIZES_GB = (8, 16, 24, 80)
 """Of a mid-range consumer GPU, of those that the paper trained on, of a large consumer GPU and of a data centre's."""
 
-GPU_COLOUR = "0.75"
+GPU_COLOUR = "0.55"
 
-PHASES = {"training": "Training step", "inference": "One pass at inference", "extraction": "Whole segmentation"}
+MARKERS_PT = (9.0, 4.0)
+"""Sizes of the first and the last model's markers: where models come to the same, one is seen around the other."""
+
+ROOM = (2.7, 3.0)
+"""By these factors the axis goes on beyond the resolutions, for the names of GPUs' sizes and those of curves."""
+
+NOTE_CHARACTERS = 145
+ENTRY_CHARACTERS = 28
+"""In a line of the note below, and of the legend."""
+
+TITLE = "Memory and time by the volume's resolution"
+PHASES = {"training": "training step", "inference": "one evaluation", "extraction": "whole segmentation"}
 OF_MEMORY = ("training", "inference")
-
-APART = 0.05
-"""Between the models' measurements, in powers of two."""
 
 
 def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
@@ -48,60 +61,112 @@ def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
 def draw(rows: pd.DataFrame) -> Figure:
     """Above memory, predicted and measured, with the sizes of GPUs; below time as measured; on scales of logarithms.
 
-    Measurements of different models stand a little apart, since those of A to D are nearly the same.
+    Where a GPU has measured memory, that of the CPU is left out, whose tensors are counted as the prediction's are.
 
     Args:
         rows: of `paper_figures.probes.read_probes`.
     """
-    models = [model for model in MODEL_NAMES if model in set(rows["model"])]
-    apart = rows["model"].map({model: APART * (place - (len(models) - 1) / 2) for place, model in enumerate(models)})
-    rows = rows.assign(
-        gigabytes=rows["allocated_bytes"] / GIGABYTE,
-        place=rows["edge"] * 2 ** apart.where(rows["kind"] != "predicted", 0),
-    )
-    edges = sorted({round(edge) for edge in rows["edge"]})
-    per_pass = ", ".join(power_of_two(int(number)) for number in sorted(rows["locations"].dropna().unique()))
-    text = f"{per_pass} locations, or one slice of the slicing U-Net, at a time"
+    rows = rows.assign(gigabytes=rows["allocated_bytes"] / GIGABYTE)
+    if rows.loc[rows["kind"] == "gpu", "gigabytes"].notna().any():
+        rows.loc[rows["kind"] == "cpu", "gigabytes"] = np.nan
     times = repeats_text(rows)
     with settings():
-        figure = Figure(figsize=(PAGE_WIDTH_IN, 5.4), layout="constrained")
-        figure.suptitle(title_of(f"{text}; {times}" if times else text, rows), fontsize="medium")
-        panels = figure.subplots(2, len(PHASES), sharey="row")
-        for (phase, title), (memory, time) in zip(PHASES.items(), panels.T, strict=True):
-            _draw_panel(time, rows[rows["phase"] == phase], "median_s", edges, machine_fills(rows))
-            time.set_xlabel("Resolution (voxels)")
-            if phase in OF_MEMORY:
-                _draw_panel(memory, rows[rows["phase"] == phase], "gigabytes", edges, machine_fills(rows))
-                _draw_gpu_sizes(memory)
-                memory.set_title(title)
-            else:
-                time.set_title(title)
-        panels[0, 0].set_ylabel("Peak of tensors (GB of 10⁹ bytes)")
-        panels[1, 0].set_ylabel("Time (s)")
-        corner = panels[0, -1]
-        corner.set_axis_off()
-        entries = model_entries(models) | {"predicted": ANY | PREDICTION | {"marker": ""}} | machine_entries(rows)
-        corner.legend(handles=handles_of(entries), loc="center", handlelength=1.5)
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 6.6), layout="constrained")
+        figure.suptitle(title_of(f"{TITLE}; times: {times}" if times else TITLE, rows), fontsize="medium")
+        (*above, corner), below = figure.subplots(2, len(PHASES), sharey="row", height_ratios=(6, 5))
+        memory, time = dict(zip(OF_MEMORY, above, strict=True)), dict(zip(PHASES, below, strict=True))
+        first, last = _edges(rows)[0], _edges(rows)[-1]
+        sizes = [Curve(f"{size} GB", GPU_COLOUR, [(first, size)]) for size in GPU_SIZES_GB]
+        curves = {}
+        for phase, axes in memory.items():
+            curves[axes] = _draw_panel(axes, rows, phase, "gigabytes")
+            axes.hlines(GPU_SIZES_GB, first, last, color=GPU_COLOUR, linewidth=0.6, zorder=1)
+            axes.set_title(f"Memory, {PHASES[phase]}")
+        for phase, axes in time.items():
+            curves[axes] = _draw_panel(axes, rows, phase, "median_s")
+            axes.set_title(f"Time, {PHASES[phase]}")
+            axes.set_xlabel("Resolution (voxels)")
+        above[0].set_ylabel("Peak of tensors (GB of 10⁹ bytes)")
+        below[0].set_ylabel("Time (s)")
+        _draw_legend(corner, rows)
+        figure.supxlabel(_note(rows), x=0.01, horizontalalignment="left", fontsize="small")
+        # The layout has to be made before names can be set apart in it.
+        figure.draw_without_rendering()
+        for axes, by_machine in curves.items():
+            for of_machine in by_machine:
+                name_ends(axes, of_machine)
+        for axes in above:
+            write_names(axes, sizes, left=True)
     return figure
 
 
 SCALING = figure_of_probes("scaling", "scaling", pictures)
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, y: str, edges: Sequence[int], fills: Mapping[str, str]) -> None:
-    for model in MODEL_NAMES:
-        draw_model(axes, rows, model, "place", y, fills)
-    if rows[y].isna().all():
+def _draw_panel(axes: Axes, rows: pd.DataFrame, phase: str, y: str) -> list[list[Curve]]:
+    """One phase's column `y` over the resolution; the curves, through predictions of memory, or times by machine."""
+    models, edges, fills = _models(rows), _edges(rows), machine_fills(rows)
+    shown = rows[(rows["phase"] == phase) & rows[y].notna()]
+    joined = shown[(shown["kind"] == "predicted") == (y == "gigabytes")]
+    curves = [
+        [
+            Curve(_short_name(model), model_look(model)[0], list(zip(of_model["edge"], of_model[y], strict=True)))
+            for model in models
+            if len(of_model := of_machine[of_machine["model"] == model].sort_values("edge"))
+        ]
+        for _, of_machine in joined.groupby("machine", sort=False)
+    ]
+    draw_curves(axes, [curve for of_machine in curves for curve in of_machine])
+    for model, size_pt in zip(models, np.linspace(*MARKERS_PT, len(models)), strict=True):
+        draw_measured(axes, shown, model, "edge", y, fills, size_pt)
+        if y == "median_s":
+            draw_intervals(axes, shown[shown["model"] == model], "edge", model_look(model)[0])
+    if shown.empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", style="italic")
     log2_axis(axes, edges, [f"{edge}³" for edge in edges])
-    axes.set_xlim(edges[0] / 1.4, edges[-1] * 1.4)
+    axes.tick_params(axis="x", labelsize=6)
+    axes.set_xlim(edges[0] / ROOM[0], edges[-1] * ROOM[1])
+    if rows[y].isna().all():
+        axes.set_yticks([])
+        return []
     axes.set_yscale("log")
+    axes.margins(y=0.08)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    return curves
 
 
-def _draw_gpu_sizes(axes: Axes) -> None:
-    for size in GPU_SIZES_GB:
-        axes.axhline(size, color=GPU_COLOUR, linewidth=0.6, zorder=1)
-        axes.text(
-            0.01, size, f"{size} GB", transform=axes.get_yaxis_transform(), fontsize="x-small", color="0.4", va="bottom"
-        )
+def _draw_legend(axes: Axes, rows: pd.DataFrame) -> None:
+    entries = model_entries(_models(rows))
+    entries["predicted"] = ANY | PREDICTION | {"marker": ""}
+    entries |= machine_entries(rows)
+    entries["memory of GPUs"] = {"color": GPU_COLOUR, "linewidth": 0.6}
+    wrapped = {textwrap.fill(label, ENTRY_CHARACTERS): look for label, look in entries.items()}
+    axes.set_axis_off()
+    axes.legend(handles=handles_of(wrapped), loc="center", handlelength=1.5)
+
+
+def _note(rows: pd.DataFrame) -> str:
+    """What the phases are of, and what changes with the resolution besides the volume."""
+    per_pass = ", ".join(power_of_two(int(number)) for number in sorted(rows["locations"].dropna().unique()))
+    edges = _edges(rows)
+    encoders = (f"{'-'.join(map(str, encoder_channels((edge,) * 3)))} at {edge}³" for edge in (edges[0], edges[-1]))
+    lines = (
+        f"Training: one volume (2D U-Net: one slice). Evaluation: {per_pass} locations "
+        "(U-Nets: all voxels, 2D one slice a pass, timed as whole segmentation).",
+        "At each doubling, encoders in function space gain a block of half as many filters "
+        f"({', '.join(encoders)}), which flattens their curves; U-Nets do not.",
+    )
+    return "\n".join(textwrap.fill(line, NOTE_CHARACTERS) for line in lines)
+
+
+def _models(rows: pd.DataFrame) -> list[str]:
+    return [model for model in MODEL_NAMES if model in set(rows["model"])]
+
+
+def _edges(rows: pd.DataFrame) -> list[int]:
+    return sorted({round(edge) for edge in rows["edge"]})
+
+
+def _short_name(model: str) -> str:
+    """As `3D U-Net`, or `A` of OSS-Net A."""
+    return model_name(model).removeprefix("OSS-Net ").replace(" residual", "").partition(",")[0]

@@ -1,13 +1,22 @@
 """How memory and time read in a table's cells, and what is not known of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import CPU, PREDICTED
+from benchmarks.efficiency.records import CPU, PREDICTED, ProbeRecord
 from benchmarks.markup import NOTHING, Cell
 
 GIGABYTE = 10**9
+
+CPU_NOTES: tuple[str, ...] = (
+    "Tensors on a CPU are counted by the accounting that makes the prediction: that the two agree is no independent "
+    "check, which is the test of the accounting against the memory events of torch's profiler (`tests/ossnet`)",
+    "Process on a CPU: its peak resident set, which includes Python and its libraries (`resident_before_bytes` of the "
+    "record is what was there before the model)",
+)
+"""For tables of memory that show a CPU."""
 
 
 def gigabytes(answers: Answers, machine: str, probe: Probe, name: str = "allocated_bytes") -> Cell:
@@ -49,9 +58,21 @@ def machine_notes(answers: Answers) -> list[str]:
     for machine in answers.measured:
         records = answers.by_machine[machine]
         if machine == CPU:
-            where = next(iter(records.values())).provenance["cpu"]
-            threads = where["torch_threads"]
-            sentences.append(f"CPU: {where['model']}, {threads} thread{'' if threads == 1 else 's'}")
+            sentences.append(f"CPU: {_cpus(records.values())}")
         reasons = {record.failure for record in records.values() if record.failure not in (None, "OOM")}
         sentences += [f"Failed on {answers.title(machine)}: {reason}" for reason in sorted(map(str, reasons))]
     return sentences
+
+
+def threads_text(count: int) -> str:
+    """A number of threads, as `2 threads`."""
+    return f"{count} thread{'' if count == 1 else 's'}"
+
+
+def _cpus(records: Collection[ProbeRecord]) -> str:
+    """Models of CPU and their threads; of several also how many of the records each has, the one with most first."""
+    where = [record.provenance["cpu"] for record in records]
+    counts = Counter(f"{cpu['model']}, {threads_text(cpu['torch_threads'])}" for cpu in where)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return "; ".join(f"{cpu} ({count} of {len(records)} records)" for cpu, count in counts.most_common())

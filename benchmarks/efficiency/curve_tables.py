@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from benchmarks.efficiency import figure5, figure6, scaling
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import gigabytes, machine_notes, notes, ratio, seconds
+from benchmarks.efficiency.cells import CPU_NOTES, gigabytes, machine_notes, notes, ratio, seconds
 from benchmarks.efficiency.ledger import device_type_of
-from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import PREDICTED
+from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE
+from benchmarks.efficiency.probe import Phase, Probe, encoder_channels
+from benchmarks.efficiency.records import CPU, PREDICTED
 from benchmarks.efficiency.table3 import published_memory
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
 from benchmarks.tables import MODEL_NAMES
@@ -19,7 +20,48 @@ READING = (
     "Of the first grid, the improved inference evaluates by the paper's text all that the encoder leaves unoccupied, "
     "by its released code only what that marks as occupied: far fewer"
 )
-INTERVAL = "In brackets the interval of the median, by order statistics"
+INTERVAL = (
+    "In brackets the interval of the median, by order statistics: of 95 % from 6 repeats on, of fewer the smallest and "
+    "the largest repeat; a single run has none"
+)
+SHARE = (
+    "The share of the matrix-product rate is of float32 products: on a GPU cuDNN's convolutions use TF32 by default, "
+    "and it may exceed 100 %"
+)
+
+FULL_VOLUME = (
+    "With few locations this suite lies above the released code by the full volume and, for models with patches, a "
+    "padded copy of it, which stay on the device"
+)
+FIGURE6_ABSENT = (
+    "–: not in the paper's table. A CPU is asked for "
+    f"{', '.join(map(power_of_two, figure6.LAPTOP_LOCATIONS))} locations alone, for a laptop to be done in minutes"
+)
+
+ENCODERS = (
+    "The encoder of function-space models grows with the resolution, as the paper's does from 256 to 512 voxels a "
+    "side, and has these filters: "
+    + ", ".join(
+        f"{'-'.join(map(str, encoder_channels(scaling.cube(edge))))} at {edge}³" for edge in scaling.PREDICTED_EDGES
+    )
+    + "; U-Nets stay as they are. A part of what sets their curves apart comes from that"
+)
+SCALING_STEPS: dict[Phase, str] = {
+    "training": "Training: one step of the optimiser, on one volume, of the slicing U-Net on one slice",
+    "inference": (
+        f"Inference: one evaluation, in function space of {power_of_two(scaling.LOCATIONS)} locations, encoder "
+        "included; by a U-Net of all voxels, which the slicing U-Net takes one slice a pass"
+    ),
+    "extraction": (
+        "Extraction: a whole segmentation, for a U-Net the same work as inference, whose time is therefore not taken "
+        "apart (see extraction)"
+    ),
+}
+SCALING_ABSENT = (
+    f"–: not asked of a CPU, for a laptop to be done in minutes. At {scaling.LAPTOP_LARGER_EDGE}³ these are OSS-Net A, "
+    "B and D, the slicing U-Net's passes over all slices, and whole segmentations in function space"
+)
+SEE_EXTRACTION = Cell("see extraction")
 
 
 def figure5_grids(answers: Answers) -> list[Grid]:
@@ -33,7 +75,7 @@ def figure5_grids(answers: Answers) -> list[Grid]:
             grids.append(_stages(answers, machine, octree))
         if slicing := [probe for probe in probes if probe.model == figure5.SLICING]:
             grids.append(_slicing(answers, machine, slicing))
-    last = replace(grids[-1], notes=notes([READING, INTERVAL, *machine_notes(answers)]))
+    last = replace(grids[-1], notes=notes([READING, INTERVAL, SHARE, *machine_notes(answers)]))
     return [*grids[:-1], last]
 
 
@@ -103,7 +145,8 @@ def figure6_grids(answers: Answers) -> list[Grid]:
         probes = [probe for probe in figure6.probes(figure6.LOCATIONS) if probe.locations == locations]
         rows.append([_locations(probes[0]), *(cell_of(probe) for probe in probes for _, cell_of in columns)])
     caption = "Figure 6: memory of one pass at 256x256x160 voxels, GB of 10^9 bytes. Paper: its Table 3."
-    return [Grid(caption, head, rows, notes(machine_notes(answers)))]
+    sentences = [RELEASED_CODE, THIS_SUITE, FULL_VOLUME, FIGURE6_ABSENT]
+    return [Grid(caption, head, rows, notes([*sentences, *_memory_notes(answers)]))]
 
 
 def _measured_by(answers: Answers, machine: str) -> Callable[[Probe], Cell]:
@@ -112,11 +155,7 @@ def _measured_by(answers: Answers, machine: str) -> Callable[[Probe], Cell]:
 
 def scaling_grids(answers: Answers) -> list[Grid]:
     """Memory as predicted, then as each machine measured it, then time on each."""
-    titles = {"training": "a training step", "inference": "one evaluation", "extraction": "a whole segmentation"}
-    basis = f"one volume, or one slice of the slicing U-Net, {power_of_two(scaling.LOCATIONS)} locations"
-    grids = [
-        _by_edge(f"Memory (GB of 10^9 bytes), predicted; {basis}", scaling.predicted(), gigabytes, answers, PREDICTED)
-    ]
+    grids = [_by_edge("Memory (GB of 10^9 bytes), predicted", scaling.predicted(), gigabytes, answers, PREDICTED)]
     for machine in answers.shown:
         probes = scaling.measured(device_type_of(machine))
         memory = [probe for probe in probes if probe.quantity == "memory"]
@@ -124,8 +163,10 @@ def scaling_grids(answers: Answers) -> list[Grid]:
         title = answers.title(machine)
         grids.append(_by_edge(f"Memory (GB of 10^9 bytes), measured, {title}", memory, gigabytes, answers, machine))
         grids.append(_by_edge(f"Time (s), {title}", runtime, seconds, answers, machine))
-    told = [f"{phase.capitalize()}: {title}" for phase, title in titles.items()]
-    return [*grids[:-1], replace(grids[-1], notes=notes([*told, INTERVAL, *machine_notes(answers)]))]
+    sentences = [*SCALING_STEPS.values(), ENCODERS, INTERVAL]
+    if CPU in answers.shown:
+        sentences.append(SCALING_ABSENT)
+    return [*grids[:-1], replace(grids[-1], notes=notes([*sentences, *_memory_notes(answers)]))]
 
 
 def _by_edge(
@@ -135,16 +176,26 @@ def _by_edge(
     answers: Answers,
     machine: str,
 ) -> Grid:
-    shapes = list(dict.fromkeys(probe.shape for probe in probes))
-    rows: dict[tuple[str, str], dict[tuple[int, int, int], Cell]] = {}
-    for probe in probes:
-        rows.setdefault((probe.phase, probe.model), {})[probe.shape] = cell_of(answers, machine, probe)
-    head = ["Phase", "Model", *(f"{shape[0]}³" for shape in shapes)]
-    cells = [
-        [Cell(phase), Cell(MODEL_NAMES[model]), *(by_shape.get(shape, NOTHING) for shape in shapes)]
-        for (phase, model), by_shape in rows.items()
+    """A row for each phase and model, whether or not the machine is asked for it, and a column for each resolution."""
+    asked = {(probe.phase, probe.model, probe.shape[0]): probe for probe in probes}
+    edges = sorted({edge for *_, edge in asked})
+
+    def cell(phase: Phase, model: str, edge: int) -> Cell:
+        if probe := asked.get((phase, model, edge)):
+            return cell_of(answers, machine, probe)
+        return SEE_EXTRACTION if ("extraction", model, edge) in asked else NOTHING
+
+    rows = [
+        [Cell(phase), Cell(MODEL_NAMES[model]), *(cell(phase, model, edge) for edge in edges)]
+        for phase in dict.fromkeys(probe.phase for probe in probes)
+        for model in scaling.EXTRACTIONS
     ]
-    return Grid(f"Scaling with resolution: {caption}.", head, cells)
+    head = ["Phase", "Model", *(f"{edge}³" for edge in edges)]
+    return Grid(f"Scaling with resolution: {caption}.", head, rows)
+
+
+def _memory_notes(answers: Answers) -> list[str]:
+    return [*(CPU_NOTES if CPU in answers.measured else ()), *machine_notes(answers)]
 
 
 def _locations(probe: Probe) -> Cell:

@@ -1,13 +1,9 @@
-"""What a probe comes to: memory as predicted, memory and time as measured, in a process of its own."""
+"""What a probe comes to: memory as predicted, memory and time as measured."""
 
 import resource
-import signal
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +13,18 @@ from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import CPU
 from benchmarks.efficiency.released_memory import released_footprint
 from benchmarks.efficiency.stages import time_extraction
-from benchmarks.nvml import used_memory
+from benchmarks.nvml import UsedMemory, used_memory
 from benchmarks.provenance import provenance
 from benchmarks.timing import Timing, count_flops, matmul_rate, time_repeated
 from ossnet import footprint
-from ossnet.memory import is_out_of_memory
 from ossnet.registry import model_type
 from ossnet.workload import Workload
 
-TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 4.0}
+TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 2.0}
 """Once repeats have taken so long, there are only as many as there must be; see `timing.time_repeated`."""
 
 EXTRACTION_REPEATS = 5
 """Of an extraction, which takes seconds."""
-
-OOM = "OOM"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a call in a process of its own: its result, or why there is none (`OOM`, or a sentence)."""
-
-    result: Any = None
-    failure: str | None = None
 
 
 def workload_of(probe: Probe) -> Workload:
@@ -68,8 +53,8 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
-    released = probe.implementation == "released"
-    predicted = released_footprint(probe) if released else footprint.predict(workload_of(probe))
+    of_suite = probe.implementation == "suite"
+    predicted = footprint.predict(workload_of(probe)) if of_suite else released_footprint(probe)
     return {
         "allocated_bytes": predicted.allocated_bytes,
         "reserved_bytes": predicted.reserved_bytes,
@@ -78,7 +63,7 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
 
 
 def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
-    """The result of a probe on a device: see `ProbeRecord`. Peaks are those of this process: see `in_own_process`.
+    """The result of a probe on a device: see `ProbeRecord`. Peaks are those of this process: see `Prober`.
 
     Raises:
         ValueError: the memory of an extraction, or the released implementation.
@@ -91,20 +76,42 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
 
 
 def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
-    """Of the second step. The driver is asked after it, while torch still holds all that the peak needed."""
+    """Of a step that takes what all later ones do. The driver is asked after it, while torch still holds the peak.
+
+    That is the second step, which finds the optimiser's state, the gradients of the first, and what the matrix library
+    keeps from its first product on. Models of all voxels have none of these at inference, and a pass over the slices of
+    a large volume takes half a minute: theirs is the first. It is no other than the second, since cuDNN only tries
+    algorithms out, which takes more memory, in its benchmark mode, and that is off.
+    """
+    before = used_memory(device).device_bytes
     step = workload_of(probe).prepare(device)
     torch.cuda.empty_cache()
-    step()
+    if probe.phase == "training" or probe.locations is not None:
+        step()
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     step()
     torch.cuda.synchronize(device)
-    used = used_memory(device)
     return {
         "allocated_bytes": torch.cuda.max_memory_allocated(device),
         "reserved_bytes": torch.cuda.max_memory_reserved(device),
-        "process_bytes": used.process_bytes,
+        **_of_driver(used_memory(device), before),
+    }
+
+
+def _of_driver(used: UsedMemory, before_bytes: int | None) -> dict[str, Any]:
+    """What the driver tells of this process or, where it does not know that, of what the device has more than before.
+
+    The latter is this process's if no other has begun or ended, and includes what the driver itself takes for it.
+    """
+    taken, source = used.process_bytes, "process"
+    if taken is None and used.device_bytes is not None and before_bytes is not None:
+        taken, source = used.device_bytes - before_bytes, "device"
+    return {
+        "process_bytes": taken,
+        "process_source": None if taken is None else source,
         "device_bytes": used.device_bytes,
+        "device_bytes_before": before_bytes,
     }
 
 
@@ -143,11 +150,11 @@ def _extraction_time(probe: Probe, device: torch.device) -> dict[str, Any]:
     limit_s = TIMING_LIMIT_S[device.type]
     took = time_extraction(model, probe.extraction, probe.locations, device, EXTRACTION_REPEATS, limit_s=limit_s)
     extraction = {
-        "stages": took.stages,
         "evaluated": list(took.evaluated),
         "locations_per_s": sum(took.evaluated) / took.timing.median_s,
     }
-    return _told(took.timing) | _operations(took.flops, took.timing, device) | extraction
+    stages = {} if took.stages is None else {"stages": took.stages}
+    return _told(took.timing) | _operations(took.flops, took.timing, device) | extraction | stages
 
 
 def _told(timing: Timing) -> dict[str, Any]:
@@ -160,8 +167,17 @@ def _told(timing: Timing) -> dict[str, Any]:
 
 
 def _operations(flops: int, timing: Timing, device: torch.device) -> dict[str, Any]:
-    """Operations of a step and, done at its median time, their share of the machine's rate of matrix products."""
-    return {"flops": flops, "matmul_share": flops / timing.median_s / matmul_rate(device)}
+    """Operations of a step and, done at its median time, their share of the machine's rate of matrix products.
+
+    On a GPU the share may exceed 1, see `matmul_rate`.
+    """
+    return {"flops": flops, "matmul_share": flops / timing.median_s / _product_rate(device)}
+
+
+@cache
+def _product_rate(device: torch.device) -> float:
+    """Measured once in a process."""
+    return matmul_rate(device)
 
 
 def _restart_peak_resident() -> int:
@@ -183,51 +199,3 @@ def describe_machine(device: torch.device | str, command: str) -> tuple[str, dic
     """What records call the machine that a device is of, and the provenance of what `command` has measured on it."""
     device = torch.device(device)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else CPU, provenance(command, device)
-
-
-def in_own_process(call: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
-    """Call a function in a process of its own, so that the memory of one call never colours the next.
-
-    The process is forked from a server that has imported torch and the suite, and has never touched a GPU: one that has
-    cannot be forked. It has ended when this returns or raises, interrupted or not.
-
-    Args:
-        call: of a module, and with arguments and a result that can be pickled.
-        limit_s: seconds after which the process is killed.
-    """
-    context = get_context("forkserver")
-    # Only heeded before the first process, which starts the server.
-    context.set_forkserver_preload([__name__])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_outcome, args=(sender, call, arguments))
-    process.start()
-    sender.close()
-    try:
-        if receiver.poll(limit_s):
-            outcome: Outcome = receiver.recv()
-            return outcome
-        return Outcome(failure=f"no result after {limit_s:.0f} s")
-    except EOFError:
-        process.join()
-        return Outcome(failure=_ending(process.exitcode))
-    finally:
-        process.kill()
-        process.join()
-        receiver.close()
-
-
-def _send_outcome(sender: Connection, call: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    # Ctrl-C reaches every process of a terminal; the one that waits for this one ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        outcome = Outcome(call(*arguments))
-    except Exception as error:
-        message = " ".join(str(error).split())
-        outcome = Outcome(failure=OOM if is_out_of_memory(error) else f"{type(error).__name__}: {message}")
-    sender.send(outcome)
-
-
-def _ending(status: int | None) -> str:
-    if status == -signal.SIGKILL:
-        return "the process was killed, as the kernel does where memory runs out"
-    return f"the process ended with status {status}"

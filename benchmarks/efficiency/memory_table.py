@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE, gigabytes, machine_notes, notes, ratio
+from benchmarks.efficiency.cells import CPU_NOTES, GIGABYTE, gigabytes, machine_notes, notes, ratio
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import CPU, PREDICTED
 from benchmarks.efficiency.table3 import PublishedMemory, paper_batches, published_memory
+from benchmarks.efficiency.unet_table import unets_grid
 from benchmarks.judging import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
 from benchmarks.tables import MODEL_NAMES
@@ -19,22 +20,37 @@ BASIS = (
     "training and one slice a pass at inference"
 )
 
+RELEASED_CODE = (
+    "Released code: predicted for the networks as the code behind the paper's table computes them, trained by RAdam "
+    "without Lookahead's copy of the weights, with an assumed workspace of convolutions and without the full volume"
+)
+THIS_SUITE = (
+    "This suite: predicted for this package on a GPU, which keeps the full volume there; what is measured is compared "
+    "with it, though a GPU's matrix library takes a workspace besides, of 8 or 34 MB"
+)
+
 ASSUMPTIONS = (
     "Paper: Reich et al. (BMVC 2021), Table 3; ratio: the released code's prediction over it",
-    "Released code: predicted for the networks as the code behind the paper's table computes them, trained by RAdam "
-    "without Lookahead's copy of the weights, with an assumed workspace of convolutions and without the full volume",
-    "This suite: predicted for this package on a GPU, which keeps the full volume there; what is measured is compared "
-    "with it, though a GPU's matrix library takes a workspace besides, of 8 or 34 MB",
+    RELEASED_CODE,
+    THIS_SUITE,
     "U-Nets are approximate, since the paper leaves open what their blocks, pooling and up-sampling are: assumed are "
-    "pre-activation residual blocks, max-pooling, and linear up-sampling joined to the skip-connection",
+    "pre-activation residual blocks, max-pooling, and linear up-sampling joined to the skip-connection; the last table "
+    "has others",
     "The paper gives the same 3D numbers for 256x256x160 and 224x224x224 voxels, of which the latter are 7 % more",
     "The paper does not tell the slices' orientation here: assumed is the best of its Table 2",
+    "Inference of this suite's slicing U-Net includes the whole volume and all predictions, which stay on the device",
 )
+
+UNFOLDED = (
+    "With cuDNN before 9.3, torch itself unfolds the input of convolutions on tensors above 2^31 elements, which takes "
+    "memory that is not predicted"
+)
+"""What may have failed where a prediction fits the GPU."""
 
 
 def table3_grids(answers: Answers) -> list[Grid]:
-    """The table of the paper, what an allocator holds beyond the tensors, the peak's parts, and the paper's batches."""
-    return [_main(answers), _batches(answers), _reserved(answers), _parts(answers)]
+    """The table of the paper and its batches, what an allocator holds beyond, the peak's parts, and other U-Nets."""
+    return [_main(answers), _batches(answers), _reserved(answers), _parts(answers), unets_grid(answers)]
 
 
 def _main(answers: Answers) -> Grid:
@@ -48,9 +64,8 @@ def _main(answers: Answers) -> Grid:
         row = [*_labels(number.probe), _published(number), gigabytes(answers, PREDICTED, released)]
         row += [ratio(_allocated(answers, PREDICTED, released), number.gigabytes and number.gigabytes * GIGABYTE)]
         rows.append([*row, *_compared(answers, number.probe, answers.shown)])
-    sentences = [*ASSUMPTIONS, *machine_notes(answers)]
-    if CPU in answers.measured:
-        sentences.append("A CPU runs other code than a GPU in places, for which the prediction is: its ratio is not 1")
+    measured = [number.probe for number in published_memory()]
+    sentences = [*ASSUMPTIONS, *_cpu_notes(answers), *machine_notes(answers), *_surprises(answers, measured)]
     return Grid(f"Table 3: memory. {BASIS}.", head, rows, notes(sentences))
 
 
@@ -64,9 +79,8 @@ def _batches(answers: Answers) -> Grid:
     for probe in paper_batches():
         model, dataset, resolution, *_ = _labels(probe)
         rows.append([model, dataset, resolution, Cell(str(probe.batch_size)), *_compared(answers, probe, machines)])
-    return Grid(
-        "Table 3, training with the paper's batches (Section 4.1): volumes, or slices of one volume.", head, rows
-    )
+    caption = "Table 3, training with the paper's batches (Section 4.1): volumes, or slices of one volume."
+    return Grid(caption, head, rows, notes(_surprises(answers, paper_batches())))
 
 
 def _reserved(answers: Answers) -> Grid:
@@ -83,8 +97,11 @@ def _reserved(answers: Answers) -> Grid:
         for probe in probes
     ]
     sentences = (
-        "Allocator: what torch's caching allocator holds for the tensors, predicted by a model of it",
-        "Process and device: by the driver, CUDA context included; of a CPU the process's peak resident set",
+        "Allocator: what torch's caching allocator holds for the tensors, predicted by a model of it for a GPU without "
+        "limit; it lets go of what it keeps before a GPU's memory runs out, as `ossnet fits` takes into account",
+        "Process and device: by the driver, CUDA context included; where it does not tell of one process, that is what "
+        "the device holds more than before",
+        *_cpu_notes(answers),
     )
     return Grid("Table 3, beyond the tensors, this suite.", head, rows, notes(sentences))
 
@@ -110,6 +127,35 @@ def _parts(answers: Answers) -> Grid:
         others = Cell(f"{sum(taken for _, taken in largest[LARGEST_PARTS:]) / GIGABYTE:.2f}") if parts else NOTHING
         rows.append([*_labels(number.probe), gigabytes(answers, PREDICTED, number.probe), *named, others])
     return Grid("Table 3, what the predicted peak of this suite is made of: its largest parts (GB).", head, rows)
+
+
+def _cpu_notes(answers: Answers) -> Sequence[str]:
+    return CPU_NOTES if CPU in answers.measured else ()
+
+
+def _surprises(answers: Answers, probes: Sequence[Probe]) -> list[str]:
+    """Of each GPU what ran out of memory there, though it is predicted to fit; nothing where its size is not known."""
+    sentences = []
+    for machine in answers.measured:
+        names = [_name(probe) for probe in probes if _fits_by_prediction(answers, machine, probe)]
+        if names:
+            sentences.append(f"Out of memory on {answers.title(machine)}, though predicted to fit: {'; '.join(names)}")
+    return [*sentences, UNFOLDED] if sentences else []
+
+
+def _fits_by_prediction(answers: Answers, machine: str, probe: Probe) -> bool:
+    """Whether a probe that ran out of a GPU's memory is predicted to take less than there is."""
+    record, predicted = answers.of(machine, probe), _allocated(answers, PREDICTED, probe)
+    if record is None or record.failure != "OOM" or predicted is None:
+        return False
+    gpu = record.provenance.get("gpu") or {}
+    return bool(predicted < gpu.get("memory_bytes", 0))
+
+
+def _name(probe: Probe) -> str:
+    """A row by its labels."""
+    labels = [cell.text for cell in _labels(probe) if cell != NOTHING]
+    return ", ".join([*labels, f"batch {probe.batch_size}"] if probe.batch_size > 1 else labels)
 
 
 def _labels(probe: Probe) -> list[Cell]:

@@ -11,8 +11,21 @@ Quantity = Literal["memory", "runtime"]
 Phase = Literal["training", "inference", "extraction"]
 """One step of the optimiser; one evaluation of the network, encoder included; a whole segmentation."""
 
-Implementation = Literal["suite", "released"]
-"""This package's networks, or those behind the paper's Table 3, which hold other things in memory."""
+UNetVariant = Literal[
+    "activation after the sum",
+    "ReLU not in place",
+    "average pooling",
+    "transposed convolution",
+    "slices across another axis",
+    "activation after the sum, average pooling",
+]
+"""What the paper's U-Nets may have and this suite's have not: see `benchmarks.efficiency.unet_variants`."""
+
+Implementation = Literal["suite", "released"] | UNetVariant
+"""This package's networks, or those behind the paper's Table 3, which hold other things in memory.
+
+The paper's U-Nets are not released: among the latter they are this package's, or differ from these in what is named.
+"""
 
 LAST_CHANNELS = 128
 LOWEST_EDGE = 8

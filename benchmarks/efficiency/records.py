@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from benchmarks.efficiency.json_types import check_type
 from benchmarks.efficiency.probe import Probe
 from ossnet.errors import UserError
 from ossnet.files import write_text
@@ -23,6 +24,72 @@ SCHEMA_VERSION = 1
 """Raised whenever the same probe would come to another result; records of another version are not read."""
 
 
+class MemoryResult(TypedDict):
+    """What a probe of memory came to, in bytes: see `ProbeRecord`."""
+
+    allocated_bytes: float
+    reserved_bytes: NotRequired[float]
+    by_part: NotRequired[dict[str, float]]
+    process_bytes: NotRequired[float | None]
+    process_source: NotRequired[str | None]
+    resident_before_bytes: NotRequired[float | None]
+    device_bytes: NotRequired[float | None]
+    device_bytes_before: NotRequired[float | None]
+
+
+class RuntimeResult(TypedDict):
+    """What a probe of runtime came to: see `ProbeRecord`."""
+
+    seconds: NotRequired[list[float]]
+    median_s: float
+    low_s: float | None
+    high_s: float | None
+    flops: NotRequired[float | None]
+    matmul_share: NotRequired[float | None]
+    evaluated: NotRequired[list[int] | None]
+    locations_per_s: NotRequired[float | None]
+    stages: NotRequired[dict[str, float] | None]
+
+
+RESULTS = {"memory": MemoryResult, "runtime": RuntimeResult}
+"""By the probe's quantity; only what tables and figures read, and more may be there."""
+
+
+class _Cpu(TypedDict):
+    model: str
+    torch_threads: int
+
+
+class _Gpu(TypedDict):
+    memory_bytes: NotRequired[int]
+
+
+class _Provenance(TypedDict):
+    cpu: NotRequired[_Cpu]
+    gpu: NotRequired[_Gpu | None]
+
+
+class _CpuProvenance(TypedDict):
+    """What there must be of the machine `cpu`."""
+
+    cpu: _Cpu
+
+
+class _Versioned(TypedDict):
+    schema_version: int
+
+
+class _Row(TypedDict):
+    """A line of a file."""
+
+    study: str
+    machine: str
+    probe: Probe
+    result: dict[str, object] | None
+    failure: str | None
+    provenance: _Provenance
+
+
 @dataclass(frozen=True)
 class ProbeRecord:
     """What a probe came to.
@@ -31,10 +98,13 @@ class ProbeRecord:
         machine: `predicted`, `cpu`, or the GPU's name as its driver tells it.
         result: of memory: `allocated_bytes` and `reserved_bytes`, the most that tensors took and that torch's allocator
             held; where predicted also `by_part`, bytes of the peak by part; where measured, of the process
-            `process_bytes` (GPU: by NVML; CPU: peak resident set) and of the GPU `device_bytes`. Of runtime: `seconds`,
-            one a repeat; `median_s`, `low_s` and `high_s`, see `benchmarks.timing`; `flops` and
-            `matmul_share`; of an extraction also `evaluated`, locations by stage, `locations_per_s` and `stages`,
-            seconds of encoder, gather, decoder and bookkeeping. None where it failed.
+            `process_bytes` (GPU: by NVML; CPU: peak resident set) and of the GPU `device_bytes`, in use by all, and
+            `device_bytes_before`, by others before the model was made. `process_source` is `process` where NVML told
+            `process_bytes`, `device` where it is the difference of these two. Of runtime: `seconds`, one a repeat;
+            `median_s`, `low_s` and `high_s`, see `benchmarks.timing`; `flops` and, of the rate of matrix products,
+            `matmul_share`, which may exceed 1 on a GPU (see `benchmarks.timing.matmul_rate`); of an extraction also
+            `evaluated`, locations by stage, and `locations_per_s`; of one by an octree `stages`, seconds of encoder,
+            gather, decoder and bookkeeping. None where it failed.
         failure: `OOM`, or a sentence; None where it did not fail.
         provenance: see `benchmarks.provenance`.
     """
@@ -70,17 +140,10 @@ def read_records(results: Path, studies: Iterable[str]) -> list[ProbeRecord]:
     """All records of some studies in a results folder, by study and machine; none where there is no folder.
 
     Raises:
-        UserError: a file cannot be read.
+        UserError: a file cannot be read, or a line of it is no record; names the line.
     """
-    found = []
-    for study in studies:
-        for path in sorted((results / FOLDER).glob(f"{study}-*.jsonl")):
-            try:
-                rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-                found += [_record(row) for row in rows if row["schema_version"] == SCHEMA_VERSION]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise UserError(f"{path} holds no records ({error}); delete it and run the study again") from error
-    return found
+    paths = [path for study in studies for path in sorted((results / FOLDER).glob(f"{study}-*.jsonl"))]
+    return [record for path in paths for record in _read(path)]
 
 
 def slug(machine: str) -> str:
@@ -88,14 +151,44 @@ def slug(machine: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
 
 
+def _read(path: Path) -> list[ProbeRecord]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = _parse(line)
+            if row["schema_version"] == SCHEMA_VERSION:
+                found.append(_record(row))
+        except ValueError as error:
+            mend = f"delete line {number} of {path} and run the study again"
+            raise UserError(f"{path}, line {number}: {error}; {mend}") from error
+    return found
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    """A row, of which only its version is checked. Raises ValueError where it is no JSON or has none."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
+    check_type(row, _Versioned, "record")
+    checked: dict[str, Any] = row
+    return checked
+
+
 def _record(row: Mapping[str, Any]) -> ProbeRecord:
-    probe = dict(row["probe"])
-    height, width, depth = probe.pop("shape")
-    return ProbeRecord(
-        row["study"],
-        Probe(shape=(height, width, depth), **probe),
-        row["machine"],
-        row["result"],
-        row["failure"],
-        row["provenance"],
-    )
+    """Raises ValueError where the row is not of the types that tables and figures take it to be of."""
+    check_type(row, _Row, "record")
+    probe = Probe(**row["probe"] | {"shape": tuple(row["probe"]["shape"])})
+    if probe.quantity not in RESULTS:
+        raise ValueError(f"record.probe.quantity is {probe.quantity}, not one of {', '.join(RESULTS)}")
+    if (row["result"] is None) == (row["failure"] is None):
+        raise ValueError("record has both a result and a failure, or neither")
+    if row["result"] is not None:
+        check_type(row["result"], RESULTS[probe.quantity], "record.result")
+    if row["machine"] == CPU:
+        check_type(row["provenance"], _CpuProvenance, "record.provenance")
+    return ProbeRecord(row["study"], probe, row["machine"], row["result"], row["failure"], row["provenance"])

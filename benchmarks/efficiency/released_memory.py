@@ -6,10 +6,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from baselines.blocks import VoxelisedModel
 from baselines.unet2d import UNet2d
+from baselines.unet3d import UNet3d
 from benchmarks.efficiency import released_layers
 from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.unet_variants import CHOICES, UNetChoices, VariedUNet
 from ossnet.allocator import CachingAllocator
 from ossnet.footprint import Footprint, convolution_workspace, footprint_of
 from ossnet.losses import class_loss, probabilities
@@ -36,7 +37,7 @@ def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Foo
 
     Raises:
         UserError: unknown model, or locations are missing or given to a model that has none.
-        ValueError: a whole extraction, or a batch of several.
+        ValueError: a whole extraction, a batch of several, or an implementation that the model does not have here.
     """
     if probe.phase == "extraction" or probe.batch_size != 1:
         raise ValueError(f"no step of one sample: {probe}")
@@ -47,12 +48,12 @@ def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Foo
     with device:
         model = kind(probe.config).train(probe.phase == "training")
         released_layers.use_released_layers(model)
-        if isinstance(model, OccupancyNetwork) and probe.locations is not None:
+        if isinstance(model, OccupancyNetwork) and probe.locations is not None and probe.implementation == "released":
             step = _occupancy_step(model, probe.locations, account)
-        elif isinstance(model, VoxelisedModel):
-            step = _voxel_step(model)
+        elif isinstance(model, UNet2d | UNet3d) and probe.implementation in CHOICES:
+            step = _voxel_step(model, CHOICES[probe.implementation])
         else:
-            raise TypeError(f"no account of the memory of a {type(model).__name__}")
+            raise ValueError(f"no account of the released memory of {probe}")
     return footprint_of(step, account)
 
 
@@ -73,26 +74,15 @@ def _occupancy_step(network: OccupancyNetwork, count: int, account: StorageAccou
     return _step(network, inputs, evaluate, target, coarse)
 
 
-def _voxel_step(model: VoxelisedModel) -> Step:
-    """Of the volume, or of one slice, by this package's U-Nets: the paper's are not released.
+def _voxel_step(model: UNet2d | UNet3d, choices: UNetChoices) -> Step:
+    """Of the volume, or of one slice, by this package's U-Nets or by others: the paper's are not released.
 
-    On BraTS they come to 14.54 and 3.89 GB in 3-D, training and inference, where Table 3 has 14.41 and 3.57; for a
-    slice to 1.38 and 0.36 GB, where it has 1.16 and 0.46 (across the depth; the paper does not say across which axis);
-    for one of LiTS to 4.37 and 1.07 GB, where it has 4.29 and 1.20. It has the same numbers in 3-D for 224^3 as for
-    256x256x160, which is 7 % less, as if measured once. What was tried, GB in the order above, LiTS last:
-
-    - average pooling, which keeps no indices: 14.39, 3.89; 1.35, 0.36; 4.26, 1.07. Closest in training;
-    - activations after the sum, of which each keeps its input, and average pooling: 11.87, 3.73; 1.34, 0.34; 4.22,
-      1.00. All of inference is then explained, by letting the image go once it is read (3.56), by slices across height
-      or width of BraTS (0.26) and by 0.2 GB of workspace in 2-D that no slice size changes (0.46 and 1.20); but 2.5 GB
-      of training in 3-D are not;
-    - such activations in place (ReLU), with max-pooling: 10.56, 3.73; 1.19, 0.34; 3.63, 1.00.
-
-    None explains all six, so that nothing is assumed beyond the networks as they are.
+    The paper has the same numbers in 3-D for 224^3 voxels as for 256x256x160, which is 7 % less, as if measured once.
     """
+    model.unet = VariedUNet(model.unet.dimensions, model.config, choices)
     grid = list(model.config.shape)
     if isinstance(model, UNet2d):
-        grid.pop(model.axis)
+        grid.pop((model.axis + 1) % 3 if choices.another_axis else model.axis)
     image, target = torch.zeros(1, model.config.modalities, *grid), torch.zeros(1, *grid)
     return _step(model, [image], lambda: (model(image), None), target, None)
 

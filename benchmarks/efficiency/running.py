@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any, NamedTuple
 
 import torch
 
+from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.efficiency.ledger import Ledger, device_type_of, name_of
-from benchmarks.efficiency.measuring import OOM, Outcome, describe_machine, in_own_process, measure_probe, predict_probe
+from benchmarks.efficiency.measuring import describe_machine, predict_probe
 from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.prober import Prober
+from benchmarks.efficiency.processes import OOM, Outcome, in_own_process
 from benchmarks.efficiency.records import CPU, PREDICTED, ProbeRecord, read_records
 from benchmarks.efficiency.study import EfficiencyStudy
 from benchmarks.efficiency.tables import collect_efficiency
@@ -122,13 +126,26 @@ def _missing(ledger: Ledger, machine: _Machine, request: EfficiencyRequest) -> l
         for record in (read_records(ledger.results, [ledger.study]) if missing else [])
         if record.machine == PREDICTED
     }
-    limit = MEMORY_SHARE * available_memory()
+    available = available_memory()
+    limit = MEMORY_SHARE * available
 
-    def fits(probe: Probe) -> bool:
+    def needed(probe: Probe) -> int:
         memory = _as_memory(probe)
-        return bool((known.get(memory) or predict_probe(memory))["allocated_bytes"] < limit)
+        return int((known.get(memory) or predict_probe(memory))["allocated_bytes"])
 
-    return [probe for probe in missing if fits(probe)]
+    sizes = {probe: needed(probe) for probe in missing}
+    too_large = [size for size in sizes.values() if size >= limit]
+    if too_large:
+        tell(
+            f"{ledger.study}: {len(too_large)} probes left out, predicted to take {_gigabytes(min(too_large))} to "
+            f"{_gigabytes(max(too_large))}; a CPU measures what takes less than {MEMORY_SHARE:.0%} of its available "
+            f"memory, which is {_gigabytes(available)}"
+        )
+    return [probe for probe, size in sizes.items() if size < limit]
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / GIGABYTE:.1f} GB"
 
 
 def _as_memory(probe: Probe) -> Probe:
@@ -147,10 +164,13 @@ def _answer(ledgers: Sequence[Ledger], machine: _Machine, request: EfficiencyReq
     probes = dict.fromkeys(probe for ledger in ledgers for probe in ledger.probes if probe in missing[ledger.study])
     if not probes:
         return
-    ask: Callable[[Probe], Outcome] = _predict
-    if machine.device is not None:
-        ask = partial(_measure, device=machine.device)
-    with ProgressLine("predicting" if machine.device is None else f"measuring on {machine.name}", len(probes)) as line:
+    with ExitStack() as stack:
+        ask: Callable[[Probe], Outcome] = _predict
+        title = "predicting"
+        if machine.device is not None:
+            ask = partial(stack.enter_context(Prober(machine.device)).answer, limit_s=PROBE_LIMIT_S)
+            title = f"measuring on {machine.name}"
+        line = stack.enter_context(ProgressLine(title, len(probes)))
         for done, probe in enumerate(probes):
             line.update(done, name_of(probe))
             outcome = ask(probe)
@@ -171,10 +191,6 @@ def _predict(probe: Probe) -> Outcome:
     except Exception as error:
         # One model that cannot be predicted must not take the table from the others: it is recorded as a failure.
         return Outcome(failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def _measure(probe: Probe, device: str) -> Outcome:
-    return in_own_process(measure_probe, probe, device, limit_s=PROBE_LIMIT_S)
 
 
 def available_memory() -> int:

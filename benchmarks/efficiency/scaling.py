@@ -1,6 +1,6 @@
 """Memory and time of every model against the volume's resolution: what operating in function space is for."""
 
-from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.probe import Phase, Probe, Shape
 from benchmarks.efficiency.study import DeviceType, EfficiencyStudy
 
 EXTRACTIONS = {
@@ -18,37 +18,49 @@ VOXELISED = ("unet3d", "unet2d-depth")
 LOCATIONS = 2**14
 
 PREDICTED_EDGES = (64, 128, 256, 512, 1024)
-MEASURED_EDGES: dict[DeviceType, tuple[int, ...]] = {"cuda": (64, 128, 256, 512), "cpu": (64, 128)}
+MEASURED_EDGES = (64, 128, 256, 512)
 
-TIMED = ("unet3d", "unet2d-depth", "onet", "c")
-"""A, B and D are not timed, to keep within a GPU's ten minutes, and a laptop does not measure their memory either."""
+LAPTOP_EDGE = 64
+"""All that a GPU is asked of this resolution a CPU is asked, too."""
 
-SLOW: dict[DeviceType, tuple[str, int]] = {"cuda": ("unet2d-depth", 512), "cpu": ("unet2d-depth", 128)}
-"""Model and edge: its filters are so many that passing over all slices takes minutes."""
+LAPTOP_LARGER_EDGE = 128
+LAPTOP_LARGER_PHASES: dict[str, tuple[Phase, ...]] = {
+    "unet3d": ("training", "inference", "extraction"),
+    "unet2d-depth": ("training",),
+    "onet": ("training", "inference"),
+    "c": ("training", "inference"),
+}
+"""And of this one so much, by model, for a laptop to be done in minutes."""
+
+SLOWEST = ("unet2d-depth", 512)
+"""Model and edge: taking all of its slices takes a GPU half a minute."""
 
 
 def memory(edge: int) -> list[Probe]:
-    """Of a training step and of one evaluation, of one volume, or of one slice a pass."""
+    """Of a training step, on one volume or one slice, and of one evaluation.
+
+    A model of all voxels evaluates the whole volume, the slicing U-Net one slice a pass.
+    """
     return [
-        Probe("memory", model, "cube", (edge, edge, edge), phase, _locations(model))
+        Probe("memory", model, "cube", cube(edge), phase, _locations(model))
         for phase in ("training", "inference")
         for model in EXTRACTIONS
     ]
 
 
 def runtime(edge: int) -> list[Probe]:
-    """Of the same, and of segmenting the whole volume, of which function-space models evaluate a part at a time."""
-    steps = [
-        Probe("runtime", model, "cube", (edge, edge, edge), phase, _locations(model))
-        for phase in ("training", "inference")
-        for model in TIMED
+    """Of the same, and of segmenting the whole volume, which for a model of all voxels is its evaluation."""
+    training = [Probe("runtime", model, "cube", cube(edge), "training", _locations(model)) for model in EXTRACTIONS]
+    evaluations = [
+        Probe("runtime", model, "cube", cube(edge), "inference", LOCATIONS)
+        for model in EXTRACTIONS
+        if model not in VOXELISED
     ]
     segmentations = [
-        Probe("runtime", model, "cube", (edge, edge, edge), "extraction", _locations(model), extraction=extraction)
+        Probe("runtime", model, "cube", cube(edge), "extraction", _locations(model), extraction=extraction)
         for model, extraction in EXTRACTIONS.items()
-        if model in TIMED
     ]
-    return steps + segmentations
+    return training + evaluations + segmentations
 
 
 def predicted() -> list[Probe]:
@@ -57,17 +69,19 @@ def predicted() -> list[Probe]:
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """Memory and time at every resolution that the device can be expected to hold, the lowest first."""
-    probes = [
-        probe
-        for edge in MEASURED_EDGES[device_type]
-        for probe in memory(edge) + runtime(edge)
-        if (probe.model, edge) != SLOW[device_type] or probe.phase == "training"
-    ]
-    if device_type == "cuda":
-        return probes
-    # Whole segmentations are Figure 5's business, which takes a laptop long enough.
-    return [probe for probe in probes if probe.phase != "extraction" and probe.model in TIMED]
+    """Memory and time, the lowest resolution first: on a GPU up to 512 voxels a side, on a CPU what takes minutes."""
+    if device_type == "cpu":
+        larger = memory(LAPTOP_LARGER_EDGE) + runtime(LAPTOP_LARGER_EDGE)
+        asked = [probe for probe in larger if probe.phase in LAPTOP_LARGER_PHASES.get(probe.model, ())]
+        return [*memory(LAPTOP_EDGE), *runtime(LAPTOP_EDGE), *asked]
+    probes = [probe for edge in MEASURED_EDGES for probe in memory(edge) + runtime(edge)]
+    # What a GPU's ten minutes are too short for is left for another call, and must not keep the others from theirs.
+    return sorted(probes, key=lambda probe: (probe.model, probe.shape[0]) == SLOWEST)
+
+
+def cube(edge: int) -> Shape:
+    """A volume of that many voxels a side."""
+    return edge, edge, edge
 
 
 def _locations(model: str) -> int | None:

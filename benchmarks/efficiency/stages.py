@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from baselines.blocks import VoxelisedModel
+from baselines.unet2d import UNet2d
 from benchmarks.efficiency.closed_form import ClosedFormField, ClosedFormVolume, make_volume
 from benchmarks.timing import Clock, Timing, clock_of, count_flops, time_repeated
 from ossnet.extraction import EXTRACTORS, Extraction
@@ -19,7 +20,8 @@ from ossnet.patches import PatchVolume
 
 T = TypeVar("T")
 
-WATCHED_REPEATS = 3
+WATCHED_REPEATS = {"cpu": 3, "cuda": 1}
+"""Runs that tell the stages."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class ExtractionTiming:
         timing: of the whole, run as a user runs it.
         stages: seconds of `encoder`, `gather`, `decoder` and `bookkeeping` in a run of its own that waits for each to
             end, which on a GPU takes longer than one that queues them; of several such runs the one of median length.
-            They add up to that run's whole.
+            They add up to that run's whole. None for a model of all voxels, whose network is all but its whole.
         evaluated: locations by stage of the octree, from coarse to fine; all voxels for a model of all voxels.
         flops: operations of the whole, as `count_flops` counts.
     """
 
     timing: Timing
-    stages: dict[str, float]
+    stages: dict[str, float] | None
     evaluated: tuple[int, ...]
     flops: int
 
@@ -108,26 +110,6 @@ class _NetworkRun:
         return encoder + watch.calls["decoder"] * (2 * one - two) + sum(watch.evaluated) * (two - one)
 
 
-class _VoxelisedRun:
-    """Segmentation of a closed-form volume by a model of all voxels; its network counts as the encoder."""
-
-    def __init__(self, model: VoxelisedModel, volume: ClosedFormVolume) -> None:
-        self.model, self.volume = model, volume
-
-    def plain(self) -> Extraction:
-        segmentation = self.model.segment(self.volume.image)
-        return Extraction(segmentation, (segmentation.numel(),))
-
-    def watched(self, watch: _Watch) -> Extraction:
-        before = self.model.register_forward_pre_hook(lambda *_: watch.begin())
-        after = self.model.register_forward_hook(lambda *_: watch.end("encoder"))
-        with before, after:
-            return self.plain()
-
-    def flops(self, watch: _Watch) -> int:
-        return count_flops(self.plain)
-
-
 def time_extraction(
     model: SegmentationModel,
     extraction: str | None,
@@ -143,24 +125,32 @@ def time_extraction(
 
     Stages: `encoder` is what is done once an image (encoding, and preparing the volume that patches are read from);
     `gather` reads the patches around locations; `decoder` is patch encoder and occupancy decoder; `bookkeeping` is the
-    rest, foremost the octree. For a model of all voxels `encoder` is its network and the rest is bookkeeping.
+    rest, foremost the octree.
 
     Args:
         model: moved to the device and set to evaluation; need not be trained, see `ClosedFormField`.
         extraction: a name of `ossnet.extraction.EXTRACTORS`; None, or `dense`, for a model of all voxels.
         max_locations: a pass; without meaning for a model of all voxels.
-        repeats: of the whole; further runs, up to three, tell the stages.
+        repeats: of the whole; `WATCHED_REPEATS` further runs, and no more than `repeats`, tell the stages.
         seed: of the volume's noise.
-        warm_up, limit_s, clock: see `time_repeated`; the limit is of the whole's repeats, and again of the stages'.
+        warm_up, limit_s, clock: see `time_repeated`; what the whole's repeats leave of the limit is for the stages.
 
     Raises:
         UserError: the extraction starts from a segmentation that the model's encoder does not predict.
         ValueError: the model and the extraction or `max_locations` do not go together.
     """
+    device = torch.device(device)
     model.to(device).eval()
     clock = clock or clock_of(device)
     volume = make_volume(model.config.shape, model.config.modalities, device, seed)
-    run = _run(model, volume, extraction, max_locations)
+    if isinstance(model, VoxelisedModel) and extraction in (None, "dense"):
+        timing = time_repeated(partial(model.segment, volume.image), device, repeats, warm_up, limit_s, clock)
+        return ExtractionTiming(timing, None, (volume.label.numel(),), _flops_of_all_voxels(model))
+    if not isinstance(model, OccupancyNetwork) or extraction is None or max_locations is None:
+        kind = type(model).__name__
+        raise ValueError(f"a {kind} does not extract by {extraction} with {max_locations} locations a pass")
+    run = _NetworkRun(model, volume, extraction, max_locations)
+    begin = clock()
     timing = time_repeated(run.plain, device, repeats, warm_up, limit_s, clock)
 
     watches: list[_Watch] = []
@@ -169,17 +159,19 @@ def time_extraction(
         watches.append(_Watch(clock))
         watches[-1].evaluated = run.watched(watches[-1]).evaluated
 
-    wholes = time_repeated(watched, device, min(repeats, WATCHED_REPEATS), 0, limit_s, clock).seconds
+    left_s = None if limit_s is None else max(0.0, limit_s - (clock() - begin))
+    wholes = time_repeated(watched, device, min(repeats, WATCHED_REPEATS[device.type]), 0, left_s, clock).seconds
     watch = watches[wholes.index(median_low(wholes))]
     stages = watch.seconds | {"bookkeeping": median_low(wholes) - sum(watch.seconds.values())}
     return ExtractionTiming(timing, stages, watch.evaluated, run.flops(watch))
 
 
-def _run(
-    model: SegmentationModel, volume: ClosedFormVolume, extraction: str | None, max_locations: int | None
-) -> _NetworkRun | _VoxelisedRun:
-    if isinstance(model, VoxelisedModel) and extraction in (None, "dense"):
-        return _VoxelisedRun(model, volume)
-    if isinstance(model, OccupancyNetwork) and extraction is not None and max_locations is not None:
-        return _NetworkRun(model, volume, extraction, max_locations)
-    raise ValueError(f"a {type(model).__name__} does not extract by {extraction} with {max_locations} locations a pass")
+def _flops_of_all_voxels(model: VoxelisedModel) -> int:
+    """Counted without values, and of slices, which all take the same, on one: a device may take half a minute."""
+    shape, slices = list(model.config.shape), 1
+    if isinstance(model, UNet2d):
+        slices, shape[model.axis] = shape[model.axis], 1
+    with torch.device("meta"):
+        copy = type(model)(model.config)
+        image = torch.empty(model.config.modalities, *shape)
+    return slices * count_flops(partial(copy.segment, image))

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pandas as pd
 
-from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.probe import Implementation, Probe, UNetVariant
 from benchmarks.efficiency.study import DeviceType, EfficiencyStudy
 from benchmarks.tables import read_published
 
@@ -20,6 +20,9 @@ BATCH_SIZES = {
 """Of the paper's trainings (Section 4.1): volumes, or slices of the slicing U-Net. Its table is of one sample."""
 
 LAPTOP_LOCATIONS = 2**14
+
+UNETS: tuple[Implementation, ...] = ("released", *get_args(UNetVariant))
+"""The U-Nets that the paper's may be: this suite's, and what differs from them in what the paper leaves open."""
 
 
 class PublishedMemory(NamedTuple):
@@ -40,10 +43,29 @@ def published_memory() -> list[PublishedMemory]:
     return [_number(row) for _, row in read_published(PUBLISHED, "table3").iterrows()]
 
 
+def unet_memory() -> list[PublishedMemory]:
+    """The paper's numbers of its U-Nets, without those of the 3-D one on LiTS, which are BraTS's over again."""
+    return [
+        number
+        for number in published_memory()
+        if number.probe.locations is None and (number.probe.model, number.probe.dataset) != ("unet3d", "lits")
+    ]
+
+
+def unet_probe(number: PublishedMemory, unets: Implementation) -> Probe:
+    """What answers a number for one of `UNETS`: where another axis makes no other slices, this suite's U-Nets."""
+    no_other = number.probe.model == "unet3d" or len(set(number.probe.shape)) == 1
+    if unets == "slices across another axis" and no_other:
+        unets = "released"
+    return replace(number.probe, implementation=unets)
+
+
 def predicted() -> list[Probe]:
-    """Each number as this suite takes it and as the paper's code does, and training with the paper's batches."""
+    """Each number as this suite takes it and as the paper's code does, the paper's batches, and variants of U-Nets."""
     rows = [number.probe for number in published_memory()]
-    return [*rows, *(replace(probe, implementation="released") for probe in rows), *paper_batches()]
+    released = [replace(probe, implementation="released") for probe in rows]
+    variants = [unet_probe(number, unets) for unets in UNETS for number in unet_memory()]
+    return list(dict.fromkeys([*rows, *released, *paper_batches(), *variants]))
 
 
 def measured(device_type: DeviceType) -> list[Probe]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ LAYOUTS: dict[str, Callable[[Answers], Sequence[Grid]]] = {
     "scaling": scaling_grids,
 }
 """Of each study the tables that its records make."""
+
+BYTES = (
+    *("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes"),
+    *("device_bytes", "device_bytes_before"),
+)
+LISTS = ("seconds", "evaluated")
+SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s")
+"""What of a result is a column, besides the peak's parts and the stages."""
 
 
 def collect_efficiency(studies: Sequence[EfficiencyStudy], results: Path, with_reference: bool = True) -> list[Path]:
@@ -59,11 +68,14 @@ def write_tables(study: str, answers: Answers, stem: Path) -> None:
 
 
 def frame_of(answers: Answers) -> pd.DataFrame:
-    """One row a record.
+    """One row a record, with a column for all that some record tells.
 
-    Columns: `machine` (`predicted`, `cpu` or a GPU's name), `reference` (whether the record is the reference's), the
-    fields of `Probe`, `published_gb` where the paper's Table 3 has the number, `failure`; memory in GB of 10^9 bytes,
-    of the predicted peak also by part (`part_NAME_gb`); times in seconds, see `ProbeRecord`.
+    Columns: `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's; the
+    fields of `Probe`, with the shape as `256x256x160`; `published_gb`, what the paper's Table 3 has for the same,
+    whatever the implementation; `failure`. Of memory, in GB of 10^9 bytes: `allocated_gb`, `reserved_gb`, `process_gb`,
+    `resident_before_gb`, `device_gb`, `device_before_gb`, and `part_NAME_gb` for the parts of the peak; and
+    `process_source`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`,
+    `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See `benchmarks.efficiency.records.ProbeRecord`.
     """
     published = {number.probe: number.gigabytes for number in published_memory()}
     rows = [
@@ -75,12 +87,12 @@ def frame_of(answers: Answers) -> pd.DataFrame:
 
 
 def _row(record: ProbeRecord, published: Mapping[Probe, float | None]) -> dict[str, Any]:
-    probe, result = record.probe, dict(record.result or {})
-    row = {**probe.plain(), "shape": probe.resolution, "published_gb": published.get(probe), "failure": record.failure}
-    memory = {name: taken for name, taken in result.items() if name.endswith("_bytes") and taken is not None}
-    row |= {f"{name.removesuffix('_bytes')}_gb": taken / GIGABYTE for name, taken in memory.items()}
+    probe = record.probe
+    number = published.get(replace(probe, implementation="suite"))
+    row = {**probe.plain(), "shape": probe.resolution, "published_gb": number, "failure": record.failure}
+    result = {name: value for name, value in (record.result or {}).items() if value is not None}
+    row |= {f"{name.replace('_bytes', '')}_gb": result[name] / GIGABYTE for name in BYTES if name in result}
     row |= {f"part_{part}_gb": taken / GIGABYTE for part, taken in result.get("by_part", {}).items()}
     row |= {f"{stage}_s": taken for stage, taken in result.get("stages", {}).items()}
-    row |= {name: json.dumps(result[name]) for name in ("seconds", "evaluated") if name in result}
-    single = ("median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s")
-    return row | {name: result[name] for name in single if name in result}
+    row |= {name: json.dumps(result[name]) for name in LISTS if name in result}
+    return row | {name: result[name] for name in SINGLE if name in result}

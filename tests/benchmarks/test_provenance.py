@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks import provenance as module
-from benchmarks.provenance import git_state, gpu_state, provenance
+from benchmarks.provenance import CUDA_VARIABLES, cuda_state, git_state, gpu_state, provenance
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
@@ -92,6 +92,7 @@ def test_what_is_told_of_a_run_on_the_cpu() -> None:
     assert json.loads(json.dumps(told)) == told
     assert told["command"] == "python -m benchmarks run table2"
     assert told["gpu"] is None
+    assert told["cuda"] is None
     versions = told["versions"]
     assert isinstance(versions, dict)
     assert versions["python"] == platform.python_version()
@@ -129,6 +130,28 @@ def test_a_slurm_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "42")
     monkeypatch.setenv("SLURM_JOB_PARTITION", "gpu")
     assert provenance("", CPU)["slurm"] == {"job_id": "42", "array_task_id": None, "partition": "gpu"}
+
+
+def test_what_torch_computes_with_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CUDA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    monkeypatch.setattr(torch.version, "cuda", "12.6")
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 90501)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    told = cuda_state(GPU)
+    assert told == {
+        "runtime": "12.6",
+        "cudnn": 90501,
+        "matmul_tf32": False,
+        "cudnn_tf32": False,
+        "environment": {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"},
+    }
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_a_cpu_has_no_cuda() -> None:
+    assert cuda_state(CPU) is None
 
 
 Calls = list[str]

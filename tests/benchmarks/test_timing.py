@@ -107,12 +107,19 @@ def test_as_many_repeats_as_asked_for_without_a_limit() -> None:
         ([6, 3, 3, 3], 5, (3, 3, 3)),  # one of warm-up spends it: three repeats all the same
         ([9, 8], 5, (8,)),  # a step longer than the limit
         ([9, 4, 8, 4], 5, (4, 8, 4)),  # one that is so only now and then
+        ([25], 5, (25,)),  # five times as long: the warm-up is all there is
+        ([24, 23], 5, (23,)),
         ([1, 1, 1, 1, 1, 1, 1, 1, 1], 100, (1,) * 7),
     ],
 )
 def test_a_limit_ends_the_repeats(seconds: list[float], limit: float, counted: tuple[float, ...]) -> None:
     clock = Clock(seconds)
     assert time_repeated(clock.step, "cpu", limit_s=limit, clock=clock).seconds == counted
+
+
+def test_the_single_run_of_a_long_step_has_no_interval() -> None:
+    clock = Clock([50])
+    assert time_repeated(clock.step, "cpu", limit_s=10, clock=clock) == Timing((50,), 50, None, None)
 
 
 def test_fewer_repeats_than_three_when_so_asked() -> None:

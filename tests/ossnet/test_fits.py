@@ -156,6 +156,12 @@ def test_models_of_all_voxels_have_no_locations() -> None:
     assert [workload.locations for workload in of("unet3d")] == [None] * 2
 
 
+def test_slices_at_once_are_told() -> None:
+    training, inference = (describe(answer(workload, 0, lambda *_: footprint(1))) for workload in of("unet2d-depth", 2))
+    assert training.startswith("training (batch 2, 4 slices of each volume, float32)")
+    assert inference.startswith("inference (4 slices a pass, float32)")
+
+
 def test_what_is_told_of_an_answer() -> None:
     training, inference = of("a", 8, 1024)
     memory = CUDA_CONTEXT_BYTES + 3 * 10**9

@@ -108,6 +108,19 @@ def test_inference_in_the_decoder_by_hand() -> None:
     assert peak.by_part["inputs"] == n * 3 * 8 + 16**3 * 4
 
 
+def test_patches_by_hand() -> None:
+    config = OccupancyNetworkConfig(
+        shape=(16, 16, 16), modalities=1, encoder_channels=(1,), decoder_width=128, decoder_blocks=2, patch_size=3
+    )
+    peak = predict(Workload("a", config, "inference", locations=2**14))
+    # The peak is in the decoder, when the patches are gone; two voxels before the volume and three behind are left.
+    assert peak.by_part["patches"] == -(-(21**3) * 4 // 512) * 512
+
+
+def test_predictions_by_hand() -> None:
+    assert predict(unet2d("inference")).by_part["predictions"] == 64 * 64 * 8 * 4
+
+
 @pytest.mark.parametrize(("lookahead", "copies"), [(False, 2), (True, 3)])
 def test_optimiser_state_by_hand(lookahead: bool, copies: int) -> None:
     parts = predict(unet3d("training", lookahead=lookahead)).by_part

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from ossnet.patches import PatchVolume
+from ossnet.patches import PatchVolume, Pooling
+from ossnet.storages import StorageAccount
 
 SHAPE = (6, 9, 7)
 
@@ -124,3 +125,13 @@ def test_voxels_of_any_integer_type(dtype: torch.dtype) -> None:
 def test_the_last_number_of_a_small_type_is_far_outside() -> None:
     with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
         PatchVolume(image(), 3)(torch.tensor([[0, 0, 255]], dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_making_takes_little_more_than_what_is_kept(pooling: Pooling) -> None:
+    volume = torch.zeros(2, 200, 20, 20)
+    with StorageAccount() as account:
+        patches = PatchVolume(volume, 3, True, pooling)
+    kept = volume.nbytes + sum(source.nbytes for source, *_ in patches.sources)
+    assert account.live_bytes == kept
+    assert account.peak_bytes < 1.2 * kept

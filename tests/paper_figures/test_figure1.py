@@ -1,5 +1,6 @@
 """The label and OSS-Net C's prediction of one case, each as a slice and a mesh."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,16 @@ def test_label_and_prediction_stand_beside_each_other_as_slice_and_mesh() -> Non
         np.testing.assert_allclose(outline.get_edgecolor()[0], np.append(hex_rgb(colour), 1), atol=1e-6)
     (first, second) = (part.axes[1] for part in (label, prediction))
     assert (first.get_xlim(), first.get_zlim()) == (second.get_xlim(), second.get_zlim())
+
+
+def test_the_view_of_meshes_holds_label_and_prediction() -> None:
+    far = np.zeros_like(LABEL)
+    far[0, 0, 0] = far[-1, -1, -1] = True
+    case = replace(segmented(), predictions={"c": far})
+    for part in draw(case).subfigs:
+        assert "extends beyond view" not in [text.get_text() for text in part.axes[1].texts]
+        # 12 voxels of 2 mm, and a quarter of the longest edge (30 mm) on both sides.
+        np.testing.assert_allclose(np.ptp(part.axes[1].get_xlim()), 12 * 2 + 30 / 2)
 
 
 def hex_rgb(colour: str) -> np.ndarray:

@@ -97,6 +97,19 @@ def test_every_stage_shows_its_points_and_what_it_comes_to(case: StagedCase) -> 
     assert counts == [[9, 0, 0, 40], [20, 144, 5, 0]]
 
 
+def test_the_frame_cuts_no_point(case: StagedCase) -> None:
+    figure = draw(case)
+    figure.draw_without_rendering()
+    for axes in figure.axes[1:3]:
+        frame = axes.get_window_extent()
+        for line in axes.lines:
+            radius_px = (line.get_markersize() + line.get_markeredgewidth()) / 2 * figure.dpi / 72
+            for x, y in axes.transData.transform(line.get_xydata()):
+                assert frame.x0 <= x - radius_px < x + radius_px <= frame.x1
+                assert frame.y0 <= y - radius_px < y + radius_px <= frame.y1
+    assert figure.axes[4].get_xlim() == figure.axes[1].get_xlim()
+
+
 def test_what_cannot_be_drawn_tells_how_to_make_it(tmp_path: Path) -> None:
     path = tmp_path / "figure4-own-laptop.npz"
     values = arrays()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,16 @@ def test_a_title_tells_machine_and_repeats_and_a_note_what_failed(write_probes: 
         "OSS-Net C, 128x128x80, CPU, Test, 1 thread; median of 7 repeats (bars: its 95 % interval)",
         "OOM on CPU, Test, 1 thread: OSS-Net C at 256x256x160 (extraction)",
     ]
+
+
+def test_several_cpus_are_all_named(write_probes: Any, tmp_path: Path) -> None:
+    write_probes("figure5", "cpu", answers())
+    (path,) = (tmp_path / "efficiency").glob("figure5-*.jsonl")
+    first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([first.replace('"torch_threads": 1', '"torch_threads": 8'), *others]) + "\n")
+    (picture,) = FIGURE5.pictures(path.parent)
+    title = picture.draw().get_suptitle().replace("\n", " ")
+    assert title.startswith("OSS-Net C, 256x256x160, CPU, Test, 8 threads and CPU, Test, 1 thread; median of 7")
 
 
 def test_each_machine_has_a_picture(write_probes: Any) -> None:

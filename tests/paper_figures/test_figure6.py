@@ -53,6 +53,17 @@ def test_predictions_measurements_and_the_papers_numbers(write_probes: Any) -> N
     ]
 
 
+def test_the_papers_markers_are_around_those_of_machines(write_probes: Any) -> None:
+    write_probes("figure6", "predicted", answers(1e6))
+    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, answers(1e6)))
+    (axes,) = picture.draw().axes
+    of_model = [line for line in axes.lines if line.get_color() == MODEL_COLOURS["c"]]
+    (measured,) = [line for line in of_model if line.get_markeredgecolor() == "white"]
+    (paper,) = [line for line in of_model if line.get_markerfacecolor() == "none"]
+    assert paper.get_markersize() > measured.get_markersize()
+    assert paper.get_zorder() > measured.get_zorder()
+
+
 def test_predictions_alone_make_a_picture(write_probes: Any) -> None:
     (picture,) = FIGURE6.pictures(write_probes("figure6", "predicted", answers(1e6)))
     assert picture.name == "figure6"

@@ -23,7 +23,7 @@ def test_a_coarse_mesh_lies_where_the_mask_does() -> None:
     np.testing.assert_allclose(vertices.max(axis=0), (-2 * 19.5, 179.5, 179.5), atol=1)
 
 
-def test_a_view_has_a_margin_of_a_quarter_around_the_label() -> None:
+def test_a_view_has_a_margin_of_a_quarter_around_the_mask() -> None:
     limits = view_of(box((20, 20, 20), 4, 12), np.eye(4))
     np.testing.assert_allclose(limits, [[1.5] * 3, [13.5] * 3])
 

@@ -12,7 +12,9 @@ from benchmarks.efficiency.probe import Probe
 from paper_figures import picture
 from paper_figures.picture import Picture
 from paper_figures.probes import (
-    draw_model,
+    draw_intervals,
+    draw_measured,
+    draw_prediction,
     figure_of_probes,
     locations_axis,
     machine_entries,
@@ -87,12 +89,22 @@ def test_predictions_are_a_line_and_measurements_markers(write_probes: Any) -> N
     folder = write_probes("scaling", GPU, [(CUBE, memory(2e9)), (larger, "OOM")])
     axes = Figure().subplots()
     rows = read_probes(folder, "scaling")
-    draw_model(axes, rows, "c", "edge", "allocated_bytes", machine_fills(rows))
+    draw_prediction(axes, rows, "c", "edge", "allocated_bytes")
+    draw_measured(axes, rows, "c", "edge", "allocated_bytes", machine_fills(rows), size_pt=7)
     line, markers = axes.lines
     np.testing.assert_allclose(line.get_xydata(), [(64, 1e9), (128, 8e9)])
     np.testing.assert_allclose(markers.get_xydata(), [(64, 2e9)])
     assert (line.get_color(), markers.get_marker()) == model_look("c")
     assert (line.get_linestyle(), markers.get_linestyle()) == ("-", "None")
+    assert (markers.get_markersize(), markers.get_markeredgecolor()) == (7, "white")
+
+
+def test_a_marker_that_is_not_full_has_an_edge_of_its_colour(write_probes: Any) -> None:
+    write_probes("scaling", GPU, [(CUBE, memory(2e9))])
+    rows = read_probes(write_probes("scaling", "cpu", [(CUBE, memory(1e9))]), "scaling")
+    axes = Figure().subplots()
+    draw_measured(axes, rows, "c", "edge", "allocated_bytes", machine_fills(rows))
+    assert [line.get_markeredgecolor() for line in axes.lines] == ["white", model_look("c")[0]]
 
 
 def test_times_have_their_interval_where_there_is_one(write_probes: Any) -> None:
@@ -101,7 +113,7 @@ def test_times_have_their_interval_where_there_is_one(write_probes: Any) -> None
     folder = write_probes("scaling", GPU, answers)
     rows = read_probes(folder, "scaling")
     axes = Figure().subplots()
-    draw_model(axes, rows, "c", "edge", "median_s", machine_fills(rows))
+    draw_intervals(axes, rows, "edge", "black")
     (bars,) = axes.collections
     np.testing.assert_allclose(bars.get_segments(), [[(64, 1), (64, 4)]])
     assert repeats_text(rows) == "median of 1–3 repeats (bars: smallest to largest)"

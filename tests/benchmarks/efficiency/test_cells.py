@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import gigabytes, machine_notes, ratio, seconds
+from benchmarks.efficiency.cells import CPU_NOTES, gigabytes, machine_notes, notes, ratio, seconds, threads_text
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import ProbeRecord
 from benchmarks.markup import NOTHING, Cell
@@ -60,3 +60,31 @@ def test_notes_name_the_cpu_the_reasons_and_the_lack_of_a_gpu(record: Record) ->
         "Failed on CPU: no luck",
     ]
     assert machine_notes(answers_of(record("table3", PROBE, "NVIDIA H100", failure="OOM"))) == []
+
+
+def test_notes_name_every_cpu_and_its_share_of_the_records(record: Record) -> None:
+    one = record("table3", PROBE, "cpu", 1.0)
+    more_threads = replace(
+        record("table3", TIMED, "cpu", seconds=1.0), provenance={"cpu": {"model": "a fine CPU", "torch_threads": 8}}
+    )
+    other = replace(
+        record("table3", replace(PROBE, model="a"), "cpu", 1.0),
+        provenance={"cpu": {"model": "an old CPU", "torch_threads": 1}},
+    )
+    again = replace(more_threads, probe=replace(TIMED, model="a"))
+    *_, told = machine_notes(answers_of(one, more_threads, other, again))
+    assert told == (
+        "CPU: a fine CPU, 8 threads (2 of 4 records); a fine CPU, 2 threads (1 of 4 records); "
+        "an old CPU, 1 thread (1 of 4 records)"
+    )
+
+
+def test_one_thread_is_not_several() -> None:
+    assert [threads_text(count) for count in (1, 2)] == ["1 thread", "2 threads"]
+
+
+def test_what_a_cpu_tells_of_memory_fits_in_notes() -> None:
+    text = notes(CPU_NOTES)
+    assert "no independent check" in text
+    assert "peak resident set" in text
+    assert ".." not in text

@@ -1,11 +1,5 @@
-import math
-import os
-import signal
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from multiprocessing import active_children
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,15 +7,7 @@ import pytest
 import torch
 
 from benchmarks.efficiency import measuring
-from benchmarks.efficiency.measuring import (
-    OOM,
-    Outcome,
-    describe_machine,
-    in_own_process,
-    measure_probe,
-    predict_probe,
-    workload_of,
-)
+from benchmarks.efficiency.measuring import describe_machine, measure_probe, predict_probe, workload_of
 from benchmarks.efficiency.probe import Probe
 from benchmarks.nvml import UsedMemory
 from benchmarks.timing import Timing
@@ -85,27 +71,70 @@ def test_runtime_is_not_predicted() -> None:
         predict_probe(RUNTIME)
 
 
-def test_memory_on_a_gpu_is_that_of_the_second_step(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
-    events: list[str] = []
-    told = {"max_memory_allocated": 5, "max_memory_reserved": 6}
-    for name in ("empty_cache", "synchronize", "reset_peak_memory_stats", *told):
+@pytest.fixture
+def gpu(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> Callable[[UsedMemory, UsedMemory], list[str]]:
+    """Put a GPU in the place of torch's, of which the driver tells this before and after; what is asked of it."""
 
-        def answer(*arguments: object, name: str = name) -> int | None:
-            assert arguments == (() if name == "empty_cache" else (GPU,))
-            events.append(name)
-            return told.get(name)
+    def install(before: UsedMemory, after: UsedMemory) -> list[str]:
+        events: list[str] = []
+        told = {"max_memory_allocated": 5, "max_memory_reserved": 6}
+        used = iter([before, after])
+        for name in ("empty_cache", "synchronize", "reset_peak_memory_stats", *told):
 
-        monkeypatch.setattr(torch.cuda, name, answer)
-    monkeypatch.setattr(measuring, "used_memory", lambda device: events.append("used") or UsedMemory(7, None))
-    prepare(lambda: events.append("step"))
-    assert measure_probe(TRAINING, GPU) == {
+            def answer(*arguments: object, name: str = name) -> int | None:
+                assert arguments == (() if name == "empty_cache" else (GPU,))
+                events.append(name)
+                return told.get(name)
+
+            monkeypatch.setattr(torch.cuda, name, answer)
+        monkeypatch.setattr(measuring, "used_memory", lambda device: events.append("used") or next(used))
+        prepare(lambda: events.append("step"))
+        return events
+
+    return install
+
+
+Gpu = Callable[[UsedMemory, UsedMemory], list[str]]
+MEASURED = ["synchronize", "reset_peak_memory_stats", "step", "synchronize"]
+
+
+@pytest.mark.parametrize("probe", [TRAINING, SLICES, replace(TRAINING, phase="inference", batch_size=1)])
+def test_memory_on_a_gpu_is_that_of_the_second_step(probe: Probe, gpu: Gpu) -> None:
+    events = gpu(UsedMemory(None, 2), UsedMemory(7, None))
+    assert measure_probe(probe, GPU) == {
         "allocated_bytes": 5,
         "reserved_bytes": 6,
         "process_bytes": 7,
+        "process_source": "process",
         "device_bytes": None,
+        "device_bytes_before": 2,
     }
-    assert events[:6] == ["empty_cache", "step", "synchronize", "reset_peak_memory_stats", "step", "synchronize"]
-    assert set(events[6:]) == {"used", *told}
+    assert events[:7] == ["used", "empty_cache", "step", *MEASURED]
+    assert set(events[7:]) == {"used", "max_memory_allocated", "max_memory_reserved"}
+
+
+def test_inference_over_all_voxels_needs_no_step_before(gpu: Gpu) -> None:
+    events = gpu(UsedMemory(None, None), UsedMemory(None, None))
+    measure_probe(replace(SLICES, phase="inference", batch_size=1), GPU)
+    assert events[:6] == ["used", "empty_cache", *MEASURED]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "process_bytes", "source"),
+    [
+        (None, UsedMemory(7, 900), 7, "process"),
+        (600, UsedMemory(None, 900), 300, "device"),
+        (None, UsedMemory(None, 900), None, None),
+        (600, UsedMemory(None, None), None, None),
+    ],
+)
+def test_where_the_driver_does_not_know_the_process_it_is_what_the_device_has_more(
+    before: int | None, after: UsedMemory, process_bytes: int | None, source: str | None, gpu: Gpu
+) -> None:
+    gpu(UsedMemory(None, before), after)
+    result = measure_probe(TRAINING, GPU)
+    assert (result["process_bytes"], result["process_source"]) == (process_bytes, source)
+    assert (result["device_bytes_before"], result["device_bytes"]) == (before, after.device_bytes)
 
 
 @pytest.mark.usefixtures("footprints")
@@ -120,36 +149,47 @@ def test_memory_on_the_cpu_is_counted_and_of_the_process(prepare: Prepare) -> No
     assert 100 * megabyte <= result["process_bytes"] - result["resident_before_bytes"] < 150 * megabyte
 
 
-def test_runtime_of_a_step(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def product_rate(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[torch.device]]:
+    """A million products a second; the devices that it is measured on."""
+    measured: list[torch.device] = []
+    monkeypatch.setattr(measuring, "matmul_rate", lambda device: measured.append(device) or 1e6)
+    measuring._product_rate.cache_clear()
+    yield measured
+    measuring._product_rate.cache_clear()
+
+
+def test_runtime_of_a_step(prepare: Prepare, product_rate: list[torch.device]) -> None:
     matrix = torch.ones(8, 8)
     prepare(lambda: matrix @ matrix)
-    monkeypatch.setattr(measuring, "matmul_rate", lambda device: 1e6)
     result = measure_probe(RUNTIME, CPU)
     assert len(result["seconds"]) == 7
     assert result["low_s"] <= result["median_s"] <= result["high_s"]
     assert result["flops"] == 2 * 8**3
     assert result["matmul_share"] == pytest.approx(1024 / result["median_s"] / 1e6)
+    # Once a process, for all of its probes.
+    measure_probe(RUNTIME, CPU)
+    assert product_rate == [CPU]
 
 
-def test_runtime_of_an_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("product_rate")
+@pytest.mark.parametrize("stages", [{"encoder": 1.0}, None])
+def test_runtime_of_an_extraction(stages: dict[str, float] | None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     def timed(model: Any, extraction: Any, max_locations: Any, device: Any, repeats: int, limit_s: float) -> Any:
         asked.extend([model.config, extraction, max_locations, device])
-        return SimpleNamespace(
-            timing=Timing.of([4.0, 2.0, 3.0]), stages={"encoder": 1.0}, evaluated=(100, 50), flops=600
-        )
+        return SimpleNamespace(timing=Timing.of([4.0, 2.0, 3.0]), stages=stages, evaluated=(100, 50), flops=600_000)
 
     monkeypatch.setattr(measuring, "time_extraction", timed)
-    monkeypatch.setattr(measuring, "matmul_rate", lambda device: 1000.0)
-    assert measure_probe(EXTRACTION, "cpu") == {
+    told = {} if stages is None else {"stages": stages}
+    assert measure_probe(EXTRACTION, "cpu") == told | {
         "seconds": [4.0, 2.0, 3.0],
         "median_s": 3.0,
         "low_s": 2.0,
         "high_s": 4.0,
-        "flops": 600,
+        "flops": 600_000,
         "matmul_share": 0.2,
-        "stages": {"encoder": 1.0},
         "evaluated": [100, 50],
         "locations_per_s": 50.0,
     }
@@ -159,48 +199,3 @@ def test_runtime_of_an_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_is_named_and_described() -> None:
     name, told = describe_machine("cpu", "make gpu")
     assert (name, told["command"], told["device"], told["gpu"]) == ("cpu", "make gpu", "cpu", None)
-
-
-class TestInOwnProcess:
-    def test_the_result_is_of_another_process(self) -> None:
-        outcome = in_own_process(os.getpid)
-        assert outcome.failure is None
-        assert outcome.result != os.getpid()
-        assert in_own_process(math.hypot, 3, 4) == Outcome(5.0)
-
-    def test_no_process_has_touched_a_gpu(self) -> None:
-        assert in_own_process(torch.cuda.is_initialized) == Outcome(False)
-
-    def test_an_error_is_a_failure(self) -> None:
-        assert in_own_process(int, "x\ny").failure == r"ValueError: invalid literal for int() with base 10: 'x\ny'"
-
-    def test_too_little_memory_is_an_outcome(self) -> None:
-        assert in_own_process(bytearray, 2**62) == Outcome(failure=OOM)
-
-    @pytest.mark.parametrize(
-        ("number", "failure"),
-        [
-            (signal.SIGKILL, "the process was killed, as the kernel does where memory runs out"),
-            (signal.SIGSEGV, "the process ended with status -11"),
-        ],
-    )
-    def test_a_process_that_is_ended_is_a_failure(self, number: int, failure: str) -> None:
-        assert in_own_process(signal.raise_signal, number).failure == failure
-
-    def test_a_process_that_takes_too_long_is_ended(self) -> None:
-        assert in_own_process(time.sleep, 60, limit_s=1).failure == "no result after 1 s"
-        assert active_children() == []
-
-    def test_an_interrupt_is_for_the_process_that_waits(self) -> None:
-        assert in_own_process(signal.raise_signal, signal.SIGINT) == Outcome()
-
-    def test_a_process_ends_with_the_wait_for_it(self) -> None:
-        in_own_process(os.getpid)  # The server is there: the interrupt comes during the wait.
-        waiting = threading.main_thread().ident
-        assert waiting is not None
-        interrupt = threading.Timer(0.5, signal.pthread_kill, (waiting, signal.SIGINT))
-        interrupt.start()
-        with pytest.raises(KeyboardInterrupt):
-            in_own_process(time.sleep, 60)
-        interrupt.join()
-        assert active_children() == []

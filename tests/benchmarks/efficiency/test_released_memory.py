@@ -93,7 +93,7 @@ def test_unets_of_table_3(table3: pd.DataFrame) -> None:
     ratios = (rows["gigabytes"] / rows["value"]).set_axis(rows["dataset"] + rows["model"] + rows["quantity"]).dropna()
     assert ratios["bratsunet3dtraining_memory"] == pytest.approx(1, abs=0.02)
     assert ratios["litsunet2d-widthtraining_memory"] == pytest.approx(1, abs=0.02)
-    # The others differ by what the paper leaves open; see `benchmarks.efficiency.released_memory`.
+    # The others differ by what the paper leaves open; see `benchmarks.efficiency.unet_variants`.
     assert ratios.between(0.78, 1.2).all()
     # Of native resolution the paper only says that it takes more than 110 GB.
     (native,) = rows[rows["value"].isna()]["gigabytes"]

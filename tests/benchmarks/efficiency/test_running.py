@@ -8,8 +8,9 @@ import torch
 
 from benchmarks.efficiency import running
 from benchmarks.efficiency.ledger import Ledger, name_of
-from benchmarks.efficiency.measuring import Outcome
 from benchmarks.efficiency.probe import Probe
+from benchmarks.efficiency.prober import Prober
+from benchmarks.efficiency.processes import Outcome
 from benchmarks.efficiency.records import read_records
 from benchmarks.efficiency.running import (
     EfficiencyRequest,
@@ -46,11 +47,13 @@ class Machine:
             raise self.failures[probe]
         return {"allocated_bytes": GIB, "reserved_bytes": GIB, "by_part": {"decoder": GIB}}
 
-    def in_own_process(self, call: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
-        if call is running.describe_machine:
-            return Outcome(("NVIDIA H100", {"cpu": {"model": "a fine CPU", "torch_threads": 2}}))
-        probe, device = arguments
-        self.measured.append((probe, device))
+    def describe(self, function: Callable[..., Any], device: str, command: str) -> Outcome:
+        assert function is running.describe_machine
+        return Outcome(("NVIDIA H100", {"cpu": {"model": "a fine CPU", "torch_threads": 2}}))
+
+    def measure(self, prober: Prober, probe: Probe, limit_s: float) -> Outcome:
+        assert limit_s == running.PROBE_LIMIT_S
+        self.measured.append((probe, prober._device))
         times = {"median_s": 1.0, "low_s": 1.0, "high_s": 1.0}
         memory = {"allocated_bytes": GIB, "process_bytes": GIB}
         return self.outcomes.get(probe, Outcome(memory if probe.quantity == "memory" else times))
@@ -60,7 +63,8 @@ class Machine:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     fake = Machine()
     monkeypatch.setattr(running, "predict_probe", fake.predict)
-    monkeypatch.setattr(running, "in_own_process", fake.in_own_process)
+    monkeypatch.setattr(running, "in_own_process", fake.describe)
+    monkeypatch.setattr(Prober, "answer", lambda prober, probe, limit_s: fake.measure(prober, probe, limit_s))
     monkeypatch.setattr(running, "available_memory", lambda: 16 * GIB)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     return fake
@@ -141,7 +145,7 @@ def test_interrupted_it_keeps_what_it_has(tmp_path: Path, machine: Machine) -> N
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "in_own_process", interrupt)
+        patch.setattr(Prober, "answer", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_efficiency(request(tmp_path))
     assert {name for name, _ in records(tmp_path)} == {"predicted"}
@@ -152,9 +156,10 @@ def test_interrupted_it_keeps_what_it_has(tmp_path: Path, machine: Machine) -> N
 
 
 def test_a_cpu_leaves_out_what_would_fill_its_memory(
-    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     run_efficiency(request(tmp_path))
+    assert "left out" not in capsys.readouterr().err
     monkeypatch.setattr(running, "available_memory", lambda: 2 * GIB)
     # What was measured while there was more memory stays.
     run_efficiency(request(tmp_path))
@@ -162,6 +167,11 @@ def test_a_cpu_leaves_out_what_would_fill_its_memory(
     machine.measured.clear()
     elsewhere = tmp_path / "elsewhere"
     run_efficiency(request(elsewhere))
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "left out" in line)
+    assert told == (
+        "table3: 2 probes left out, predicted to take 1.1 GB to 1.1 GB; "
+        "a CPU measures what takes less than 33% of its available memory, which is 2.1 GB"
+    )
     assert machine.measured == []
     assert {name for name, _ in records(elsewhere)} == {"predicted"}
 

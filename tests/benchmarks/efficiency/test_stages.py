@@ -11,6 +11,7 @@ from torch import Tensor
 from baselines.onet import ONet
 from baselines.unet2d import UNet2dConfig, UNet2dDepth
 from baselines.unet3d import UNet3d, UNet3dConfig
+from benchmarks.efficiency import stages
 from benchmarks.efficiency.closed_form import make_volume
 from benchmarks.efficiency.stages import ExtractionTiming, time_extraction
 from benchmarks.timing import count_flops
@@ -160,13 +161,40 @@ def test_the_same_seed_evaluates_the_same_locations() -> None:
     assert evaluated(0) == evaluated(0) == evaluated(1)
 
 
-def test_the_limit_ends_the_repeats_of_both_kinds() -> None:
+@pytest.mark.parametrize(
+    ("limit_s", "repeats", "watched"),
+    [
+        (40, 1, 1),  # one takes 46 s, and leaves nothing for the stages
+        (46, 3, 1),
+        (4 * 46, 4, 1),
+        (6 * 46, 5, 3),  # one repeat's time is left, but three are the fewest
+        (8 * 46, 5, 3),
+    ],
+)
+def test_the_limit_ends_the_repeats_of_both_kinds(limit_s: float, repeats: int, watched: int) -> None:
     model = network(SlowNetwork)
     model.clock = clock = Clock()
-    measured = time_extraction(model, "dense", 1000, "cpu", repeats=5, warm_up=0, limit_s=40, clock=clock)
+    measured = time_extraction(model, "dense", 1000, "cpu", repeats=5, warm_up=0, limit_s=limit_s, clock=clock)
+    assert measured.timing.seconds == (46,) * repeats
+    # One encoding for the prior, then the operations: twice an encoding, and passes of one and of two locations.
+    assert clock.now == 6 + (repeats + watched) * 46 + 2 * 6 + 2 * 5
+
+
+def test_a_segmentation_of_five_times_the_limit_is_run_once_and_once_for_its_stages() -> None:
+    model = network(SlowNetwork)
+    model.clock = clock = Clock()
+    measured = time_extraction(model, "dense", 1000, "cpu", repeats=5, limit_s=9, clock=clock)
     assert measured.timing.seconds == (46,)
-    # One with stops, then the operations: twice an encoding, and passes of one and of two locations.
+    assert sum((measured.stages or {}).values()) == 46
     assert clock.now == 6 + 2 * 46 + 2 * 6 + 2 * 5
+
+
+def test_on_a_gpu_one_run_tells_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stages.WATCHED_REPEATS, "cpu", stages.WATCHED_REPEATS["cuda"])
+    model = network(SlowNetwork)
+    model.clock = clock = Clock()
+    time_extraction(model, "dense", 1000, "cpu", repeats=5, warm_up=0, clock=clock)
+    assert clock.now == 6 + (5 + 1) * 46 + 2 * 6 + 2 * 5
 
 
 @pytest.mark.parametrize(("kind", "config", "passes"), UNETS)
@@ -175,34 +203,19 @@ def test_models_of_all_voxels(
     kind: type[SegmentationModel], config: ModelConfig, passes: int, extraction: str | None
 ) -> None:
     model = kind(config)
-    measured = time_extraction(model, extraction, None, "cpu", repeats=1)
-    assert measured.evaluated == (VOXELS,)
-    assert measured.stages["gather"] == measured.stages["decoder"] == 0
-    assert measured.stages["encoder"] > 0
-    assert measured.stages["bookkeeping"] > 0
-    assert measured.flops == count_flops(lambda: model.segment(make_volume(SHAPE, 2).image))
-
-
-@pytest.mark.parametrize(("kind", "config", "passes"), UNETS)
-def test_the_network_of_all_voxels_is_timed_pass_by_pass(
-    kind: type[SegmentationModel], config: ModelConfig, passes: int
-) -> None:
-    model = kind(config)
     clock = Clock()
 
     def work(*_: Any) -> None:
         clock.now += 4
 
     model.unet.register_forward_hook(work)
-    stages = time_extraction(model, None, None, "cpu", repeats=1, clock=clock).stages
-    assert stages == {"encoder": 4 * passes, "gather": 0, "decoder": 0, "bookkeeping": 0}
-
-
-def test_a_timed_model_is_left_as_it_was() -> None:
-    model = UNet3d(UNet3dConfig(**UNET))
-    time_extraction(model, None, None, "cpu", repeats=1)
-    assert not model._forward_hooks
-    assert not model._forward_pre_hooks
+    measured = time_extraction(model, extraction, None, "cpu", repeats=2, clock=clock)
+    assert measured.timing.seconds == (4 * passes,) * 2
+    assert measured.evaluated == (VOXELS,)
+    assert measured.stages is None
+    # A warm-up and two repeats: operations are counted without another.
+    assert clock.now == 3 * 4 * passes
+    assert measured.flops == count_flops(lambda: model.segment(make_volume(SHAPE, 2).image))
 
 
 def test_without_a_prior_there_is_nothing_to_start_from() -> None:

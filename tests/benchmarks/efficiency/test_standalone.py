@@ -21,7 +21,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.efficiency.gpu import run_all
+from benchmarks.efficiency.measure_all import run_all
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.studies import EFFICIENCY_STUDIES
 from benchmarks.efficiency.study import EfficiencyStudy
@@ -95,6 +95,17 @@ def test_probes_of_every_kind_are_measured(
     assert all(result["allocated_bytes"] <= result["reserved_bytes"] for result in results[:2])
     assert all(result["flops"] > 0 and result["median_s"] > 0 for result in results[2:])
     assert sum(results[3]["evaluated"]) > 0
+
+
+def test_without_its_packages_the_command_names_them(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-S", "-m", "benchmarks.efficiency.gpu"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "python -m benchmarks.efficiency.gpu: this Python has no torch, numpy, pandas, nvidia-ml-py: "
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_command_refuses_a_machine_without_a_gpu(

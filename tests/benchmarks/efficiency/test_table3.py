@@ -1,7 +1,17 @@
 from dataclasses import replace
+from typing import get_args
 
-from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.table3 import BATCH_SIZES, measured, paper_batches, predicted, published_memory
+from benchmarks.efficiency.probe import Probe, UNetVariant
+from benchmarks.efficiency.table3 import (
+    BATCH_SIZES,
+    UNETS,
+    measured,
+    paper_batches,
+    predicted,
+    published_memory,
+    unet_memory,
+    unet_probe,
+)
 
 
 def test_the_papers_numbers_as_probes() -> None:
@@ -20,10 +30,21 @@ def test_the_papers_numbers_as_probes() -> None:
 
 def test_predictions_are_of_both_implementations_and_of_the_papers_batches() -> None:
     probes = predicted()
-    assert len(set(probes)) == len(probes) == 2 * 39 + 14
+    # Of six numbers five variants, and other slices of the two that have any.
+    assert len(set(probes)) == len(probes) == 2 * 39 + 14 + 5 * 6 + 2
     released = [probe for probe in probes if probe.implementation == "released"]
     assert [replace(probe, implementation="suite") for probe in released] == [n.probe for n in published_memory()]
     assert set(paper_batches()) < set(probes)
+    assert {probe.implementation for probe in probes} == {"suite", "released", *get_args(UNetVariant)}
+
+
+def test_the_papers_u_nets_are_asked_for_once() -> None:
+    numbers = unet_memory()
+    assert [number.gigabytes for number in numbers] == [14.41, 3.57, 1.16, 0.46, 4.29, 1.20]
+    depth, width = numbers[2], numbers[4]
+    for unets in UNETS:
+        assert unet_probe(depth, unets) == replace(depth.probe, implementation=unets)
+    assert unet_probe(width, "slices across another axis") == replace(width.probe, implementation="released")
 
 
 def test_every_model_trains_with_the_papers_batch() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -61,10 +62,31 @@ def test_the_csv_has_a_row_a_record_with_the_peaks_parts(tmp_path: Path, record:
     assert (predicted["part_decoder_gb"], predicted["part_parameters_gb"]) == (1.5, 0.5)
     assert predicted["shape"] == "256x256x160"
     assert not predicted["reference"]
+    assert predicted["implementation"] == "suite"
     failed = frame.loc["NVIDIA H100"]
     assert failed["failure"] == "OOM"
     assert pd.isna(failed["allocated_gb"])
     assert pd.isna(failed["published_gb"])
+
+
+def test_the_csv_has_the_papers_number_beside_every_implementation(tmp_path: Path, record: Record) -> None:
+    implementations = ("suite", "released", "average pooling")
+    probes = [replace(PROBES[0], implementation=implementation) for implementation in implementations]
+    write_records([record("table3", probe, "predicted", 2) for probe in probes], tmp_path)
+    collect_efficiency(STUDIES, tmp_path)
+    frame = pd.read_csv(tmp_path / "tables" / "table3.csv")
+    assert tuple(frame["implementation"]) == implementations
+    assert set(frame["published_gb"]) == {14.41}
+
+
+def test_the_csv_has_what_a_driver_told(tmp_path: Path, record: Record) -> None:
+    measured = record("table3", PROBES[0], "NVIDIA H100", 2)
+    told = {"process_bytes": 3 * 10**9, "process_source": "device", "device_bytes": None, "device_bytes_before": 10**8}
+    write_records([replace(measured, result={**(measured.result or {}), **told})], tmp_path)
+    collect_efficiency(STUDIES, tmp_path)
+    (row,) = pd.read_csv(tmp_path / "tables" / "table3.csv").to_dict("records")
+    assert (row["process_gb"], row["process_source"], row["device_before_gb"]) == (3.0, "device", 0.1)
+    assert "device_gb" not in row
 
 
 def test_the_csv_has_the_stages_of_an_extraction(tmp_path: Path, record: Record) -> None:

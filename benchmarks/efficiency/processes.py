@@ -1,0 +1,137 @@
+"""Calls in processes of their own, so that what they leave behind, and how they end, is theirs alone."""
+
+import gc
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from typing import Any, NamedTuple, Self
+
+import torch
+
+from benchmarks.forkserver import FOR_MEASURING, forking
+from ossnet.memory import is_out_of_memory, may_be_out_of_memory
+
+OOM = "OOM"
+
+FULL_BYTES = 256 * 2**20
+"""A GPU with less free memory is full: it has no room for what a library takes when it starts."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call in a process of its own: its result, or why there is none (`OOM`, or a sentence)."""
+
+    result: Any = None
+    failure: str | None = None
+
+
+class _Started(NamedTuple):
+    process: ForkServerProcess
+    connection: Connection
+
+
+class Worker:
+    """A process that makes one call after another; one that has failed at a call makes no other.
+
+    It is forked from a server that has imported torch and the suite when it is first called, and anew after a failure,
+    which may have broken more than the call. It has ended when the `with` does, interrupted or not.
+    """
+
+    def __init__(self) -> None:
+        self._started: _Started | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def call(self, function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
+        """Call a function there.
+
+        Args:
+            function: of a module, and with arguments and a result that can be pickled.
+            limit_s: seconds after which the process is killed.
+        """
+        process, connection = self._start()
+        try:
+            connection.send((function, arguments))
+            if connection.poll(limit_s):
+                outcome: Outcome = connection.recv()
+            else:
+                outcome = Outcome(failure=f"no result after {limit_s:.0f} s; --retry-failed tries again")
+        except (EOFError, OSError):
+            process.join()
+            outcome = Outcome(failure=_ending(process.exitcode))
+        if outcome.failure is not None:
+            self.end()
+        return outcome
+
+    def end(self) -> None:
+        """End the process, whatever it is at, and with it all that it holds."""
+        if self._started is None:
+            return
+        process, connection = self._started
+        # One that was interrupted while it started has no number here, and ends with the connection.
+        if process.pid is not None:
+            process.kill()
+            process.join()
+        connection.close()
+        self._started = None
+
+    def _start(self) -> _Started:
+        if self._started is None:
+            context = forking(FOR_MEASURING)
+            ours, theirs = context.Pipe()
+            # Known before it starts, so that an interrupt finds it.
+            self._started = _Started(context.Process(target=_serve, args=(theirs,), daemon=True), ours)
+            with theirs:
+                self._started.process.start()
+        return self._started
+
+
+def in_own_process(function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
+    """Call a function in a process that makes this one call; see `Worker.call`."""
+    with Worker() as worker:
+        return worker.call(function, *arguments, limit_s=limit_s)
+
+
+def _serve(connection: Connection) -> None:
+    """Make the calls that come, until the process that sends them is gone."""
+    # Ctrl-C reaches every process of a terminal; the one that waits for this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            connection.send(_outcome_of(*connection.recv()))
+            gc.collect()
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
+
+
+def _outcome_of(function: Callable[..., Any], arguments: Sequence[Any]) -> Outcome:
+    refused = _refused_allocations()
+    try:
+        return Outcome(function(*arguments))
+    except Exception as error:
+        full = may_be_out_of_memory(error) and (_refused_allocations() > refused or _is_gpu_full())
+        message = " ".join(str(error).split())
+        return Outcome(failure=OOM if full or is_out_of_memory(error) else f"{type(error).__name__}: {message}")
+
+
+def _refused_allocations() -> int:
+    """How often torch was refused memory of its GPU, whether or not the caller, such as cuDNN, could do with less."""
+    refused: int = torch.cuda.memory_stats().get("num_ooms", 0)
+    return refused
+
+
+def _is_gpu_full() -> bool:
+    return torch.cuda.is_initialized() and torch.cuda.mem_get_info()[0] < FULL_BYTES
+
+
+def _ending(status: int | None) -> str:
+    if status == -signal.SIGKILL:
+        return "the process was killed, as the kernel does where memory runs out"
+    return f"the process ended with status {status}"

@@ -1,0 +1,122 @@
+"""Curves that may lie on each other: lines that take turns where they do, and names at their ends."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from scipy.optimize import isotonic_regression
+
+SAME = 1.02
+"""Up to this ratio ends are taken for the same, and named together."""
+
+COVERED = 1.06
+"""Up to this ratio lines would cover each other, on a scale of several powers of ten."""
+
+DASH = 3.0
+"""Length of a turn, in widths of the line."""
+
+NAME_PT = 6.5
+LINE_PT = 8.0
+DISTANCE_PT = 7.0
+"""Size of a name, its height and its distance from the curve's end, in points."""
+
+SEVERAL = "0.25"
+"""Colour of a name of several curves."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one model comes to.
+
+    Attributes:
+        points: (x, y), x ascending, y above 0.
+    """
+
+    name: str
+    colour: str
+    points: Sequence[tuple[float, float]]
+
+
+def alike(curves: Iterable[Curve], ratio: float) -> list[list[Curve]]:
+    """Groups of curves with the same x, whose y are within a ratio of those of the group's first."""
+    groups: list[list[Curve]] = []
+    for curve in curves:
+        fitting = (group for group in groups if _within(ratio, curve, group[0]))
+        if (group := next(fitting, None)) is not None:
+            group.append(curve)
+        else:
+            groups.append([curve])
+    return groups
+
+
+def draw_curves(axes: Axes, curves: Sequence[Curve], width_pt: float = 1.0) -> None:
+    """A line through the points of each; where several would cover each other, dashes of their colours in turn."""
+    parts = [replace(curve, points=part) for curve in curves for part in pairwise(curve.points)]
+    for group in alike(parts, COVERED):
+        for place, part in enumerate(group):
+            turns = (-place * DASH, (DASH, (len(group) - 1) * DASH)) if len(group) > 1 else "-"
+            x, y = zip(*part.points, strict=True)
+            axes.plot(x, y, color=part.colour, linewidth=width_pt, linestyle=turns, zorder=2)
+
+
+def name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
+    """The name of each curve right of its last point, one for those that end at the same; see `write_names`."""
+    groups = alike([replace(curve, points=curve.points[-1:]) for curve in curves], SAME)
+    ends = [
+        group[0]
+        if len(group) == 1
+        else replace(group[0], name=", ".join(curve.name for curve in group), colour=SEVERAL)
+        for group in groups
+    ]
+    write_names(axes, ends)
+
+
+def write_names(axes: Axes, ends: Sequence[Curve], left: bool = False) -> None:
+    """The names of single points on their right, or left, each joined to its point by a thin line.
+
+    Names stand one below the other, none at the height of another. The axes must have their limits and, by
+    `Figure.draw_without_rendering`, their place in the figure.
+    """
+    ascending = sorted(ends, key=lambda end: end.points[0][1])
+    to_pt = 72 / axes.figure.dpi
+    heights_pt = [to_pt * axes.transData.transform(end.points[0])[1] for end in ascending]
+    _, (bottom_pt, top_pt) = to_pt * axes.get_window_extent().get_points().T
+    places_pt = spread(heights_pt, LINE_PT, bottom_pt, top_pt)
+    for end, height_pt, place_pt in zip(ascending, heights_pt, places_pt, strict=True):
+        name = axes.annotate(
+            end.name,
+            end.points[0],
+            (-DISTANCE_PT if left else DISTANCE_PT, place_pt - height_pt),
+            textcoords="offset points",
+            fontsize=NAME_PT,
+            color=end.colour,
+            horizontalalignment="right" if left else "left",
+            verticalalignment="center",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": end.colour, "shrinkA": 0, "shrinkB": 3},
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+            zorder=5,
+        )
+        # The place that it has was taken from a layout without it.
+        name.set_in_layout(False)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places as close to the wanted ones, which ascend, as a gap between neighbours allows (least squares).
+
+    They lie from `low` to `high`, if there is room for all.
+    """
+    if len(wanted) == 0:
+        return []
+    steps = gap * np.arange(len(wanted))
+    level = isotonic_regression(np.asarray(wanted) - steps).x
+    return list(np.clip(level, low, max(low, high - steps[-1])) + steps)
+
+
+def _within(ratio: float, curve: Curve, other: Curve) -> bool:
+    if [x for x, _ in curve.points] != [x for x, _ in other.points]:
+        return False
+    pairs = zip(curve.points, other.points, strict=True)
+    return all(max(y, to) <= ratio * min(y, to) for (_, y), (_, to) in pairs)

@@ -1,0 +1,200 @@
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import active_children
+from multiprocessing.context import ForkServerProcess
+
+import pytest
+import torch
+
+from benchmarks.efficiency import processes
+from benchmarks.efficiency.processes import FULL_BYTES, OOM, Outcome, Worker, in_own_process
+
+KILLED = "the process was killed, as the kernel does where memory runs out"
+
+
+class TestInOwnProcess:
+    def test_the_result_is_of_another_process(self) -> None:
+        outcome = in_own_process(os.getpid)
+        assert outcome.failure is None
+        assert outcome.result != os.getpid()
+        assert in_own_process(math.hypot, 3, 4) == Outcome(5.0)
+
+    def test_no_process_has_touched_a_gpu(self) -> None:
+        assert in_own_process(torch.cuda.is_initialized) == Outcome(False)
+
+    def test_an_error_is_a_failure(self) -> None:
+        assert in_own_process(int, "x\ny").failure == r"ValueError: invalid literal for int() with base 10: 'x\ny'"
+
+    def test_too_little_memory_is_an_outcome(self) -> None:
+        assert in_own_process(bytearray, 2**62) == Outcome(failure=OOM)
+
+    @pytest.mark.parametrize(
+        ("number", "failure"),
+        [
+            (signal.SIGKILL, KILLED),
+            (signal.SIGSEGV, "the process ended with status -11"),
+        ],
+    )
+    def test_a_process_that_is_ended_is_a_failure(self, number: int, failure: str) -> None:
+        assert in_own_process(signal.raise_signal, number).failure == failure
+
+    def test_a_process_that_takes_too_long_is_ended(self) -> None:
+        failure = in_own_process(time.sleep, 60, limit_s=1).failure
+        assert failure == "no result after 1 s; --retry-failed tries again"
+        assert active_children() == []
+
+    def test_an_interrupt_is_for_the_process_that_waits(self) -> None:
+        assert in_own_process(signal.raise_signal, signal.SIGINT) == Outcome()
+
+    def test_a_process_ends_with_the_wait_for_it(self) -> None:
+        in_own_process(os.getpid)  # The server is there: the interrupt comes during the wait.
+        waiting = threading.main_thread().ident
+        assert waiting is not None
+        interrupt = threading.Timer(0.5, signal.pthread_kill, (waiting, signal.SIGINT))
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            in_own_process(time.sleep, 60)
+        interrupt.join()
+        assert active_children() == []
+
+
+class TestWorker:
+    def test_one_process_makes_all_calls_and_ends_with_the_block(self) -> None:
+        with Worker() as worker:
+            first = worker.call(os.getpid)
+            assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
+            assert worker.call(os.getpid) == first != Outcome(os.getpid())
+            assert len(active_children()) == 1
+        assert active_children() == []
+
+    def test_none_is_started_before_the_first_call(self) -> None:
+        with Worker():
+            assert active_children() == []
+
+    @pytest.mark.parametrize(
+        ("function", "arguments", "failure"),
+        [
+            (int, ("x",), "ValueError: invalid literal for int() with base 10: 'x'"),
+            (bytearray, (2**62,), OOM),
+            (time.sleep, (60,), "no result after 1 s; --retry-failed tries again"),
+            (
+                signal.raise_signal,
+                (signal.SIGKILL,),
+                "the process was killed, as the kernel does where memory runs out",
+            ),
+            (os._exit, (3,), "the process ended with status 3"),
+        ],
+    )
+    def test_after_a_failure_another_goes_on(
+        self, function: Callable[..., object], arguments: tuple[object, ...], failure: str
+    ) -> None:
+        with Worker() as worker:
+            first = worker.call(os.getpid)
+            assert worker.call(function, *arguments, limit_s=1).failure == failure
+            assert active_children() == []
+            second = worker.call(os.getpid)
+            assert second.failure is None
+            assert second != first
+
+    def test_one_that_was_killed_between_calls_is_told(self) -> None:
+        with Worker() as worker:
+            pid = worker.call(os.getpid).result
+            os.kill(pid, signal.SIGKILL)
+            while worker.call(os.getpid).result == pid:
+                pass
+            assert worker.call(os.getpid).failure is None
+
+    def test_ended_it_holds_nothing_until_it_is_called_again(self) -> None:
+        with Worker() as worker:
+            worker.call(os.getpid)
+            worker.end()
+            assert active_children() == []
+            worker.end()
+            assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
+
+    def test_an_interrupt_while_it_starts_leaves_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        start = ForkServerProcess.start
+        started = []
+
+        def interrupted(process: ForkServerProcess) -> None:
+            start(process)
+            started.append(process)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ForkServerProcess, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            in_own_process(os.getpid)
+        assert [process.exitcode for process in started] == [-signal.SIGKILL]
+        assert active_children() == []
+
+    def test_an_interrupt_before_it_starts_leaves_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(process: ForkServerProcess) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ForkServerProcess, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            in_own_process(os.getpid)
+        assert active_children() == []
+
+    def test_a_process_whose_caller_is_gone_ends(self) -> None:
+        # Without the caller's end of the connection, as after an interrupt before its number was known.
+        with Worker() as worker:
+            worker.call(os.getpid)
+            (process,) = active_children()
+            assert worker._started is not None
+            worker._started.connection.close()
+            process.join(10)
+            assert process.exitcode == 0
+
+
+CUDNN = "GET was unable to find an engine to execute this computation"
+CUBLAS = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+
+
+class TestOutcomeOnAGpu:
+    """Whose libraries do not always say that it is full."""
+
+    @pytest.fixture
+    def fail(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+        """What comes of a call that fails on a GPU with so much free memory, torch being refused some meanwhile."""
+
+        def outcome(message: str, free_bytes: int = 2**34, refused: int = 0, before: int = 2) -> Outcome:
+            ooms = before
+
+            def call() -> None:
+                nonlocal ooms
+                ooms += refused
+                raise RuntimeError(message)
+
+            monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+            monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": ooms})
+            monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_bytes, 2**36))
+            return processes._outcome_of(call, ())
+
+        return outcome
+
+    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
+    def test_full_is_out_of_memory(self, message: str, fail: Callable[..., Outcome]) -> None:
+        assert fail(message, free_bytes=FULL_BYTES - 1) == Outcome(failure=OOM)
+        assert fail(message, refused=1) == Outcome(failure=OOM)
+
+    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
+    def test_with_memory_left_it_is_another_failure(self, message: str, fail: Callable[..., Outcome]) -> None:
+        assert fail(message, free_bytes=FULL_BYTES) == Outcome(failure=f"RuntimeError: {message}")
+
+    def test_what_has_nothing_to_do_with_memory_is_no_lack_of_it_on_a_full_gpu(
+        self, fail: Callable[..., Outcome]
+    ) -> None:
+        message = "CUDA error: an illegal memory access was encountered"
+        assert fail(message, free_bytes=0, refused=1) == Outcome(failure=f"RuntimeError: {message}")
+
+    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
+    def test_without_a_gpu_it_is_another_failure(self, message: str) -> None:
+        def call() -> None:
+            raise RuntimeError(message)
+
+        assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
