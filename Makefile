@@ -49,7 +49,7 @@ figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of
 	@$(BIN)/python -m benchmarks.extraction_case --data $(DATASET)
 	@$(BIN)/python -m paper_figures figure4
 
-figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (five minutes without a GPU)
+figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (six minutes without a GPU)
 	@$(call run_and_draw,figure5,figure5)
 
 figure6: $(READY)  ## Figure 6: memory of one pass by its locations

@@ -90,11 +90,7 @@ class ResidualUNet(Stage):
     they do, blocks are pre-activation (He et al. 2016) and a convolution of size 1 reads the last block's sum, not
     normalised again, which also learns fastest. Between levels: max-pooling by 2, which rounds up, and linear
     interpolation to the grid of the skip-connection, which is concatenated. Weights start as He et al. (2015) propose.
-
-    With these choices the tensors alive at the worst moment take 14.5 GB in training and 3.9 GB at inference for the
-    3-D network at BraTS resolution, 1.4 GB and 0.4 GB for a slice across the depth, 1.0 GB and 0.3 GB for one across
-    another axis, where Table 3 has 14.41, 3.57, 1.16 and 0.46 GB.
-    What other choices would take: see `benchmarks.efficiency.unet_variants`.
+    What memory other choices would take: see `benchmarks.efficiency.unet_variants`.
     """
 
     def __init__(self, dimensions: Dimensions, config: UNetConfig) -> None:

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -122,11 +123,17 @@ def cuda_state(device: torch.device) -> dict[str, Any] | None:
     """
     if device.type != "cuda":
         return None
+    with warnings.catch_warnings():
+        # Newer versions of torch advise other names, which older ones do not have.
+        warnings.simplefilter("ignore")
+        tf32 = {
+            "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,
+            "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        }
     return {
         "runtime": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
-        "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,
-        "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        **tf32,
         "environment": {name: os.environ[name] for name in CUDA_VARIABLES if name in os.environ},
     }
 

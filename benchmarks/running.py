@@ -12,7 +12,7 @@ import torch
 from benchmarks.collecting import collect_studies
 from benchmarks.estimate import assumed_rate
 from benchmarks.executors import Executor, LocalExecutor
-from benchmarks.forkserver import FOR_RUNS
+from benchmarks.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.measurement import Job
 from benchmarks.pace import Pace, in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
@@ -145,7 +145,8 @@ def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
     if settings is not None:
         return SlurmExecutor(work, request.results / "slurm", settings)
     gpus = visible_gpus()
-    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, FOR_RUNS)
+    imports = FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU
+    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, imports)
 
 
 def visible_gpus() -> list[str]:

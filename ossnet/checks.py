@@ -1,6 +1,7 @@
 """Dataclasses with checked fields: pydantic's; without pydantic, the same without their checks.
 
-A machine that only measures models (see `benchmarks.gpu`) need not have it: what it makes is written in the code.
+A machine that only measures models (see `benchmarks.efficiency.gpu`) need not have it: what it makes is written in the
+code.
 """
 
 from importlib.util import find_spec

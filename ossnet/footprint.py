@@ -16,7 +16,7 @@ from ossnet.workload import Step, Workload
 
 Target = Literal["gpu", "cpu"]
 
-PART_OF_METHOD = {"patch_volume": "patches", "predict": "predictions"}
+PART_OF_METHOD = {"patch_volume": "patches", "read_patches": "patches", "predict": "predictions"}
 """Of models, the methods whose own tensors are a part, as those of each of their modules are."""
 
 

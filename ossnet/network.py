@@ -127,12 +127,20 @@ class OccupancyNetwork(SegmentationModel):
         half = F.interpolate(images, self.config.encoder_shape, mode="trilinear", align_corners=False)
         return self.encoder(half)
 
-    def patch_volume(self, image: Tensor) -> PatchVolume | None:
-        """An image [C, H, W, D] ready for reading patches; None for a network without patches."""
+    def patch_volume(self, image: Tensor) -> PatchVolume:
+        """An image [C, H, W, D] ready for reading patches."""
         config = self.config
-        if not config.patches:
-            return None
         return PatchVolume(image, config.patch_size, config.larger_context, config.context_pooling)
+
+    def read_patches(self, images: Tensor, locations: Tensor) -> Tensor | None:
+        """Patches [B, n, s, s, s, C] at voxels [B, n, 3] of images [B, C, H, W, D].
+
+        None for a network without patches.
+        """
+        if not self.config.patches:
+            return None
+        # Without a name for the volume, so that each is gone before the next is made.
+        return torch.stack([self.patch_volume(image)(p) for image, p in zip(images, locations, strict=True)])
 
     def decode(self, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:
         """Logits [B, n, outputs] at coordinates [B, n, 3] with patches [B, n, s, s, s, C] and latents [B, m, L]."""
@@ -150,12 +158,7 @@ class OccupancyNetwork(SegmentationModel):
     def forward(self, images: Tensor, locations: Tensor) -> tuple[Tensor, Encoding]:
         """Logits [B, n, outputs] at voxels [B, n, 3] of images [B, C, H, W, D], and the images' encoding."""
         encoding = self.encode(images)
-        patches = None
-        if self.config.patches:
-            # One after the other, since each takes the memory of its image.
-            volumes = map(self.patch_volume, images)
-            patches = torch.stack([volume(p) for volume, p in zip(volumes, locations, strict=True) if volume])
-        return self.decode(locations, patches, encoding.latents), encoding
+        return self.decode(locations, self.read_patches(images, locations), encoding.latents), encoding
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Equation 2. With k > 2 classes both terms are cross-entropies over the classes.
@@ -164,19 +167,24 @@ class OccupancyNetwork(SegmentationModel):
         highest class index that occurs in it, which for two classes is the same.
         """
         locations, weights = batch.draw_locations(generator)
+        coarse = None
+        if self.has_prior:
+            # Before the network, whose activations then need not share the memory with labels in floating point.
+            coarse = F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
         logits, encoding = self(batch.images, locations)
         targets = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
         loss = class_loss(logits.movedim(-1, 1), targets, weights)
         batch.remember(locations, probabilities(logits.detach(), dim=-1))
-        if encoding.segmentation is not None:
-            coarse = F.adaptive_max_pool3d(batch.labels.to(logits.dtype), self.config.lowest_grid)
+        if encoding.segmentation is not None and coarse is not None:
             loss = loss + self.config.auxiliary_weight * class_loss(encoding.segmentation, coarse)
         return loss
 
     @torch.no_grad()
     def field(self, image: Tensor) -> "NetworkField":
         self.check_image(image)
-        return NetworkField(self, self.encode(image[None]), self.patch_volume(image))
+        # Before the patches' volume, which then need not lie beside the encoder's activations.
+        encoding = self.encode(image[None])
+        return NetworkField(self, encoding, self.patch_volume(image) if self.config.patches else None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,7 +93,8 @@ def draw(rows: pd.DataFrame) -> Figure:
         # The layout has to be made before names can be set apart in it.
         figure.draw_without_rendering()
         for axes, by_machine in curves.items():
-            for of_machine in by_machine:
+            # Of one machine, GPUs first: models have the same colours on all.
+            for of_machine in by_machine[:1]:
                 name_ends(axes, of_machine)
         for axes in above:
             write_names(axes, sizes, left=True)

@@ -1,9 +1,11 @@
 """How memory and time read in a table's cells, and what is not known of them."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 
 from benchmarks.efficiency.answers import Answers
+from benchmarks.efficiency.ledger import name_of
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import CPU, PREDICTED, ProbeRecord
 from benchmarks.markup import NOTHING, Cell
@@ -17,6 +19,13 @@ CPU_NOTES: tuple[str, ...] = (
     "record is what was there before the model)",
 )
 """For tables of memory that show a CPU."""
+
+
+UNFOLDED = (
+    "With cuDNN before 9.3, torch itself unfolds the input of convolutions on tensors above 2^31 elements, as this 3D "
+    "U-Net's are from 512^3 voxels on, which takes memory that is not predicted"
+)
+UNFOLDED_VOXELS = 512**3
 
 
 def gigabytes(answers: Answers, machine: str, probe: Probe, name: str = "allocated_bytes") -> Cell:
@@ -53,7 +62,10 @@ def notes(sentences: Sequence[str]) -> str:
 
 
 def machine_notes(answers: Answers) -> list[str]:
-    """Sentences on the machines that have measured, on what has failed there, and on a GPU that was not to be had."""
+    """Sentences on the machines that have measured, on what has failed there, and on a GPU that was not to be had.
+
+    Of a GPU whose size is known they name what ran out of memory, though it is predicted to fit.
+    """
     sentences = [] if answers.gpu is not None else ["No GPU has measured this yet; on one, `make gpu` does"]
     for machine in answers.measured:
         records = answers.by_machine[machine]
@@ -61,6 +73,7 @@ def machine_notes(answers: Answers) -> list[str]:
             sentences.append(f"CPU: {_cpus(records.values())}")
         reasons = {record.failure for record in records.values() if record.failure not in (None, "OOM")}
         sentences += [f"Failed on {answers.title(machine)}: {reason}" for reason in sorted(map(str, reasons))]
+        sentences += _surprises(answers, machine)
     return sentences
 
 
@@ -76,3 +89,22 @@ def _cpus(records: Collection[ProbeRecord]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return "; ".join(f"{cpu} ({count} of {len(records)} records)" for cpu, count in counts.most_common())
+
+
+def _surprises(answers: Answers, machine: str) -> list[str]:
+    found = [probe for probe in answers.by_machine[machine] if _ran_out_early(answers, machine, probe)]
+    if not found:
+        return []
+    names = "; ".join(map(name_of, found))
+    unfolded = any(probe.model == "unet3d" and math.prod(probe.shape) >= UNFOLDED_VOXELS for probe in found)
+    sentence = f"Out of memory on {answers.title(machine)}, though predicted to fit: {names}"
+    return [sentence, UNFOLDED] if unfolded else [sentence]
+
+
+def _ran_out_early(answers: Answers, machine: str, probe: Probe) -> bool:
+    """Whether torch's allocator is predicted to hold less than the GPU has, where a probe ran out of its memory."""
+    record, predicted = answers.of(machine, probe), answers.value(PREDICTED, probe, "reserved_bytes")
+    if record is None or record.failure != "OOM" or predicted is None:
+        return False
+    gpu = record.provenance.get("gpu") or {}
+    return bool(predicted < gpu.get("memory_bytes", 0))

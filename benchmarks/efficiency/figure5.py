@@ -13,7 +13,7 @@ READINGS = {"the paper's text": ("mise", "prior"), "the released code": ("releas
 """The original and the improved inference, as each has them."""
 
 SHAPES: dict[DeviceType, Shape] = {"cuda": (256, 256, 160), "cpu": (128, 128, 80)}
-"""The paper's volume; half of its resolution, which a laptop segments in five to ten seconds."""
+"""The paper's volume; half of its resolution, which a laptop segments in seconds."""
 
 LOCATIONS: dict[DeviceType, tuple[int, ...]] = {
     "cuda": tuple(2**power for power in range(8, 18)),

@@ -12,7 +12,7 @@ from benchmarks.efficiency.ledger import Ledger, device_type_of, name_of
 from benchmarks.efficiency.measuring import describe_machine
 from benchmarks.efficiency.prober import Prober
 from benchmarks.efficiency.processes import OOM, in_own_process
-from benchmarks.efficiency.records import ProbeRecord
+from benchmarks.efficiency.records import FOLDER, ProbeRecord
 from benchmarks.efficiency.study import EfficiencyStudy
 from benchmarks.nvml import used_memory
 from ossnet.errors import UserError
@@ -20,8 +20,11 @@ from ossnet.errors import UserError
 PROBE_LIMIT_S = 90.0
 """A probe that takes longer has failed: one must not use up the time of many."""
 
-IDLE_BYTES = 10**9
-"""More than this of a GPU's memory in use before the first probe is the work of others."""
+IDLE_BYTES = 2 * 10**9
+"""More than this of a GPU's memory in use before the first probe is the work of others.
+
+The driver counts what it keeps for itself as in use: on large cards more than half a gigabyte.
+"""
 
 
 def run_all(
@@ -71,7 +74,7 @@ def run_all(
             for ledger in ledgers:
                 if probe in ledger.probes:
                     ledger.add(ProbeRecord(ledger.study, probe, machine, outcome.result, outcome.failure, provenance))
-    return _summarise(ledgers, limit_s)
+    return _summarise(ledgers, results, limit_s)
 
 
 def _look_at(device: str, command: str) -> tuple[str, dict[str, object], int | None]:
@@ -102,14 +105,17 @@ def _show(line: str) -> None:
     print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
 
 
-def _summarise(ledgers: Sequence[Ledger], limit_s: float) -> bool:
-    """Print what has become of the probes; whether all have a result, or ran out of memory."""
+def _summarise(ledgers: Sequence[Ledger], results: Path, limit_s: float) -> bool:
+    """Print what has become of the probes, and where it is; whether all have a result, or ran out of memory."""
     if sys.stderr.isatty():
         _show("")
     for ledger in ledgers:
         print("\n".join(ledger.describe()))
-    missing = sum(len(ledger.missing()) for ledger in ledgers)
+    if any(ledger.records for ledger in ledgers):
+        collect = f"python -m benchmarks collect --results {results}"
+        print(f"the records are in {results / FOLDER}; `{collect}` makes tables of them")
+    missing = {probe for ledger in ledgers for probe in ledger.missing()}
     if missing:
-        print(f"{missing} probes did not fit in {limit_s / 60:g} minutes; the same command goes on with them")
+        print(f"{len(missing)} probes did not fit in {limit_s / 60:g} minutes; the same command goes on with them")
     failed = any(record.failure not in (None, OOM) for ledger in ledgers for record in ledger.records.values())
     return not missing and not failed

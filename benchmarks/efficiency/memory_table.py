@@ -41,12 +41,6 @@ ASSUMPTIONS = (
     "Inference of this suite's slicing U-Net includes the whole volume and all predictions, which stay on the device",
 )
 
-UNFOLDED = (
-    "With cuDNN before 9.3, torch itself unfolds the input of convolutions on tensors above 2^31 elements, which takes "
-    "memory that is not predicted"
-)
-"""What may have failed where a prediction fits the GPU."""
-
 
 def table3_grids(answers: Answers) -> list[Grid]:
     """The table of the paper and its batches, what an allocator holds beyond, the peak's parts, and other U-Nets."""
@@ -64,8 +58,7 @@ def _main(answers: Answers) -> Grid:
         row = [*_labels(number.probe), _published(number), gigabytes(answers, PREDICTED, released)]
         row += [ratio(_allocated(answers, PREDICTED, released), number.gigabytes and number.gigabytes * GIGABYTE)]
         rows.append([*row, *_compared(answers, number.probe, answers.shown)])
-    measured = [number.probe for number in published_memory()]
-    sentences = [*ASSUMPTIONS, *_cpu_notes(answers), *machine_notes(answers), *_surprises(answers, measured)]
+    sentences = [*ASSUMPTIONS, *_cpu_notes(answers), *machine_notes(answers)]
     return Grid(f"Table 3: memory. {BASIS}.", head, rows, notes(sentences))
 
 
@@ -80,7 +73,7 @@ def _batches(answers: Answers) -> Grid:
         model, dataset, resolution, *_ = _labels(probe)
         rows.append([model, dataset, resolution, Cell(str(probe.batch_size)), *_compared(answers, probe, machines)])
     caption = "Table 3, training with the paper's batches (Section 4.1): volumes, or slices of one volume."
-    return Grid(caption, head, rows, notes(_surprises(answers, paper_batches())))
+    return Grid(caption, head, rows)
 
 
 def _reserved(answers: Answers) -> Grid:
@@ -131,31 +124,6 @@ def _parts(answers: Answers) -> Grid:
 
 def _cpu_notes(answers: Answers) -> Sequence[str]:
     return CPU_NOTES if CPU in answers.measured else ()
-
-
-def _surprises(answers: Answers, probes: Sequence[Probe]) -> list[str]:
-    """Of each GPU what ran out of memory there, though it is predicted to fit; nothing where its size is not known."""
-    sentences = []
-    for machine in answers.measured:
-        names = [_name(probe) for probe in probes if _fits_by_prediction(answers, machine, probe)]
-        if names:
-            sentences.append(f"Out of memory on {answers.title(machine)}, though predicted to fit: {'; '.join(names)}")
-    return [*sentences, UNFOLDED] if sentences else []
-
-
-def _fits_by_prediction(answers: Answers, machine: str, probe: Probe) -> bool:
-    """Whether a probe that ran out of a GPU's memory is predicted to take less than there is."""
-    record, predicted = answers.of(machine, probe), _allocated(answers, PREDICTED, probe)
-    if record is None or record.failure != "OOM" or predicted is None:
-        return False
-    gpu = record.provenance.get("gpu") or {}
-    return bool(predicted < gpu.get("memory_bytes", 0))
-
-
-def _name(probe: Probe) -> str:
-    """A row by its labels."""
-    labels = [cell.text for cell in _labels(probe) if cell != NOTHING]
-    return ", ".join([*labels, f"batch {probe.batch_size}"] if probe.batch_size > 1 else labels)
 
 
 def _labels(probe: Probe) -> list[Cell]:

@@ -12,12 +12,9 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from benchmarks.forkserver import FOR_MEASURING, forking
-from ossnet.memory import is_out_of_memory, may_be_out_of_memory
+from ossnet.memory import is_out_of_memory, refused_allocations
 
 OOM = "OOM"
-
-FULL_BYTES = 256 * 2**20
-"""A GPU with less free memory is full: it has no room for what a library takes when it starts."""
 
 
 @dataclass(frozen=True)
@@ -100,35 +97,28 @@ def in_own_process(function: Callable[..., Any], *arguments: Any, limit_s: float
 
 
 def _serve(connection: Connection) -> None:
-    """Make the calls that come, until the process that sends them is gone."""
+    """Make the calls that come, until one fails or the process that sends them is gone."""
     # Ctrl-C reaches every process of a terminal; the one that waits for this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, ConnectionError):
         while True:
-            connection.send(_outcome_of(*connection.recv()))
+            outcome = _outcome_of(*connection.recv())
+            connection.send(outcome)
+            if outcome.failure is not None:
+                # The GPU may be lost to this process, and raise the error again when it is tidied up.
+                return
             gc.collect()
             if torch.cuda.is_initialized():
                 torch.cuda.empty_cache()
 
 
 def _outcome_of(function: Callable[..., Any], arguments: Sequence[Any]) -> Outcome:
-    refused = _refused_allocations()
+    refused = refused_allocations()
     try:
         return Outcome(function(*arguments))
     except Exception as error:
-        full = may_be_out_of_memory(error) and (_refused_allocations() > refused or _is_gpu_full())
         message = " ".join(str(error).split())
-        return Outcome(failure=OOM if full or is_out_of_memory(error) else f"{type(error).__name__}: {message}")
-
-
-def _refused_allocations() -> int:
-    """How often torch was refused memory of its GPU, whether or not the caller, such as cuDNN, could do with less."""
-    refused: int = torch.cuda.memory_stats().get("num_ooms", 0)
-    return refused
-
-
-def _is_gpu_full() -> bool:
-    return torch.cuda.is_initialized() and torch.cuda.mem_get_info()[0] < FULL_BYTES
+        return Outcome(failure=OOM if is_out_of_memory(error, refused) else f"{type(error).__name__}: {message}")
 
 
 def _ending(status: int | None) -> str:

@@ -20,8 +20,10 @@ CPU = "cpu"
 FOLDER = "efficiency"
 """Of a results folder."""
 
-SCHEMA_VERSION = 1
-"""Raised whenever the same probe would come to another result; records of another version are not read."""
+SCHEMA_VERSIONS = {"memory": 2, "runtime": 1}
+"""By the probe's quantity; raised whenever the same probe would come to another result, for another reason than speed.
+
+Records of another version are not read."""
 
 
 class MemoryResult(TypedDict):
@@ -122,7 +124,7 @@ def write_records(records: Sequence[ProbeRecord], results: Path) -> None:
     first = records[0]
     rows = [
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSIONS[record.probe.quantity],
             "study": record.study,
             "machine": record.machine,
             "probe": record.probe.plain(),
@@ -160,7 +162,7 @@ def _read(path: Path) -> list[ProbeRecord]:
     for number, line in enumerate(lines, start=1):
         try:
             row = _parse(line)
-            if row["schema_version"] == SCHEMA_VERSION:
+            if _is_current(row):
                 found.append(_record(row))
         except ValueError as error:
             mend = f"delete line {number} of {path} and run the study again"
@@ -177,6 +179,14 @@ def _parse(line: bytes) -> dict[str, Any]:
     check_type(row, _Versioned, "record")
     checked: dict[str, Any] = row
     return checked
+
+
+def _is_current(row: Mapping[str, Any]) -> bool:
+    """By its version; where its probe is none, which `_record` tells, any version of today's will do."""
+    probe = row.get("probe")
+    quantity = str(probe.get("quantity")) if isinstance(probe, dict) else None
+    versions = [SCHEMA_VERSIONS[quantity]] if quantity in SCHEMA_VERSIONS else SCHEMA_VERSIONS.values()
+    return row["schema_version"] in versions
 
 
 def _record(row: Mapping[str, Any]) -> ProbeRecord:

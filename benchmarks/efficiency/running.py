@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,11 +129,13 @@ def _missing(ledger: Ledger, machine: _Machine, request: EfficiencyRequest) -> l
     available = available_memory()
     limit = MEMORY_SHARE * available
 
-    def needed(probe: Probe) -> int:
-        memory = _as_memory(probe)
-        return int((known.get(memory) or predict_probe(memory))["allocated_bytes"])
+    @cache
+    def needed(memory: Probe) -> int:
+        """0 where it cannot be predicted: what becomes of it then shows when it is measured."""
+        result = known.get(memory) or _predict(memory).result or {"allocated_bytes": 0}
+        return int(result["allocated_bytes"])
 
-    sizes = {probe: needed(probe) for probe in missing}
+    sizes = {probe: needed(_as_memory(probe)) for probe in missing}
     too_large = [size for size in sizes.values() if size >= limit]
     if too_large:
         tell(

@@ -16,8 +16,8 @@ class EfficiencyStudy:
     Attributes:
         title: of its tables.
         predicted: its probes that are answered without running anything.
-        measured: those that a machine with this kind of device measures, the most telling first. Of a CPU a few that a
-            laptop measures in a minute or so; of a GPU all.
+        measured: those that a machine with this kind of device measures, the most telling first. Of a CPU those that
+            a laptop measures in minutes; of a GPU all.
     """
 
     name: str

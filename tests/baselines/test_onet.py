@@ -13,7 +13,7 @@ def tiny() -> ONet:
 def test_it_reads_no_patches() -> None:
     network = tiny()
     assert network.patch_encoder is None
-    assert network.patch_volume(torch.zeros(1, 16, 16, 16)) is None
+    assert network.read_patches(torch.zeros(1, 1, 16, 16, 16), torch.zeros(1, 5, 3, dtype=torch.long)) is None
     assert network.decoder.blocks[0].linear1.in_features == 3 + 4**3
 
 

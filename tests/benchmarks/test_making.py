@@ -70,6 +70,17 @@ def test_a_killed_attempt_counts_up_to_its_last_epoch(run: Run, monkeypatch: pyt
     assert provenance["seconds"] == HOUR_S + provenance["attempts"][1]["seconds"]
 
 
+def test_a_library_that_fails_on_a_full_gpu_is_out_of_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(job: Job, folder: Path, device: torch.device) -> Outcome:
+        raise RuntimeError("GET was unable to find an engine to execute this computation")
+
+    make_by(measure, run, monkeypatch)
+    assert run.failure == "RuntimeError: GET was unable to find an engine to execute this computation"
+    monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": 1})
+    make_by(measure, run, monkeypatch)
+    assert run.failure == "OOM"
+
+
 def test_a_job_of_another_version_is_a_failure_in_one_line(run: Run) -> None:
     (run.folder / "job.json").write_text(json.dumps({"colour": "red"}))
     make(run.folder)

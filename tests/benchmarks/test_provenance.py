@@ -2,6 +2,7 @@ import json
 import os
 import platform
 import subprocess
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -148,6 +149,19 @@ def test_what_torch_computes_with_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> N
         "environment": {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"},
     }
     assert json.loads(json.dumps(told)) == told
+
+
+def test_no_advice_of_torch_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Advising:
+        @property
+        def allow_tf32(self) -> bool:
+            warnings.warn("Please use the new API settings", UserWarning, stacklevel=2)
+            return True
+
+    monkeypatch.setattr(torch.backends.cuda, "matmul", Advising())
+    told = cuda_state(GPU)
+    assert told is not None
+    assert told["matmul_tf32"] is True
 
 
 def test_a_cpu_has_no_cuda() -> None:

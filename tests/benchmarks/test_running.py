@@ -1,3 +1,4 @@
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from benchmarks import running
 from benchmarks.executors import LocalExecutor
+from benchmarks.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.running import CPU_WORKERS, Request, visible_gpus
 
 
@@ -30,7 +32,9 @@ def test_as_many_runs_at_a_time_as_gpus_unless_asked_otherwise(
     gpus: list[str], asked: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(_forkserver, "_preload_modules", [])
     request = Request([], "laptop", "glioma", Path("results"), "local", asked, 1, False, False, "")
     executor = running._executor(request, None)
     assert isinstance(executor, LocalExecutor)
     assert executor.capacity == expected
+    assert _forkserver._preload_modules == [*(FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU)]

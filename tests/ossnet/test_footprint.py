@@ -1,6 +1,8 @@
 """Predicted footprints against sums by hand, against real tensors, and against the profiler's account of a real run."""
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ SMALL = OccupancyNetworkConfig(
     patch_size=3,
     **OSSNetD.preset,
 )
+LARGE = replace(SMALL, shape=(64, 64, 64))
 UNETS = {"encoder_channels": (8, 16), "decoder_channels": (8,)}
 
 
@@ -115,6 +118,32 @@ def test_patches_by_hand() -> None:
     peak = predict(Workload("a", config, "inference", locations=2**14))
     # The peak is in the decoder, when the patches are gone; two voxels before the volume and three behind are left.
     assert peak.by_part["patches"] == -(-(21**3) * 4 // 512) * 512
+
+
+def test_patches_that_gradients_need_are_kept_in_training() -> None:
+    peak = predict(Workload("d", SMALL, "training", batch_size=2, locations=4096))
+    # Two volumes of them, of two modalities and their larger context.
+    assert peak.by_part["patches"] == 2 * 4096 * 3**3 * 4 * 4
+
+
+def test_one_volume_at_a_time_is_made_ready_for_patches() -> None:
+    one, two = (
+        predict(Workload("d", LARGE, "training", batch_size=size, locations=16)).by_part["patches"] for size in (1, 2)
+    )
+    assert two < 1.01 * one
+
+
+def test_labels_in_floating_point_do_not_lie_beside_activations() -> None:
+    peak = predict(Workload("d", LARGE, "training", batch_size=2, locations=512))
+    # The two volumes' labels would be as large as the volumes of one modality.
+    assert peak.by_part["other"] < 2 * math.prod(LARGE.shape) * 4
+
+
+def test_the_volume_for_patches_does_not_lie_beside_the_encoders_activations() -> None:
+    wide = replace(LARGE, encoder_channels=(64, 64))
+    parts = predict(Workload("d", wide, "inference", locations=16)).by_part
+    assert parts["encoder"] > 64 * math.prod(wide.encoder_shape) * 4
+    assert "patches" not in parts
 
 
 def test_predictions_by_hand() -> None:

@@ -1,7 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from ossnet.memory import AMBIGUOUS_MESSAGES, is_out_of_memory, may_be_out_of_memory
+from ossnet.memory import FULL_BYTES, is_out_of_memory, refused_allocations
 
 
 def test_the_cpu_has_no_exception_of_its_own() -> None:
@@ -34,9 +36,45 @@ def test_other_errors_of_torch_are_not_it() -> None:
     assert not is_out_of_memory(ValueError("memory"))
 
 
-@pytest.mark.parametrize("message", AMBIGUOUS_MESSAGES)
-def test_what_comes_of_a_full_gpu_and_of_other_things_is_told_apart(message: str) -> None:
-    error = RuntimeError(f"GET was {message}")
+AMBIGUOUS = [
+    "GET was unable to find an engine to execute this computation",
+    "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+]
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Put a GPU there that has so many bytes free and has refused memory so often."""
+
+    def install(free_bytes: int, refused: int) -> None:
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+        monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": refused})
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_bytes, 2**36))
+
+    return install
+
+
+@pytest.mark.parametrize("message", AMBIGUOUS)
+def test_what_comes_of_a_full_gpu_and_of_other_things_is_told_by_the_gpu(
+    message: str, gpu: Callable[[int, int], None]
+) -> None:
+    error = RuntimeError(message)
     assert not is_out_of_memory(error)
-    assert may_be_out_of_memory(error)
-    assert not may_be_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    gpu(FULL_BYTES, 2)
+    assert not is_out_of_memory(error, refused_before=2)
+    assert is_out_of_memory(error, refused_before=1)
+    gpu(FULL_BYTES - 1, 2)
+    assert is_out_of_memory(error, refused_before=2)
+    assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+
+def test_a_gpu_that_is_lost_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "memory_stats", lost)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lost)
+    assert refused_allocations() == 0
+    assert not is_out_of_memory(RuntimeError(AMBIGUOUS[0]))

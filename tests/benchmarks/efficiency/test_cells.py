@@ -4,7 +4,16 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import CPU_NOTES, gigabytes, machine_notes, notes, ratio, seconds, threads_text
+from benchmarks.efficiency.cells import (
+    CPU_NOTES,
+    UNFOLDED,
+    gigabytes,
+    machine_notes,
+    notes,
+    ratio,
+    seconds,
+    threads_text,
+)
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import ProbeRecord
 from benchmarks.markup import NOTHING, Cell
@@ -88,3 +97,22 @@ def test_what_a_cpu_tells_of_memory_fits_in_notes() -> None:
     assert "no independent check" in text
     assert "peak resident set" in text
     assert ".." not in text
+
+
+def out_of_memory(record: Record, probe: Probe, predicted_gb: float, gpu: object) -> str:
+    """Notes where a GPU ran out of memory; an allocator is predicted to hold twice what is predicted of tensors."""
+    failed = replace(record("scaling", probe, "NVIDIA H100", failure="OOM"), provenance={"gpu": gpu})
+    return notes(machine_notes(answers_of(record("scaling", probe, "predicted", predicted_gb), failed)))
+
+
+def test_a_prediction_that_fits_where_memory_ran_out_is_remarked_on(record: Record) -> None:
+    where = "Out of memory on NVIDIA H100, though predicted to fit: memory {}."
+    gpu = {"memory_bytes": 80 * 10**9}
+    assert out_of_memory(record, PROBE, 39.0, gpu) == where.format("c brats 64x64x64 training 2⁸")
+    large = Probe("memory", "unet3d", "cube", (512, 512, 512), "training")
+    assert out_of_memory(record, large, 39.0, gpu) == where.format("unet3d cube 512x512x512 training") + f" {UNFOLDED}."
+
+
+@pytest.mark.parametrize("gpu", [None, {}, {"memory_bytes": 78 * 10**9}])
+def test_lack_of_memory_that_was_predicted_or_cannot_be_told_needs_no_remark(record: Record, gpu: object) -> None:
+    assert out_of_memory(record, PROBE, 39.5, gpu) == ""

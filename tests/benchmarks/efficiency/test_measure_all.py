@@ -9,7 +9,7 @@ from benchmarks.efficiency import measure_all
 from benchmarks.efficiency.measure_all import IDLE_BYTES, PROBE_LIMIT_S, run_all
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.processes import OOM, Outcome
-from benchmarks.efficiency.records import read_records
+from benchmarks.efficiency.records import FOLDER, read_records
 from benchmarks.efficiency.study import EfficiencyStudy
 from ossnet.errors import UserError
 
@@ -132,9 +132,21 @@ def test_what_does_not_fit_in_the_time_stays_missing(
     assert machine.limits == [60, 20]
     assert recorded(tmp_path, "one") == {FIRST: None}
     assert recorded(tmp_path, "two") == {}
-    assert "2 probes did not fit in 1 minutes; the same command goes on with them" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "2 probes did not fit in 1 minutes; the same command goes on with them" in told
+    assert f"in {tmp_path / FOLDER}; `python -m benchmarks collect --results {tmp_path}`" in told
     assert run_all("cpu", studies, tmp_path, 600, "")
     assert recorded(tmp_path, "two") == {SECOND: None, THIRD: None}
+
+
+def test_a_shared_probe_is_missing_once_and_without_records_none_are_told(
+    tmp_path: Path, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.pace = 100
+    assert not run_all("cpu", [study("one", FIRST), study("two", FIRST)], tmp_path, 60, "")
+    told = capsys.readouterr().out
+    assert "\n1 probes did not fit" in told
+    assert "the records are in" not in told
 
 
 def test_one_probe_does_not_use_up_the_time_of_all(tmp_path: Path, machine: Machine) -> None:

@@ -1,8 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.cells import CPU_NOTES
 from benchmarks.efficiency.memory_table import table3_grids
@@ -90,32 +88,3 @@ def test_lack_of_memory_shows_as_such(record: Record) -> None:
     batches = table3_grids(answers)[1]
     assert batches.rows[0][-2].text == "OOM"
     assert batches.rows[0][-1].text == "–"
-
-
-def surprises(record: Record, predicted_gb: float | None, gpu: object) -> tuple[str, str]:
-    """Notes of the first two tables where a GPU of 80 GB has run out of memory, in a row of each and in one more."""
-    probes = [PROBES[0], PROBES[1], paper_batches()[0]]
-    failed = {
-        probe: replace(record("table3", probe, "NVIDIA H100", failure="OOM"), provenance={"gpu": gpu})
-        for probe in probes
-    }
-    sizes = {PROBES[0]: predicted_gb, PROBES[1]: 81.0, paper_batches()[0]: predicted_gb}
-    predicted = {probe: record("table3", probe, "predicted", size) for probe, size in sizes.items()}
-    main, batches, *_ = table3_grids(Answers({"predicted": predicted, "NVIDIA H100": failed}))
-    return main.notes, batches.notes
-
-
-def test_a_prediction_that_fits_where_memory_ran_out_is_remarked_on(record: Record) -> None:
-    main, batches = surprises(record, 79.0, {"memory_bytes": 80 * 10**9})
-    where = (
-        "Out of memory on NVIDIA H100, though predicted to fit: 3D residual U-Net, BraTS 2020, 256x256x160, training"
-    )
-    assert f"{where}. With cuDNN before 9.3" in main
-    assert f"{where}, batch 2. With cuDNN before 9.3" in batches
-
-
-@pytest.mark.parametrize("gpu", [None, {}, {"memory_bytes": 78 * 10**9}])
-def test_lack_of_memory_that_was_predicted_or_cannot_be_told_needs_no_remark(record: Record, gpu: object) -> None:
-    main, batches = surprises(record, 79.0, gpu)
-    assert "Out of memory" not in main + batches
-    assert "cuDNN before" not in main + batches

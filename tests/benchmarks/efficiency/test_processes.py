@@ -4,14 +4,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing import active_children
+from multiprocessing import Pipe, active_children
 from multiprocessing.context import ForkServerProcess
 
 import pytest
 import torch
 
 from benchmarks.efficiency import processes
-from benchmarks.efficiency.processes import FULL_BYTES, OOM, Outcome, Worker, in_own_process
+from benchmarks.efficiency.processes import OOM, Outcome, Worker, in_own_process
+from ossnet.memory import FULL_BYTES
 
 KILLED = "the process was killed, as the kernel does where memory runs out"
 
@@ -198,3 +199,26 @@ class TestOutcomeOnAGpu:
             raise RuntimeError(message)
 
         assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
+
+
+def lose_the_gpu() -> None:
+    """Fail as on a GPU that raises the same error whatever it is asked from then on."""
+
+    def ask(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    torch.cuda.is_initialized = lambda: True
+    torch.cuda.memory_stats = torch.cuda.mem_get_info = torch.cuda.empty_cache = ask
+    raise RuntimeError(CUBLAS)
+
+
+def test_a_worker_that_lost_the_gpu_tells_why_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
+        monkeypatch.setattr(
+            torch.cuda, name, getattr(torch.cuda, name)
+        )  # Of this process, which is lent to the worker.
+    ours, theirs = Pipe()
+    with ours:
+        ours.send((lose_the_gpu, ()))
+        processes._serve(theirs)
+        assert ours.recv() == Outcome(failure=f"RuntimeError: {CUBLAS}")

@@ -98,7 +98,8 @@ def test_what_is_written_is_read_again(tmp_path: Path, record: Record) -> None:
 
 def test_records_of_another_version_are_left_where_they_are(tmp_path: Path, path: Path) -> None:
     line, other = path.read_text(encoding="utf-8").splitlines()
-    path.write_text(f"{line}\n{json.dumps({'schema_version': 0, 'old': other})}\n", encoding="utf-8")
+    old = [{"schema_version": 0, "old": other}, json.loads(other) | {"schema_version": 1}]
+    path.write_text("\n".join([line, *map(json.dumps, old)]), encoding="utf-8")
     assert [record.probe for record in read_records(tmp_path, ["table3"])] == [FIRST]
 
 
