@@ -63,15 +63,19 @@ def draw_curves(axes: Axes, curves: Sequence[Curve], width_pt: float = 1.0) -> N
 
 
 def name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
-    """The name of each curve right of its last point, one for those that end at the same; see `write_names`."""
-    groups = alike([replace(curve, points=curve.points[-1:]) for curve in curves], SAME)
-    ends = [
-        group[0]
-        if len(group) == 1
-        else replace(group[0], name=", ".join(curve.name for curve in group), colour=SEVERAL)
-        for group in groups
-    ]
-    write_names(axes, ends)
+    """The name of each curve right of its last point, one for those that end at the same; see `write_names`.
+
+    Of a single point it stands on the left, where curves that go further do not come.
+    """
+    for left in (False, True):
+        ends = [replace(curve, points=curve.points[-1:]) for curve in curves if (len(curve.points) == 1) is left]
+        named = [
+            group[0]
+            if len(group) == 1
+            else replace(group[0], name=", ".join(curve.name for curve in group), colour=SEVERAL)
+            for group in alike(ends, SAME)
+        ]
+        write_names(axes, named, left)
 
 
 def write_names(axes: Axes, ends: Sequence[Curve], left: bool = False) -> None:

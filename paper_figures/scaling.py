@@ -41,7 +41,7 @@ GPU_COLOUR = "0.55"
 MARKERS_PT = (9.0, 4.0)
 """Sizes of the first and the last model's markers: where models come to the same, one is seen around the other."""
 
-ROOM = (2.7, 3.0)
+ROOM = (4.0, 3.0)
 """By these factors the axis goes on beyond the resolutions, for the names of GPUs' sizes and those of curves."""
 
 NOTE_CHARACTERS = 145

@@ -95,7 +95,7 @@ def test_ends_that_are_the_same_are_named_together() -> None:
 
 
 def test_names_that_would_cover_each_other_stand_apart() -> None:
-    axes = named(curve("a", 10), curve("b", 10.5, first=1), curve("c", 9.5), curve("d", 100), curve("e", 1))
+    axes = named(*(curve(name, 2, end) for name, end in {"a": 10, "b": 10.5, "c": 9.5, "d": 100, "e": 1}.items()))
     assert [text.get_text() for text in axes.texts] == ["e", "c", "a", "b", "d"]
     boxes = boxes_of(axes)
     assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
@@ -103,6 +103,11 @@ def test_names_that_would_cover_each_other_stand_apart() -> None:
     assert axes.texts[0].xyann == (DISTANCE_PT, pytest.approx(0))
     # And it stays within the axes, up to half of its height.
     assert (boxes[-1].y0 + boxes[-1].y1) / 2 <= axes.get_window_extent().y1 + 1
+
+
+def test_the_name_of_a_single_point_stands_left_of_it() -> None:
+    axes = named(curve("line", 10, 20), curve("point", 15, first=1))
+    assert {text.get_text(): text.xyann[0] for text in axes.texts} == {"line": DISTANCE_PT, "point": -DISTANCE_PT}
 
 
 def test_names_stand_on_the_left_on_demand() -> None:
