@@ -20,7 +20,6 @@ CPU_NOTES: tuple[str, ...] = (
 )
 """For tables of memory that show a CPU."""
 
-
 UNFOLDED = (
     "With cuDNN before 9.3, torch itself unfolds the input of convolutions on tensors above 2^31 elements, as this 3D "
     "U-Net's are from 512^3 voxels on, which takes memory that is not predicted"
@@ -59,6 +58,11 @@ def _absent(answers: Answers, machine: str, probe: Probe) -> Cell:
 def notes(sentences: Sequence[str]) -> str:
     """Sentences without their full stops as one text."""
     return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def cpu_notes(answers: Answers) -> Sequence[str]:
+    """Of a table of memory: what a CPU's columns are, if it has any."""
+    return CPU_NOTES if CPU in answers.measured else ()
 
 
 def machine_notes(answers: Answers) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from benchmarks.efficiency import figure5, figure6, scaling
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import CPU_NOTES, gigabytes, machine_notes, notes, ratio, seconds
+from benchmarks.efficiency.cells import cpu_notes, gigabytes, machine_notes, notes, ratio, seconds
 from benchmarks.efficiency.ledger import device_type_of
 from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE
 from benchmarks.efficiency.probe import Phase, Probe, encoder_channels
@@ -195,7 +195,7 @@ def _by_edge(
 
 
 def _memory_notes(answers: Answers) -> list[str]:
-    return [*(CPU_NOTES if CPU in answers.measured else ()), *machine_notes(answers)]
+    return [*cpu_notes(answers), *machine_notes(answers)]
 
 
 def _locations(probe: Probe) -> Cell:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import CPU_NOTES, GIGABYTE, gigabytes, machine_notes, notes, ratio
+from benchmarks.efficiency.cells import GIGABYTE, cpu_notes, gigabytes, machine_notes, notes, ratio
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import CPU, PREDICTED
 from benchmarks.efficiency.table3 import PublishedMemory, paper_batches, published_memory
@@ -58,7 +58,7 @@ def _main(answers: Answers) -> Grid:
         row = [*_labels(number.probe), _published(number), gigabytes(answers, PREDICTED, released)]
         row += [ratio(_allocated(answers, PREDICTED, released), number.gigabytes and number.gigabytes * GIGABYTE)]
         rows.append([*row, *_compared(answers, number.probe, answers.shown)])
-    sentences = [*ASSUMPTIONS, *_cpu_notes(answers), *machine_notes(answers)]
+    sentences = [*ASSUMPTIONS, *cpu_notes(answers), *machine_notes(answers)]
     return Grid(f"Table 3: memory. {BASIS}.", head, rows, notes(sentences))
 
 
@@ -94,7 +94,7 @@ def _reserved(answers: Answers) -> Grid:
         "limit; it lets go of what it keeps before a GPU's memory runs out, as `ossnet fits` takes into account",
         "Process and device: by the driver, CUDA context included; where it does not tell of one process, that is what "
         "the device holds more than before",
-        *_cpu_notes(answers),
+        *cpu_notes(answers),
     )
     return Grid("Table 3, beyond the tensors, this suite.", head, rows, notes(sentences))
 
@@ -120,10 +120,6 @@ def _parts(answers: Answers) -> Grid:
         others = Cell(f"{sum(taken for _, taken in largest[LARGEST_PARTS:]) / GIGABYTE:.2f}") if parts else NOTHING
         rows.append([*_labels(number.probe), gigabytes(answers, PREDICTED, number.probe), *named, others])
     return Grid("Table 3, what the predicted peak of this suite is made of: its largest parts (GB).", head, rows)
-
-
-def _cpu_notes(answers: Answers) -> Sequence[str]:
-    return CPU_NOTES if CPU in answers.measured else ()
 
 
 def _labels(probe: Probe) -> list[Cell]:
