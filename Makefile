@@ -88,8 +88,7 @@ bench-compare: $(READY)  ## Time them again, beside what was saved last
 	@$(BENCH) --benchmark-compare
 
 test: $(READY)  ## Run the tests
-	@# With more threads the last digits, and the convolutions that torch chooses, differ from one kind of CPU to another.
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q
 
 lint: $(READY)  ## Check style and types
 	@$(BIN)/ruff check .
