@@ -6,7 +6,7 @@ JOBS ?=
 OPTIONS ?=
 BIN := .venv/bin
 READY := .venv/.ready
-RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS))
+RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
 # Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -22,7 +22,8 @@ help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
-	@echo "  Options of gpu: OPTIONS='--limit-minutes 20 --retry-failed --shared'"
+	@echo "  Of tables, table1 to table3, figure5, figure6, scaling, gpu: OPTIONS='--retry-failed --shared'"
+	@echo "  Of gpu also: OPTIONS='--limit-minutes 20'"
 
 $(READY): pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)

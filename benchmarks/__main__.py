@@ -69,7 +69,13 @@ def _run(options: argparse.Namespace) -> int:
         # cluster the one to measure.
         here = options.executor == "local" and bool(options.study)
         asked = EfficiencyRequest(
-            measured, options.results, options.retry_failed, options.force, here, options.command_line
+            measured,
+            options.results,
+            options.retry_failed,
+            options.force,
+            here,
+            options.shared,
+            options.command_line,
         )
         statuses.append(dry_run_efficiency(asked) if options.dry_run else run_efficiency(asked))
     return max(statuses)
@@ -159,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
     run.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
     run.add_argument("--force", action="store_true", help="delete what these studies came to, and make it anew")
+    run.add_argument("--shared", action="store_true", help="measure memory and time although others use the GPU")
     run.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")
 
     status = with_studies(command("status", _status, "Tell what is done, failed, running or missing."))

@@ -27,7 +27,8 @@ class Footprint:
     Attributes:
         allocated_bytes: of tensors and of the workspaces of convolutions, in blocks of the allocator: what
             `torch.cuda.max_memory_allocated` tells. Without the workspace of the matrix library, which torch allocates
-            once, with the first product: 8.1 MiB, on Hopper GPUs 32 MiB.
+            with the first product of each thread, and backward passes have one of their own: 8.1 MiB, on Hopper GPUs
+            32 MiB.
         reserved_bytes: with the blocks that the allocator keeps for later: what `torch.cuda.max_memory_reserved` tells.
             Without the CUDA context, which is the driver's. On a CPU nothing is kept.
         by_part: what `allocated_bytes` is made of, largest first. `parameters` (with the batch norms' statistics),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.efficiency.cells import GIGABYTE
+from benchmarks.efficiency.records import GIGABYTE
 from benchmarks.markup import power_of_two
 from benchmarks.tables import MODEL_NAMES
 from paper_figures.panels import ANY, PAPER

@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE, threads_text
-from benchmarks.efficiency.records import CPU, PREDICTED, slug
-from benchmarks.efficiency.table3 import published_memory
+from benchmarks.efficiency.cells import threads_text
+from benchmarks.efficiency.records import CPU, GIGABYTE, PREDICTED, slug
+from benchmarks.efficiency.table3 import published_gigabytes
 from benchmarks.markup import power_of_two, span
 from paper_figures import picture
 from paper_figures.panels import ANY, Look
@@ -76,7 +76,7 @@ def read_probes(folder: Path, study: str) -> pd.DataFrame:
     Raises:
         UserError: a file cannot be read.
     """
-    published = {number.probe: number.gigabytes for number in published_memory()}
+    published = published_gigabytes()
     answers = Answers.read(study, folder.parent, picture.REFERENCE)
     rows = []
     for machine in (PREDICTED, *answers.measured):

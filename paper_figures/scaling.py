@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.efficiency.probe import encoder_channels
+from benchmarks.efficiency.records import GIGABYTE
 from benchmarks.markup import power_of_two
 from benchmarks.tables import MODEL_NAMES
 from paper_figures.curves import Curve, draw_curves, name_ends, write_names
@@ -155,7 +155,8 @@ def _note(rows: pd.DataFrame) -> str:
         f"Training: one volume (2D U-Net: one slice). Evaluation: {per_pass} locations "
         "(U-Nets: all voxels, 2D one slice a pass, timed as whole segmentation).",
         "At each doubling, encoders in function space gain a block of half as many filters "
-        f"({', '.join(encoders)}), which flattens their curves; U-Nets do not.",
+        f"({', '.join(encoders)}), which flattens their curves; U-Nets do not. Predicted with an assumed workspace of "
+        "convolutions.",
     )
     return "\n".join(textwrap.fill(line, NOTE_CHARACTERS) for line in lines)
 

@@ -7,10 +7,8 @@ from collections.abc import Collection, Sequence
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.ledger import name_of
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import CPU, PREDICTED, ProbeRecord
+from benchmarks.efficiency.records import CPU, GIGABYTE, PREDICTED, ProbeRecord
 from benchmarks.markup import NOTHING, Cell
-
-GIGABYTE = 10**9
 
 CPU_NOTES: tuple[str, ...] = (
     "Tensors on a CPU are counted by the accounting that makes the prediction: that the two agree is no independent "
@@ -101,7 +99,9 @@ def _surprises(answers: Answers, machine: str) -> list[str]:
         return []
     names = "; ".join(map(name_of, found))
     unfolded = any(probe.model == "unet3d" and math.prod(probe.shape) >= UNFOLDED_VOXELS for probe in found)
-    sentence = f"Out of memory on {answers.title(machine)}, though predicted to fit: {names}"
+    used_bytes = max(answers.by_machine[machine][probe].provenance.get("used_bytes") or 0 for probe in found)
+    in_use = f", of which {used_bytes / GIGABYTE:.1f} GB were in use before" if used_bytes else ""
+    sentence = f"Out of memory on {answers.title(machine)}{in_use}, though predicted to fit: {names}"
     return [sentence, UNFOLDED] if unfolded else [sentence]
 
 

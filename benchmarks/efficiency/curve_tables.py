@@ -10,7 +10,7 @@ from benchmarks.efficiency.ledger import device_type_of
 from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE
 from benchmarks.efficiency.probe import Phase, Probe, encoder_channels
 from benchmarks.efficiency.records import CPU, PREDICTED
-from benchmarks.efficiency.table3 import published_memory
+from benchmarks.efficiency.table3 import published_gigabytes
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
 from benchmarks.tables import MODEL_NAMES
 
@@ -127,7 +127,7 @@ def _segmentation(machine: str, answers: Answers, probe: Probe) -> str:
 
 def figure6_grids(answers: Answers) -> list[Grid]:
     """Memory of one pass by its locations: predicted, measured, and the paper's."""
-    paper = {number.probe: number.gigabytes for number in published_memory()}
+    paper = published_gigabytes()
     columns: list[tuple[str, Callable[[Probe], Cell]]] = [
         ("paper", lambda probe: _number(paper.get(probe), "{:.2f}")),
         (
@@ -163,7 +163,7 @@ def scaling_grids(answers: Answers) -> list[Grid]:
         title = answers.title(machine)
         grids.append(_by_edge(f"Memory (GB of 10^9 bytes), measured, {title}", memory, gigabytes, answers, machine))
         grids.append(_by_edge(f"Time (s), {title}", runtime, seconds, answers, machine))
-    sentences = [*SCALING_STEPS.values(), ENCODERS, INTERVAL]
+    sentences = [*SCALING_STEPS.values(), THIS_SUITE, ENCODERS, INTERVAL]
     if CPU in answers.shown:
         sentences.append(SCALING_ABSENT)
     return [*grids[:-1], replace(grids[-1], notes=notes([*sentences, *_memory_notes(answers)]))]

@@ -9,9 +9,8 @@ import pandas as pd
 
 from benchmarks.efficiency import figure5
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import PREDICTED, ProbeRecord
+from benchmarks.efficiency.records import GIGABYTE, PREDICTED, ProbeRecord
 from benchmarks.efficiency.table3 import published_memory
 
 

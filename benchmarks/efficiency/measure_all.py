@@ -2,29 +2,16 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
-from benchmarks.efficiency.cells import GIGABYTE
-from benchmarks.efficiency.ledger import Ledger, device_type_of, name_of
-from benchmarks.efficiency.measuring import describe_machine
+from benchmarks.efficiency.answering import answer, distinct
+from benchmarks.efficiency.ledger import Ledger, device_type_of
+from benchmarks.efficiency.machine import look_at
 from benchmarks.efficiency.prober import Prober
-from benchmarks.efficiency.processes import OOM, in_own_process
-from benchmarks.efficiency.records import FOLDER, ProbeRecord
+from benchmarks.efficiency.processes import OOM
+from benchmarks.efficiency.records import FOLDER
 from benchmarks.efficiency.study import EfficiencyStudy
-from benchmarks.nvml import used_memory
-from ossnet.errors import UserError
-
-PROBE_LIMIT_S = 90.0
-"""A probe that takes longer has failed: one must not use up the time of many."""
-
-IDLE_BYTES = 2 * 10**9
-"""More than this of a GPU's memory in use before the first probe is the work of others.
-
-The driver counts what it keeps for itself as in use: on large cards more than half a gigabyte.
-"""
 
 
 def run_all(
@@ -52,57 +39,45 @@ def run_all(
         UserError: the device cannot be used or is used by others, or `results` not be read or written.
     """
     deadline = time.monotonic() + limit_s
-    looked = in_own_process(_look_at, device, command, limit_s=limit_s)
-    if looked.failure is not None:
-        raise UserError(f"cannot use device {device}: {looked.failure}")
-    machine, provenance, used_bytes = looked.result
-    if not shared:
-        _check_idle(device, used_bytes)
-    ledgers = [Ledger.open(study.name, machine, study.measured(device_type_of(machine)), results) for study in studies]
-    missing = list(dict.fromkeys(probe for ledger in ledgers for probe in ledger.missing(retry_failed)))
-    begin = time.monotonic()
-    with Prober(device) as prober:
-        for done, probe in enumerate(missing):
-            now = time.monotonic()
-            if now >= deadline:
-                break
-            pace = (now - begin) / done if done else None
-            _show(f"{done}/{len(missing)} done, {_to_go(pace, len(missing) - done, deadline - now)}: {name_of(probe)}")
-            outcome = prober.answer(probe, min(PROBE_LIMIT_S, deadline - now))
-            if outcome.failure is not None and time.monotonic() >= deadline:
-                break
-            for ledger in ledgers:
-                if probe in ledger.probes:
-                    ledger.add(ProbeRecord(ledger.study, probe, machine, outcome.result, outcome.failure, provenance))
+    machine = look_at(device, command, limit_s)
+    device_type = device_type_of(machine.name)
+    ledgers = [Ledger.open(study.name, machine.name, study.measured(device_type), results) for study in studies]
+    missing = [(ledger, ledger.missing(retry_failed)) for ledger in ledgers]
+    if probes := distinct(missing):
+        if not shared:
+            machine.check_idle()
+        with Prober(device) as prober:
+            answer(missing, machine, prober.answer, _line(len(probes), deadline), _tell, deadline)
     return _summarise(ledgers, results, limit_s)
 
 
-def _look_at(device: str, command: str) -> tuple[str, dict[str, object], int | None]:
-    """See `describe_machine`; and the bytes in use on the device, asked before this process takes some."""
-    used_bytes = used_memory(torch.device(device)).device_bytes
-    return (*describe_machine(device, command), used_bytes)
+def _line(total: int, deadline: float) -> Callable[[int, str], None]:
+    """Shows how many of so many probes are done, the time to go, and which comes next."""
+    begin = time.monotonic()
+
+    def show(done: int, name: str) -> None:
+        now = time.monotonic()
+        to_go = "time to go not known yet"
+        if done:
+            seconds = round(min((now - begin) / done * (total - done), deadline - now))
+            to_go = f"{seconds // 60}:{seconds % 60:02} to go"
+        _show(f"{done}/{total} done, {to_go}: {name}")
+
+    return show
 
 
-def _check_idle(device: str, used_bytes: int | None) -> None:
-    """Raises UserError where others use the device, so far as its driver tells."""
-    if used_bytes is not None and used_bytes > IDLE_BYTES:
-        raise UserError(
-            f"others use {used_bytes / GIGABYTE:.1f} GB of device {device}, so that probes which would fit may run out "
-            "of memory: end them, choose another GPU by CUDA_VISIBLE_DEVICES, or measure all the same with --shared"
-        )
-
-
-def _to_go(pace_s: float | None, probes: int, left_s: float) -> str:
-    if pace_s is None:
-        return "time to go not known yet"
-    seconds = round(min(pace_s * probes, left_s))
-    return f"{seconds // 60}:{seconds % 60:02} to go"
+def _tell(text: str) -> None:
+    """On standard error, on a terminal in the place of the line of progress, which then goes on below."""
+    print(f"{_start_of_line()}{text}", file=sys.stderr, flush=True)
 
 
 def _show(line: str) -> None:
     """On standard error: on a terminal in the place of the last line, elsewhere below it."""
-    start, end = ("\r\033[K", "") if sys.stderr.isatty() else ("", "\n")
-    print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
+    print(f"{_start_of_line()}{line}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+def _start_of_line() -> str:
+    return "\r\033[K" if sys.stderr.isatty() else ""
 
 
 def _summarise(ledgers: Sequence[Ledger], results: Path, limit_s: float) -> bool:

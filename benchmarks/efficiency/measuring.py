@@ -10,13 +10,12 @@ from typing import Any
 import torch
 
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import CPU
 from benchmarks.efficiency.released_memory import released_footprint
 from benchmarks.efficiency.stages import time_extraction
 from benchmarks.nvml import UsedMemory, used_memory
-from benchmarks.provenance import provenance
 from benchmarks.timing import Timing, count_flops, matmul_rate, time_repeated
 from ossnet import footprint
+from ossnet.memory import refused_allocations
 from ossnet.registry import model_type
 from ossnet.workload import Workload
 
@@ -75,18 +74,34 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
     return _extraction_time(probe, device) if probe.phase == "extraction" else _step_time(probe, device)
 
 
+def measure_tensors(probe: Probe, device: torch.device | str) -> dict[str, Any] | None:
+    """Of a probe of memory on a GPU only what torch tells, for processes that answer several.
+
+    None, at once, where an earlier probe has left memory in use, or plans of cuDNN for less memory than there now is.
+    """
+    if torch.cuda.is_initialized() and (torch.cuda.memory_reserved(device) or refused_allocations()):
+        return None
+    return _cuda_tensors(workload_of(probe), torch.device(device))
+
+
 def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
-    """Of a step that takes what all later ones do. The driver is asked after it, while torch still holds the peak.
+    """The driver is asked while torch's allocator still holds the peak."""
+    before = used_memory(device).device_bytes
+    tensors = _cuda_tensors(workload_of(probe), device)
+    return tensors | _of_driver(used_memory(device), before)
+
+
+def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
+    """Of a step that takes what all later ones do.
 
     That is the second step, which finds the optimiser's state, the gradients of the first, and what the matrix library
     keeps from its first product on. Models of all voxels have none of these at inference, and a pass over the slices of
     a large volume takes half a minute: theirs is the first. It is no other than the second, since cuDNN only tries
     algorithms out, which takes more memory, in its benchmark mode, and that is off.
     """
-    before = used_memory(device).device_bytes
-    step = workload_of(probe).prepare(device)
+    step = workload.prepare(device)
     torch.cuda.empty_cache()
-    if probe.phase == "training" or probe.locations is not None:
+    if workload.phase == "training" or workload.locations is not None:
         step()
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
@@ -95,7 +110,6 @@ def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
     return {
         "allocated_bytes": torch.cuda.max_memory_allocated(device),
         "reserved_bytes": torch.cuda.max_memory_reserved(device),
-        **_of_driver(used_memory(device), before),
     }
 
 
@@ -196,9 +210,3 @@ def _restart_peak_resident() -> int:
 def _peak_resident() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def describe_machine(device: torch.device | str, command: str) -> tuple[str, dict[str, object]]:
-    """What records call the machine that a device is of, and the provenance of what `command` has measured on it."""
-    device = torch.device(device)
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else CPU, provenance(command, device)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE, cpu_notes, gigabytes, machine_notes, notes, ratio
+from benchmarks.efficiency.cells import cpu_notes, gigabytes, machine_notes, notes, ratio
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import CPU, PREDICTED
+from benchmarks.efficiency.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.efficiency.table3 import PublishedMemory, paper_batches, published_memory
 from benchmarks.efficiency.unet_table import unets_grid
 from benchmarks.judging import DATASET_NAMES
@@ -25,8 +25,9 @@ RELEASED_CODE = (
     "without Lookahead's copy of the weights, with an assumed workspace of convolutions and without the full volume"
 )
 THIS_SUITE = (
-    "This suite: predicted for this package on a GPU, which keeps the full volume there; what is measured is compared "
-    "with it, though a GPU's matrix library takes a workspace besides, of 8 or 34 MB"
+    "This suite: predicted for this package on a GPU, which keeps the full volume there, with the same assumed "
+    "workspace of convolutions; what is measured is compared with it, though a GPU's matrix library takes a workspace "
+    "besides, of 8 or 34 MB and in training twice"
 )
 
 ASSUMPTIONS = (

@@ -33,13 +33,16 @@ LOWEST_EDGE = 8
 
 Shape = tuple[int, int, int]
 
+CUBE = "cube"
+"""In the place of a data set: of volumes of any resolution."""
+
 
 @dataclass(frozen=True)
 class Probe:
     """A question to memory or time.
 
     Attributes:
-        dataset: whose networks: `brats`, `lits`, or `cube` for those of any resolution (see `encoder_channels`).
+        dataset: whose networks: `brats`, `lits`, or `CUBE` for those of any resolution (see `encoder_channels`).
         shape: the volume's grid (H, W, D).
         locations: of each sample, in training; a pass, at inference. None for models of all voxels.
         batch_size: volumes, or for the slicing U-Net slices.

@@ -105,20 +105,30 @@ def _serve(connection: Connection) -> None:
             outcome = _outcome_of(*connection.recv())
             connection.send(outcome)
             if outcome.failure is not None:
-                # The GPU may be lost to this process, and raise the error again when it is tidied up.
+                # The GPU may be lost to this process.
                 return
-            gc.collect()
-            if torch.cuda.is_initialized():
-                torch.cuda.empty_cache()
 
 
 def _outcome_of(function: Callable[..., Any], arguments: Sequence[Any]) -> Outcome:
     refused = refused_allocations()
     try:
-        return Outcome(function(*arguments))
+        result = function(*arguments)
+        _let_go()
+        return Outcome(result)
     except Exception as error:
         message = " ".join(str(error).split())
         return Outcome(failure=OOM if is_out_of_memory(error, refused) else f"{type(error).__name__}: {message}")
+
+
+def _let_go() -> None:
+    """Free all that a call took and no longer needs, of a GPU's memory, too, but for what libraries keep there."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        # What cuBLAS works in. Torch has no public name for this; its notes on CUDA semantics name this one.
+        clear_workspaces = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
+        if clear_workspaces is not None:
+            clear_workspaces()
+        torch.cuda.empty_cache()
 
 
 def _ending(status: int | None) -> str:

@@ -1,31 +1,26 @@
 """What `python -m benchmarks run` does for studies of memory and time: predict, measure, write the tables."""
 
+import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.efficiency.cells import GIGABYTE
+from benchmarks.efficiency.answering import answer, distinct
 from benchmarks.efficiency.ledger import Ledger, device_type_of, name_of
-from benchmarks.efficiency.measuring import describe_machine, predict_probe
+from benchmarks.efficiency.machine import Machine, describe, look_at
+from benchmarks.efficiency.measuring import predict_probe
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.prober import Prober
-from benchmarks.efficiency.processes import OOM, Outcome, in_own_process
-from benchmarks.efficiency.records import CPU, PREDICTED, ProbeRecord, read_records
+from benchmarks.efficiency.processes import OOM, Outcome
+from benchmarks.efficiency.records import GIGABYTE, PREDICTED, read_records
 from benchmarks.efficiency.study import EfficiencyStudy
 from benchmarks.efficiency.tables import collect_efficiency
-from benchmarks.provenance import provenance
 from benchmarks.sweep import tell
-from ossnet.errors import UserError
 from ossnet.progress import ProgressLine
-
-PROBE_LIMIT_S = 300.0
-"""A measurement that takes longer has failed."""
 
 MEMORY_SHARE = 1 / 3
 """A CPU measures what is predicted to take less than this share of its available memory."""
@@ -39,6 +34,7 @@ class EfficiencyRequest:
         retry_failed: try again what has failed before, lack of memory included.
         force: answer every probe anew.
         measure: whether this machine measures; else there are predictions only.
+        shared: measure although others use the GPU's memory.
     """
 
     studies: Sequence[EfficiencyStudy]
@@ -46,28 +42,23 @@ class EfficiencyRequest:
     retry_failed: bool
     force: bool
     measure: bool
+    shared: bool
     command: str
-
-
-class _Machine(NamedTuple):
-    """Who answers: `device` is None for predictions."""
-
-    name: str
-    device: str | None
-    provenance: Mapping[str, Any]
 
 
 def run_efficiency(request: EfficiencyRequest) -> int:
     """Answer what is missing, then write the tables; 0, or 1 where a probe failed for another reason than memory.
 
     Raises:
-        UserError: records cannot be read or written, or there is a GPU that cannot be used.
+        UserError: records cannot be read or written, or there is a GPU that cannot be used or is used by others.
     """
-    ledgers = []
-    for machine in _machines(request):
-        of_machine = _ledgers(request.studies, machine.name, request.results)
+    by_machine = [(machine, _ledgers(request.studies, machine.name, request.results)) for machine in _machines(request)]
+    ledgers = [ledger for _, of_machine in by_machine for ledger in of_machine]
+    for machine, of_machine in by_machine:
+        if any(_asked(ledger, request) for ledger in of_machine) and not request.shared:
+            machine.check_idle()
+    for machine, of_machine in by_machine:
         _answer(of_machine, machine, request)
-        ledgers += of_machine
     for table in collect_efficiency(request.studies, request.results):
         print(table)
     failures = [record.failure for ledger in ledgers for record in ledger.records.values()]
@@ -92,20 +83,13 @@ def dry_run_efficiency(request: EfficiencyRequest) -> int:
     return 0
 
 
-def _machines(request: EfficiencyRequest) -> list[_Machine]:
+def _machines(request: EfficiencyRequest) -> list[Machine]:
     """The prediction and, if it measures, this machine: its GPU, or its CPU where there is none."""
-    on_cpu = provenance(request.command, torch.device("cpu"))
-    predicted = _Machine(PREDICTED, None, on_cpu)
+    cpu = describe("cpu", request.command)
+    predicted = Machine(PREDICTED, None, cpu.provenance)
     if not request.measure:
         return [predicted]
-    if not torch.cuda.is_available():
-        return [predicted, _Machine(CPU, "cpu", on_cpu)]
-    # This process must not take memory of the GPU that it lets others measure.
-    described = in_own_process(describe_machine, "cuda", request.command)
-    if described.failure is not None:
-        raise UserError(f"cannot use the GPU: {described.failure}; mend it, or hide it by CUDA_VISIBLE_DEVICES=")
-    name, on_gpu = described.result
-    return [predicted, _Machine(name, "cuda", on_gpu)]
+    return [predicted, look_at("cuda", request.command) if torch.cuda.is_available() else cpu]
 
 
 def _ledgers(studies: Sequence[EfficiencyStudy], machine: str, results: Path) -> list[Ledger]:
@@ -117,8 +101,13 @@ def _ledgers(studies: Sequence[EfficiencyStudy], machine: str, results: Path) ->
     return [Ledger.open(name, machine, grid, results) for name, grid in grids.items() if grid]
 
 
-def _missing(ledger: Ledger, machine: _Machine, request: EfficiencyRequest) -> list[Probe]:
-    missing = list(ledger.probes) if request.force else ledger.missing(request.retry_failed)
+def _asked(ledger: Ledger, request: EfficiencyRequest) -> list[Probe]:
+    return list(ledger.probes) if request.force else ledger.missing(request.retry_failed)
+
+
+def _missing(ledger: Ledger, machine: Machine, request: EfficiencyRequest) -> list[Probe]:
+    """What is asked, but of a CPU only what it has the memory for."""
+    missing = _asked(ledger, request)
     if machine.device != "cpu":
         return missing
     known = {
@@ -157,37 +146,26 @@ def _as_memory(probe: Probe) -> Probe:
     return replace(probe, quantity="memory")
 
 
-def _answer(ledgers: Sequence[Ledger], machine: _Machine, request: EfficiencyRequest) -> None:
-    """Answer what is missing; what several studies ask once. Every record is written as soon as it is there."""
-    missing = {ledger.study: set(_missing(ledger, machine, request)) for ledger in ledgers}
+def _answer(ledgers: Sequence[Ledger], machine: Machine, request: EfficiencyRequest) -> None:
+    """Answer what is missing; what several studies ask once."""
+    missing = [(ledger, _missing(ledger, machine, request)) for ledger in ledgers]
+    probes = distinct(missing)
+    if not probes:
+        return
     if request.force:
         for ledger in ledgers:
             ledger.forget()
-    probes = dict.fromkeys(probe for ledger in ledgers for probe in ledger.probes if probe in missing[ledger.study])
-    if not probes:
-        return
-    with ExitStack() as stack:
-        ask: Callable[[Probe], Outcome] = _predict
-        title = "predicting"
-        if machine.device is not None:
-            ask = partial(stack.enter_context(Prober(machine.device)).answer, limit_s=PROBE_LIMIT_S)
-            title = f"measuring on {machine.name}"
-        line = stack.enter_context(ProgressLine(title, len(probes)))
-        for done, probe in enumerate(probes):
-            line.update(done, name_of(probe))
-            outcome = ask(probe)
-            if outcome.failure is not None:
-                tell(f"{name_of(probe)}: {outcome.failure}")
-            for ledger in ledgers:
-                if probe in missing[ledger.study]:
-                    ledger.add(
-                        ProbeRecord(
-                            ledger.study, probe, machine.name, outcome.result, outcome.failure, machine.provenance
-                        )
-                    )
+    if machine.device is None:
+        with ProgressLine("predicting", len(probes)) as line:
+            answer(missing, machine, _predict, line.update, tell)
+    else:
+        title = f"measuring on {machine.name}"
+        with Prober(machine.device) as prober, ProgressLine(title, len(probes)) as line:
+            answer(missing, machine, prober.answer, line.update, tell)
 
 
-def _predict(probe: Probe) -> Outcome:
+def _predict(probe: Probe, limit_s: float = math.inf) -> Outcome:
+    """It takes a second or two, so that no limit is needed."""
     try:
         return Outcome(predict_probe(probe))
     except Exception as error:

@@ -1,6 +1,6 @@
 """Memory and time of every model against the volume's resolution: what operating in function space is for."""
 
-from benchmarks.efficiency.probe import Phase, Probe, Shape
+from benchmarks.efficiency.probe import CUBE, Phase, Probe, Shape
 from benchmarks.efficiency.study import DeviceType, EfficiencyStudy
 
 EXTRACTIONS = {
@@ -42,7 +42,7 @@ def memory(edge: int) -> list[Probe]:
     A model of all voxels evaluates the whole volume, the slicing U-Net one slice a pass.
     """
     return [
-        Probe("memory", model, "cube", cube(edge), phase, _locations(model))
+        Probe("memory", model, CUBE, cube(edge), phase, _locations(model))
         for phase in ("training", "inference")
         for model in EXTRACTIONS
     ]
@@ -50,14 +50,14 @@ def memory(edge: int) -> list[Probe]:
 
 def runtime(edge: int) -> list[Probe]:
     """Of the same, and of segmenting the whole volume, which for a model of all voxels is its evaluation."""
-    training = [Probe("runtime", model, "cube", cube(edge), "training", _locations(model)) for model in EXTRACTIONS]
+    training = [Probe("runtime", model, CUBE, cube(edge), "training", _locations(model)) for model in EXTRACTIONS]
     evaluations = [
-        Probe("runtime", model, "cube", cube(edge), "inference", LOCATIONS)
+        Probe("runtime", model, CUBE, cube(edge), "inference", LOCATIONS)
         for model in EXTRACTIONS
         if model not in VOXELISED
     ]
     segmentations = [
-        Probe("runtime", model, "cube", cube(edge), "extraction", _locations(model), extraction=extraction)
+        Probe("runtime", model, CUBE, cube(edge), "extraction", _locations(model), extraction=extraction)
         for model, extraction in EXTRACTIONS.items()
     ]
     return training + evaluations + segmentations

@@ -43,6 +43,11 @@ def published_memory() -> list[PublishedMemory]:
     return [_number(row) for _, row in read_published(PUBLISHED, "table3").iterrows()]
 
 
+def published_gigabytes() -> dict[Probe, float | None]:
+    """The same by what answers it."""
+    return {number.probe: number.gigabytes for number in published_memory()}
+
+
 def unet_memory() -> list[PublishedMemory]:
     """The paper's numbers of its U-Nets, without those of the 3-D one on LiTS, which are BraTS's over again."""
     return [

@@ -10,13 +10,12 @@ import pandas as pd
 
 from benchmarks.collecting import REFERENCE
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE
 from benchmarks.efficiency.curve_tables import figure5_grids, figure6_grids, scaling_grids
 from benchmarks.efficiency.memory_table import table3_grids
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import ProbeRecord
+from benchmarks.efficiency.records import GIGABYTE, ProbeRecord
 from benchmarks.efficiency.study import EfficiencyStudy
-from benchmarks.efficiency.table3 import published_memory
+from benchmarks.efficiency.table3 import published_gigabytes
 from benchmarks.markup import Grid, latex, markdown
 from ossnet.files import write_text
 
@@ -77,7 +76,7 @@ def frame_of(answers: Answers) -> pd.DataFrame:
     `process_source`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`,
     `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See `benchmarks.efficiency.records.ProbeRecord`.
     """
-    published = {number.probe: number.gigabytes for number in published_memory()}
+    published = published_gigabytes()
     rows = [
         {"machine": machine, "reference": machine in answers.borrowed, **_row(record, published)}
         for machine, records in answers.by_machine.items()

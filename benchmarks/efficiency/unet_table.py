@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import GIGABYTE, gigabytes, notes
+from benchmarks.efficiency.cells import gigabytes, notes
 from benchmarks.efficiency.probe import Implementation, Probe
-from benchmarks.efficiency.records import PREDICTED
+from benchmarks.efficiency.records import GIGABYTE, PREDICTED
 from benchmarks.efficiency.table3 import UNETS, PublishedMemory, unet_memory, unet_probe
 from benchmarks.judging import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid

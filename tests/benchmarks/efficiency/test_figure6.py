@@ -1,5 +1,5 @@
 from benchmarks.efficiency.figure6 import measured, predicted
-from benchmarks.efficiency.table3 import published_memory
+from benchmarks.efficiency.table3 import published_gigabytes
 
 
 def test_one_pass_of_both_models_at_every_number_of_locations() -> None:
@@ -13,7 +13,7 @@ def test_one_pass_of_both_models_at_every_number_of_locations() -> None:
 
 
 def test_table_3_has_four_of_its_points() -> None:
-    paper = {number.probe: number.gigabytes for number in published_memory()}
+    paper = published_gigabytes()
     known = {
         (probe.model, probe.locations): paper[probe]
         for probe in predicted()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.efficiency import measuring
-from benchmarks.efficiency.measuring import describe_machine, measure_probe, predict_probe, workload_of
+from benchmarks.efficiency.measuring import measure_probe, measure_tensors, predict_probe, workload_of
 from benchmarks.efficiency.probe import Probe
 from benchmarks.nvml import UsedMemory
 from benchmarks.timing import Timing
@@ -137,6 +137,22 @@ def test_where_the_driver_does_not_know_the_process_it_is_what_the_device_has_mo
     assert (result["device_bytes_before"], result["device_bytes"]) == (before, after.device_bytes)
 
 
+@pytest.mark.parametrize(
+    ("started", "reserved", "refused", "clean"),
+    [(False, 0, 0, True), (True, 0, 0, True), (True, 512, 0, False), (True, 0, 1, False)],
+)
+def test_a_process_tells_of_tensors_while_earlier_probes_have_left_nothing(
+    started: bool, reserved: int, refused: int, clean: bool, gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = gpu(UsedMemory(1, 2), UsedMemory(7, 9))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: started)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", {GPU: reserved}.__getitem__)
+    monkeypatch.setattr(measuring, "refused_allocations", lambda: refused)
+    assert measure_tensors(TRAINING, GPU) == ({"allocated_bytes": 5, "reserved_bytes": 6} if clean else None)
+    assert events[:6] == (["empty_cache", "step", *MEASURED] if clean else [])
+    assert "used" not in events
+
+
 @pytest.mark.usefixtures("footprints")
 def test_memory_on_the_cpu_is_counted_and_of_the_process(prepare: Prepare) -> None:
     megabyte = 2**20
@@ -146,7 +162,8 @@ def test_memory_on_the_cpu_is_counted_and_of_the_process(prepare: Prepare) -> No
     prepare(lambda: bytearray(100 * megabyte))
     result = measure_probe(TRAINING, CPU)
     assert (result["allocated_bytes"], result["reserved_bytes"], result["by_part"]) == (20, 21, {"inputs": 20})
-    assert 100 * megabyte <= result["process_bytes"] - result["resident_before_bytes"] < 150 * megabyte
+    # Linux adds up what each CPU counts by batches of pages, which may leave out some hundred kilobytes.
+    assert 99 * megabyte < result["process_bytes"] - result["resident_before_bytes"] < 150 * megabyte
 
 
 @pytest.fixture
@@ -194,8 +211,3 @@ def test_runtime_of_an_extraction(stages: dict[str, float] | None, monkeypatch: 
         "locations_per_s": 50.0,
     }
     assert asked == [EXTRACTION.config, "mise", 512, CPU]
-
-
-def test_a_machine_is_named_and_described() -> None:
-    name, told = describe_machine("cpu", "make gpu")
-    assert (name, told["command"], told["device"], told["gpu"]) == ("cpu", "make gpu", "cpu", None)

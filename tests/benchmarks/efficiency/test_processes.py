@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import Pipe, active_children
 from multiprocessing.context import ForkServerProcess
 
@@ -201,24 +202,80 @@ class TestOutcomeOnAGpu:
         assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
 
 
+FREED: list[str] = []
+
+
+def use_a_gpu() -> None:
+    """Let torch have a GPU, whose memory can be freed."""
+    torch.cuda.is_initialized = lambda: True
+    torch._C._cuda_clearCublasWorkspaces = lambda: FREED.append("workspaces")
+    torch.cuda.empty_cache = lambda: FREED.append("cache")
+
+
+def freed() -> list[str]:
+    """What has been freed so far."""
+    return list(FREED)
+
+
 def lose_the_gpu() -> None:
-    """Fail as on a GPU that raises the same error whatever it is asked from then on."""
+    """Let it raise an error from now on, whatever it is asked."""
 
     def ask(*_: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     torch.cuda.is_initialized = lambda: True
     torch.cuda.memory_stats = torch.cuda.mem_get_info = torch.cuda.empty_cache = ask
+    torch._C._cuda_clearCublasWorkspaces = ask
+
+
+def lose_the_gpu_and_fail() -> None:
+    lose_the_gpu()
     raise RuntimeError(CUBLAS)
 
 
-def test_a_worker_that_lost_the_gpu_tells_why_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
-        monkeypatch.setattr(
-            torch.cuda, name, getattr(torch.cuda, name)
-        )  # Of this process, which is lent to the worker.
-    ours, theirs = Pipe()
-    with ours:
-        ours.send((lose_the_gpu, ()))
-        processes._serve(theirs)
-        assert ours.recv() == Outcome(failure=f"RuntimeError: {CUBLAS}")
+def use_a_gpu_of_another_torch() -> None:
+    """As above, but without a name for freeing what cuBLAS works in."""
+    use_a_gpu()
+    torch._C._cuda_clearCublasWorkspaces = None
+
+
+class TestWorkerOnAGpu:
+    """In this process, which lends it a torch with a GPU."""
+
+    @pytest.fixture(autouse=True)
+    def torch_as_before(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
+            monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
+        monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", None, raising=False)
+        FREED.clear()
+
+    @pytest.fixture
+    def outcomes(self) -> Callable[..., list[Outcome]]:
+        def serve(*functions: Callable[[], object]) -> list[Outcome]:
+            ours, theirs = Pipe()
+            with ours, theirs:
+                for function in functions:
+                    ours.send((function, ()))
+                ours.send(None)
+                with suppress(TypeError):  # It takes this for a call, where it has not ended before.
+                    processes._serve(theirs)
+                return [ours.recv() for _ in functions if ours.poll()]
+
+        return serve
+
+    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., list[Outcome]]) -> None:
+        assert outcomes(use_a_gpu, freed) == [Outcome(), Outcome(["workspaces", "cache"])]
+
+    def test_where_torch_does_not_free_what_cublas_works_in_it_stays(
+        self, outcomes: Callable[..., list[Outcome]]
+    ) -> None:
+        assert outcomes(use_a_gpu_of_another_torch, freed) == [Outcome(), Outcome(["cache"])]
+
+    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(
+        self, outcomes: Callable[..., list[Outcome]]
+    ) -> None:
+        lost = Outcome(failure="RuntimeError: CUDA error: an illegal memory access was encountered")
+        assert outcomes(lose_the_gpu, freed) == [lost]
+
+    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., list[Outcome]]) -> None:
+        assert outcomes(lose_the_gpu_and_fail, freed) == [Outcome(failure=f"RuntimeError: {CUBLAS}")]

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.efficiency import running
 from benchmarks.efficiency.ledger import Ledger, name_of
+from benchmarks.efficiency.machine import IDLE_BYTES, Machine
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.prober import Prober
 from benchmarks.efficiency.processes import Outcome
@@ -19,6 +20,7 @@ from benchmarks.efficiency.running import (
     run_efficiency,
 )
 from benchmarks.efficiency.study import EfficiencyStudy
+from ossnet.errors import UserError
 
 Capture = pytest.CaptureFixture[str]
 
@@ -32,7 +34,7 @@ FIGURE6 = EfficiencyStudy("figure6", "", lambda: [SMALL], lambda device_type: [S
 GIB = 2**30
 
 
-class Machine:
+class Answering:
     """Answers probes without running them, and keeps what it was asked."""
 
     def __init__(self) -> None:
@@ -40,6 +42,7 @@ class Machine:
         self.measured: list[tuple[Probe, str]] = []
         self.failures: dict[Probe, Exception] = {}
         self.outcomes: dict[Probe, Outcome] = {}
+        self.used_bytes = 0
 
     def predict(self, probe: Probe) -> dict[str, Any]:
         self.predicted.append(probe)
@@ -47,12 +50,11 @@ class Machine:
             raise self.failures[probe]
         return {"allocated_bytes": GIB, "reserved_bytes": GIB, "by_part": {"decoder": GIB}}
 
-    def describe(self, function: Callable[..., Any], device: str, command: str) -> Outcome:
-        assert function is running.describe_machine
-        return Outcome(("NVIDIA H100", {"cpu": {"model": "a fine CPU", "torch_threads": 2}}))
+    def look_at(self, device: str, command: str) -> Machine:
+        return Machine("NVIDIA H100", device, {"command": command, "used_bytes": self.used_bytes})
 
     def measure(self, prober: Prober, probe: Probe, limit_s: float) -> Outcome:
-        assert limit_s == running.PROBE_LIMIT_S
+        assert limit_s == math.inf
         self.measured.append((probe, prober._device))
         times = {"median_s": 1.0, "low_s": 1.0, "high_s": 1.0}
         memory = {"allocated_bytes": GIB, "process_bytes": GIB}
@@ -60,10 +62,10 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    fake = Machine()
+def machine(monkeypatch: pytest.MonkeyPatch) -> Answering:
+    fake = Answering()
     monkeypatch.setattr(running, "predict_probe", fake.predict)
-    monkeypatch.setattr(running, "in_own_process", fake.describe)
+    monkeypatch.setattr(running, "look_at", fake.look_at)
     monkeypatch.setattr(Prober, "answer", lambda prober, probe, limit_s: fake.measure(prober, probe, limit_s))
     monkeypatch.setattr(running, "available_memory", lambda: 16 * GIB)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -71,7 +73,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def request(results: Path, *studies: EfficiencyStudy, **options: bool) -> EfficiencyRequest:
-    chosen = {"retry_failed": False, "force": False, "measure": True} | options
+    chosen = {"retry_failed": False, "force": False, "measure": True, "shared": False} | options
     return EfficiencyRequest(studies or (TABLE3,), results, command="python -m benchmarks run table3", **chosen)
 
 
@@ -80,7 +82,7 @@ def records(results: Path, study: str = "table3") -> dict[tuple[str, str], str |
     return {(record.machine, name_of(record.probe)): record.failure for record in found}
 
 
-def test_predictions_then_measurements_then_the_table(tmp_path: Path, machine: Machine, capsys: Capture) -> None:
+def test_predictions_then_measurements_then_the_table(tmp_path: Path, machine: Answering, capsys: Capture) -> None:
     assert run_efficiency(request(tmp_path)) == 0
     assert records(tmp_path) == {
         ("predicted", name_of(SMALL)): None,
@@ -95,7 +97,7 @@ def test_predictions_then_measurements_then_the_table(tmp_path: Path, machine: M
     assert first.result is not None
 
 
-def test_called_again_it_answers_nothing_again(tmp_path: Path, machine: Machine) -> None:
+def test_called_again_it_answers_nothing_again(tmp_path: Path, machine: Answering) -> None:
     run_efficiency(request(tmp_path))
     machine.predicted.clear()
     machine.measured.clear()
@@ -106,19 +108,19 @@ def test_called_again_it_answers_nothing_again(tmp_path: Path, machine: Machine)
     assert len(machine.measured) == 2
 
 
-def test_a_probe_of_two_studies_is_answered_once(tmp_path: Path, machine: Machine) -> None:
+def test_a_probe_of_two_studies_is_answered_once(tmp_path: Path, machine: Answering) -> None:
     run_efficiency(request(tmp_path, TABLE3, FIGURE6))
     assert [probe for probe, _ in machine.measured] == [SMALL, TIMED]
     assert set(records(tmp_path, "figure6")) == {("predicted", name_of(SMALL)), ("cpu", name_of(SMALL))}
 
 
-def test_where_nothing_is_to_be_measured_there_are_predictions_only(tmp_path: Path, machine: Machine) -> None:
+def test_where_nothing_is_to_be_measured_there_are_predictions_only(tmp_path: Path, machine: Answering) -> None:
     assert run_efficiency(request(tmp_path, measure=False)) == 0
     assert machine.measured == []
     assert {name for name, _ in records(tmp_path)} == {"predicted"}
 
 
-def test_failures_stay_until_they_are_to_be_tried_again(tmp_path: Path, machine: Machine, capsys: Capture) -> None:
+def test_failures_stay_until_they_are_to_be_tried_again(tmp_path: Path, machine: Answering, capsys: Capture) -> None:
     machine.failures[LARGE] = ValueError("no luck\nat all")
     machine.outcomes[SMALL] = Outcome(failure="OOM")
     assert run_efficiency(request(tmp_path)) == 1
@@ -134,13 +136,13 @@ def test_failures_stay_until_they_are_to_be_tried_again(tmp_path: Path, machine:
     assert set(records(tmp_path).values()) == {None}
 
 
-def test_lack_of_memory_is_an_outcome(tmp_path: Path, machine: Machine) -> None:
+def test_lack_of_memory_is_an_outcome(tmp_path: Path, machine: Answering) -> None:
     machine.outcomes[SMALL] = Outcome(failure="OOM")
     assert run_efficiency(request(tmp_path)) == 0
     assert "OOM" in (tmp_path / "tables" / "table3.csv").read_text(encoding="utf-8")
 
 
-def test_interrupted_it_keeps_what_it_has(tmp_path: Path, machine: Machine) -> None:
+def test_interrupted_it_keeps_what_it_has(tmp_path: Path, machine: Answering) -> None:
     def interrupt(*arguments: Any, **options: Any) -> Outcome:
         raise KeyboardInterrupt
 
@@ -156,7 +158,7 @@ def test_interrupted_it_keeps_what_it_has(tmp_path: Path, machine: Machine) -> N
 
 
 def test_a_cpu_leaves_out_what_would_fill_its_memory(
-    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    tmp_path: Path, machine: Answering, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     run_efficiency(request(tmp_path))
     assert "left out" not in capsys.readouterr().err
@@ -176,7 +178,7 @@ def test_a_cpu_leaves_out_what_would_fill_its_memory(
     assert {name for name, _ in records(elsewhere)} == {"predicted"}
 
 
-def test_a_gpu_measures_whatever_it_takes(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_measures_whatever_it_takes(tmp_path: Path, machine: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(running, "available_memory", lambda: 0)
     assert run_efficiency(request(tmp_path)) == 0
@@ -184,7 +186,23 @@ def test_a_gpu_measures_whatever_it_takes(tmp_path: Path, machine: Machine, monk
     assert (tmp_path / "efficiency" / "table3-nvidia-h100.jsonl").exists()
 
 
-def test_a_dry_run_lists_every_probe_and_changes_nothing(tmp_path: Path, machine: Machine, capsys: Capture) -> None:
+def test_a_gpu_that_others_use_does_not_measure_unless_it_is_to_be_shared(
+    tmp_path: Path, machine: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    machine.used_bytes = IDLE_BYTES + 1
+    with pytest.raises(UserError, match=r"others use 2\.0 GB of device cuda, .* all the same with --shared"):
+        run_efficiency(request(tmp_path))
+    # Told before anything is predicted.
+    assert records(tmp_path) == {}
+    assert dry_run_efficiency(request(tmp_path)) == 0
+    assert run_efficiency(request(tmp_path, shared=True)) == 0
+    assert machine.measured == [(SMALL, "cuda"), (TIMED, "cuda")]
+    # With nothing to measure it is not in the way.
+    assert run_efficiency(request(tmp_path)) == 0
+
+
+def test_a_dry_run_lists_every_probe_and_changes_nothing(tmp_path: Path, machine: Answering, capsys: Capture) -> None:
     assert dry_run_efficiency(request(tmp_path)) == 0
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out.splitlines() == [
