@@ -71,11 +71,11 @@ def _run(options: argparse.Namespace) -> int:
         asked = EfficiencyRequest(
             measured,
             options.results,
-            options.retry_failed,
-            options.force,
-            here,
-            options.shared,
-            options.command_line,
+            retry_failed=options.retry_failed,
+            force=options.force,
+            measure=here,
+            shared=options.shared,
+            command=options.command_line,
         )
         statuses.append(dry_run_efficiency(asked) if options.dry_run else run_efficiency(asked))
     return max(statuses)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.ledger import name_of
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import CPU, GIGABYTE, PREDICTED, ProbeRecord
+from benchmarks.efficiency.records import CPU, GIGABYTE, IDLE_BYTES, PREDICTED, ProbeRecord
 from benchmarks.markup import NOTHING, Cell
 
 CPU_NOTES: tuple[str, ...] = (
@@ -75,6 +75,10 @@ def machine_notes(answers: Answers) -> list[str]:
             sentences.append(f"CPU: {_cpus(records.values())}")
         reasons = {record.failure for record in records.values() if record.failure not in (None, "OOM")}
         sentences += [f"Failed on {answers.title(machine)}: {reason}" for reason in sorted(map(str, reasons))]
+        used_bytes = max((record.provenance.get("used_bytes") or 0 for record in records.values()), default=0)
+        if used_bytes > IDLE_BYTES:
+            others = f"{used_bytes / GIGABYTE:.1f} GB of its memory in use by others"
+            sentences.append(f"{answers.title(machine)} has measured with {others}")
         sentences += _surprises(answers, machine)
     return sentences
 
@@ -99,9 +103,7 @@ def _surprises(answers: Answers, machine: str) -> list[str]:
         return []
     names = "; ".join(map(name_of, found))
     unfolded = any(probe.model == "unet3d" and math.prod(probe.shape) >= UNFOLDED_VOXELS for probe in found)
-    used_bytes = max(answers.by_machine[machine][probe].provenance.get("used_bytes") or 0 for probe in found)
-    in_use = f", of which {used_bytes / GIGABYTE:.1f} GB were in use before" if used_bytes else ""
-    sentence = f"Out of memory on {answers.title(machine)}{in_use}, though predicted to fit: {names}"
+    sentence = f"Out of memory on {answers.title(machine)}, though predicted to fit: {names}"
     return [sentence, UNFOLDED] if unfolded else [sentence]
 
 

@@ -7,7 +7,7 @@ from benchmarks.efficiency import figure5, figure6, scaling
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.cells import cpu_notes, gigabytes, machine_notes, notes, ratio, seconds
 from benchmarks.efficiency.ledger import device_type_of
-from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE
+from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE, WORKSPACES
 from benchmarks.efficiency.probe import Phase, Probe, encoder_channels
 from benchmarks.efficiency.records import CPU, PREDICTED
 from benchmarks.efficiency.table3 import published_gigabytes
@@ -145,7 +145,7 @@ def figure6_grids(answers: Answers) -> list[Grid]:
         probes = [probe for probe in figure6.probes(figure6.LOCATIONS) if probe.locations == locations]
         rows.append([_locations(probes[0]), *(cell_of(probe) for probe in probes for _, cell_of in columns)])
     caption = "Figure 6: memory of one pass at 256x256x160 voxels, GB of 10^9 bytes. Paper: its Table 3."
-    sentences = [RELEASED_CODE, THIS_SUITE, FULL_VOLUME, FIGURE6_ABSENT]
+    sentences = [RELEASED_CODE, THIS_SUITE, WORKSPACES, FULL_VOLUME, FIGURE6_ABSENT]
     return [Grid(caption, head, rows, notes([*sentences, *_memory_notes(answers)]))]
 
 
@@ -163,7 +163,7 @@ def scaling_grids(answers: Answers) -> list[Grid]:
         title = answers.title(machine)
         grids.append(_by_edge(f"Memory (GB of 10^9 bytes), measured, {title}", memory, gigabytes, answers, machine))
         grids.append(_by_edge(f"Time (s), {title}", runtime, seconds, answers, machine))
-    sentences = [*SCALING_STEPS.values(), THIS_SUITE, ENCODERS, INTERVAL]
+    sentences = [*SCALING_STEPS.values(), ENCODERS, WORKSPACES, INTERVAL]
     if CPU in answers.shown:
         sentences.append(SCALING_ABSENT)
     return [*grids[:-1], replace(grids[-1], notes=notes([*sentences, *_memory_notes(answers)]))]

@@ -8,17 +8,10 @@ from typing import Any
 import torch
 
 from benchmarks.efficiency.processes import in_own_process
-from benchmarks.efficiency.records import CPU, GIGABYTE
+from benchmarks.efficiency.records import CPU, GIGABYTE, IDLE_BYTES
 from benchmarks.nvml import used_memory
 from benchmarks.provenance import provenance
 from ossnet.errors import UserError
-
-IDLE_BYTES = 2 * 10**9
-"""More than this of a GPU's memory in use before the first probe is the work of others.
-
-The driver counts what it keeps for itself as in use: on large cards more than half a gigabyte.
-"""
-
 
 LOOK_LIMIT_S = 60.0
 """A driver that takes longer to start will not start."""

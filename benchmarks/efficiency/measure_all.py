@@ -13,6 +13,9 @@ from benchmarks.efficiency.processes import OOM
 from benchmarks.efficiency.records import FOLDER
 from benchmarks.efficiency.study import EfficiencyStudy
 
+PROBE_LIMIT_S = 90.0
+"""The most of its time that one probe may take."""
+
 
 def run_all(
     device: str,
@@ -46,7 +49,7 @@ def run_all(
     if probes := distinct(missing):
         if not shared:
             machine.check_idle()
-        with Prober(device) as prober:
+        with Prober(device, PROBE_LIMIT_S) as prober:
             answer(missing, machine, prober.answer, _line(len(probes), deadline), _tell, deadline)
     return _summarise(ledgers, results, limit_s)
 
@@ -92,5 +95,8 @@ def _summarise(ledgers: Sequence[Ledger], results: Path, limit_s: float) -> bool
     missing = {probe for ledger in ledgers for probe in ledger.missing()}
     if missing:
         print(f"{len(missing)} probes did not fit in {limit_s / 60:g} minutes; the same command goes on with them")
-    failed = any(record.failure not in (None, OOM) for ledger in ledgers for record in ledger.records.values())
+    records = [record for ledger in ledgers for record in ledger.records.values()]
+    failed = {record.probe for record in records if record.failure not in (None, OOM)}
+    if failed:
+        print(f"{len(failed)} probes have failed; --retry-failed tries them again")
     return not missing and not failed

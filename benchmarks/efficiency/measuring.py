@@ -15,7 +15,6 @@ from benchmarks.efficiency.stages import time_extraction
 from benchmarks.nvml import UsedMemory, used_memory
 from benchmarks.timing import Timing, count_flops, matmul_rate, time_repeated
 from ossnet import footprint
-from ossnet.memory import refused_allocations
 from ossnet.registry import model_type
 from ossnet.workload import Workload
 
@@ -77,9 +76,9 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
 def measure_tensors(probe: Probe, device: torch.device | str) -> dict[str, Any] | None:
     """Of a probe of memory on a GPU only what torch tells, for processes that answer several.
 
-    None, at once, where an earlier probe has left memory in use, or plans of cuDNN for less memory than there now is.
+    None, at once, where an earlier probe has left memory in use.
     """
-    if torch.cuda.is_initialized() and (torch.cuda.memory_reserved(device) or refused_allocations()):
+    if torch.cuda.is_initialized() and torch.cuda.memory_reserved(device):
         return None
     return _cuda_tensors(workload_of(probe), torch.device(device))
 

@@ -22,18 +22,22 @@ BASIS = (
 
 RELEASED_CODE = (
     "Released code: predicted for the networks as the code behind the paper's table computes them, trained by RAdam "
-    "without Lookahead's copy of the weights, with an assumed workspace of convolutions and without the full volume"
+    "without Lookahead's copy of the weights and without the full volume"
 )
 THIS_SUITE = (
-    "This suite: predicted for this package on a GPU, which keeps the full volume there, with the same assumed "
-    "workspace of convolutions; what is measured is compared with it, though a GPU's matrix library takes a workspace "
-    "besides, of 8 or 34 MB and in training twice"
+    "This suite: predicted for this package on a GPU, which keeps the full volume there; what is measured is compared "
+    "with it"
+)
+WORKSPACES = (
+    "Predictions include an assumed workspace of convolutions, and none of the GPU's matrix library, which takes 8 or "
+    "34 MB, in training twice"
 )
 
 ASSUMPTIONS = (
     "Paper: Reich et al. (BMVC 2021), Table 3; ratio: the released code's prediction over it",
     RELEASED_CODE,
     THIS_SUITE,
+    WORKSPACES,
     "U-Nets are approximate, since the paper leaves open what their blocks, pooling and up-sampling are: assumed are "
     "pre-activation residual blocks, max-pooling, and linear up-sampling joined to the skip-connection; the last table "
     "has others",

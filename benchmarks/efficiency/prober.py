@@ -9,9 +9,6 @@ from benchmarks.efficiency.measuring import measure_probe, measure_tensors
 from benchmarks.efficiency.probe import CUBE, Probe
 from benchmarks.efficiency.processes import OOM, Outcome, Worker
 
-PROBE_LIMIT_S = {"cpu": 300.0, "cuda": 90.0}
-"""A measurement that takes longer has failed: one must not use up the time of many."""
-
 Kind = Literal["runtime", "tensors", "process"]
 
 
@@ -19,18 +16,19 @@ class Prober:
     """Answers probes in processes that start as seldom as what is measured allows, since a GPU takes seconds for each.
 
     What a process keeps of earlier probes, such as libraries and their kernels, takes no time and is in no tensor. So
-    all probes of runtime share a process, and on a GPU those of memory on cubes, of which only torch is asked. It is
-    memory of the process, though, so that on the paper's volumes, where the driver is asked, too, each has a process of
-    its own; as all have on a CPU, which starts them at once.
+    probes of runtime that follow each other share a process, and on a GPU so do those of memory on cubes, of which only
+    torch is asked. It is memory of the process, though, so that on the paper's volumes, where the driver is asked, too,
+    each has a process of its own; as all have on a CPU, which starts them at once.
 
     No two processes live at a time. The last has ended when the `with` does.
 
     Args:
         device: where it measures, by its name in torch.
+        limit_s: a measurement that takes longer has failed: one must not use up the time of many.
     """
 
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self, device: str, limit_s: float) -> None:
+        self._device, self._limit_s = device, limit_s
         self._device_type = torch.device(device).type
         self._worker = Worker()
         self._serves: Kind | None = None
@@ -42,15 +40,16 @@ class Prober:
         self._worker.end()
 
     def answer(self, probe: Probe, limit_s: float) -> Outcome:
-        """What `measure_probe` comes to; a failure if it takes more than `limit_s` seconds or `PROBE_LIMIT_S`."""
-        deadline = time.monotonic() + min(limit_s, PROBE_LIMIT_S[self._device_type])
+        """What `measure_probe` comes to; a failure if it takes more than `limit_s` seconds, or than its own limit."""
+        deadline = time.monotonic() + min(limit_s, self._limit_s)
         kind = self._kind_of(probe)
         if kind == "process" or kind != self._serves:
             self._worker.end()
-        others, self._serves = kind == self._serves, kind
+        self._serves = kind
+        has_answered = self._worker.is_alive
         outcome = self._call(kind, probe, deadline)
-        if kind == "tensors" and others and (outcome == Outcome(None) or outcome.failure == OOM):
-            # What they have left may be why.
+        if has_answered and (outcome == Outcome(None) or outcome.failure == OOM):
+            # What earlier probes have left may be why.
             self._worker.end()
             outcome = self._call(kind, probe, deadline)
         return outcome

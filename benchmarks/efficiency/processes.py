@@ -31,10 +31,11 @@ class _Started(NamedTuple):
 
 
 class Worker:
-    """A process that makes one call after another; one that has failed at a call makes no other.
+    """A process that makes one call after another, until one has failed or was refused memory of a GPU.
 
     It is forked from a server that has imported torch and the suite when it is first called, and anew after a failure,
-    which may have broken more than the call. It has ended when the `with` does, interrupted or not.
+    which may have broken more than the call, and after a refusal, since cuDNN, which then does with less, does so ever
+    after. It has ended when the `with` does, interrupted or not.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,11 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a process, which has made a call before."""
+        return self._started is not None
 
     def call(self, function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
         """Call a function there.
@@ -57,13 +63,13 @@ class Worker:
         try:
             connection.send((function, arguments))
             if connection.poll(limit_s):
-                outcome: Outcome = connection.recv()
+                outcome, goes_on = connection.recv()
             else:
-                outcome = Outcome(failure=f"no result after {limit_s:.0f} s; --retry-failed tries again")
+                outcome, goes_on = Outcome(failure=f"no result after {limit_s:.0f} s"), False
         except (EOFError, OSError):
             process.join()
-            outcome = Outcome(failure=_ending(process.exitcode))
-        if outcome.failure is not None:
+            outcome, goes_on = Outcome(failure=_ending(process.exitcode)), False
+        if not goes_on:
             self.end()
         return outcome
 
@@ -97,15 +103,15 @@ def in_own_process(function: Callable[..., Any], *arguments: Any, limit_s: float
 
 
 def _serve(connection: Connection) -> None:
-    """Make the calls that come, until one fails or the process that sends them is gone."""
+    """Make the calls that come, and tell with each outcome whether there can be another, until there can be none."""
     # Ctrl-C reaches every process of a terminal; the one that waits for this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, ConnectionError):
         while True:
             outcome = _outcome_of(*connection.recv())
-            connection.send(outcome)
-            if outcome.failure is not None:
-                # The GPU may be lost to this process.
+            goes_on = outcome.failure is None and not refused_allocations()
+            connection.send((outcome, goes_on))
+            if not goes_on:
                 return
 
 

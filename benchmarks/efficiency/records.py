@@ -19,6 +19,12 @@ PREDICTED = "predicted"
 CPU = "cpu"
 GIGABYTE = 10**9
 
+IDLE_BYTES = 2 * 10**9
+"""More than this of a GPU's memory in use before anything is measured is the work of others.
+
+The driver counts what it keeps for itself as in use: on large cards more than half a gigabyte.
+"""
+
 FOLDER = "efficiency"
 """Of a results folder."""
 

@@ -22,6 +22,9 @@ from benchmarks.efficiency.tables import collect_efficiency
 from benchmarks.sweep import tell
 from ossnet.progress import ProgressLine
 
+PROBE_LIMIT_S = 300.0
+"""The most that a probe may take."""
+
 MEMORY_SHARE = 1 / 3
 """A CPU measures what is predicted to take less than this share of its available memory."""
 
@@ -160,7 +163,7 @@ def _answer(ledgers: Sequence[Ledger], machine: Machine, request: EfficiencyRequ
             answer(missing, machine, _predict, line.update, tell)
     else:
         title = f"measuring on {machine.name}"
-        with Prober(machine.device) as prober, ProgressLine(title, len(probes)) as line:
+        with Prober(machine.device, PROBE_LIMIT_S) as prober, ProgressLine(title, len(probes)) as line:
             answer(missing, machine, prober.answer, line.update, tell)
 
 

@@ -12,6 +12,8 @@ from benchmarks.judging import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid
 from benchmarks.tables import MODEL_NAMES
 
+AFTER_SUM: Implementation = "activation after the sum"
+
 READING = (
     "Each row changes what it names from this suite's choices, which are pre-activation blocks with ReLUs in place, "
     "max-pooling and linear up-sampling",
@@ -37,7 +39,7 @@ def unets_grid(answers: Answers) -> Grid:
         rows.append([Cell(_name(unets)), *cells, _percent(furthest[unets])])
     head = ["U-Nets", *(_title(number.probe) for number in numbers), "Furthest off"]
     caption = "Table 3, what the paper's U-Nets may be (GB): predicted as for the released code."
-    return Grid(caption, head, rows, notes([*READING, *_finding(furthest)]))
+    return Grid(caption, head, rows, notes([*READING, *_finding(furthest), *_without_image(answers)]))
 
 
 def _finding(furthest: dict[Implementation, float]) -> Sequence[str]:
@@ -47,6 +49,20 @@ def _finding(furthest: dict[Implementation, float]) -> Sequence[str]:
         return ()
     closest = "; ".join(_name(unets) for unets, off in furthest.items() if off == least)
     return (f"Closest to all numbers at once: {closest}, off by {_percent(least).text} where furthest",)
+
+
+def _without_image(answers: Answers) -> Sequence[str]:
+    """What 3-D inference takes if nobody holds the image once the first block has read it."""
+    (number,) = (one for one in unet_memory() if (one.probe.model, one.probe.phase) == ("unet3d", "inference"))
+    probe = unet_probe(number, AFTER_SUM)
+    allocated, parts = (answers.value(PREDICTED, probe, name) for name in ("allocated_bytes", "by_part"))
+    if allocated is None or parts is None:
+        return ()
+    without = (allocated - parts.get("inputs", 0)) / GIGABYTE
+    return (
+        "Predictions hold the image to the end, as the caller does; without it 3D inference comes to "
+        f"{without:.2f} GB with activation after the sum",
+    )
 
 
 def _to_paper(answers: Answers, number: PublishedMemory, unets: Implementation) -> float | None:

@@ -13,6 +13,7 @@ from benchmarks.__main__ import choose_studies, main
 from benchmarks.efficiency import running
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import read_records
+from benchmarks.efficiency.running import EfficiencyRequest
 from benchmarks.efficiency.studies import EFFICIENCY_STUDIES, EfficiencyStudy
 from benchmarks.study import Study
 
@@ -199,7 +200,7 @@ def test_only_a_named_study_is_measured_and_never_on_a_cluster(
 ) -> None:
     asked: list[bool] = []
 
-    def note(request: running.EfficiencyRequest) -> int:
+    def note(request: EfficiencyRequest) -> int:
         asked.append(request.measure)
         return 0
 
@@ -207,6 +208,17 @@ def test_only_a_named_study_is_measured_and_never_on_a_cluster(
     everything = ["run", *run(tiny_profile, data_csv, finished)[2:]]
     assert main(everything) == main(["run", "table3"]) == main(["run", "table3", "--executor", "slurm"]) == 0
     assert asked == [False, True, False]
+
+
+@pytest.mark.parametrize("option", ["retry_failed", "force", "shared"])
+def test_options_reach_what_measures(option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[EfficiencyRequest] = []
+    monkeypatch.setattr(running, "run_efficiency", lambda request: asked.append(request) or 0)
+    command = ["run", "figure6", "--results", str(tmp_path), f"--{option.replace('_', '-')}"]
+    assert main(command) == 0
+    given = dict.fromkeys(("retry_failed", "force", "shared"), False) | {option: True}
+    line = " ".join(["python", "-m", "benchmarks", *command])
+    assert asked == [EfficiencyRequest([EFFICIENCY_STUDIES["figure6"]], tmp_path, **given, measure=True, command=line)]
 
 
 def test_studies_of_memory_need_no_others(one_probe: Probe, tmp_path: Path, capsys: Capture) -> None:

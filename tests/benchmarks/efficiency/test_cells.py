@@ -15,7 +15,7 @@ from benchmarks.efficiency.cells import (
     threads_text,
 )
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import ProbeRecord
+from benchmarks.efficiency.records import IDLE_BYTES, ProbeRecord
 from benchmarks.markup import NOTHING, Cell
 
 Record = Callable[..., ProbeRecord]
@@ -99,10 +99,9 @@ def test_what_a_cpu_tells_of_memory_fits_in_notes() -> None:
     assert ".." not in text
 
 
-def out_of_memory(record: Record, probe: Probe, predicted_gb: float, gpu: object, used_gb: float | None = None) -> str:
+def out_of_memory(record: Record, probe: Probe, predicted_gb: float, gpu: object) -> str:
     """Notes where a GPU ran out of memory; an allocator is predicted to hold twice what is predicted of tensors."""
-    told = {"gpu": gpu, "used_bytes": None if used_gb is None else used_gb * 1e9}
-    failed = replace(record("scaling", probe, "NVIDIA H100", failure="OOM"), provenance=told)
+    failed = replace(record("scaling", probe, "NVIDIA H100", failure="OOM"), provenance={"gpu": gpu})
     return notes(machine_notes(answers_of(record("scaling", probe, "predicted", predicted_gb), failed)))
 
 
@@ -114,11 +113,11 @@ def test_a_prediction_that_fits_where_memory_ran_out_is_remarked_on(record: Reco
     assert out_of_memory(record, large, 39.0, gpu) == where.format("unet3d cube 512x512x512 training") + f" {UNFOLDED}."
 
 
-def test_what_of_the_gpu_was_in_use_before_is_told(record: Record) -> None:
-    told = out_of_memory(record, PROBE, 39.0, {"memory_bytes": 80 * 10**9}, used_gb=12.34)
-    assert told.startswith(
-        "Out of memory on NVIDIA H100, of which 12.3 GB were in use before, though predicted to fit: "
-    )
+@pytest.mark.parametrize(("used_bytes", "told"), [(None, ""), (IDLE_BYTES, ""), (12_340_000_000, "12.3 GB")])
+def test_a_gpu_that_others_used_is_named(used_bytes: int | None, told: str, record: Record) -> None:
+    measured = replace(record("scaling", PROBE, "NVIDIA H100", 1.0), provenance={"used_bytes": used_bytes})
+    expected = [f"NVIDIA H100 has measured with {told} of its memory in use by others"] if told else []
+    assert machine_notes(answers_of(measured)) == expected
 
 
 @pytest.mark.parametrize("gpu", [None, {}, {"memory_bytes": 78 * 10**9}])

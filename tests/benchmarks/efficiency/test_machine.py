@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from benchmarks.efficiency import machine
-from benchmarks.efficiency.machine import IDLE_BYTES, LOOK_LIMIT_S, Machine, describe, look_at
+from benchmarks.efficiency.machine import LOOK_LIMIT_S, Machine, describe, look_at
 from benchmarks.efficiency.processes import Outcome
+from benchmarks.efficiency.records import IDLE_BYTES
 from benchmarks.nvml import UsedMemory
 from ossnet.errors import UserError
 

@@ -6,18 +6,17 @@ import pytest
 
 from benchmarks.efficiency import measure_all
 from benchmarks.efficiency.ledger import name_of
-from benchmarks.efficiency.machine import IDLE_BYTES, Machine
-from benchmarks.efficiency.measure_all import run_all
+from benchmarks.efficiency.machine import Machine
+from benchmarks.efficiency.measure_all import PROBE_LIMIT_S, run_all
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.prober import PROBE_LIMIT_S
 from benchmarks.efficiency.processes import OOM, Outcome
-from benchmarks.efficiency.records import FOLDER, read_records
+from benchmarks.efficiency.records import FOLDER, IDLE_BYTES, read_records
 from benchmarks.efficiency.study import EfficiencyStudy
 from ossnet.errors import UserError
 
 FIRST = Probe("memory", "c", "cube", (16, 16, 16), "inference", locations=32)
 SECOND, THIRD = replace(FIRST, model="onet"), replace(FIRST, quantity="runtime")
-GPU, LIMIT_S = "NVIDIA H100", PROBE_LIMIT_S["cuda"]
+GPU = "NVIDIA H100"
 
 
 def study(name: str, *probes: Probe) -> EfficiencyStudy:
@@ -50,8 +49,8 @@ class FakeGpu:
         self.now += self.look_s
         return Machine(GPU, device, {"command": command, "used_bytes": self.used_bytes})
 
-    def prober(self, device: str) -> Self:
-        assert device == "cuda:0"
+    def prober(self, device: str, limit_s: float) -> Self:
+        assert (device, limit_s) == ("cuda:0", PROBE_LIMIT_S)
         return self
 
     def __enter__(self) -> Self:
@@ -63,7 +62,7 @@ class FakeGpu:
     def answer(self, probe: Probe, limit_s: float) -> Outcome:
         self.measured.append(probe)
         self.limits.append(limit_s)
-        limit_s = min(limit_s, LIMIT_S)
+        limit_s = min(limit_s, PROBE_LIMIT_S)
         pace = self.paces.get(probe, self.pace)
         self.now += min(pace, limit_s)
         if pace > limit_s:
@@ -157,7 +156,7 @@ def test_a_shared_probe_is_missing_once_and_without_records_none_are_told(
 def test_one_probe_does_not_use_up_the_time_of_all(tmp_path: Path, machine: FakeGpu) -> None:
     machine.pace = 1000
     assert not run_all("cuda:0", [study("one", FIRST, SECOND)], tmp_path, 3000, "")
-    assert machine.limits == [3000, 3000 - LIMIT_S]
+    assert machine.limits == [3000, 3000 - PROBE_LIMIT_S]
     assert recorded(tmp_path, "one") == {FIRST: "no result", SECOND: "no result"}
 
 
@@ -194,9 +193,9 @@ def test_it_ends_within_its_limit_whatever_the_pace(
     # What came to an end in time is recorded, what took too long as a failure; the one at work at the end is missing.
     assert list(outcomes) == probes[: len(outcomes)]
     assert {probe for probe, failure in outcomes.items() if failure is not None} == {
-        probe for probe in outcomes if machine.paces[probe] > LIMIT_S
+        probe for probe in outcomes if machine.paces[probe] > PROBE_LIMIT_S
     }
-    assert look_s + sum(min(machine.paces[probe], LIMIT_S) for probe in outcomes) <= limit_s
+    assert look_s + sum(min(machine.paces[probe], PROBE_LIMIT_S) for probe in outcomes) <= limit_s
     assert len(machine.measured) <= len(outcomes) + 1
 
 

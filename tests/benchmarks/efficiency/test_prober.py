@@ -9,7 +9,7 @@ import pytest
 from benchmarks.efficiency import prober
 from benchmarks.efficiency.measuring import measure_probe, measure_tensors
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.prober import PROBE_LIMIT_S, Prober
+from benchmarks.efficiency.prober import Prober
 from benchmarks.efficiency.processes import OOM, Outcome, Worker
 
 MEMORY = Probe("memory", "onet", "cube", (16, 16, 16), "inference", 32)
@@ -53,7 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def test_runtimes_share_a_process_and_memory_has_one_of_its_own_and_the_device(calls: Calls) -> None:
-    with Prober("cpu") as answering:
+    with Prober("cpu", 60) as answering:
         pids = [answering.answer(probe, 9).result for probe in (RUNTIME, RUNTIME, MEMORY, MEMORY, RUNTIME, RUNTIME)]
         assert len(active_children()) == 1
     assert active_children() == []
@@ -67,7 +67,7 @@ def test_runtimes_share_a_process_and_memory_has_one_of_its_own_and_the_device(c
 
 
 def test_on_a_gpu_cubes_share_a_process_and_the_papers_volumes_do_not(calls: Calls) -> None:
-    with Prober("cuda:0") as answering:
+    with Prober("cuda:0", 60) as answering:
         probes = (MEMORY, MEMORY, PAPER, PAPER, MEMORY, RUNTIME)
         pids = [answering.answer(probe, 9).result for probe in probes]
     assert active_children() == []
@@ -80,44 +80,51 @@ def test_on_a_gpu_cubes_share_a_process_and_the_papers_volumes_do_not(calls: Cal
     assert [call[-1] for call in calls.asked] == [0, 1, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("why", [Outcome(None), Outcome(failure=OOM)])
-def test_what_earlier_probes_may_be_the_reason_of_is_asked_of_a_new_process(why: Outcome, calls: Calls) -> None:
+@pytest.mark.parametrize(
+    ("probe", "why"), [(MEMORY, Outcome(None)), (MEMORY, Outcome(failure=OOM)), (RUNTIME, Outcome(failure=OOM))]
+)
+def test_what_earlier_probes_may_be_the_reason_of_is_asked_of_a_new_process(
+    probe: Probe, why: Outcome, calls: Calls
+) -> None:
     calls.outcomes = [None, why]
-    with Prober("cuda:0") as answering:
-        first, second = (answering.answer(MEMORY, 9).result for _ in range(2))
+    with Prober("cuda:0", 60) as answering:
+        first, second = (answering.answer(probe, 9).result for _ in range(2))
     assert first != second
-    assert [call[:2] for call in calls.asked] == 3 * [(measure_tensors, MEMORY)]
+    assert [call[1] for call in calls.asked] == 3 * [probe]
     assert calls.asked[-1][-1] == 0
 
 
+OUT_OF_MEMORY, NO_LUCK = Outcome(failure=OOM), Outcome(failure="ValueError: no")
+
+
 @pytest.mark.parametrize(
-    ("probe", "before", "outcome"),
+    ("outcomes", "probe"),
     [
-        (MEMORY, [], Outcome(failure=OOM)),
-        (MEMORY, [MEMORY], Outcome(failure="ValueError: no")),
-        (PAPER, [PAPER], Outcome(failure=OOM)),
-        (RUNTIME, [RUNTIME], Outcome(failure=OOM)),
+        ([OUT_OF_MEMORY], MEMORY),
+        # The first failure has ended the process, so that the second is of a new one.
+        ([NO_LUCK, OUT_OF_MEMORY], MEMORY),
+        ([None, NO_LUCK], MEMORY),
+        ([None, OUT_OF_MEMORY], PAPER),
+        ([OUT_OF_MEMORY], RUNTIME),
     ],
 )
-def test_other_failures_are_not_asked_again(probe: Probe, before: list[Probe], outcome: Outcome, calls: Calls) -> None:
-    calls.outcomes = [*(None for _ in before), outcome]
-    with Prober("cuda:0") as answering:
-        for earlier in before:
-            answering.answer(earlier, 9)
-        assert answering.answer(probe, 9) == outcome
-    assert len(calls.asked) == len(before) + 1
+def test_other_failures_are_not_asked_again(outcomes: list[Outcome | None], probe: Probe, calls: Calls) -> None:
+    calls.outcomes = [*outcomes]
+    with Prober("cuda:0", 60) as answering:
+        told = [answering.answer(probe, 9) for _ in outcomes]
+    assert told[-1] == outcomes[-1]
+    assert len(calls.asked) == len(outcomes)
 
 
-@pytest.mark.parametrize(("device", "limit_s"), [("cpu", PROBE_LIMIT_S["cpu"]), ("cuda", PROBE_LIMIT_S["cuda"])])
-def test_no_probe_uses_up_the_time_of_many(device: str, limit_s: float, calls: Calls) -> None:
-    with Prober(device) as answering:
+def test_no_probe_uses_up_the_time_of_many(calls: Calls) -> None:
+    with Prober("cpu", 60) as answering:
         answering.answer(RUNTIME, 9)
         answering.answer(RUNTIME, 9999)
-    assert calls.limits == [pytest.approx(9, abs=1), pytest.approx(limit_s, abs=1)]
+    assert calls.limits == [pytest.approx(9, abs=1), pytest.approx(60, abs=1)]
 
 
 def test_probes_are_measured() -> None:
-    with Prober("cpu") as answering:
+    with Prober("cpu", 60) as answering:
         memory, runtime = (answering.answer(probe, 60) for probe in (MEMORY, RUNTIME))
     assert memory.failure is runtime.failure is None
     assert memory.result["allocated_bytes"] > 0

@@ -3,7 +3,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing import Pipe, active_children
 from multiprocessing.context import ForkServerProcess
@@ -46,7 +46,7 @@ class TestInOwnProcess:
 
     def test_a_process_that_takes_too_long_is_ended(self) -> None:
         failure = in_own_process(time.sleep, 60, limit_s=1).failure
-        assert failure == "no result after 1 s; --retry-failed tries again"
+        assert failure == "no result after 1 s"
         assert active_children() == []
 
     def test_an_interrupt_is_for_the_process_that_waits(self) -> None:
@@ -82,7 +82,7 @@ class TestWorker:
         [
             (int, ("x",), "ValueError: invalid literal for int() with base 10: 'x'"),
             (bytearray, (2**62,), OOM),
-            (time.sleep, (60,), "no result after 1 s; --retry-failed tries again"),
+            (time.sleep, (60,), "no result after 1 s"),
             (
                 signal.raise_signal,
                 (signal.SIGKILL,),
@@ -202,6 +202,8 @@ class TestOutcomeOnAGpu:
         assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
 
 
+Told = list[tuple[Outcome, bool]]
+
 FREED: list[str] = []
 
 
@@ -215,6 +217,12 @@ def use_a_gpu() -> None:
 def freed() -> list[str]:
     """What has been freed so far."""
     return list(FREED)
+
+
+def do_with_less() -> None:
+    """Use a GPU that refuses some memory."""
+    use_a_gpu()
+    torch.cuda.memory_stats = lambda: {"num_ooms": 1}
 
 
 def lose_the_gpu() -> None:
@@ -243,15 +251,20 @@ class TestWorkerOnAGpu:
     """In this process, which lends it a torch with a GPU."""
 
     @pytest.fixture(autouse=True)
-    def torch_as_before(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torch_as_before(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
             monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
         monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", None, raising=False)
         FREED.clear()
+        before = signal.getsignal(signal.SIGINT)
+        yield
+        signal.signal(signal.SIGINT, before)
 
     @pytest.fixture
-    def outcomes(self) -> Callable[..., list[Outcome]]:
-        def serve(*functions: Callable[[], object]) -> list[Outcome]:
+    def outcomes(self) -> Callable[..., Told]:
+        """What a worker sends of these calls: the outcomes, each with whether there can be another."""
+
+        def serve(*functions: Callable[[], object]) -> Told:
             ours, theirs = Pipe()
             with ours, theirs:
                 for function in functions:
@@ -263,19 +276,21 @@ class TestWorkerOnAGpu:
 
         return serve
 
-    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., list[Outcome]]) -> None:
-        assert outcomes(use_a_gpu, freed) == [Outcome(), Outcome(["workspaces", "cache"])]
+    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., Told]) -> None:
+        assert outcomes(use_a_gpu, freed) == [(Outcome(), True), (Outcome(["workspaces", "cache"]), True)]
 
-    def test_where_torch_does_not_free_what_cublas_works_in_it_stays(
-        self, outcomes: Callable[..., list[Outcome]]
-    ) -> None:
-        assert outcomes(use_a_gpu_of_another_torch, freed) == [Outcome(), Outcome(["cache"])]
+    def test_where_torch_does_not_free_what_cublas_works_in_it_stays(self, outcomes: Callable[..., Told]) -> None:
+        assert outcomes(use_a_gpu_of_another_torch, freed) == [(Outcome(), True), (Outcome(["cache"]), True)]
 
-    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(
-        self, outcomes: Callable[..., list[Outcome]]
+    def test_one_that_was_refused_memory_ends_though_the_call_did_with_less(
+        self, outcomes: Callable[..., Told]
     ) -> None:
+        assert outcomes(do_with_less, freed) == [(Outcome(), False)]
+
+    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(self, outcomes: Callable[..., Told]) -> None:
         lost = Outcome(failure="RuntimeError: CUDA error: an illegal memory access was encountered")
-        assert outcomes(lose_the_gpu, freed) == [lost]
+        assert outcomes(lose_the_gpu, freed) == [(lost, False)]
 
-    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., list[Outcome]]) -> None:
-        assert outcomes(lose_the_gpu_and_fail, freed) == [Outcome(failure=f"RuntimeError: {CUBLAS}")]
+    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., Told]) -> None:
+        failed = Outcome(failure=f"RuntimeError: {CUBLAS}")
+        assert outcomes(lose_the_gpu_and_fail, freed) == [(failed, False)]

@@ -8,11 +8,11 @@ import torch
 
 from benchmarks.efficiency import running
 from benchmarks.efficiency.ledger import Ledger, name_of
-from benchmarks.efficiency.machine import IDLE_BYTES, Machine
+from benchmarks.efficiency.machine import Machine
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.prober import Prober
 from benchmarks.efficiency.processes import Outcome
-from benchmarks.efficiency.records import read_records
+from benchmarks.efficiency.records import IDLE_BYTES, read_records
 from benchmarks.efficiency.running import (
     EfficiencyRequest,
     available_memory,
@@ -54,7 +54,7 @@ class Answering:
         return Machine("NVIDIA H100", device, {"command": command, "used_bytes": self.used_bytes})
 
     def measure(self, prober: Prober, probe: Probe, limit_s: float) -> Outcome:
-        assert limit_s == math.inf
+        assert (limit_s, prober._limit_s) == (math.inf, running.PROBE_LIMIT_S)
         self.measured.append((probe, prober._device))
         times = {"median_s": 1.0, "low_s": 1.0, "high_s": 1.0}
         memory = {"allocated_bytes": GIB, "process_bytes": GIB}

@@ -47,6 +47,17 @@ def test_u_nets_that_are_as_close_are_all_named(record: Record) -> None:
     assert "Closest to all numbers at once: This suite's; Average pooling, off by 50% where furthest." in grid.notes
 
 
+def test_what_the_image_takes_of_inference_is_told(record: Record) -> None:
+    answers = answered(record, dict.fromkeys(UNETS, 2.0))
+    for probe, one in answers.by_machine["predicted"].items():
+        if probe.implementation == "activation after the sum" and probe.phase == "inference":
+            assert one.result is not None
+            one.result["by_part"] = {"inputs": 1_240_000_000}
+    # Twice the paper's 3.57 GB, without 1.24.
+    assert "without it 3D inference comes to 5.90 GB with activation after the sum." in unets_grid(answers).notes
+    assert "without it" not in unets_grid(Answers({})).notes
+
+
 def test_where_another_axis_makes_no_other_slices_the_suites_are_shown(record: Record) -> None:
     factors = dict.fromkeys(UNETS, 2.0) | {"slices across another axis": 1.0}
     rows = {row[0].text: [cell.detail for cell in row[1:-1]] for row in unets_grid(answered(record, factors)).rows}
