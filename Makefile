@@ -22,8 +22,8 @@ help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
-	@echo "  Of tables, table1 to table3, figure5, figure6, scaling, gpu: OPTIONS='--retry-failed --shared'"
-	@echo "  Of gpu also: OPTIONS='--limit-minutes 20'"
+	@echo "  Of tables, table1 to table3, figure5, figure6, scaling, gpu: OPTIONS=--retry-failed"
+	@echo "  Of table3, figure5, figure6, scaling, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
 
 $(READY): pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)
@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Make what is missing of every table, then the tables and figures
-	@$(call run_and_draw,,sampling models segmentations memory_parts)
+	@$(call run_and_draw,,sampling models figure1 segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1

@@ -66,6 +66,10 @@ def make_parser(
         help="locations a pass: bounds memory (%(default)s)",
     )
 
+    extraction.add_argument(
+        "--max-slices", type=_positive, metavar="N", help="slices a pass of a 2D U-Net (default: the training's)"
+    )
+
     precision = _OneLineParser(add_help=False)
     precision.add_argument(
         "--precision", choices=get_args(Precision), help="of the networks' blocks (default: the training's)"
@@ -143,8 +147,10 @@ def _add_fits(commands: Any, fits: Command) -> None:
         help="tell whether a model fits into a GPU's memory, and with which settings",
         description="Predict the peak GPU memory of a training step and of an evaluation, without a GPU: what tensors "
         "take, what torch's allocator reserves for them, and the CUDA context (an assumption). Where that is too much, "
-        "the smallest sets of options that are enough are listed, the options as `train`, `segment` and `evaluate` "
-        "take them. The exit status is 0 where both fit, else 1.",
+        "the smallest sets of options that are enough are listed, as `train` takes them for training, `segment` and "
+        "`evaluate` for inference. Networks have the paper's sizes, but for what --set changes. An evaluation is one "
+        "pass: what an extraction keeps of the whole volume between passes, some bytes a voxel, comes on top. The exit "
+        "status is 0 where both fit, else 1.",
     )
     fitting.add_argument("model", metavar="MODEL", help="a name that `ossnet models` lists")
     fitting.add_argument("--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="of volumes")

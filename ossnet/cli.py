@@ -3,7 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,6 +14,7 @@ from ossnet.command import run_command
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
 from ossnet.execution import Execution, set_execution
+from ossnet.model import SegmentationModel
 
 
 def _device(arguments: argparse.Namespace) -> torch.device:
@@ -29,10 +32,15 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     return device
 
 
-def _set_precision(model: torch.nn.Module, arguments: argparse.Namespace) -> None:
-    """To another one than the training's where one is given."""
+def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
+    """To another precision, and other slices a pass, than the training's where they are given."""
     if arguments.precision:
         set_execution(model, Execution(precision=arguments.precision))
+    if arguments.max_slices:
+        config: Any = model.config
+        if not hasattr(config, "max_slices"):
+            raise UserError("--max-slices is for models that go through volumes slice by slice; leave it out")
+        model.config = replace(config, max_slices=arguments.max_slices)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -71,7 +79,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.run import load_run
 
     model, spec = load_run(arguments.run, _device(arguments))
-    _set_precision(model, arguments)
+    _adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
@@ -116,7 +124,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     if arguments.mesh and arguments.mesh.suffix.lower() not in (".ply", ".obj"):
         raise UserError(f"--mesh {arguments.mesh}: the surface is written as PLY or OBJ; let it end in .ply or .obj")
     model, spec = load_run(arguments.model, _device(arguments))
-    _set_precision(model, arguments)
+    _adapt(model, arguments)
     image, affine = read_image(arguments.images)
     if len(image) != len(spec.modalities):
         raise UserError(

@@ -17,7 +17,8 @@ from ossnet.workload import Phase, Workload, locations_for
 
 CUDA_CONTEXT_BYTES = 600_000_000
 """Assumed, not predicted: what a process holds on a GPU beside torch's tensors, the CUDA context with the kernels of
-cuBLAS and cuDNN. By card, driver and version it is 0.3 to 0.6 GB."""
+cuBLAS and cuDNN. By card, driver and version it is 0.3 to 0.6 GB, where that is most with what cuBLAS works in, 8 or 34
+MB for each of two threads, which torch allocates."""
 
 DEFAULT_LOCATIONS = 2**14
 """Of a pass, as in training and extraction by default."""
@@ -201,7 +202,8 @@ def _fewer_slices(workload: Workload) -> list[Change]:
         config: Any = workload.config
         return replace(workload, config=replace(config, **{name: value}))
 
-    return [Change(f"--set network.{name}={{}}", range(slices - 1, 0, -1), apply)] if slices > 1 else []
+    option = f"--set network.{name}={{}}" if workload.phase == "training" else "--max-slices {}"
+    return [Change(option, range(slices - 1, 0, -1), apply)] if slices > 1 else []
 
 
 def _applied(workload: Workload, chosen: Sequence[Change], values: Sequence[Any]) -> Workload:

@@ -219,6 +219,19 @@ def test_fits_is_told_by_the_status_too(capsys: Capture) -> None:
     assert inference.startswith("inference (16384 locations, bfloat16): ")
 
 
+def test_slices_a_pass_change_no_segmentation(
+    train_command: Callable[..., list[str]], data_csv: Path, tmp_path: Path
+) -> None:
+    run, masks = tmp_path / "run", [tmp_path / f"{slices}.nii" for slices in (1, 5)]
+    assert main([*train_command("unet2d-depth", run, {}), "--set", "recipe.epochs=1"]) == 0
+    images = [str(data_csv.parent / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
+    for mask in masks:
+        assert main(["segment", *images, "--model", str(run), "-o", str(mask), "--max-slices", mask.stem]) == 0
+    one, five = (read_label(mask)[0] for mask in masks)
+    np.testing.assert_array_equal(one, five)
+    assert main(["evaluate", str(run), "--data", str(data_csv), "--max-slices", "3"]) == 0
+
+
 def test_what_fits_advises_is_taken_by_the_commands(
     train_command: Callable[..., list[str]], data_csv: Path, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -277,6 +277,10 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
         (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction prior", "extract with mise or dense"),
         (f"{BOTH} --model run -o mask.nii.gz --device banana", "--device banana is no device"),
+        (
+            f"{BOTH} --model run -o mask.nii.gz --max-slices 4",
+            "--max-slices is for models that go through",
+        ),
         (f"{BOTH} --model run", "the following arguments are required: -o/--output"),
         (f"{BOTH} --model run -o mask.nii.gz --colour red", "unrecognized arguments: --colour red"),
     ],

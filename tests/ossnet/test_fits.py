@@ -114,7 +114,7 @@ def test_a_slicing_model_takes_fewer_slices() -> None:
         return footprint(config.max_slices if workload.phase == "inference" else 2 * config.slices_per_case)
 
     assert advice(ask(training, 7, slices)) == [("--set network.slices_per_case=3",)]
-    assert advice(ask(inference, 1, slices)) == [("--set network.max_slices=1",)]
+    assert advice(ask(inference, 1, slices)) == [("--max-slices 1",)]
 
 
 @given(st.integers(1, 12), st.integers(256, 5000), st.booleans(), st.sampled_from(["float32", "bfloat16"]), st.data())
