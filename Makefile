@@ -4,6 +4,7 @@ DATASET ?= glioma
 PROFILE ?= laptop
 JOBS ?=
 OPTIONS ?=
+SAVED ?=
 BIN := .venv/bin
 READY := .venv/.ready
 RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
@@ -85,8 +86,8 @@ reference: $(READY)  ## Make the results of this checkout the committed referenc
 bench: $(READY)  ## Time the parts of the suite, and save it for bench-compare
 	@$(BENCH) --benchmark-autosave
 
-bench-compare: $(READY)  ## Time them again, beside what was saved last
-	@$(BENCH) --benchmark-compare
+bench-compare: $(READY)  ## Time them again, beside what was saved last, or SAVED=0002
+	@$(BENCH) --benchmark-compare$(if $(SAVED),=$(SAVED))
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q

@@ -108,15 +108,15 @@ class ProbeRecord:
     Attributes:
         machine: `predicted`, `cpu`, or the GPU's name as its driver tells it.
         result: of memory: `allocated_bytes` and `reserved_bytes`, the most that tensors took and that torch's allocator
-            held; where predicted also `by_part`, bytes of the peak by part; where measured in
-            a process of its own (see `Prober`), of the process `process_bytes` (GPU: by NVML; CPU: peak resident set)
-            and of the GPU `device_bytes`, in use by all, and `device_bytes_before`, by others before the model was
-            made. `process_source` is `process` where NVML told `process_bytes`, `device` where it is the difference of
-            these two. Of runtime: `seconds`, one a repeat;
-            `median_s`, `low_s` and `high_s`, see `benchmarks.timing`; `flops` and, of the rate of matrix products,
-            `matmul_share`, which may exceed 1 on a GPU (see `benchmarks.timing.matmul_rate`); of an extraction also
-            `evaluated`, locations by stage, and `locations_per_s`; of one by an octree `stages`, seconds of encoder,
-            gather, decoder and bookkeeping. None where it failed.
+            held; where predicted, and on a CPU, also `by_part`, bytes of the peak by part; where measured in a process
+            of its own (see `Prober`), of the process `process_bytes` (GPU: by NVML; CPU: peak resident set) and of the
+            GPU `device_bytes`, in use by all, and `device_bytes_before`, by others before the model was made.
+            `process_source` is `process` where NVML told `process_bytes`, `device` where it is the difference of these
+            two. Of runtime: `seconds`, one a repeat; `median_s`, `low_s` and `high_s`, see `benchmarks.timing`; `flops`
+            and, of the rate of matrix products, `matmul_share`, which may exceed 1 on a GPU (see
+            `benchmarks.timing.matmul_rate`); of an extraction also `evaluated`, locations by stage, and
+            `locations_per_s`; of one by an octree `stages`, seconds of encoder, gather, decoder and bookkeeping. None
+            where it failed.
         failure: `OOM`, or a sentence; None where it did not fail.
         provenance: see `benchmarks.provenance`; of a GPU also `used_bytes` of its memory, before anything was measured.
     """
