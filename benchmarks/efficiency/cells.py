@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.ledger import name_of
 from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import CPU, GIGABYTE, IDLE_BYTES, PREDICTED, ProbeRecord
+from benchmarks.efficiency.records import CPU, GIGABYTE, PREDICTED, ProbeRecord, used_by_others
 from benchmarks.markup import NOTHING, Cell
 
 CPU_NOTES: tuple[str, ...] = (
@@ -64,7 +64,7 @@ def cpu_notes(answers: Answers) -> Sequence[str]:
 
 
 def machine_notes(answers: Answers) -> list[str]:
-    """Sentences on the machines that have measured, on what has failed there, and on a GPU that was not to be had.
+    """Sentences on the machines that have measured, who else used them, what has failed there, and on a missing GPU.
 
     Of a GPU whose size is known they name what ran out of memory, though it is predicted to fit.
     """
@@ -75,8 +75,7 @@ def machine_notes(answers: Answers) -> list[str]:
             sentences.append(f"CPU: {_cpus(records.values())}")
         reasons = {record.failure for record in records.values() if record.failure not in (None, "OOM")}
         sentences += [f"Failed on {answers.title(machine)}: {reason}" for reason in sorted(map(str, reasons))]
-        used_bytes = max((record.provenance.get("used_bytes") or 0 for record in records.values()), default=0)
-        if used_bytes > IDLE_BYTES:
+        if used_bytes := max((used_by_others(record.provenance) for record in records.values()), default=0):
             others = f"{used_bytes / GIGABYTE:.1f} GB of its memory in use by others"
             sentences.append(f"{answers.title(machine)} has measured with {others}")
         sentences += _surprises(answers, machine)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from benchmarks.efficiency.processes import in_own_process
-from benchmarks.efficiency.records import CPU, GIGABYTE, IDLE_BYTES
+from benchmarks.efficiency.records import CPU, GIGABYTE, used_by_others
 from benchmarks.nvml import used_memory
 from benchmarks.provenance import provenance
 from ossnet.errors import UserError
@@ -33,8 +33,7 @@ class Machine:
 
     def check_idle(self) -> None:
         """Raises UserError where others use much of a GPU's memory, so far as its driver tells."""
-        used_bytes = self.provenance.get("used_bytes") or 0
-        if used_bytes > IDLE_BYTES:
+        if used_bytes := used_by_others(self.provenance):
             raise UserError(
                 f"others use {used_bytes / GIGABYTE:.1f} GB of device {self.device}, so that probes which would fit "
                 "may run out of memory: end them, choose another GPU by CUDA_VISIBLE_DEVICES, or measure all the same "

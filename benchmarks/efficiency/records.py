@@ -158,6 +158,12 @@ def read_records(results: Path, studies: Iterable[str]) -> list[ProbeRecord]:
     return [record for path in paths for record in _read(path)]
 
 
+def used_by_others(provenance: Mapping[str, Any]) -> int:
+    """Bytes of a GPU's memory in use before anything was measured; 0 where they are the driver's own, or not known."""
+    used_bytes: int = provenance.get("used_bytes") or 0
+    return used_bytes if used_bytes > IDLE_BYTES else 0
+
+
 def slug(machine: str) -> str:
     """A machine's name as a part of a file's."""
     return re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
