@@ -43,6 +43,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def require_writable(folder: str | Path) -> None:
+    """Make a folder where there is none, and see that a file can be made there, before hours of work end in it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write in {folder}: {error.strerror or error}; choose another folder") from error
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` whole or not at all."""
     with replacing(path) as temporary:

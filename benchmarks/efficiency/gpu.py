@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ossnet.command import run_command
 from ossnet.errors import UserError
+from ossnet.files import require_writable
 
 PROGRAM = "python -m benchmarks.efficiency.gpu"
 
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"--limit-minutes {options.limit_minutes}: give a number above 0")
         check_packages()
         check_gpu()
+        require_writable(options.results)
         from benchmarks.efficiency.measure_all import run_all
         from benchmarks.efficiency.studies import EFFICIENCY_STUDIES
 

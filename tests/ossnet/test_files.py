@@ -1,10 +1,11 @@
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from ossnet.errors import UserError
-from ossnet.files import replacing, write_text
+from ossnet.files import replacing, require_writable, write_text
 
 
 def test_writes_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -53,3 +54,21 @@ def test_folder_in_the_way_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"out\.txt"):
         write_text(tmp_path / "out.txt", "x")
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write in .*file: .*; choose another folder"):
+        require_writable(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_the_users_mistake(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(UserError, match="Permission denied"):
+        require_writable(tmp_path)
