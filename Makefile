@@ -7,7 +7,9 @@ OPTIONS ?=
 SAVED ?=
 BIN := .venv/bin
 READY := .venv/.ready
-RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
+# To recipes by the environment, so that they may hold spaces and quotes.
+export DATASET PROFILE SAVED
+RUN = $(BIN)/python -m benchmarks run --data "$$DATASET" --profile "$$PROFILE" $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
 # Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,7 +50,7 @@ table3: $(READY)  ## Table 3: memory of every model, predicted, and measured as 
 	@$(call run_and_draw,table3,memory_parts)
 
 figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
-	@$(BIN)/python -m benchmarks.extraction_case --data $(DATASET)
+	@$(BIN)/python -m benchmarks.extraction_case --data "$$DATASET"
 	@$(BIN)/python -m paper_figures figure4
 
 figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (six minutes without a GPU)
@@ -68,7 +70,7 @@ figures: $(READY)  ## Draw every figure from the records, without training
 	@$(BIN)/python -m paper_figures
 
 claims: $(READY)  ## Judge the paper's claims by the records and by its own tables
-	@$(BIN)/python -m benchmarks claims --profile $(PROFILE)
+	@$(BIN)/python -m benchmarks claims --profile "$$PROFILE"
 
 status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
@@ -87,7 +89,7 @@ bench: $(READY)  ## Time the parts of the suite, and save it for bench-compare
 	@$(BENCH) --benchmark-autosave
 
 bench-compare: $(READY)  ## Time them again, beside what was saved last, or SAVED=0002
-	@$(BENCH) --benchmark-compare$(if $(SAVED),=$(SAVED))
+	@$(BENCH) --benchmark-compare$(if $(SAVED),="$$SAVED")
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q
