@@ -19,6 +19,7 @@ from benchmarks.study import Study
 from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
+from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
@@ -29,9 +30,14 @@ UNNAMED = ("table3",)
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 when a run that was asked for failed, 2 for a user's mistake, 130 when interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
-    options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
-    return run_command("benchmarks", lambda: options.carry_out(options))
+
+    def command() -> int:
+        options = _parser().parse_args(given)
+        options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
+        status: int = options.carry_out(options)
+        return status
+
+    return run_command("benchmarks", command)
 
 
 def choose_studies(names: Sequence[str], unnamed: Collection[str]) -> tuple[list[Study], list[EfficiencyStudy]]:
@@ -59,6 +65,8 @@ def _run(options: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
     trained, measured = choose_studies(options.study, UNNAMED)
+    if not options.dry_run:
+        require_writable_folder(options.results)
     statuses = []
     if trained:
         statuses.append(_train(trained, options))
