@@ -230,8 +230,7 @@ def _orient(array: np.ndarray, moves: GridMap) -> np.ndarray:
 def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> np.ndarray:
     """Return a new contiguous image [C, H, W, D] float32, each channel clipped and normalised; a constant one is 0.
 
-    Sums are in float64 (a float32 sum over 512^3 voxels loses the mean, and the square of a float32 can exceed its
-    range); the standard deviation is the population's.
+    Sums are in float64 (a float32 sum over 512^3 voxels loses the mean); the standard deviation is the population's.
     """
     normalised = np.array(image, dtype=np.float32, order="C")
     if preprocessing.clip is not None:
@@ -245,10 +244,18 @@ def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> n
             continue
         with np.errstate(over="ignore"):
             centred = values - np.float32(values.mean(dtype=np.float64))
-        deviation = np.float32(np.sqrt(np.einsum("i,i->", centred, centred, dtype=np.float64) / centred.size))
+        deviation = _root_mean_square(centred)
         _refuse_padding(values, deviation, f"case {case.name}: {modality}")
         channel[inside] = centred / deviation if deviation > 0 else 0
     return normalised
+
+
+def _root_mean_square(values: np.ndarray) -> np.float32:
+    # Scaled by a power of two, which changes no digit, since the square of a float32 can exceed the range of float32.
+    exponent = np.frexp(np.abs(values).max())[1]
+    squares = np.square(np.ldexp(values, -exponent))
+    root: np.float32 = np.ldexp(np.float32(np.sqrt(squares.mean(dtype=np.float64))), exponent)
+    return root
 
 
 def _refuse_padding(values: np.ndarray, deviation: np.float32, name: str) -> None:
