@@ -19,7 +19,7 @@ from benchmarks.study import Study
 from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
-from ossnet.files import require_writable
+from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
@@ -33,9 +33,14 @@ WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables")
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 when a run that was asked for failed, 2 for a user's mistake, 130 when interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
-    options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
-    return run_command("benchmarks", lambda: options.carry_out(options))
+
+    def command() -> int:
+        options = _parser().parse_args(given)
+        options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
+        status: int = options.carry_out(options)
+        return status
+
+    return run_command("benchmarks", command)
 
 
 def choose_studies(names: Sequence[str], unnamed: Collection[str]) -> tuple[list[Study], list[EfficiencyStudy]]:
@@ -98,7 +103,7 @@ def _check_results(results: Path, with_jobs: bool) -> None:
         raise UserError(f"--results {results}: {results.absolute()} has a '%'; choose a folder without one")
     for folder in (results, *(results / name for name in WRITTEN)):
         if folder == results or folder.exists():
-            require_writable(folder)
+            require_writable_folder(folder)
 
 
 def _train(trained: Sequence[Study], options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        ending = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix
+        ending = "".join(path.suffixes[-2:]) if path.name.lower().endswith(".nii.gz") else path.suffix
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=ending)
         os.close(handle)
         temporary = Path(name)
@@ -35,26 +35,42 @@ def replacing(path: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; free space there or choose another folder"
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
-def require_writable(folder: str | Path) -> None:
-    """Make a folder where there is none, and see that a file can be made there, before hours of work end in it.
+def require_writable(path: str | Path) -> None:
+    """Refuse a path that `replacing` could not write to, before the work whose result is to go there. Leaves no trace.
 
     Raises:
-        UserError: it cannot.
+        UserError: it is a folder, or its own folder cannot be made or written.
     """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder; give the name of a file")
+    require_writable_folder(path.parent)
+
+
+def require_writable_folder(folder: str | Path) -> None:
+    """Refuse a folder in which no file can be made, or which itself cannot be made. Leaves no trace.
+
+    Raises:
+        UserError: as said.
+    """
+    existing = Path(folder)
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+        while not existing.exists():
+            existing = existing.parent
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise UserError(f"cannot write in {folder}: {error.strerror or error}; choose another folder") from error
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(path: str | Path, error: OSError) -> UserError:
+    return UserError(f"cannot write {path}: {error.strerror or error}; free space there or choose another folder")
 
 
 def write_text(path: str | Path, text: str) -> None:

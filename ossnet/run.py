@@ -98,7 +98,7 @@ def read_spec(folder: Path) -> RunSpec:
     """
     path = folder / "spec.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is not the folder of a run: it has no readable spec.json") from error
     if not isinstance(values, dict):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ossnet.command import run_command
 from ossnet.errors import UserError
-from ossnet.files import require_writable
+from ossnet.files import require_writable_folder
 
 PROGRAM = "python -m benchmarks.efficiency.gpu"
 
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def measure() -> int:
         if not options.limit_minutes > 0:
             raise UserError(f"--limit-minutes {options.limit_minutes}: give a number above 0")
+        require_writable_folder(options.results)
         check_packages()
         check_gpu()
-        require_writable(options.results)
         from benchmarks.efficiency.measure_all import run_all
         from benchmarks.efficiency.studies import EFFICIENCY_STUDIES
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ossnet.errors import UserError
-from ossnet.files import replacing, require_writable, write_text
+from ossnet.files import replacing, require_writable, require_writable_folder, write_text
 
 
 def test_writes_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -56,19 +56,26 @@ def test_folder_in_the_way_is_the_users_mistake(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
-def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path: Path) -> None:
-    require_writable(tmp_path / "new" / "folder")
-    assert list((tmp_path / "new" / "folder").iterdir()) == []
+def test_a_folder_that_can_be_made_and_written_is_accepted_and_not_touched(tmp_path: Path) -> None:
+    require_writable_folder(tmp_path / "new" / "folder")
+    require_writable(tmp_path / "new" / "out.txt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot write in .*file: .*; choose another folder"):
-        require_writable(tmp_path / "file")
+    for refused in (tmp_path / "file", tmp_path / "file" / "new"):
+        with pytest.raises(UserError, match="cannot write .*file"):
+            require_writable_folder(refused)
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="it is a folder"):
+        require_writable(tmp_path)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_the_users_mistake(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(UserError, match="Permission denied"):
-        require_writable(tmp_path)
+        require_writable_folder(tmp_path)
