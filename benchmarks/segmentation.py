@@ -10,9 +10,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from benchmarks.measurement import Outcome
-from benchmarks.study import Point
+from benchmarks.protocols import sampled_protocols, score_sampled
+from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
+from ossnet.config import newer, plain
 from ossnet.data.case import Case, Dataset
+from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.errors import UserError
 from ossnet.evaluation import score_segmentation, segment_case
@@ -23,6 +26,7 @@ from ossnet.model import SegmentationModel
 from ossnet.profile import Profile
 from ossnet.registry import model_type
 from ossnet.run import RunSpec
+from ossnet.validation import Validation
 
 DENSE_CASES = 1
 """Cases of each run on which a sparse extraction is held against the evaluation of every voxel."""
@@ -36,6 +40,8 @@ class Segmentation:
         training: of the model.
         extraction: how the segmentations are made, a name of `ossnet.extraction.EXTRACTORS`.
         max_locations: locations per pass of an extraction.
+        split: whose cases are scored; None for `scored_split`.
+        protocols: sampled ones by which the cases are scored besides; None for `sampled_protocols`.
     """
 
     training: RunSpec
@@ -43,24 +49,32 @@ class Segmentation:
     max_locations: int = Field(default=2**14, ge=1)
     measurement: Literal["segmentation"] = "segmentation"
     schema_version: Literal[1] = 1
+    split: Split | None = newer(None)
+    protocols: tuple[Validation, ...] | None = newer(None)
 
     def __post_init__(self) -> None:
         if self.extraction not in EXTRACTORS:
             raise ValueError(f"extraction {self.extraction!r} is none of {', '.join(EXTRACTORS)}")
+        names = [protocol.protocol for protocol in self.protocols or ()]
+        if "dense" in names or len(set(names)) < len(names):
+            raise ValueError(
+                f"protocols {', '.join(names)}: give paper or released, each once at most; dense is always"
+            )
 
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Segmentation":
-        scored_split(dataset)
+        scored_split(dataset, point.split)
         training = profile.spec(point.model, dataset, point.seed, point.overrides)
-        return cls(training, point.extraction or model_type(point.model).extraction, point.max_locations)
+        extraction = point.extraction or model_type(point.model).extraction
+        return cls(training, extraction, point.max_locations, split=point.split, protocols=point.protocols)
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
-        """Write `per_case.csv`, and `case.npz` with the first case's segmentation.
+        """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the first case's segmentation.
 
         Raises:
             UserError: the data set has no case to score, or one that is refused.
         """
-        split = scored_split(dataset)
+        split = scored_split(dataset, self.split)
         preprocessing = self.training.preprocessing
         parts, seconds, evaluated = [], [], []
         from_dense: dict[str, float] = {}
@@ -82,21 +96,33 @@ class Segmentation:
             if index < DENSE_CASES and self.extraction != "dense":
                 from_dense[name] = disagreement_percent(segmentation, segment(case, "dense")[0])
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
+        protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
+        sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
+        write_text(folder / "sampled.csv", sampled.to_csv(index=False))
         result: dict[str, Any] = {
-            "protocol": "dense" if split == "test" else "dense, validation cases",
+            "protocol": "dense" if split == "test" else f"dense, {split} cases",
+            "sampled_protocols": [plain(protocol) for protocol in protocols],
             "locations_mean": float(np.mean(evaluated)),
             "disagreement_with_dense_percent": from_dense,
         }
         return Outcome(result, {"extraction_s_median": float(np.median(seconds))})
 
 
-def scored_split(dataset: Dataset) -> str:
-    """Which cases are scored: those of `test`, or of `validation` where there are no others, as in the paper.
+def scored_split(dataset: Dataset, asked: Split | None = None) -> Split:
+    """The split whose cases are scored: `test`, or `validation` where there are no others, as in the paper.
+
+    Args:
+        asked: another choice; None for that.
 
     Raises:
-        UserError: there are neither.
+        UserError: there are none.
     """
-    for split in ("test", "validation"):
+    if asked is not None:
+        if not dataset.splits[asked]:
+            raise UserError(f"data set {dataset.name} has no {asked} cases, so there is nothing to score")
+        return asked
+    order: tuple[Split, ...] = ("test", "validation")
+    for split in order:
         if dataset.splits[split]:
             return split
     raise UserError(f"data set {dataset.name} has no test and no validation cases, so there is nothing to score")
