@@ -8,6 +8,7 @@ import pandas as pd
 from benchmarks.comparisons import compare_rows, write_comparisons
 from benchmarks.figure_case import write_figure_case
 from benchmarks.plans import Plan, read_plans
+from benchmarks.protocol_table import write_protocols
 from benchmarks.records import Records, collect, failures_of, read_records, scores_of
 from benchmarks.study import Study
 from benchmarks.summary import summarise
@@ -57,11 +58,12 @@ def collect_studies(studies: Sequence[Study], results: Path, with_reference: boo
 
 
 def write_study(study: Study, records: Sequence[Records], reference: Sequence[Records], stem: Path) -> None:
-    """Write the table of a study as `stem`.md, .csv and .tex, and the comparisons of its rows beside it."""
+    """Write the table of a study as `stem`.md, .csv and .tex, and those of its comparisons and protocols beside it."""
     scores = scores_of(records)
     numbers = summary_of(study, scores, reference)
     write_table(numbers, stem, study.layout, failures_of(records))
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
+    write_protocols(records, stem, study.layout)
 
 
 def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:

@@ -36,6 +36,9 @@ STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
 GROUP = ["dataset", "profile", "protocol"]
 """What no number is ever averaged over: each has a table of its own."""
 
+VALIDATION_CASES = "validation cases"
+"""What the protocol's name ends with where a data set has no test cases."""
+
 OF_THE_PAPER = {"dice", "iou"}
 """What the paper reports, and tables therefore show in more detail."""
 
@@ -253,10 +256,16 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) 
             f"Few seeds make intervals too narrow: {COVERAGE}",
             "Rows share their cases: whether two of them differ is told by the comparisons, not by their intervals",
         ]
+    if set(numbers["protocol"].str.endswith(VALIDATION_CASES)) == {True}:
+        sentences.append(
+            "The epoch of each training was chosen by its score on the very cases that are scored here, as in the "
+            "paper: new cases would score lower"
+        )
     if (numbers["seeds"] > 1).any() and quantities & OF_THE_PAPER:
         sentences.append(
             "Best: the mean of the best of three seeds (of more, what three of them come to on average; of fewer, the "
-            "best there is), as the paper reports it; picked by these very cases"
+            "best there is), as the paper reports it; the seed of the highest IoU, for Dice too, picked by these very "
+            "cases"
         )
     if numbers["reference"].notna().any():
         sentences.append("Reference: the value in the suite's committed records")
