@@ -22,6 +22,7 @@ from ossnet.errors import UserError
 from ossnet.evaluation import score_segmentation, segment_case
 from ossnet.extraction import EXTRACTORS
 from ossnet.files import replacing, write_text
+from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
 from ossnet.metrics import disagreement_percent, surface_tolerance_mm
 from ossnet.model import SegmentationModel
 from ossnet.profile import Profile
@@ -78,8 +79,8 @@ class Segmentation:
         """Train in `folder/training`; write `per_case.csv`, and `case.npz` with the first case's segmentation.
 
         Raises:
-            UserError: the data set is not the one of the specification, has no case to train on or to score, or one
-                that is refused.
+            UserError: the data set is not the one of the specification, has no case to train on or to score, one that
+                is refused, or one to score whose voxels were trained on.
         """
         cache = Path(job.cache)
         dataset = open_dataset(job.source, job.generator, cache, workers=1)
@@ -88,6 +89,8 @@ class Segmentation:
         split = scored_split(dataset)
         history = train_run(self.training, dataset, folder / "training", cache, device, lambda *_: None)
         model, _ = load_run(folder / "training", device)
+        roles = roles_in_training(dataset, split, cache, read_learned_cases(folder / "training"))
+        refuse_learned_cases(dataset, split, roles, self.training.dataset, self.training.fingerprint, self.label)
         result, timing = self._score(model, dataset, split, folder)
         best = best_epoch(history)
         result |= {
@@ -99,7 +102,7 @@ class Segmentation:
 
     def _score(self, model: SegmentationModel, dataset: Dataset, split: str, folder: Path) -> Outcome:
         preprocessing = self.training.preprocessing
-        parts, seconds, evaluated = [], [], []
+        parts, seconds, evaluated, without_foreground = [], [], [], []
         from_dense: dict[str, float] = {}
         from_prior: dict[str, float] = {}
         evaluated_locations: dict[str, dict[str, int]] = {"mise": {}, "prior": {}}
@@ -116,6 +119,8 @@ class Segmentation:
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
+            if case.label is not None and not class_indices(case.label, preprocessing, name).any():
+                without_foreground.append(name)
             if index == 0:
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
@@ -133,6 +138,8 @@ class Segmentation:
             "disagreement_with_prior_percent": from_prior,
             "evaluated_locations": evaluated_locations,
         }
+        if without_foreground:
+            result["cases_without_foreground"] = without_foreground
         return Outcome(result, {"extraction_s_median": float(np.median(seconds))})
 
 
