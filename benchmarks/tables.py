@@ -276,6 +276,12 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) 
         sentences.append("HD95: the larger of the two directed 95th percentiles")
     if "surface_dice" in quantities:
         sentences.append("Surface Dice: at a tolerance of 2 mm, or of the longest voxel edge where that is more")
+    if "false_positive_volume" in quantities:
+        sentences.append(
+            "FP volume: what is segmented outside the label, of all cases. Of a case without foreground Dice, IoU and "
+            "Surface Dice are 0 where anything is segmented and not valid where nothing is; HD95 is the volume's "
+            "diagonal or not valid"
+        )
     sentences += [layout.note] if layout.note else []
     for row, reasons in failed.items():
         for reason in dict.fromkeys(reasons.values()):

@@ -103,7 +103,7 @@ def make_parser(
         parents=[data, extraction, precision, machine],
         help="score a trained model on labelled cases",
         description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
-        "95 % Hausdorff distance and surface Dice of each.",
+        "95 % Hausdorff distance, surface Dice and false-positive volume of each.",
     )
     evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
     evaluation.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
@@ -111,9 +111,9 @@ def make_parser(
         "--tolerance-mm", type=float, help="of the surface Dice (default: 2, or the longest voxel edge)"
     )
     evaluation.add_argument(
-        "--allow-changed-data",
+        "--allow-learned-cases",
         action="store_true",
-        help="score cases of a data set that has changed since the training, although they may have been trained on",
+        help="score cases although the model has learned from them, or may have",
     )
     evaluation.add_argument(
         "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"

@@ -17,5 +17,6 @@ QUANTITIES = {
     "iou": Quantity("IoU", "", higher_is_better=True),
     "hausdorff95": Quantity("HD95", "mm", higher_is_better=False),
     "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
+    "false_positive_volume": Quantity("FP volume", "ml", higher_is_better=False),
 }
 """What `ossnet.metrics.score_case` measures, in the order in which tables show it."""

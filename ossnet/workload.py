@@ -86,7 +86,9 @@ class Workload:
         volumes = self.batch_size if self.phase == "training" else 1
         # The meta device has no generator, and draws nothing.
         generator = None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
-        images = torch.empty(volumes, self.config.modalities, *self.config.shape, device=device)
+        learned = self.config.shape if model.slicing is None else model.slicing.grid(self.config.shape)
+        grid = learned if self.phase == "training" else self.config.shape
+        images = torch.empty(volumes, self.config.modalities, *grid, device=device)
         images.normal_(generator=generator)
         locations = None
         if self.locations is not None:
@@ -98,7 +100,7 @@ class Workload:
         located = [] if locations is None else [locations]
         if self.phase == "inference":
             return Step(model, [images, *located], partial(_infer, model, images[0], locations))
-        labels = torch.empty(volumes, *self.config.shape, dtype=torch.uint8, device=device)
+        labels = torch.empty(volumes, *grid, dtype=torch.uint8, device=device)
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))
         learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
