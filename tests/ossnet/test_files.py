@@ -65,7 +65,7 @@ def test_a_folder_that_can_be_made_and_written_is_accepted_and_not_touched(tmp_p
 def test_a_folder_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for refused in (tmp_path / "file", tmp_path / "file" / "new"):
-        with pytest.raises(UserError, match="cannot write .*file"):
+        with pytest.raises(UserError, match=r"cannot write .*file"):
             require_writable_folder(refused)
 
 
