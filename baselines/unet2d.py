@@ -1,5 +1,6 @@
 """2-D residual U-Net on slices, the paper's efficiency baseline: one network for each orientation (Section 4.1)."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -50,6 +51,9 @@ class UNet2d(VoxelisedModel):
     @property
     def slicing(self) -> Slicing:
         return Slicing(self.axis, self.config.slices_per_case)
+
+    def learned_per_case(self, locations: int) -> int:
+        return self.config.slices_per_case * math.prod(self.config.shape) // self.config.shape[self.axis]
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean cross-entropy over all pixels of all slices of the batch. Draws nothing."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.comparisons import compare_rows, write_comparisons
+from benchmarks.cost_table import write_costs
 from benchmarks.figure_case import write_figure_case
 from benchmarks.plans import Plan, read_plans
 from benchmarks.protocol_table import write_protocols
@@ -58,12 +59,15 @@ def collect_studies(studies: Sequence[Study], results: Path, with_reference: boo
 
 
 def write_study(study: Study, records: Sequence[Records], reference: Sequence[Records], stem: Path) -> None:
-    """Write the table of a study as `stem`.md, .csv and .tex, and those of its comparisons and protocols beside it."""
+    """Write the table of a study as `stem`.md, .csv and .tex, and beside it those of its comparisons, of its protocols,
+    and of what its scores cost, which alone differs when the study is made again.
+    """
     scores = scores_of(records)
     numbers = summary_of(study, scores, reference)
     write_table(numbers, stem, study.layout, failures_of(records))
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
     write_protocols(records, stem, study.layout)
+    write_costs(records, numbers, stem, study.layout)
 
 
 def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:

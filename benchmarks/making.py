@@ -53,7 +53,7 @@ def _measure(folder: Path, job: Job) -> None:
     _refuse_leakage(dataset, measurement.training, training, Path(job.cache))
     model, _ = load_run(training, device)
     outcome = measurement.measure(model, dataset, Path(job.cache), folder)
-    attempt.record(outcome.timing)
+    attempt.record(outcome.timing, outcome.memory)
     # Last of all: where it is, the run is done.
     write_json(folder / "result.json", outcome.result)
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from benchmarks.measurement import Outcome
+from benchmarks.peak_memory import PeakMemory
 from benchmarks.protocols import sampled_protocols, score_sampled
 from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
@@ -21,6 +22,7 @@ from ossnet.errors import UserError
 from ossnet.evaluation import score_segmentation, segment_case
 from ossnet.extraction import EXTRACTORS
 from ossnet.files import replacing, write_text
+from ossnet.footprint import make_account
 from ossnet.metrics import disagreement_percent, surface_tolerance_mm
 from ossnet.model import SegmentationModel
 from ossnet.profile import Profile
@@ -83,11 +85,15 @@ class Segmentation:
             made = segment_case(model, case, preprocessing, extraction, self.max_locations)
             return made.segmentation.cpu().numpy(), sum(made.evaluated)
 
+        device = next(model.parameters()).device
+        peak = PeakMemory(device)
+        to_compare: dict[str, np.ndarray] = {}
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)
-            start = time.perf_counter()
-            segmentation, locations = segment(case, self.extraction)
-            seconds.append(time.perf_counter() - start)
+            with peak.watch():
+                start = time.perf_counter()
+                segmentation, locations = segment(case, self.extraction)
+                seconds.append(time.perf_counter() - start)
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
@@ -96,7 +102,17 @@ class Segmentation:
             if index == 0:
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
-                from_dense[name] = disagreement_percent(segmentation, segment(case, "dense")[0])
+                to_compare[name] = segmentation
+        # After them all, since it takes another amount of memory.
+        for name, segmentation in to_compare.items():
+            from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
+        if device.type == "cpu":
+            # Of one case, apart from those that are timed, which counting would slow down.
+            account = make_account(device)
+            account.hold([*model.parameters(), *model.buffers()], "parameters")
+            with account:
+                segment(dataset.load(dataset.splits[split][0]), self.extraction)
+            peak.add({"allocated_bytes": account.peak_bytes})
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
         protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
         sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
@@ -109,7 +125,7 @@ class Segmentation:
         }
         if without_foreground:
             result["cases_without_foreground"] = without_foreground
-        return Outcome(result, {"extraction_s_median": float(np.median(seconds))})
+        return Outcome(result, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
 
 
 def scored_split(dataset: Dataset, asked: Split | None = None) -> Split:

@@ -159,11 +159,17 @@ Failed = Mapping[Row, Mapping[int, str]]
 """Why runs have no scores, by row and seed."""
 
 
-def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None) -> list[Grid]:
+def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str, str], dict[Row, dict[int, str]]]:
+    """Why runs have no scores, by data set and profile, row of the table and seed."""
     failed: dict[tuple[str, str], dict[Row, dict[int, str]]] = {}
     for run in [] if failures is None else failures.to_dict("records"):
         row = tuple(run[column] for column in layout.columns)
         failed.setdefault((run["dataset"], run["profile"]), {}).setdefault(row, {})[run["seed"]] = run["reason"]
+    return failed
+
+
+def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None) -> list[Grid]:
+    failed = failed_rows(failures, layout)
     keys = group_keys(frame)
     # A data set on which every run failed has no rows, and is shown all the same.
     scored = {key[:2] for key in keys}
@@ -184,7 +190,7 @@ def _grid(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, fail
             columns |= _columns(name, [by_row.get(row, {}).get(name, {}) for row in rows])
     for head, count in (("Cases", "n"), ("Seeds", "seeds")):
         columns[head] = [Cell(span(record[count] for record in by_row.get(row, {}).values())) for row in rows]
-    status = [_status(row in by_row, failed.get(row, {})) for row in rows]
+    status = [status_text(row in by_row, failed.get(row, {})) for row in rows]
     if any(status):
         columns["Status"] = [Cell(text) for text in status]
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
@@ -230,7 +236,8 @@ def _detail(numbers: Numbers, digits: int, with_deviation: bool) -> str:
     return " ".join(parts if math.isnan(low) else [*parts, f"[{low:.{digits}f}, {high:.{digits}f}]"])
 
 
-def _status(scored: bool, failed: Mapping[int, str]) -> str:
+def status_text(scored: bool, failed: Mapping[int, str]) -> str:
+    """How a row's runs that have no scores read: the failed seeds by their reason, or that there was no run."""
     kinds = {seed: "OOM" if reason == "OOM" else "failed" for seed, reason in sorted(failed.items())}
     if scored:
         return ", ".join(f"seed {seed}: {kind}" for seed, kind in kinds.items())
