@@ -195,7 +195,7 @@ Numbers = Mapping[Hashable, Any]
 def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
     """The columns of one quantity; of those that the paper reports also our best, the reference and its number."""
     quantity = QUANTITIES[name]
-    digits = 2 if quantity.unit else 3
+    digits = quantity.digits
 
     def column(what: str, digits: int = digits, details: Sequence[str] | None = None) -> list[Cell]:
         values = [numbers.get(what, math.nan) for numbers in of_rows]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ossnet.errors import UserError
@@ -127,37 +126,49 @@ class FirstState:
 def paper_first_state(field: OccupancyField, grid: Grid) -> FirstState:
     """Up-sample trilinearly to the octree's first lattice; voxels are cells of the space that the image covers.
 
-    The paper does not say how. So locations correspond as everywhere in this package.
+    The paper does not say how; this is how locations correspond everywhere in this package.
 
     Raises:
         UserError: the model's encoder has no segmentation.
     """
-    coarse = _segmentation_of_encoder(field)
     axes = lattice_axes(grid.shape, INITIAL_STRIDE, field.device)
-    voxels = torch.cartesian_prod(*axes)
-    scale = torch.tensor(coarse.shape, device=voxels.device) / torch.tensor(field.shape, device=voxels.device)
-    labels = labels_of(coarse((grid.locate(voxels) + 0.5) * scale - 0.5), field.classes)
-    return FirstState(axes, labels.view([len(axis) for axis in axes]))
+    return _first_state(field, grid, axes, lambda x, coarse, fine: (x + 0.5) * (coarse / fine) - 0.5)
 
 
 def released_first_state(field: OccupancyField, grid: Grid) -> FirstState:
-    """Up-sample trilinearly, corners aligned, to every fourth voxel, as the released code does.
+    """Up-sample trilinearly to every fourth voxel; the first and the last of these in the image are corners.
+
+    The released code extracts on the image's own grid, where this is an interpolation with aligned corners.
 
     Raises:
         UserError: the model's encoder has no segmentation.
     """
-    coarse = _segmentation_of_encoder(field)
     height, width, depth = (torch.arange(0, size, INITIAL_STRIDE, device=field.device) for size in grid.shape)
-    shape = [len(height), len(width), len(depth)]
-    upsampled = F.interpolate(coarse.probabilities[None], shape, mode="trilinear", align_corners=True)[0]
-    labels = labels_of(upsampled[0] if field.classes == 2 else upsampled.movedim(0, -1), field.classes)
-    return FirstState((height, width, depth), labels)
+    last = [max(1, (size - 1) // INITIAL_STRIDE * INITIAL_STRIDE) for size in field.shape]
+    return _first_state(
+        field, grid, (height, width, depth), lambda x, coarse, _: x * ((coarse - 1) / torch.tensor(last).to(x.device))
+    )
 
 
-def _segmentation_of_encoder(field: OccupancyField) -> VoxelField:
+def _first_state(
+    field: OccupancyField,
+    grid: Grid,
+    axes: tuple[Tensor, Tensor, Tensor],
+    to_coarse: Callable[[Tensor, Tensor, Tensor], Tensor],
+) -> FirstState:
+    """Threshold the encoder's segmentation, interpolated at the points of a lattice.
+
+    Args:
+        to_coarse: from locations [n, 3] in the image, the segmentation's and the image's shape [3] to voxel coordinates
+            of the segmentation.
+    """
     if field.prior is None:
         raise UserError("this model's encoder predicts no segmentation to start from; extract with mise or dense")
-    return VoxelField(field.prior)
+    segmentation = VoxelField(field.prior)
+    coarse, fine = (torch.tensor(shape, device=field.device) for shape in (segmentation.shape, field.shape))
+    locations = to_coarse(grid.locate(torch.cartesian_prod(*axes)), coarse, fine)
+    labels = labels_of(segmentation(locations), field.classes)
+    return FirstState(axes, labels.view([len(axis) for axis in axes]))
 
 
 def _refine_in_shells(field: OccupancyField, grid: Grid, wanted: Tensor, max_locations: int) -> Extraction:

@@ -21,7 +21,7 @@ from ossnet.evaluation import (
 )
 from ossnet.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 
 Model = Callable[..., SegmentationModel]
 AXES = {
@@ -88,7 +88,7 @@ def test_a_perfect_segmentation_has_perfect_scores() -> None:
     scores = score_segmentation(case.label, case, PAD, 2.0)
     assert values(scores) == {"dice": 1, "iou": 1, "hausdorff95": 0, "surface_dice": 1}
     assert list(scores) == ["case", "quantity", "value", "unit"]
-    assert scores["quantity"].tolist() == list(QUANTITIES)
+    assert scores["quantity"].tolist() == list(SCORES)
     assert scores["unit"].tolist() == ["", "", "mm", ""]
     assert set(scores["case"]) == {"ball"}
 

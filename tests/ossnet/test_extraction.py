@@ -328,17 +328,29 @@ def test_a_right_prior_saves_the_occupied_points() -> None:
 
 
 def test_both_readings_up_sample_the_prior_by_hand() -> None:
-    # Two cells along an axis of 9 voxels: centres at 1.75 and 6.25, the middle between them at 4.
-    field = AnalyticField((9, 5, 5), ball((0, 0, 0), 1), torch.tensor([1.0, 0.2])[:, None, None].expand(2, 1, 1))
-    paper, code = (FIRST_STATES[name](field, Grid.over(field)) for name in ("paper-prior", "released-prior"))
-    for state in (paper, code):
+    # Two cells of 4.5 voxels, whose centres lie at 1.75 and 6.25 by the text, and at 0 and 8 by the code.
+    field = AnalyticField((9, 5, 5), ball((0, 0, 0), 1), torch.tensor([1.0, 0.25])[:, None, None].expand(2, 1, 1))
+    for extraction, first_state in FIRST_STATES.items():
+        state = first_state(field, Grid.over(field))
         assert [axis.tolist() for axis in state.axes] == [[0, 4, 8], [0, 4], [0, 4]]
-        # At 4 it is 0.6 by both.
-        assert state.labels[:, 0, 0].tolist() == [1, 1, 0]
+        # Midway at 4 it is 0.625 by both.
+        assert state.labels[:, 0, 0].tolist() == [1, 1, 0], extraction
+    # At 5 it is 0.458 by the text and 0.531 by the code.
     shifted = Grid((9, 5, 5), lambda indices: indices + torch.tensor([1.0, 0, 0]))
-    # At 5, what the text asks for is 0.42; aligned corners do not ask where the grid lies.
     assert paper_first_state(field, shifted).labels[:, 0, 0].tolist() == [1, 0, 0]
     assert released_first_state(field, shifted).labels[:, 0, 0].tolist() == [1, 1, 0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(noises())
+def test_the_released_code_aligns_corners(noise: Noise) -> None:
+    field = noise.field()
+    state = released_first_state(field, Grid.over(field))
+    probabilities = noise.guess if noise.classes > 2 else noise.guess[None]
+    whole = [len(axis) for axis in state.axes]
+    upsampled = torch.nn.functional.interpolate(probabilities[None], whole, mode="trilinear", align_corners=True)[0]
+    expected = labels_of(upsampled[0] if noise.classes == 2 else upsampled.movedim(0, -1), noise.classes)
+    assert torch.equal(state.labels, expected)
 
 
 def test_what_the_prior_misses_is_lost_to_the_released_code() -> None:
