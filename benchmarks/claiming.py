@@ -91,9 +91,9 @@ def _inferences(part: Records) -> list[pd.DataFrame]:
     results = [(row["model"], row["seed"], row["result"]) for row in part.rows if "result" in row]
     where = {"table": part.study, "dataset": part.dataset, "profile": part.profile, "protocol": "dense"}
     measures = {
-        ("disagreement", "%", "prior"): lambda result: result["disagreement_with_prior_percent"],
-        ("evaluated_locations", "", "mise"): lambda result: result["evaluated_locations"]["mise"],
-        ("evaluated_locations", "", "prior"): lambda result: result["evaluated_locations"]["prior"],
+        ("disagreement", "%", "prior"): lambda result: result.get("disagreement_with_prior_percent"),
+        ("evaluated_locations", "", "mise"): lambda result: result.get("evaluated_locations", {}).get("mise"),
+        ("evaluated_locations", "", "prior"): lambda result: result.get("evaluated_locations", {}).get("prior"),
     }
     frames = []
     for (quantity, unit, extraction), values_of in measures.items():

@@ -112,7 +112,7 @@ def write_extraction_case(plan: Plan, folder: Path) -> Path:
     """
     run = _first_trained(plan)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, spec = load_run(run.folder / "training", device)
+    model, spec = load_run(run.training, device)
     job = build(Job, read_json(run.folder / "job.json"), str(run.folder / "job.json"))
     dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
     case = dataset.load(dataset.splits[scored_split(dataset)][0])

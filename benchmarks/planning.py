@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.measurement import Job, folder_of
+from benchmarks.estimate import training_work
+from benchmarks.measurement import Job, folder_of, training_folder
 from benchmarks.measurements import MEASUREMENTS
 from benchmarks.plans import Plan, read_plans
 from benchmarks.runs import Run
@@ -40,8 +41,10 @@ def plan_study(
     runs = []
     for point in study.grid(profile):
         measurement = MEASUREMENTS[study.measures].of(point, profile, dataset)
-        folder, work = folder_of(results / "runs", measurement), measurement.work(dataset)
-        run = Run(folder, point.model, point.seed, point.columns, measurement.epochs, work)
+        training = measurement.training
+        folder, work = folder_of(results, measurement), training_work(training, len(dataset.splits["train"]))
+        of_training = training.recipe.epochs, work, training_folder(results, training)
+        run = Run(folder, point.model, point.seed, point.columns, *of_training)
         runs.append(run)
         planned[folder] = PlannedRun(run, plain(measurement), plain(job))
     plan = Plan(

@@ -1,8 +1,10 @@
 """Records: what all runs of a plan came to, in one file that tables, claims and figures are made from.
 
 `results/records/STUDY-DATASET-PROFILE.jsonl` has a line of JSON for each run that has a result or a failure: what
-tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, and its `result` with
-`scores` by quantity and case (null where a case has no valid score), or its `failure`.
+tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, its `training` with the
+`provenance` and the `result` of that, and its own `result` with `scores` by quantity and case (null where a
+case has no valid score; none for a measurement without `per_case.csv`), or its `failure`. In records of earlier
+versions the run's provenance is that of its training too.
 """
 
 import csv
@@ -127,16 +129,24 @@ def _record(run: Run) -> dict[str, Any] | None:
         "identity": identity(spec),
         "spec": spec,
     }
-    provenance = run.folder / "provenance.json"
-    if provenance.exists():
-        record["provenance"] = read_json(provenance)
+    record |= _files(run.folder, "provenance")
+    if trained := _files(run.training, "provenance", "result"):
+        record["training"] = trained
     if failure is not None:
         return record | {"failure": failure}
     return record | {"result": read_json(run.folder / "result.json"), "scores": _scores(run.folder / "per_case.csv")}
 
 
+def _files(folder: Path, *names: str) -> dict[str, Any]:
+    """What a folder's JSON files of some names hold, of those that there are."""
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
 def _scores(path: Path) -> dict[str, dict[str, float | None]]:
     scores: dict[str, dict[str, float | None]] = {}
+    if not path.exists():
+        return scores
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             value = float(row["value"]) if row["value"] else math.nan

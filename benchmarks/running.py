@@ -17,7 +17,7 @@ from benchmarks.measurement import Job
 from benchmarks.pace import Pace, in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
 from benchmarks.plans import Plan, pace_of
-from benchmarks.runs import State
+from benchmarks.runs import State, is_locked, work_left
 from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
 from benchmarks.sweep import Sweep, tell
@@ -68,12 +68,15 @@ def run(request: Request) -> int:
     if request.force:
         _forget(planned, executor)
     missing = _missing(planned, request.retry_failed)
+    if request.retry_failed:
+        for one in missing:
+            (one.run.training / "failure.json").unlink(missing_ok=True)
     for plan in plans:
         plan.write(request.results)
         tell(_summary(plan))
     pace = _pace(plans)
     if missing:
-        tell(_total(missing, pace))
+        tell(_total(missing, pace, anew=False))
     Sweep(longest_first(missing), executor, pace, "runs").make()
     for table in collect_studies(request.studies, request.results):
         print(table)
@@ -95,7 +98,7 @@ def dry_run(request: Request) -> int:
         for one in plan.runs:
             to_make = f", about {in_words(pace.seconds(one.model, one.work) or 0)}" if one.folder in wanted else ""
             print(f"  {one.name}: {one.state}{to_make}")
-    print(_total(missing, pace))
+    print(_total(missing, pace, anew=request.force))
     return 0
 
 
@@ -128,11 +131,13 @@ def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedR
 
 def _forget(planned: Sequence[PlannedRun], executor: Executor) -> None:
     for one in planned:
-        if one.run.state == State.RUNNING or executor.adopt(one.run.folder) is not None:
-            raise UserError(f"{one.run.folder} is being made, or waits in a queue; end that before --force")
+        for folder in (one.run.folder, one.run.training):
+            if is_locked(folder) or executor.adopt(folder) is not None:
+                raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
     for one in planned:
-        if one.run.folder.exists():
-            shutil.rmtree(one.run.folder)
+        for folder in (one.run.folder, one.run.training):
+            if folder.exists():
+                shutil.rmtree(folder)
 
 
 def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
@@ -166,7 +171,7 @@ def _summary(plan: Plan) -> str:
     return f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs ({counts})"
 
 
-def _total(missing: Sequence[PlannedRun], pace: Pace) -> str:
-    seconds = sum(pace.seconds(one.run.model, one.run.work) or 0 for one in missing)
+def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool) -> str:
+    seconds = sum(pace.seconds(*left) or 0 for left in work_left([one.run for one in missing], anew))
     basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
     return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis})"

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from benchmarks.efficiency.records import read_records
 from benchmarks.efficiency.running import EfficiencyRequest
 from benchmarks.efficiency.studies import EFFICIENCY_STUDIES, EfficiencyStudy
 from benchmarks.study import Study
+from ossnet.profile import load_profile
 
 Capture = pytest.CaptureFixture[str]
 Command = Callable[..., int]
@@ -129,6 +131,53 @@ def test_only_what_failed_is_tried_again_and_only_when_asked(
     assert main(run(tiny_profile, data_csv, finished, "--retry-failed")) == 0
     after = made_at(finished)
     assert {name for name in after if after[name] != before[name]} == {first}
+
+
+def trained_at(results: Path) -> dict[str, float]:
+    return {path.parent.name: path.stat().st_mtime for path in results.glob("trainings/*/model.safetensors")}
+
+
+def test_another_way_of_scoring_trains_nothing(
+    finished: Path, tiny_profile: Path, data_csv: Path, tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = trained_at(finished)
+    assert len(before) == 4
+    for changes in ({"extraction": "dense"}, {"max_locations": 64}):
+        other = replace(tiny_study, grid=lambda p, c=changes: [replace(one, **c) for one in tiny_study.grid(p)])
+        monkeypatch.setattr(studies, "STUDIES", {"table1": other})
+        assert main(run(tiny_profile, data_csv, finished)) == 0
+    assert trained_at(finished) == before
+    assert len(made_at(finished)) == 12
+
+
+def test_a_training_that_failed_is_tried_again_when_asked_and_all_anew_with_force(
+    tiny_profile: Path, data_csv: Path, tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two scorings of one training."""
+    points = [replace(tiny_study.grid(load_profile(str(tiny_profile)))[0], extraction=how) for how in ("mise", "dense")]
+    points = [replace(one, columns=one.columns | {"drawn": place}) for place, one in enumerate(points)]
+    monkeypatch.setattr(studies, "STUDIES", {"table1": replace(tiny_study, grid=lambda _: points)})
+    # With a rate like this the loss is infinite in the first epoch.
+    profile = tmp_path / "tiny.toml"
+    rate = "[datasets.own.c.recipe.optimization]\nlearning_rate = 1e30\nactivation_learning_rate = 1e30\n"
+    profile.write_text(tiny_profile.read_text() + rate)
+    assert main(run(profile, data_csv, tmp_path)) == 1
+    failures = [json.loads(path.read_text())["reason"] for path in tmp_path.glob("*/*/failure.json")]
+    assert len(failures) == 3
+    assert len(set(failures)) == 1
+    assert failures[0].startswith("the loss became ")
+    (training,) = tmp_path.glob("trainings/*")
+
+    def attempts() -> int:
+        return len(json.loads((training / "provenance.json").read_text())["attempts"])
+
+    assert attempts() == 1
+    assert main(run(profile, data_csv, tmp_path)) == 1
+    assert attempts() == 1
+    assert main(run(profile, data_csv, tmp_path, "--retry-failed")) == 1
+    assert attempts() == 2
+    assert main(run(profile, data_csv, tmp_path, "--force")) == 1
+    assert attempts() == 1
 
 
 @pytest.mark.parametrize(
