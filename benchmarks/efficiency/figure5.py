@@ -24,6 +24,9 @@ LOCATIONS: dict[DeviceType, tuple[int, ...]] = {
 }
 """Most locations of a pass. A laptop takes minutes for each: the ends, and where the paper's runtimes turn flat."""
 
+FULL_LOCATIONS = 2**14
+"""A laptop is asked for the paper's volume as well, with this number alone: it takes minutes."""
+
 SLICING = "unet2d-depth"
 """The slicing U-Net in its best orientation on BraTS (Table 2)."""
 
@@ -40,17 +43,26 @@ def measured(device_type: DeviceType) -> list[Probe]:
     """Both inferences, in both readings, and on a GPU the slicing U-Net that Section 4.3 compares them with."""
     shape = SHAPES[device_type]
     probes = [
-        Probe("runtime", MODEL, DATASET, shape, "extraction", locations, extraction=extraction)
+        probe(shape, locations, extraction)
         for locations in LOCATIONS[device_type]
         for pair in READINGS.values()
         for extraction in pair
     ]
-    if device_type == "cuda":
+    if device_type == "cpu":
+        probes += [
+            probe(SHAPES["cuda"], FULL_LOCATIONS, extraction) for pair in READINGS.values() for extraction in pair
+        ]
+    else:
         probes += [
             Probe("runtime", SLICING, DATASET, shape, "extraction", batch_size=slices, extraction="dense")
             for slices in SLICES
         ]
     return probes
+
+
+def probe(shape: Shape, locations: int, extraction: str) -> Probe:
+    """The runtime of one extraction of a whole volume."""
+    return Probe("runtime", MODEL, DATASET, shape, "extraction", locations, extraction=extraction)
 
 
 FIGURE5 = EfficiencyStudy("figure5", "Figure 5: runtime of a segmentation", predicted, measured)
