@@ -1,5 +1,6 @@
 """2-D residual U-Net on slices, the paper's efficiency baseline: one network for each orientation (Section 4.1)."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -45,6 +46,9 @@ class UNet2d(VoxelisedModel):
     def forward(self, slices: Tensor) -> Tensor:
         """Logits [n, outputs, *grid] of slices [n, C, *grid]."""
         return self.unet(slices)
+
+    def learned_per_case(self, locations: int) -> int:
+        return self.config.slices_per_case * math.prod(self.config.shape) // self.config.shape[self.axis]
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean cross-entropy over all pixels of slices drawn uniformly, the same number of every case."""

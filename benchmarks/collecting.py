@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.comparisons import compare_rows, write_comparisons
+from benchmarks.cost_table import write_costs
 from benchmarks.figure_case import write_figure_case
 from benchmarks.markup import Grid
 from benchmarks.plans import Plan, read_plans
+from benchmarks.protocol_table import write_protocols
 from benchmarks.records import Records, collect, failures_of, read_records, scores_of
 from benchmarks.study import Study
 from benchmarks.summary import summarise
@@ -66,7 +68,8 @@ def collect_studies(studies: Sequence[Study], results: Path, with_reference: boo
 def write_study(
     study: Study, records: Sequence[Records], reference: Sequence[Records], stem: Path, appendix: Sequence[Grid] = ()
 ) -> None:
-    """Write the table of a study as `stem`.md, .csv and .tex, and the comparisons of its rows beside it.
+    """Write the table of a study as `stem`.md, .csv and .tex, and beside it those of its comparisons, of its protocols,
+    and of what its scores cost, which alone differs when the study is made again.
 
     Args:
         appendix: further tables, below the first in `stem`.md and .tex.
@@ -75,6 +78,8 @@ def write_study(
     numbers = summary_of(study, scores, reference)
     write_table(numbers, stem, study.layout, failures_of(records), appendix)
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
+    write_protocols(records, stem, study.layout)
+    write_costs(records, numbers, stem, study.layout)
 
 
 def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:

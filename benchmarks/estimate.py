@@ -42,8 +42,8 @@ def training_work(spec: RunSpec, cases: int) -> float:
     recipe = spec.recipe
     what_matters = Recipe(sampling=Sampling(count=recipe.sampling.count))
     same = replace(spec, seed=0, dataset="", fingerprint="", recipe=what_matters)
-    learned = cases if recipe.steps_per_epoch is None else recipe.steps_per_epoch * recipe.batch_size
-    return _operations_per_case(json.dumps(plain(same), sort_keys=True)) * learned * recipe.epochs
+    learned = recipe.epochs * recipe.cases_per_epoch(cases)
+    return _operations_per_case(json.dumps(plain(same), sort_keys=True)) * learned
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from benchmarks.measurement import Outcome
+from benchmarks.peak_memory import PeakMemory
 from benchmarks.segmentation import scored_split
 from benchmarks.study import Point
 from ossnet.checks import STRICT
@@ -66,75 +67,62 @@ class InferenceComparison:
                 segmentation that the model's encoder does not predict.
         """
         split, preprocessing = scored_split(dataset), self.training.preprocessing
+        peak = PeakMemory(next(model.parameters()).device)
         rows, seconds = [], []
         for name in dataset.splits[split]:
             case = dataset.load(name)
             if case.label is None:
                 raise UserError(f"case {name} has no label to be scored against; give it one or leave it out")
-            start = time.perf_counter()
-            field, grid = field_of_case(model, case, preprocessing)
-            encoding_s = time.perf_counter() - start
+            with peak.watch():
+                start = time.perf_counter()
+                field, grid = field_of_case(model, case, preprocessing)
+                extraction = EXTRACTORS[self.extraction](field, grid, self.max_locations)
+                segmentation = extraction.segmentation.cpu()
+                seconds.append(time.perf_counter() - start)
             label = class_indices(case.label, preprocessing, name)
-            compared = compare_extraction(field, grid, label, self.extraction, self.max_locations)
-            seconds.append(encoding_s + compared.seconds)
-            rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in compared.values.items()]
+            values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
+            values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
+            rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
         table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
         write_text(folder / "per_case.csv", table.to_csv(index=False))
-        protocol = "dense" if split == "test" else "dense, validation cases"
-        return Outcome({"protocol": protocol}, {"extraction_s_median": float(np.median(seconds))})
-
-
-class ComparedExtraction(NamedTuple):
-    """An extraction of one case and what it is worth.
-
-    Attributes:
-        values: by quantity of `ossnet.quantities.QUANTITIES`. NaN where there is nothing to tell: of a disagreement of
-            an extraction with itself, of the precision of a prior that marks nothing.
-        seconds: that the extraction alone took, of a field that was there.
-    """
-
-    extraction: Extraction
-    values: dict[str, float]
-    seconds: float
+        protocol = "dense" if split == "test" else f"dense, {split} cases"
+        return Outcome({"protocol": protocol}, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
 
 
 def compare_extraction(
-    field: OccupancyField, grid: Grid, label: np.ndarray, name: str, max_locations: int = 2**14
-) -> ComparedExtraction:
-    """Extract a segmentation and compare it with its label and with what other extractions make of the field.
-
-    `disagreement_X` is the percentage of voxels that differ from extraction X (Section 4.3), of `REFERENCES`. For
-    extractions that begin with the encoder's segmentation, `prior_precision` and `prior_recall` tell how well that,
-    up-sampled and thresholded, agrees at the points of the first lattice with the decoder evaluated there.
+    name: str, extraction: Extraction, field: OccupancyField, grid: Grid, max_locations: int = 2**14
+) -> dict[str, float]:
+    """Compare an extraction with what others make of the same field.
 
     Args:
-        label: class indices [H, W, D] on the grid.
-        name: of `EXTRACTORS`.
+        name: of the extraction, in `EXTRACTORS`.
 
-    Raises:
-        UserError: the extraction begins with a segmentation that the model's encoder does not predict.
+    Returns:
+        By quantity of `ossnet.quantities.OF_EXTRACTIONS`: `evaluated_locations`, and by stage `evaluated_stage1` and so
+        on; `disagreement_X`, the percentage of voxels that differ from extraction X of `REFERENCES`, unless X is this
+        one (Section 4.3); and of one that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
+        see `prior_quality`.
     """
-    start = time.perf_counter()
-    made = EXTRACTORS[name](field, grid, max_locations)
-    segmentation = made.segmentation.cpu()
-    seconds = time.perf_counter() - start
     others = {
         other: EXTRACTORS[other](field, grid, max_locations).segmentation for other in REFERENCES if other != name
     }
-    values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
-    values["evaluated_locations"] = sum(made.evaluated)
-    if name != "dense":
-        values |= {f"evaluated_stage{stage}": count for stage, count in enumerate(made.evaluated, start=1)}
-    values |= {f"disagreement_{other}": disagreement_percent(segmentation, of.cpu()) for other, of in others.items()}
+    values = {"evaluated_locations": float(sum(extraction.evaluated))}
+    if len(extraction.evaluated) > 1:
+        values |= {f"evaluated_stage{stage}": count for stage, count in enumerate(extraction.evaluated, start=1)}
+    values |= {
+        f"disagreement_{other}": disagreement_percent(extraction.segmentation, segmentation)
+        for other, segmentation in others.items()
+    }
     if name in FIRST_STATES:
         values |= prior_quality(FIRST_STATES[name](field, grid), others["dense"])
-    return ComparedExtraction(made, values, seconds)
+    return values
 
 
 def prior_quality(state: FirstState, dense: Tensor) -> dict[str, float]:
-    """Precision and recall of a prior's occupied points, against the decoder's labels [H, W, D] of every voxel.
+    """Precision and recall of the encoder's segmentation at an extraction's first lattice.
 
-    NaN where the prior marks no point as occupied, or the decoder none.
+    They tell how well its occupied points, up-sampled and thresholded, agree with those of the decoder, evaluated at
+    every voxel (`dense`, [H, W, D]). NaN where the prior marks no point as occupied, or the decoder none.
     """
     height, width, depth = state.axes
     occupied = dense[height][:, width][:, :, depth] > 0

@@ -1,17 +1,16 @@
-"""What stands below the table of inferences: runtimes as measured, and a closed-form volume of the paper's size."""
+"""The table below that of the study `inference`: a closed-form volume of the paper's size."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.efficiency import figure5
 from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import machine_notes, notes, ratio, seconds, threads_text
+from benchmarks.efficiency.cells import machine_notes, notes, ratio, seconds
 from benchmarks.efficiency.curve_tables import ONE_VOLUME
 from benchmarks.markup import NOTHING, Cell, Grid
 from benchmarks.records import Records
-from benchmarks.tables import MODEL_NAMES, source_text
+from benchmarks.tables import MODEL_NAMES
 
 MODEL = "c"
 EXTRACTIONS = {
@@ -27,45 +26,13 @@ ORIGINALS = {improved: original for original, improved in figure5.READINGS.value
 """Of each improved inference the original one that it is compared with."""
 
 
-def inference_appendix(records: Sequence[Records], results: Path, reference: Path | None) -> list[Grid]:
-    """Make the tables of runtimes on trained models and of the closed-form volume.
+def closed_form_grids(_records: Sequence[Records], results: Path, reference: Path | None) -> list[Grid]:
+    """Make the table of evaluations and runtimes of the closed-form volume.
 
     Raises:
         UserError: records of memory and time in `results` or `reference` cannot be read.
     """
-    return [*map(_runtimes, records), _closed_form(Answers.read("figure5", results, reference))]
-
-
-def _runtimes(records: Records) -> Grid:
-    rows = []
-    for extraction, name in EXTRACTIONS.items():
-        made = [
-            row["provenance"]
-            for row in records.rows
-            if row["columns"]["extraction"] == extraction and "result" in row and "provenance" in row
-        ]
-        medians_s = sorted(provenance["timing"]["extraction_s_median"] for provenance in made)
-        machines = sorted({_machine(provenance["attempts"][-1]) for provenance in made})
-        spread = Cell(f"{medians_s[0]:.3g} to {medians_s[-1]:.3g}") if medians_s else NOTHING
-        rows.append([Cell(name), spread, Cell("; ".join(machines)) if machines else NOTHING])
-    return Grid(
-        f"Runtime of {MODEL_NAMES[MODEL]} as measured. {source_text(records.dataset, records.profile, '')}.",
-        ["Inference", "Time of a volume (s)", "Machine"],
-        rows,
-        notes(
-            [
-                "Encoder included; the lowest and the highest of the seeds' medians over cases",
-                "Other runs may have shared the machine, so that these times compare no inferences: for that, figure5 "
-                "times each alone",
-            ]
-        ),
-    )
-
-
-def _machine(attempt: Mapping[str, Any]) -> str:
-    if attempt["gpu"]:
-        return str(attempt["gpu"]["name"])
-    return f"{attempt['cpu']['model']}, {threads_text(attempt['cpu']['torch_threads'])}"
+    return [_closed_form(Answers.read("figure5", results, reference))]
 
 
 def _closed_form(answers: Answers) -> Grid:

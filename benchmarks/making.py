@@ -50,7 +50,7 @@ def _measure(folder: Path, job: Job) -> None:
         return
     model, _ = load_run(training, device)
     outcome = measurement.measure(model, dataset, Path(job.cache), folder)
-    attempt.record(outcome.timing)
+    attempt.record(outcome.timing, outcome.memory)
     # Last of all: where it is, the run is done.
     write_json(folder / "result.json", outcome.result)
 

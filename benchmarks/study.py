@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.markup import Grid
 from benchmarks.runs import Columns
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     # Torch comes with it, which commands that only read records do without.
     from ossnet.profile import Profile
+    from ossnet.validation import Validation
+
+Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Point:
         overrides: settings laid over the profile's, as `Profile.spec` takes them.
         extraction: None for the model's own.
         max_locations: locations per pass of the extraction.
+        split: whose cases are scored; None for `test`, or `validation` where there are no others.
+        protocols: sampled ones to score by besides; None for those of the paper and its code.
     """
 
     model: str
@@ -33,6 +38,8 @@ class Point:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     extraction: str | None = None
     max_locations: int = 2**14
+    split: Split | None = None
+    protocols: "tuple[Validation, ...] | None" = None
 
 
 @dataclass(frozen=True)

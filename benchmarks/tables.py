@@ -36,6 +36,9 @@ STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
 GROUP = ["dataset", "profile", "protocol"]
 """What no number is ever averaged over: each has a table of its own."""
 
+VALIDATION_CASES = "validation cases"
+"""What the protocol's name ends with where a data set has no test cases."""
+
 OF_THE_PAPER = {"dice", "iou"}
 """What the paper reports, and tables therefore show in more detail."""
 
@@ -166,11 +169,17 @@ Failed = Mapping[Row, Mapping[int, str]]
 """Why runs have no scores, by row and seed."""
 
 
-def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None) -> list[Grid]:
+def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str, str], dict[Row, dict[int, str]]]:
+    """Why runs have no scores, by data set and profile, row of the table and seed."""
     failed: dict[tuple[str, str], dict[Row, dict[int, str]]] = {}
     for run in [] if failures is None else failures.to_dict("records"):
         row = tuple(run[column] for column in layout.columns)
         failed.setdefault((run["dataset"], run["profile"]), {}).setdefault(row, {})[run["seed"]] = run["reason"]
+    return failed
+
+
+def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None) -> list[Grid]:
+    failed = failed_rows(failures, layout)
     keys = group_keys(frame)
     # A data set on which every run failed has no rows, and is shown all the same.
     scored = {key[:2] for key in keys}
@@ -191,7 +200,7 @@ def _grid(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, fail
             columns |= _columns(name, [by_row.get(row, {}).get(name, {}) for row in rows])
     for head, count in (("Cases", "n"), ("Seeds", "seeds")):
         columns[head] = [Cell(span(record[count] for record in by_row.get(row, {}).values())) for row in rows]
-    status = [_status(row in by_row, failed.get(row, {})) for row in rows]
+    status = [status_text(row in by_row, failed.get(row, {})) for row in rows]
     if any(status):
         columns["Status"] = [Cell(text) for text in status]
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
@@ -237,7 +246,8 @@ def _detail(numbers: Numbers, digits: int, with_deviation: bool) -> str:
     return " ".join(parts if math.isnan(low) else [*parts, f"[{low:.{digits}f}, {high:.{digits}f}]"])
 
 
-def _status(scored: bool, failed: Mapping[int, str]) -> str:
+def status_text(scored: bool, failed: Mapping[int, str]) -> str:
+    """How a row's runs that have no scores read: the failed seeds by their reason, or that there was no run."""
     kinds = {seed: "OOM" if reason == "OOM" else "failed" for seed, reason in sorted(failed.items())}
     if scored:
         return ", ".join(f"seed {seed}: {kind}" for seed, kind in kinds.items())
@@ -264,10 +274,16 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) 
             f"Few seeds make intervals too narrow: {COVERAGE}",
             "Rows share their cases: whether two of them differ is told by the comparisons, not by their intervals",
         ]
+    if set(numbers["protocol"].str.endswith(VALIDATION_CASES)) == {True}:
+        sentences.append(
+            "The epoch of each training was chosen by its score on the very cases that are scored here, as in the "
+            "paper: new cases would score lower"
+        )
     if (numbers["seeds"] > 1).any() and quantities & OF_THE_PAPER:
         sentences.append(
             "Best: the mean of the best of three seeds (of more, what three of them come to on average; of fewer, the "
-            "best there is), as the paper reports it; picked by these very cases"
+            "best there is), as the paper reports it; the seed of the highest IoU, for Dice too, picked by these very "
+            "cases"
         )
     if numbers["reference"].notna().any():
         sentences.append("Reference: the value in the suite's committed records")

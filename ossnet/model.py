@@ -1,5 +1,6 @@
 """The one interface of every model: learn from cases, tell the occupancy at locations, segment a volume."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,6 +128,14 @@ class SegmentationModel(nn.Module, ABC):
                 f"image has shape {list(image.shape)}, this model takes [{', '.join(map(str, (expected[0], *grid)))}]: "
                 "pad or resize it with ossnet.data.preprocessing.prepare"
             )
+
+    def learned_per_case(self, locations: int) -> int:
+        """The number of places of a case whose labels a training step learns from; by default its voxels.
+
+        Args:
+            locations: that the sampling strategy draws of a case; they matter to models that learn from locations.
+        """
+        return math.prod(self.config.shape)
 
     @property
     def has_prior(self) -> bool:

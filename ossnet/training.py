@@ -58,6 +58,14 @@ class Recipe:
     def execution(self) -> Execution:
         return Execution(self.checkpointing, self.precision)
 
+    def steps(self, cases: int) -> int:
+        """Steps of an epoch over so many training cases."""
+        return -(-cases // self.batch_size) if self.steps_per_epoch is None else self.steps_per_epoch
+
+    def cases_per_epoch(self, cases: int) -> int:
+        """Cases in all steps of an epoch over so many training cases, which may come in several."""
+        return cases if self.steps_per_epoch is None else self.steps_per_epoch * self.batch_size
+
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -223,9 +231,7 @@ def _train_epoch(
 
 def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
     """Indices of the cases of an epoch: one random order, or as many after each other as its steps need."""
-    if recipe.steps_per_epoch is None:
-        return torch.randperm(count, generator=generator)
-    wanted = recipe.steps_per_epoch * recipe.batch_size
+    wanted = recipe.cases_per_epoch(count)
     orders = [torch.randperm(count, generator=generator) for _ in range(-(-wanted // count))]
     return torch.cat(orders)[:wanted]
 

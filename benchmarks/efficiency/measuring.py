@@ -1,10 +1,6 @@
 """What a probe comes to: memory as predicted, memory and time as measured."""
 
-import resource
-import sys
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +9,7 @@ from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.released_memory import released_footprint
 from benchmarks.efficiency.stages import time_extraction
 from benchmarks.nvml import UsedMemory, used_memory
+from benchmarks.resident import peak_resident, restart_peak_resident
 from benchmarks.timing import Timing, count_flops, matmul_rate, time_repeated
 from ossnet import footprint
 from ossnet.registry import model_type
@@ -135,11 +132,11 @@ def _cpu_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
     is more than tensors: the steps read further parts of the libraries, some tens of megabytes.
     """
     workload = workload_of(probe)
-    before = _restart_peak_resident()
+    before = restart_peak_resident()
     step = workload.prepare(device)
     step()
     step()
-    peak = _peak_resident()
+    peak = peak_resident()
     del step
     counted = footprint.count(workload, device)
     return {
@@ -194,18 +191,3 @@ def _operations(flops: int, timing: Timing, device: torch.device) -> dict[str, A
 def _product_rate(device: torch.device) -> float:
     """Measured once in a process."""
     return matmul_rate(device)
-
-
-def _restart_peak_resident() -> int:
-    """Let the peak of this process's resident set start from now, and tell what is resident now.
-
-    Where the kernel does not allow it, the peak so far stays in force: of a process that has only just begun.
-    """
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _peak_resident()
-
-
-def _peak_resident() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

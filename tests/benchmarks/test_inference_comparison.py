@@ -19,7 +19,7 @@ from benchmarks.records import collect
 from benchmarks.runs import Run, write_json
 from ossnet.config import plain
 from ossnet.data.case import Case, Dataset
-from ossnet.extraction import EXTRACTORS, FirstState, dense, mise, released
+from ossnet.extraction import EXTRACTORS, FirstState
 from ossnet.field import Grid, VoxelField
 from ossnet.run import RunSpec
 
@@ -53,16 +53,16 @@ def ball(centre: float, radius: float) -> np.ndarray:
 def compare(name: str, prior: str) -> dict[str, float]:
     label = ball(16, 12)
     field = BallField(torch.from_numpy(label).float(), PRIORS[prior])
-    return compare_extraction(field, Grid.over(field), label, name).values
+    return compare_extraction(name, EXTRACTORS[name](field, None, 2**14), field, Grid.over(field))
 
 
 def test_an_original_inference_has_no_prior_and_is_not_compared_with_itself() -> None:
     values = compare("mise", "right")
     assert set(values) == {
-        *("dice", "evaluated_locations", "evaluated_stage1", "evaluated_stage2", "evaluated_stage3"),
+        *("evaluated_locations", "evaluated_stage1", "evaluated_stage2", "evaluated_stage3"),
         *("disagreement_dense", "disagreement_released"),
     }
-    assert (values["dice"], values["disagreement_dense"]) == (1, 0)
+    assert values["disagreement_dense"] == 0
     assert values["evaluated_stage1"] == 9**3
     stages = sum(values[f"evaluated_stage{stage}"] for stage in (1, 2, 3))
     assert values["evaluated_locations"] == stages
@@ -140,9 +140,10 @@ def ball_spec(tiny_spec: Callable[..., RunSpec]) -> Callable[[int], RunSpec]:
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_every_case_is_measured(name: str, ball_spec: Callable[[int], RunSpec], tmp_path: Path) -> None:
     model: Any = BallModel("right")
-    result, timing = InferenceComparison(ball_spec(0), name).measure(model, BALLS, tmp_path, tmp_path)
+    result, timing, memory = InferenceComparison(ball_spec(0), name).measure(model, BALLS, tmp_path, tmp_path)
     assert result == {"protocol": "dense"}
     assert timing["extraction_s_median"] > 0
+    assert memory["resident_bytes"]
     rows = pd.read_csv(tmp_path / "per_case.csv").set_index(["case", "quantity"])
     assert set(rows.index.get_level_values("case")) == {"x", "y", "z"}
     assert rows.loc[("x", "evaluated_locations"), "value"] == compare(name, "right")["evaluated_locations"]
