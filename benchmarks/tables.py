@@ -144,15 +144,25 @@ def to_latex(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None 
     return "\n\n".join(latex(grid) for grid in _grids(frame, layout, failures)) + "\n"
 
 
-def write_table(frame: pd.DataFrame, stem: str | Path, layout: Layout, failures: pd.DataFrame | None = None) -> None:
+def write_table(
+    frame: pd.DataFrame,
+    stem: str | Path,
+    layout: Layout,
+    failures: pd.DataFrame | None = None,
+    appendix: Sequence[Grid] = (),
+) -> None:
     """Write `stem`.csv (`columns_of(layout)` of `frame`), `stem`.md and `stem`.tex, each whole or not at all.
+
+    Args:
+        appendix: tables that follow in the latter two.
 
     Raises:
         UserError: a file cannot be written.
     """
     write_text(f"{stem}.csv", frame[columns_of(layout)].to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", to_markdown(frame, layout, failures))
-    write_text(f"{stem}.tex", to_latex(frame, layout, failures))
+    for ending, markup, table in (("md", markdown, to_markdown), ("tex", latex, to_latex)):
+        parts = [table(frame, layout, failures), *(f"{markup(grid)}\n" for grid in appendix)]
+        write_text(f"{stem}.{ending}", "\n".join(parts))
 
 
 Failed = Mapping[Row, Mapping[int, str]]
@@ -204,7 +214,7 @@ Numbers = Mapping[Hashable, Any]
 def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
     """The columns of one quantity; of those that the paper reports also our best, the reference and its number."""
     quantity = QUANTITIES[name]
-    digits = 2 if quantity.unit else 3
+    digits = quantity.digits
 
     def column(what: str, digits: int = digits, details: Sequence[str] | None = None) -> list[Cell]:
         values = [numbers.get(what, math.nan) for numbers in of_rows]
@@ -225,8 +235,8 @@ def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
             columns[f"{quantity.name}, best"] = column("best")
         if any(not math.isnan(numbers.get("reference", math.nan)) for numbers in of_rows):
             columns[f"{quantity.name}, reference"] = column("reference")
-        if any(not math.isnan(numbers.get("published", math.nan)) for numbers in of_rows):
-            columns[f"{quantity.name}, paper"] = column("published", digits=4)
+    if any(not math.isnan(numbers.get("published", math.nan)) for numbers in of_rows):
+        columns[f"{quantity.name}, paper"] = column("published", digits=4)
     return columns
 
 
@@ -251,6 +261,7 @@ def _caption(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout) -
 
 def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) -> str:
     quantities = set(numbers["quantity"])
+    published = set(numbers["quantity"][numbers["published"].notna()])
     sentences = []
     if len(numbers):
         sentences.append(
@@ -276,9 +287,10 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) 
         )
     if numbers["reference"].notna().any():
         sentences.append("Reference: the value in the suite's committed records")
-    if numbers["published"].notna().any():
+    if published:
         other = f", on {STAND_INS[dataset]} and so not directly comparable" if dataset in STAND_INS else ""
-        sentences.append(f"Paper: Reich et al. (BMVC 2021), best of three runs{other}")
+        best = ", best of three runs" if published & OF_THE_PAPER else ""
+        sentences.append(f"Paper: Reich et al. (BMVC 2021){best}{other}")
     if "hausdorff95" in quantities:
         sentences.append("HD95: the larger of the two directed 95th percentiles")
     if "surface_dice" in quantities:

@@ -7,12 +7,12 @@ from torch import Tensor
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
-from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
-from ossnet.field import OccupancyField
+from ossnet.extraction import EXTRACTORS, Extraction, Extractor
+from ossnet.field import Grid, OccupancyField
 from ossnet.metrics import score_case, surface_tolerance_mm
 from ossnet.model import SegmentationModel, as_tensor
 from ossnet.progress import ProgressLine
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 
 
 def extractor(name: str) -> Extractor:
@@ -65,7 +65,7 @@ def score_segmentation(
 ) -> pd.DataFrame:
     """Rows of `case`, `quantity`, `value`, `unit`: a segmentation of a labelled case on its own grid, scored.
 
-    All of `QUANTITIES`, each the mean over the foreground classes in which it is defined.
+    All of `SCORES`, each the mean over the foreground classes in which it is defined.
 
     Args:
         tolerance_mm: of the surface Dice.
@@ -84,7 +84,7 @@ def score_segmentation(
     )
     means = per_class.mean()
     return pd.DataFrame(
-        [(case.name, name, float(means[name]), quantity.unit) for name, quantity in QUANTITIES.items()],
+        [(case.name, name, float(means[name]), quantity.unit) for name, quantity in SCORES.items()],
         columns=["case", "quantity", "value", "unit"],
     )
 

@@ -120,7 +120,7 @@ def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
 def score_case(
     prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
 ) -> dict[str, float]:
-    """Every quantity of `QUANTITIES` for two masks [H, W, D]; raises as `surface_dice` does."""
+    """Every quantity of `SCORES` for two masks [H, W, D]; raises as `surface_dice` does."""
     masks = _masks(prediction, label)
     return {
         "dice": dice(*masks),

@@ -21,7 +21,7 @@ from ossnet.evaluation import (
 )
 from ossnet.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 
 Model = Callable[..., SegmentationModel]
 AXES = {
@@ -88,7 +88,7 @@ def test_a_perfect_segmentation_has_perfect_scores() -> None:
     scores = score_segmentation(case.label, case, PAD, 2.0)
     assert values(scores) == {"dice": 1, "iou": 1, "hausdorff95": 0, "surface_dice": 1}
     assert list(scores) == ["case", "quantity", "value", "unit"]
-    assert scores["quantity"].tolist() == list(QUANTITIES)
+    assert scores["quantity"].tolist() == list(SCORES)
     assert scores["unit"].tolist() == ["", "", "mm", ""]
     assert set(scores["case"]) == {"ball"}
 
@@ -123,13 +123,15 @@ def test_a_case_without_label_is_named() -> None:
 
 def test_extractors_by_name() -> None:
     assert all(extractor(name) is function for name, function in EXTRACTORS.items())
-    with pytest.raises(UserError, match=r"unknown extraction 'fast'; choose one of dense, mise, prior"):
+    with pytest.raises(
+        UserError, match=r"unknown extraction 'fast'; choose one of dense, mise, paper-prior, released, released-prior"
+    ):
         extractor("fast")
 
 
 def test_a_model_without_prior_is_refused(intensity_model: Model) -> None:
     with pytest.raises(UserError, match="extract with mise or dense"):
-        segment_case(intensity_model(PAD.shape), ball_case(), PAD, "prior")
+        segment_case(intensity_model(PAD.shape), ball_case(), PAD, "paper-prior")
 
 
 def ball_dataset(**splits: tuple[str, ...]) -> Dataset:

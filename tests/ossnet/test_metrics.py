@@ -21,7 +21,7 @@ from ossnet.metrics import (
     surface_tolerance_mm,
     valid_mean,
 )
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 
 MASK_PAIRS = st.tuples(
     hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5), st.integers(0, 2**32 - 1), st.floats(0, 1)
@@ -147,7 +147,7 @@ def test_a_case_has_every_quantity_and_a_perfect_prediction_the_best_of_each() -
     label = np.zeros((6, 6, 6), dtype=np.uint8)
     label[2:5, 1:4, 2:4] = 1
     scores = score_case(torch.from_numpy(label), label, (1, 1, 2), tolerance_mm=0)
-    assert list(scores) == list(QUANTITIES)
+    assert list(scores) == list(SCORES)
     assert scores == {"dice": 1, "iou": 1, "hausdorff95": 0, "surface_dice": 1}
 
 
