@@ -208,8 +208,8 @@ def _train_epoch(
     for step, indices in enumerate(batches):
         set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
         batch = make_batch(cases, indices.tolist(), recipe, memory, generator, device)
+        optimizer.zero_grad()  # First, so that the forward pass has the memory of the gradients before.
         loss = model.loss(batch, generator)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))

@@ -21,8 +21,7 @@ Phase = Literal["training", "inference"]
 class Step:
     """A step that is ready on its device; called, it makes one, any number of times.
 
-    From the second one on a training step takes as much memory as all later ones: the optimiser's state is there, and
-    the gradients of the step before, which the training lets go only when it has evaluated the network again.
+    From the second one on a training step takes as much memory as all later ones: the optimiser's state is there.
 
     Attributes:
         model: that the step is of.
@@ -39,10 +38,10 @@ class Step:
     backward: Callable[[Tensor], None] = Tensor.backward
 
     def __call__(self) -> None:
+        if self.optimizer is not None:
+            self.optimizer.zero_grad()  # In the order of `ossnet.training`.
         loss = self.evaluate()
         if self.optimizer is not None and loss is not None:
-            # In the order of `ossnet.training`.
-            self.optimizer.zero_grad()
             self.backward(loss)
             self.optimizer.step()
 

@@ -93,9 +93,9 @@ def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
 def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
     """Of a step that takes what all later ones do.
 
-    That is the second step, which finds the optimiser's state, the gradients of the first, and what the matrix library
-    keeps from its first product on. Models of all voxels have none of these at inference, and a pass over the slices of
-    a large volume takes half a minute: theirs is the first. It is no other than the second, since cuDNN only tries
+    That is the second step, which finds the optimiser's state, and what the matrix library keeps from its first product
+    on. Models of all voxels have none of these at inference, and a pass over the slices of a large volume takes half a
+    minute: theirs is the first. It is no other than the second, since cuDNN only tries
     algorithms out, which takes more memory, in its benchmark mode, and that is off.
     """
     step = workload.prepare(device)

@@ -96,7 +96,6 @@ def _step(
     optimizer = torch.optim.RAdam(model.parameters())
 
     def learn() -> Tensor:
-        optimizer.zero_grad()
         logits, segmentation = evaluate()
         loss = class_loss(logits, target)
         return loss if segmentation is None or coarse is None else loss + class_loss(segmentation, coarse)

@@ -65,6 +65,20 @@ def test_training_learns_and_inference_does_not() -> None:
     assert torch.equal(start, weights(inference))
 
 
+def test_old_gradients_are_gone_when_the_network_is_evaluated_again() -> None:
+    step = workload("c", "training").prepare("cpu")
+    step()
+    evaluate, held = step.evaluate, []
+
+    def look_and_evaluate() -> torch.Tensor | None:
+        held.extend(p.grad for p in step.model.parameters() if p.grad is not None)
+        return evaluate()
+
+    step.evaluate = look_and_evaluate
+    step()
+    assert held == []
+
+
 def test_a_seed_makes_the_same_step() -> None:
     torch.manual_seed(7)
     before = torch.get_rng_state()
