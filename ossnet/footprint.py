@@ -97,7 +97,7 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
     step.backward = account.part("backward")(step.backward)
     account.hold([*parameters, *step.model.buffers()], "parameters")
     account.hold(step.inputs, "inputs")
-    account.hold(_state_tensors(step.optimizer), "optimizer_state")
+    account.hold(step.slow_weights, "optimizer_state")
     with account:
         for _ in range(1 if step.optimizer is None else 2):
             step()
@@ -117,11 +117,9 @@ def _within(account: StorageAccount, part: str, function: Callable[..., Any]) ->
     return run
 
 
-def _state_tensors(optimizer: Any) -> Iterator[Tensor]:
-    """Of an optimiser and of the one that Lookahead wraps."""
-    for layer in (optimizer, getattr(optimizer, "optimizer", None)):
-        for state in layer.state.values() if layer is not None else ():
-            yield from (value for value in state.values() if isinstance(value, Tensor))
+def _state_tensors(optimizer: torch.optim.Optimizer | None) -> Iterator[Tensor]:
+    for state in optimizer.state.values() if optimizer is not None else ():
+        yield from (value for value in state.values() if isinstance(value, Tensor))
 
 
 def convolution_workspace(operator: Any, arguments: Sequence[Any], result: Any) -> int:

@@ -28,8 +28,6 @@ EXTRACTION_REPEATS = 5
 def workload_of(probe: Probe) -> Workload:
     """What a probe of training or inference runs.
 
-    The optimiser is RAdam alone, whose memory fits the paper's Table 3, without Lookahead's copy of the weights.
-
     Raises:
         ValueError: a probe of a whole extraction, which is no single step, or of the released implementation, which is
             not here to be run.
@@ -38,9 +36,7 @@ def workload_of(probe: Probe) -> Workload:
         raise ValueError(f"no step of this suite: {probe}")
     # The slicing U-Net's batch is one of slices, which its configuration holds; they come from one volume.
     slices = model_type(probe.model).family == "unet2d"
-    return Workload(
-        probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations, lookahead=False
-    )
+    return Workload(probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations)
 
 
 def predict_probe(probe: Probe) -> dict[str, Any]:
@@ -95,8 +91,8 @@ def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
 
     That is the second step, which finds the optimiser's state, and what the matrix library keeps from its first product
     on. Models of all voxels have none of these at inference, and a pass over the slices of a large volume takes half a
-    minute: theirs is the first. It is no other than the second, since cuDNN only tries
-    algorithms out, which takes more memory, in its benchmark mode, and that is off.
+    minute: theirs is the first. It is no other than the second, since cuDNN only tries algorithms out, which takes more
+    memory, in its benchmark mode, and that is off.
     """
     step = workload.prepare(device)
     torch.cuda.empty_cache()

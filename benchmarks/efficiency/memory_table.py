@@ -21,12 +21,13 @@ BASIS = (
 )
 
 RELEASED_CODE = (
-    "Released code: predicted for the networks as the code behind the paper's table computes them, trained by RAdam "
-    "without Lookahead's copy of the weights and without the full volume"
+    "Released code: predicted for the networks as the code behind the paper's table computes them, without the full "
+    "volume, and trained by RAdam without Lookahead's copy of the weights, with which every training would lie further from the "
+    "paper's number"
 )
 THIS_SUITE = (
-    "This suite: predicted for this package on a GPU, which keeps the full volume there; what is measured is compared "
-    "with it"
+    "This suite: predicted for this package on a GPU, which keeps the full volume there, and in training all that its "
+    "optimiser holds, Lookahead's copy of the weights included; what is measured is compared with it"
 )
 WORKSPACES = (
     "Predictions include an assumed workspace of convolutions, and none of the GPU's matrix library, which takes 8 or "

@@ -28,7 +28,7 @@ The driver counts what it keeps for itself as in use: on large cards more than h
 FOLDER = "efficiency"
 """Of a results folder."""
 
-SCHEMA_VERSIONS = {"memory": 2, "runtime": 1}
+SCHEMA_VERSIONS = {"memory": 3, "runtime": 1}
 """By the probe's quantity; raised whenever the same probe would come to another result, for another reason than speed.
 
 Records of another version are not read."""

@@ -46,7 +46,7 @@ def footprints(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_step_of_a_function_space_model_is_of_volumes_and_locations() -> None:
     workload = workload_of(TRAINING)
-    assert workload == Workload("c", TRAINING.config, "training", batch_size=2, locations=32, lookahead=False)
+    assert workload == Workload("c", TRAINING.config, "training", batch_size=2, locations=32)
 
 
 def test_a_step_of_the_slicing_model_is_of_slices_of_one_volume() -> None:
