@@ -22,8 +22,8 @@ BASIS = (
 
 RELEASED_CODE = (
     "Released code: predicted for the networks as the code behind the paper's table computes them, without the full "
-    "volume, and trained by RAdam without Lookahead's copy of the weights, with which every training would lie further from the "
-    "paper's number"
+    "volume, and trained by RAdam without Lookahead's copy of the weights, with which every training would lie "
+    "further from the paper's number"
 )
 THIS_SUITE = (
     "This suite: predicted for this package on a GPU, which keeps the full volume there, and in training all that its "

@@ -27,8 +27,8 @@ Evaluation = Callable[[], tuple[Tensor, Tensor | None]]
 def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Footprint:
     """Peak memory of a training step or of one evaluation of the network, as Table 3 seems to have measured it.
 
-    Assumed are a batch of one volume or slice; RAdam without Lookahead's copy of the weights, as if measured before that
-    was made, since with it every training would lie further from the paper's number; a workspace of convolutions
+    Assumed are a batch of one volume or slice; RAdam without Lookahead's copy of the weights, as if measured before
+    that was made, since with it every training would lie further from the paper's number; a workspace of convolutions
     (`ossnet.footprint.convolution_workspace`); and the layers of `benchmarks.efficiency.released_layers`. The full
     volume is not on the device, where this package keeps it, with a padded copy if the model has patches: encoder
     input, patches and locations come ready, in float32.
