@@ -121,7 +121,7 @@ class Segmentation:
             if index < DENSE_CASES and self.extraction != "dense":
                 from_dense[name] = disagreement_percent(segmentation, segment(case, "dense")[0])
             if index < PRIOR_CASES and self.extraction == "mise" and model.has_prior:
-                other, locations_of_prior = segment(case, "prior")
+                other, locations_of_prior = segment(case, "paper-prior")
                 from_prior[name] = disagreement_percent(segmentation, other)
                 for extraction, count in (("mise", locations), ("prior", locations_of_prior)):
                     evaluated_locations[extraction][name] = count

@@ -56,7 +56,8 @@ def make_parser(
 
     extraction = _OneLineParser(add_help=False)
     extraction.add_argument(
-        "--extraction", help="dense, mise, prior, released or released-prior (default: the model's: mise, U-Nets dense)"
+        "--extraction",
+        help="dense, mise, paper-prior, released or released-prior (default: the model's: mise, U-Nets dense)",
     )
     extraction.add_argument(
         "--max-locations",

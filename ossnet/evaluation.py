@@ -7,8 +7,8 @@ from torch import Tensor
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
-from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
-from ossnet.field import OccupancyField
+from ossnet.extraction import EXTRACTORS, Extraction, Extractor
+from ossnet.field import Grid, OccupancyField
 from ossnet.metrics import score_case, surface_tolerance_mm
 from ossnet.model import SegmentationModel, as_tensor
 from ossnet.progress import ProgressLine

@@ -9,10 +9,13 @@ EXTRACTIONS = {
     "onet": "mise",
     "a": "mise",
     "b": "mise",
-    "c": "prior",
-    "d": "prior",
+    "c": "mise",
+    "d": "mise",
 }
-"""The models, and how each segments a whole volume. On cubes all orientations of the slicing U-Net take the same."""
+"""The models, and how each segments a whole volume: as it does by default.
+
+On cubes all orientations of the slicing U-Net take the same.
+"""
 
 VOXELISED = ("unet3d", "unet2d-depth")
 LOCATIONS = 2**14

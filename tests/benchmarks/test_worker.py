@@ -78,7 +78,7 @@ def test_the_result_is_what_the_same_run_comes_to_again(run: Run) -> None:
         assert result["disagreement_with_prior_percent"] == {}
     else:
         assert 0 < result["locations_mean"] <= 12 * 14 * 10
-        for other in ("dense", "prior"):
+        for other in ("dense", "paper-prior"):
             (percent,) = result[f"disagreement_with_{other}_percent"].values()
             assert 0 <= percent <= 100
     # Nothing in it is a time, which no two runs would have in common.

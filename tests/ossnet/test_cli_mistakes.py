@@ -192,7 +192,7 @@ def test_train_names_a_bad_option(
         ("run --data none.csv", "cannot read none.csv"),
         ("run --data data/own.csv --split tets", "--split: invalid choice: 'tets'"),
         ("run --data data/own.csv --extraction fast", "unknown extraction 'fast'"),
-        ("run --data data/own.csv --extraction prior", "extract with mise or dense"),
+        ("run --data data/own.csv --extraction paper-prior", "extract with mise or dense"),
         ("run --data data/own.csv --tolerance-mm wide", "--tolerance-mm: invalid float value: 'wide'"),
         ("run --data data/own.csv --max-locations 0", "--max-locations: 0 is no whole number above 0"),
         ("run", "the following arguments are required: --data"),
@@ -275,7 +275,7 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
         (f"{BOTH} --model run -o m.nii --mesh data/own.csv/m.ply", "cannot write data/own.csv/m.ply"),
         (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", "cannot write data/own.csv/mask.nii.gz"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
-        (f"{BOTH} --model run -o mask.nii.gz --extraction prior", "extract with mise or dense"),
+        (f"{BOTH} --model run -o mask.nii.gz --extraction paper-prior", "extract with mise or dense"),
         (f"{BOTH} --model run -o mask.nii.gz --device banana", "--device banana is no device"),
         (
             f"{BOTH} --model run -o mask.nii.gz --max-slices 4",

@@ -123,13 +123,15 @@ def test_a_case_without_label_is_named() -> None:
 
 def test_extractors_by_name() -> None:
     assert all(extractor(name) is function for name, function in EXTRACTORS.items())
-    with pytest.raises(UserError, match=r"unknown extraction 'fast'; choose one of dense, mise, prior"):
+    with pytest.raises(
+        UserError, match=r"unknown extraction 'fast'; choose one of dense, mise, paper-prior, released, released-prior"
+    ):
         extractor("fast")
 
 
 def test_a_model_without_prior_is_refused(intensity_model: Model) -> None:
     with pytest.raises(UserError, match="extract with mise or dense"):
-        segment_case(intensity_model(PAD.shape), ball_case(), PAD, "prior")
+        segment_case(intensity_model(PAD.shape), ball_case(), PAD, "paper-prior")
 
 
 def ball_dataset(**splits: tuple[str, ...]) -> Dataset:

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.efficiency import figure5, figure6, scaling
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.cells import CPU_NOTES
-from benchmarks.efficiency.curve_tables import figure5_grids, figure6_grids, scaling_grids
+from benchmarks.efficiency.curve_tables import ONE_VOLUME, figure5_grids, figure6_grids, scaling_grids
 from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE
 from benchmarks.efficiency.records import ProbeRecord
 from benchmarks.markup import Grid
@@ -15,7 +15,7 @@ Record = Callable[..., ProbeRecord]
 
 
 def test_figure_5_compares_both_inferences_in_both_readings(record: Record) -> None:
-    times = {"mise": 4.0, "prior": 2.0, "released": 3.0, "released-prior": 1.0}
+    times = {"mise": 4.0, "paper-prior": 2.0, "released": 3.0, "released-prior": 1.0}
     records = {p: record("figure5", p, "cpu", seconds=times[str(p.extraction)]) for p in figure5.measured("cpu")}
     grids = figure5_grids(Answers({"cpu": records}))
     # A GPU's two are there, unmeasured and therefore without stages, before the CPU's two.
@@ -32,6 +32,7 @@ def test_figure_5_compares_both_inferences_in_both_readings(record: Record) -> N
     ]
     assert "interval of the median" in stages.notes
     assert "TF32" in stages.notes
+    assert ONE_VOLUME in stages.notes
 
 
 def test_figure_6_has_the_papers_numbers_where_table_3_has_them(record: Record) -> None:

@@ -31,7 +31,7 @@ PROBES = [
     Probe("memory", "d", "cube", SHAPE, "training", 8),
     Probe("memory", "unet3d", "cube", (16, 16, 16), "inference"),
     Probe("runtime", "onet", "cube", SHAPE, "inference", 8),
-    Probe("runtime", "c", "cube", SHAPE, "extraction", 512, extraction="prior"),
+    Probe("runtime", "c", "cube", SHAPE, "extraction", 512, extraction="paper-prior"),
 ]
 
 if __name__ == "__main__":
