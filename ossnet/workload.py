@@ -1,6 +1,7 @@
-"""What memory and time are measured of, for any model: one training step, or one evaluation of the network."""
+"""A workload whose memory or time is measured: a training step, an evaluation of the network, or an extraction."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -8,13 +9,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ossnet.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.errors import UserError
 from ossnet.execution import DEFAULT, Execution, set_execution
+from ossnet.extraction import mise
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network import OccupancyNetwork
+from ossnet.patches import has_no_values
 from ossnet.registry import model_type
 
-Phase = Literal["training", "inference"]
+Phase = Literal["training", "inference", "extraction"]
 
 
 @dataclass(eq=False)
@@ -29,6 +33,7 @@ class Step:
         evaluate: the evaluation of the network; in training it gives the loss.
         optimizer: None at inference.
         slow_weights: the copy of the weights that Lookahead holds from its beginning on; none at inference.
+        extracts: whether the evaluation is a whole extraction.
         backward: what makes the loss's gradients.
     """
 
@@ -37,6 +42,7 @@ class Step:
     evaluate: Callable[[], Tensor | None]
     optimizer: torch.optim.Optimizer | None = None
     slow_weights: Sequence[Tensor] = ()
+    extracts: bool = False
     backward: Callable[[Tensor], None] = Tensor.backward
 
     def __call__(self) -> None:
@@ -50,12 +56,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Workload:
-    """One training step, or one evaluation of the network, on volumes that are made for it.
+    """One training step, evaluation of the network or extraction, on volumes that are made for it.
 
     Attributes:
         model: a name of the registry, made for `config`.
-        batch_size: volumes of a step; an evaluation is of one volume.
-        locations: of each volume, in training; of the evaluation's one pass. None for models of all voxels.
+        phase: `inference` is one evaluation of the network, encoder included; `extraction` a segmentation of all voxels
+            of the volume's own grid, by `mise` of an object in closed form (`ossnet.ellipsoid`) where the model
+            evaluates locations.
+        batch_size: volumes of a training step; the other phases are of one volume.
+        locations: of each volume, in training; otherwise of a pass. None for models of all voxels.
         execution: how the model is computed.
     """
 
@@ -88,7 +97,7 @@ class Workload:
         images = torch.empty(volumes, self.config.modalities, *self.config.shape, device=device)
         images.normal_(generator=generator)
         locations = None
-        if self.locations is not None:
+        if self.locations is not None and self.phase != "extraction":
             along_axes = (
                 torch.randint(edge, (volumes, self.locations), generator=generator, device=device)
                 for edge in self.config.shape
@@ -97,6 +106,8 @@ class Workload:
         located = [] if locations is None else [locations]
         if self.phase == "inference":
             return Step(model, [images, *located], partial(_infer, model, images[0], locations))
+        if self.phase == "extraction":
+            return Step(model, [images], partial(_extract, model, images[0], self.locations), extracts=True)
         labels = torch.empty(volumes, *self.config.shape, dtype=torch.uint8, device=device)
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))
@@ -126,6 +137,16 @@ def _infer(model: SegmentationModel, image: Tensor, locations: Tensor | None) ->
     field = model.field(image)
     if locations is not None:
         field(locations[0])
+
+
+def _extract(model: SegmentationModel, image: Tensor, max_locations: int | None) -> None:
+    if max_locations is None:
+        model.segment(image)
+        return
+    # On tensors without values an octree cannot find its points.
+    unknown = PointsAroundEllipsoid(model.config.shape, max_locations) if has_no_values(image) else nullcontext()
+    with unknown:
+        mise(EllipsoidField(model.field(image)), None, max_locations)
 
 
 def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:

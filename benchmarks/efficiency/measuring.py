@@ -26,14 +26,15 @@ EXTRACTION_REPEATS = 5
 
 
 def workload_of(probe: Probe) -> Workload:
-    """What a probe of training or inference runs.
+    """What a probe of memory, or of the runtime of a step, runs.
 
     Raises:
-        ValueError: a probe of a whole extraction, which is no single step, or of the released implementation, which is
-            not here to be run.
+        ValueError: a probe of the released implementation, which is not here to be run, or of an extraction that is no
+            workload.
     """
-    if probe.phase == "extraction" or probe.implementation != "suite":
-        raise ValueError(f"no step of this suite: {probe}")
+    extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
+    if probe.extraction != extraction or probe.implementation != "suite":
+        raise ValueError(f"no workload of this suite: {probe}")
     # The slicing U-Net's batch is one of slices, which its configuration holds; they come from one volume.
     slices = model_type(probe.model).family == "unet2d"
     return Workload(probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations)
@@ -43,7 +44,7 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
     """The result of a probe of memory on a GPU, without one: see `ProbeRecord`.
 
     Raises:
-        ValueError: a probe of runtime, or of the memory of an extraction.
+        ValueError: a probe of runtime, or of what is no workload, see `workload_of`.
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
@@ -60,7 +61,7 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
     """The result of a probe on a device: see `ProbeRecord`. Peaks are those of this process: see `Prober`.
 
     Raises:
-        ValueError: the memory of an extraction, or the released implementation.
+        ValueError: a probe of memory that is no workload, see `workload_of`.
         RuntimeError: the device ran out of memory, as `ossnet.memory.is_out_of_memory` tells.
     """
     device = torch.device(device)

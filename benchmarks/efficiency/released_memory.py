@@ -12,7 +12,7 @@ from benchmarks.efficiency import released_layers
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.unet_variants import CHOICES, UNetChoices, VariedUNet
 from ossnet.allocator import CachingAllocator
-from ossnet.footprint import Footprint, convolution_workspace, footprint_of
+from ossnet.footprint import Footprint, footprint_of, gpu_workspace
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import SegmentationModel
 from ossnet.network import OccupancyNetwork
@@ -45,7 +45,7 @@ def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Foo
     device = torch.device(device)
     kind = model_type(probe.model)
     check_locations(probe.model, kind, probe.locations)
-    account = StorageAccount(CachingAllocator(), convolution_workspace, device)
+    account = StorageAccount(CachingAllocator(), gpu_workspace, device)
     with device:
         model = kind(probe.config).train(probe.phase == "training")
         released_layers.use_released_layers(model)

@@ -143,9 +143,9 @@ def _gigabytes(size: float) -> str:
 
 
 def _as_memory(probe: Probe) -> Probe:
-    """What tells the memory that answering a probe takes, roughly: each pass of an extraction is one evaluation."""
+    """What tells the memory that answering a probe takes, roughly that of `mise` for every extraction."""
     if probe.phase == "extraction":
-        return replace(probe, quantity="memory", phase="inference", extraction=None)
+        return replace(probe, quantity="memory", extraction="dense" if probe.locations is None else "mise")
     return replace(probe, quantity="memory")
 
 

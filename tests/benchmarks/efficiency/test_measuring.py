@@ -22,6 +22,7 @@ TRAINING = Probe("memory", "c", "cube", (16, 16, 16), "training", locations=32, 
 SLICES = Probe("memory", "unet2d-depth", "brats", (32, 32, 32), "training", batch_size=3)
 RUNTIME = replace(TRAINING, quantity="runtime")
 EXTRACTION = Probe("runtime", "c", "cube", (16, 16, 16), "extraction", locations=512, extraction="mise")
+SEGMENTATION = replace(EXTRACTION, quantity="memory")
 
 Prepare = Callable[[Callable[[], object]], None]
 
@@ -55,11 +56,23 @@ def test_a_step_of_the_slicing_model_is_of_slices_of_one_volume() -> None:
     assert vars(workload.config)["slices_per_case"] == vars(workload.config)["max_slices"] == 3
 
 
+@pytest.mark.parametrize("probe", [SEGMENTATION, replace(SLICES, phase="extraction", extraction="dense")])
+def test_an_extraction_is_of_one_volume(probe: Probe) -> None:
+    workload = workload_of(probe)
+    assert (workload.phase, workload.batch_size, workload.locations) == ("extraction", 1, probe.locations)
+
+
 @pytest.mark.parametrize(
-    "probe", [replace(EXTRACTION, quantity="memory"), replace(TRAINING, implementation="released")]
+    "probe",
+    [
+        replace(SEGMENTATION, extraction="released"),
+        replace(SEGMENTATION, extraction=None),
+        replace(TRAINING, extraction="mise"),
+        replace(TRAINING, implementation="released"),
+    ],
 )
-def test_what_is_no_step_of_the_suite_is_refused(probe: Probe) -> None:
-    with pytest.raises(ValueError, match="no step of this suite"):
+def test_what_is_no_workload_of_the_suite_is_refused(probe: Probe) -> None:
+    with pytest.raises(ValueError, match="no workload of this suite"):
         measure_probe(probe, CPU)
 
 
