@@ -2,6 +2,7 @@
 
 import resource
 import sys
+import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -126,25 +127,24 @@ def _of_driver(used: UsedMemory, before_bytes: int | None) -> dict[str, Any]:
 
 
 def _cpu_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
-    """Tensors by the accounting that predicts a GPU's; of the process, the peak resident set of two steps.
+    """Tensors by the accounting that predicts a GPU's; of the process, the peak resident set meanwhile.
 
     `resident_before_bytes` was resident before the model was made: Python and its libraries. What the peak has above it
-    is more than tensors: the steps read further parts of the libraries, some tens of megabytes.
+    is more than tensors: the steps read further parts of the libraries, some tens of megabytes. `wall_s` is how long it
+    took, the model's making and the accounting included, which is little beside an extraction.
     """
     workload = workload_of(probe)
     before = _restart_peak_resident()
-    step = workload.prepare(device)
-    step()
-    step()
-    peak = _peak_resident()
-    del step
+    begin = time.perf_counter()
     counted = footprint.count(workload, device)
+    wall_s = time.perf_counter() - begin
     return {
         "allocated_bytes": counted.allocated_bytes,
         "reserved_bytes": counted.reserved_bytes,
         "by_part": dict(counted.by_part),
-        "process_bytes": peak,
+        "process_bytes": _peak_resident(),
         "resident_before_bytes": before,
+        "wall_s": wall_s,
     }
 
 
