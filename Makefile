@@ -18,15 +18,15 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling gpu figures claims status reference bench \
+.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling whole gpu figures claims status reference bench \
 	bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
-	@echo "  Of tables, table1 to table3, figure5, figure6, scaling, gpu: OPTIONS=--retry-failed"
-	@echo "  Of table3, figure5, figure6, scaling, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
+	@echo "  Of tables, table1 to table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed"
+	@echo "  Of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
 
 $(READY): pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)
@@ -62,6 +62,9 @@ figure6: $(READY)  ## Figure 6: memory of one pass by its locations
 scaling: $(READY)  ## Memory and time of every model by the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
 
+whole: $(READY)  ## Memory and time of segmenting 512^3 voxels by OSS-Net C on this machine (some minutes without a GPU)
+	@$(RUN) whole
+
 gpu:  ## All that only a GPU can tell, ten minutes a call until all is there; PYTHON=... names one with torch, pandas and nvidia-ml-py
 	@$(CHECK_PYTHON)
 	@$(PYTHON) -m benchmarks.efficiency.gpu $(OPTIONS)
@@ -77,7 +80,7 @@ status: $(READY)  ## Tell which runs are done, failed, running or missing
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect --no-reference table1 table2
-	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling
+	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling whole
 	$(BIN)/python -m benchmarks claims > /dev/null
 	$(BIN)/python -m paper_figures
 	@# Records of memory and time stay there, since other machines have made some of them.

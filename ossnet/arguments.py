@@ -146,12 +146,13 @@ def _add_fits(commands: Any, fits: Command) -> None:
     fitting = commands.add_parser(
         "fits",
         help="tell whether a model fits into a GPU's memory, and with which settings",
-        description="Predict the peak GPU memory of a training step and of an evaluation, without a GPU: what tensors "
-        "take, what torch's allocator reserves for them, and the CUDA context (an assumption). Where that is too much, "
-        "the smallest sets of options that are enough are listed, as `train` takes them for training, `segment` and "
-        "`evaluate` for inference. Networks have the paper's sizes, but for what --set changes. An evaluation is one "
-        "pass: what an extraction keeps of the whole volume between passes, some bytes a voxel, comes on top. The exit "
-        "status is 0 where both fit, else 1.",
+        description="Predict the peak GPU memory of a training step, of one evaluation of the network (inference) and "
+        "of the segmentation of a whole volume (extraction), without a GPU: what tensors take, what torch's allocator "
+        "reserves for them, and the CUDA context (an assumption). Where that is too much, the smallest sets of options "
+        "that are enough are listed, as `train` takes them for training, `segment` and `evaluate` for the others. "
+        "Networks have the paper's sizes, but for what --set changes. The extraction is by mise, on the model's own "
+        "grid, of an ellipsoid of half the volume's extent; for a U-Net it is the evaluation. The exit status is 0 "
+        "where all fit, else 1.",
     )
     fitting.add_argument("model", metavar="MODEL", help="a name that `ossnet models` lists")
     fitting.add_argument("--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="of volumes")

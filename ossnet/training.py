@@ -179,11 +179,11 @@ def _train_epoch(
         batch = maker.begin(batches[0].tolist(), generator)
         for step in range(len(batches)):
             set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
+            optimizer.zero_grad()  # First, so that the forward pass has the memory of the gradients before.
             loss = model.loss(batch(), generator)
             if step + 1 < len(batches):
                 # All draws of this step are made: the next batch is read while gradients are computed.
                 batch = maker.begin(batches[step + 1].tolist(), generator)
-            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(float(loss.detach()))

@@ -183,7 +183,7 @@ def test_a_training_that_failed_is_tried_again_when_asked_and_all_anew_with_forc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling"),
+        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling, whole"),
         (["run", "--profile", "desktop"], "unknown profile 'desktop'"),
         (["run", "--workers", "0"], "--workers 0: give a whole number above 0"),
         (["run", "--threads", "-1"], "--threads -1: give a whole number above 0"),
