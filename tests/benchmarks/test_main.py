@@ -155,6 +155,12 @@ def test_a_users_mistake_is_one_line(
     assert error.count("\n") == 1
 
 
+def test_a_results_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "file").touch()
+    assert main(["run", "--results", str(tmp_path / "file" / "results")]) == 2
+    assert capsys.readouterr().err.startswith(f"benchmarks: cannot write {tmp_path / 'file' / 'results'}: Not a dir")
+
+
 def test_no_name_is_every_study_that_trains_and_those_that_the_command_adds(tiny_study: Study) -> None:
     trained, measured = choose_studies([], ["table3"])
     assert trained == [tiny_study]
