@@ -1,11 +1,13 @@
 """How a command ends: what a user is told in one line, and the exit status."""
 
+import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
 from ossnet.errors import UserError
 from ossnet.memory import is_out_of_memory
@@ -15,7 +17,7 @@ PIPE_CLOSED = 141
 
 
 def run_command(program: str, command: Callable[[], int]) -> int:
-    """Run `command` and return the exit status: its own; 2 for a user's mistake or too little memory, 130 interrupted.
+    """Run `command` and return the exit status: its own; 2 for what a user can mend, 130 when interrupted.
 
     Those end with one line on standard error that starts with the program's name, any other error as usual. Where the
     reader of the output has gone, as in `ossnet models | head -1`, the status is `PIPE_CLOSED` and nothing is said.
@@ -26,11 +28,10 @@ def run_command(program: str, command: Callable[[], int]) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            status = command()
+            return command()
         finally:
             # Here rather than when Python ends, where a failure would be told in a traceback.
             _flush(sys.stdout)
-        return status
     except UserError as error:
         problem, status = " ".join(str(error).split()), 2
     except KeyboardInterrupt:
@@ -41,12 +42,13 @@ def run_command(program: str, command: Callable[[], int]) -> int:
         problem = "out of memory; lower --max-locations, or recipe.batch_size with --set, or free memory"
         status = 2
     except OSError as error:
-        broken = [_discard_if_broken(stream) for stream in (sys.stdout, sys.stderr)]
-        if not any(broken):
-            raise
-        if isinstance(error, BrokenPipeError):
+        if error.errno == errno.EPIPE and (_reader_has_gone(sys.stdout) or _reader_has_gone(sys.stderr)):
+            _discard_unwritten()
             return PIPE_CLOSED
-        problem, status = f"cannot write the output: {error.strerror}; free space there or write it elsewhere", 2
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard_unwritten()
+        problem, status = f"cannot write all output: {error.strerror}; free space there", 2
     print(f"{program}: {problem}", file=sys.stderr)
     return status
 
@@ -57,12 +59,23 @@ def _flush(stream: TextIO | None) -> None:
         stream.flush()
 
 
-def _discard_if_broken(stream: TextIO | None) -> bool:
-    """Return whether a stream cannot be written; if so, send what it still holds to nowhere, or Python tries again."""
+def _reader_has_gone(stream: TextIO | None) -> bool:
+    """Return whether a stream is a pipe that nobody reads. (Pipes between processes break too, and that is a fault.)"""
+    if stream is None:
+        return False
     try:
-        _flush(stream)
+        descriptor = stream.fileno()
+    except OSError:  # It is a stream within Python.
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _discard_unwritten() -> None:
+    """Send what standard output still holds to nowhere, or Python tries to write it once more when it ends."""
+    try:
+        _flush(sys.stdout)
     except OSError:
         with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), cast(TextIO, stream).fileno())
-        return True
-    return False
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -101,7 +101,7 @@ def table_dataset(table: str | Path) -> Dataset:
         place = f"{table}, line {line}"
         name, split = row["name"], row.get("split") or "train"
         if name in ("", ".", "..") or Path(name).name != name or not name.isprintable():
-            raise UserError(f"{place}, column name: '{name}' cannot name a case; give a name of one line, no slashes")
+            raise UserError(f"{place}, column name: {name!r} cannot name a case; give a name of one line, no slashes")
         if name in cases:
             raise UserError(f"{place}, column name: '{name}' is there already; give each case a name of its own")
         if split not in SPLITS:

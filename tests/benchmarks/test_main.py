@@ -219,7 +219,7 @@ def test_a_results_folder_that_cannot_be_written_is_told_before_the_work(
     (results / folder).parent.mkdir(exist_ok=True)
     (results / folder).touch()
     line = refused(run(tiny_profile, data_csv, results), capsys)
-    assert line.startswith(f"benchmarks: cannot write in {results / folder}: ")
+    assert line.startswith(f"benchmarks: cannot write {results / folder}: ")
     assert [path.name for path in results.glob("*")] == [folder] * bool(folder)
 
 

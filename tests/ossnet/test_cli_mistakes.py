@@ -173,7 +173,7 @@ def test_train_names_a_bad_label(
         ("--threads 0", "--threads: 0 is no whole number above 0"),
         ("--epochs 3", "unrecognized arguments: --epochs 3"),
         ("--out run", "run holds a run of another configuration"),
-        ("--out data/own.csv", "cannot write data/own.csv/training.lock"),
+        ("--out data/own.csv", "cannot write data/own.csv: Not a directory"),
         ("--cache data/own.csv", "cannot write data/own.csv/own-prepared"),
     ],
 )
@@ -249,10 +249,25 @@ def test_evaluate_refuses_embedded_cases_of_another_profile(
 
 
 def test_scores_that_cannot_be_written_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "run", "--data", "data/own.csv", "--out", "data/own.csv/scores.csv"]) == 2
-    progress, error = capsys.readouterr().err.splitlines()
-    assert progress.startswith("evaluating 1 cases: done in ")
-    assert error.startswith("ossnet: cannot write data/own.csv/scores.csv")
+    command = ["evaluate", "run", "--data", "data/own.csv"]
+    # Before any case is scored, of which there would be a line.
+    assert "cannot write data/own.csv/scores.csv: Not a directory" in refused(
+        [*command, "--out", "data/own.csv/scores.csv"], place, capsys
+    )
+    assert "cannot write data: it is a folder" in refused([*command, "--out", "data"], place, capsys)
+    (place / "run" / "scores-test.csv").mkdir()
+    assert "cannot write run/scores-test.csv: it is a folder" in refused(command, place, capsys)
+
+
+def test_a_training_that_could_not_be_written_is_refused_before_its_data_are_made(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: object) -> None:
+        pytest.fail("the data were opened")
+
+    monkeypatch.setattr("ossnet.cli.open_with_progress", make)
+    command = ["train", "--model", "c", "--data", "glioma", "--out", "data/own.csv/run"]
+    assert "cannot write data/own.csv/run: Not a directory" in refused(command, place, capsys)
 
 
 BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
@@ -274,6 +289,10 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
         (f"{BOTH} --model run -o m.nii --mesh m.nii", "--mesh m.nii is the file for the mask"),
         (f"{BOTH} --model run -o m.nii --mesh data/own.csv/m.ply", "cannot write data/own.csv/m.ply"),
         (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", "cannot write data/own.csv/mask.nii.gz"),
+        (f"{BOTH} --model run -o .nii.gz", "-o .nii.gz is only an ending; put a name before it, such as mask.nii.gz"),
+        (f"{BOTH} --model run -o data/.nii", "-o data/.nii is only an ending"),
+        (f"{BOTH} --model run -o m.nii --mesh .ply", "--mesh .ply is only an ending"),
+        (f"{BOTH} --model run -o m.nii --mesh folder.ply", "cannot write folder.ply: it is a folder"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction paper-prior", "extract with mise or dense"),
         (f"{BOTH} --model run -o mask.nii.gz --device banana", "--device banana is no device"),
@@ -288,6 +307,7 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
 def test_segment_names_a_bad_option(
     options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (place / "folder.ply").mkdir()
     assert message in refused(["segment", *options.split()], place, capsys)
 
 

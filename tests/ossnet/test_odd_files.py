@@ -35,11 +35,14 @@ def in_unit(unit: str) -> Change:
     return lambda image: image.header.set_xyzt_units(unit)
 
 
+IN_MM = in_unit("mm")
+
+
 def save(
     path: Path,
     array: np.ndarray,
     affine: np.ndarray = AFFINE,
-    change: Change = in_unit("mm"),
+    change: Change = IN_MM,
     kind: type[nibabel.Nifti1Image] = nibabel.Nifti1Image,
 ) -> Path:
     image = kind(array, affine)

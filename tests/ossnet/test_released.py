@@ -220,3 +220,11 @@ def test_an_unpadded_volume_is_refused(tmp_path: Path) -> None:
     network = load_released(tmp_path / "a.pt", "ossnet-a", "brats")
     with pytest.raises(UserError, match=r"\[4, 240, 240, 155\], this model takes \[4, 256, 256, 160\]"):
         network.segment(torch.zeros(1).expand(4, 240, 240, 155))
+
+
+def test_a_checkpoint_of_several_gpus_is_read(tmp_path: Path) -> None:
+    state = save_released(tmp_path / "a.pt", "ossnet-a")
+    wrapped = {f"module.{released_name(name)}": value for name, value in state.items()}
+    torch.save(wrapped, tmp_path / "parallel.pt")
+    network = load_released(tmp_path / "parallel.pt", "ossnet-a", "brats")
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())

@@ -221,6 +221,14 @@ def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_a_specification_may_have_the_mark_that_editors_put_before_it(
+    tiny_spec: Callable[..., RunSpec], tmp_path: Path
+) -> None:
+    write_spec(tmp_path, tiny_spec())
+    (tmp_path / "spec.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "spec.json").read_bytes())
+    assert read_spec(tmp_path) == tiny_spec()
+
+
 def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
     with pytest.raises(UserError, match="is that the folder of a finished training"):
