@@ -67,8 +67,6 @@ def test_processes_start_whatever_the_length_of_the_temporary_folder(
         long = Path(folder, "x" * (length - len(folder) - 1))
         long.mkdir()
         monkeypatch.setenv("TMPDIR", str(long))
-        done = subprocess.run(
-            [sys.executable, "-c", TALKING, "/a/b"], capture_output=True, text=True, check=False, timeout=120
-        )
+        done = subprocess.run([sys.executable, "-c", TALKING, "/a/b"], capture_output=True, text=True, check=False)
         assert done.stdout.splitlines() == ["b", str(long), str(stays)], done.stderr
         assert list(long.iterdir()) == []
