@@ -87,6 +87,12 @@ def test_locations_lie_in_the_volume() -> None:
     assert (locations < torch.tensor(SHAPE)).all()
 
 
+def test_a_slicing_model_trains_on_its_slices_and_segments_whole_volumes() -> None:
+    training, inference = (workload("unet2d-depth", phase, 3).prepare("meta") for phase in ("training", "inference"))
+    assert [tuple(tensor.shape) for tensor in training.inputs] == [(3, 2, 16, 16, 2), (3, 16, 16, 2)]
+    assert [tuple(tensor.shape) for tensor in inference.inputs] == [(1, 2, *SHAPE)]
+
+
 def test_the_optimiser_is_the_suites_or_radam_alone() -> None:
     names = [
         type(Workload("c", SMALL, "training", locations=8, lookahead=lookahead).prepare("cpu").optimizer).__name__
