@@ -81,7 +81,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.evaluation import evaluate_run, require_modalities
     from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
     from ossnet.profile import load_profile
-    from ossnet.progress import ProgressLine
     from ossnet.run import load_run
 
     path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
@@ -92,10 +91,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
-    learned = read_learned_cases(arguments.run)
-    count = len(dataset.splits[arguments.split])
-    with ProgressLine(f"comparing {count} cases with those of the training", count) as line:
-        roles = roles_in_training(dataset, arguments.split, arguments.cache, learned, line.update)
+    roles = roles_in_training(dataset, arguments.split, arguments.cache, read_learned_cases(arguments.run))
     if not arguments.allow_learned_cases:
         refuse_learned_cases(dataset, arguments.split, roles, spec.dataset, spec.fingerprint, str(arguments.run))
     scores = evaluate_run(

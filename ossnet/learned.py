@@ -1,7 +1,7 @@
 """The cases that a training has seen, known again by their voxels, so that none is taken for a test of the model."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,18 +48,11 @@ def read_learned_cases(folder: Path) -> LearnedCases | None:
         raise UserError(f"{path} is damaged; restore it, or train that run again") from error
 
 
-def roles_in_training(
-    dataset: Dataset,
-    split: str,
-    cache: Path,
-    learned: LearnedCases | None,
-    report: Callable[[int, str], None] = lambda *_: None,
-) -> dict[str, str]:
+def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: LearnedCases | None) -> dict[str, str]:
     """What each case of a split was to a training, by its name: `train`, `validation`, `none`; `unknown` of no record.
 
     Args:
         cache: where digests of voxels are kept.
-        report: called after each case as (cases compared, the case's name).
 
     Raises:
         UserError: a case cannot be loaded, or the cache cannot be written.
@@ -68,11 +61,8 @@ def roles_in_training(
     if learned is None:
         return dict.fromkeys(names, "unknown")
     roles = dict.fromkeys(learned.validation.values(), "validation") | dict.fromkeys(learned.train.values(), "train")
-    found = {}
-    for done, name in enumerate(names, start=1):
-        found[name] = roles.get(kept_voxel_digest(dataset, name, cache), "none")
-        report(done, name)
-    return found
+    # A case is read for it once; from then on its digest is kept.
+    return {name: roles.get(kept_voxel_digest(dataset, name, cache), "none") for name in names}
 
 
 def refuse_learned_cases(

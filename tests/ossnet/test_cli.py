@@ -16,6 +16,7 @@ import torch
 from ossnet.checkpoint import load_checkpoint
 from ossnet.cli import main
 from ossnet.data.nifti import read_label, write_volume
+from ossnet.quantities import QUANTITIES
 from ossnet.registry import model_names
 
 Capture = pytest.CaptureFixture[str]
@@ -87,7 +88,7 @@ def test_train_evaluate_segment(
 
     assert main(["evaluate", str(run), "--data", str(data_csv), "--device", "cpu"]) == 0
     scores = pd.read_csv(run / "scores-test.csv")
-    assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+    assert scores["quantity"].tolist() == list(QUANTITIES)
     dice = scores["value"][0]
     assert dice > 0.8
     assert f"mean dice: {dice:.4f} over 1 of 1 cases" in capsys.readouterr().out
@@ -148,7 +149,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ossnet.training.make_batch", interrupt)
+    monkeypatch.setattr("ossnet.training.BatchMaker.begin", interrupt)
     assert main(train_command("c", tmp_path / "run", {})) == 130
     captured = capsys.readouterr()
     assert captured.err == "ossnet: interrupted; what was finished is kept, the same command goes on from there\n"
@@ -165,7 +166,7 @@ def test_out_of_memory_says_what_to_lower(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ossnet.training.make_batch", fail)
+    monkeypatch.setattr("ossnet.training.BatchMaker.begin", fail)
     assert main(train_command("c", tmp_path / "run", {})) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("ossnet: out of memory; lower --max-locations, or recipe.batch_size")

@@ -120,6 +120,12 @@ def test_a_training_step_holds_what_the_suites_optimiser_holds(model: str) -> No
     assert [[p.shape for p in group["params"]] for group in step.optimizer.param_groups] == groups
 
 
+def test_a_slicing_model_trains_on_its_slices_and_segments_whole_volumes() -> None:
+    training, inference = (workload("unet2d-depth", phase, 3).prepare("meta") for phase in ("training", "inference"))
+    assert [tuple(tensor.shape) for tensor in training.inputs] == [(3, 2, 16, 16, 2), (3, 16, 16, 2)]
+    assert [tuple(tensor.shape) for tensor in inference.inputs] == [(1, 2, *SHAPE)]
+
+
 @pytest.mark.parametrize(("model", "locations"), [("c", None), ("unet3d", 16)])
 def test_locations_go_with_models_that_evaluate_them(model: str, locations: int | None) -> None:
     config = UNet3dConfig(**UNETS) if model == "unet3d" else SMALL
