@@ -8,10 +8,11 @@ with seeds and cases drawn at random: a two-way random-effects model, whose case
 they do not. The mean over S seeds and C cases varies by seeds / S + (case + interaction) / C + residual / (S C). The
 spread of the seeds' means and that of the cases' means each hold the residual, so that it is taken off once.
 
-Three seeds tell little of their variance. Each model's is therefore drawn halfway to a pooled one, the median over the
-models of the table (shrinkage, as in Smyth's moderated t, 2004, with a fixed weight and a robust target). Its own alone
-has two degrees of freedom, and intervals that hold jointly would tell nothing; the pooled one alone would be wrong for
-a model that differs in it, as OSS-Net A does on the embedded livers, where one of its seeds failed. Degrees of freedom
+Three seeds tell little of their variance. Each model's is therefore drawn towards a pooled one, the median over the
+models of the table, which weighs as much as two degrees of freedom: half with three seeds, less with more (shrinkage,
+as in Smyth's moderated t, 2004, with a fixed prior weight and a robust target). A model's own alone has two degrees of
+freedom, and intervals that hold jointly would tell nothing; the pooled one alone would be wrong for a model that
+differs in it, as OSS-Net A does on the embedded livers, where one of its seeds failed. Degrees of freedom of the sum
 are Satterthwaite's (1946). `benchmarks.simulation` shows how often the intervals hold the truth.
 
 Of several intervals at once each is made wider by Šidák's inequality (1967), which holds whatever their correlation.
@@ -31,8 +32,8 @@ from scipy.special import chdtri, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 
-SHRINKAGE = 0.5
-"""Weight of the pooled variance of seeds; the rest is that of a model's own."""
+PRIOR_DEGREES = 2.0
+"""Weight of the pooled variance of seeds, beside the S - 1 degrees of freedom of a model's own."""
 
 
 class Components(NamedTuple):
@@ -120,7 +121,6 @@ def estimate(
     parts: Sequence[Components],
     weights: Sequence[float] = (1.0,),
     pooled: Pool | None = None,
-    shrinkage: float = SHRINKAGE,
 ) -> Estimate:
     """The weighted sum of means on the same cases, each from seeds of its own.
 
@@ -129,7 +129,6 @@ def estimate(
 
     Args:
         pooled: the spread of seeds that is usual for all models of the table; for the parts where it is not given.
-        shrinkage: weight of the pooled spread.
 
     Returns:
         Numbers [...], without a variance where a part has fewer than two seeds or all of them fewer than two cases.
@@ -141,8 +140,9 @@ def estimate(
     with np.errstate(divide="ignore", invalid="ignore"):
         of_cases = (by_case**2).sum(axis=-1) * (cases_degrees + 1) / cases_degrees
         factors = np.array([weight**2 / part.seeds for part, weight in zip(parts, weights, strict=True)])
-        own = [(1 - shrinkage) * factor for factor in factors]
-        common = shrinkage * factors.sum(axis=0)
+        pooled_weights = [PRIOR_DEGREES / (PRIOR_DEGREES + part.seeds - 1) for part in parts]
+        own = [(1 - weight) * factor for weight, factor in zip(pooled_weights, factors, strict=True)]
+        common = np.sum([weight * factor for weight, factor in zip(pooled_weights, factors, strict=True)], axis=0)
         spreads = [*(factor * part.spread for factor, part in zip(own, parts, strict=True)), common * pooled.spread]
         degrees = [*(part.seeds - 1 for part in parts), pooled.degrees]
         residual = np.sum([factor * part.residual for factor, part in zip(own, parts, strict=True)], axis=0)

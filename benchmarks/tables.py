@@ -39,9 +39,10 @@ OF_THE_PAPER = {"dice", "iou"}
 """What the paper reports, and tables therefore show in more detail."""
 
 COVERAGE = (
-    "it holds the truth in 94 to 97 % of studies with two to ten seeds; where models differ in how much their seeds "
-    "vary, in 95 % on average and in 88 % for the least steady"
+    "it holds the truth in 94 to 96 % of simulated studies with two to ten seeds, and in 90 to 92 % where a few hard "
+    "cases make a long tail"
 )
+"""By `python -m benchmarks simulate`."""
 
 COVERAGE = (
     "an interval holds the truth in 94 to 97 % of studies with three or more seeds, and in 92 to 97 % with two "
@@ -259,7 +260,7 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed) 
         sentences += [
             "In brackets its 95 % interval for other seeds and other cases; after ± the standard deviation of the "
             "seeds' means",
-            f"In simulations of such intervals {COVERAGE}",
+            f"If other seeds and cases are like these, {COVERAGE}",
             "Rows share their cases: whether two of them differ is told by the comparisons, not by their intervals",
         ]
     if (numbers["seeds"] > 1).any() and quantities & OF_THE_PAPER:
