@@ -12,22 +12,22 @@ from benchmarks.simulation import HEADS, KINDS, SEEDS, Spreads, after, before, s
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    return simulate(np.random.default_rng(1), 1000)
+    return simulate(np.random.default_rng(1), 800, seeds=(3, 5))
 
 
 NORMAL = ["seeds dominate", "seeds and cases", "cases dominate"]
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(frame: pd.DataFrame) -> None:
-    rows = frame[(frame["intervals"] == "after") & frame["kind"].isin(NORMAL) & (frame["seeds"] >= 3)]
-    assert len(rows) == 9
-    # Means and differences of a study count one by one, six at once but once: that is known to 0.7 points here.
+    rows = frame[(frame["intervals"] == "after") & frame["kind"].isin(NORMAL)]
+    assert len(rows) == 6
+    # Means and differences of a study count one by one, six at once but once: that is known to 0.8 points here.
     assert rows[["mean", "difference"]].to_numpy() == pytest.approx(0.95, abs=0.02)
     assert rows["joint"].to_numpy() == pytest.approx(0.95, abs=0.025)
 
 
 def test_claims_are_judged_rightly(frame: pd.DataFrame) -> None:
-    rows = frame[frame["intervals"] == "after"].query("seeds >= 3")
+    rows = frame[frame["intervals"] == "after"]
     assert (rows["rejected"] <= 0.05 + 0.01).all()
     assert (rows[rows["kind"] != "first model unsteady"]["accepted"] <= 0.035).all()
     assert (rows["detectable"] <= rows["detectable_joint"]).all()
@@ -42,7 +42,7 @@ def test_the_bootstrap_did_not_keep_these_promises(frame: pd.DataFrame) -> None:
 
 def test_the_table_has_a_row_for_each_kind_and_number_of_seeds(frame: pd.DataFrame) -> None:
     lines = [line for line in simulation_markdown(frame).splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + len(KINDS) * len(SEEDS)
+    assert len(lines) == 2 + len(KINDS) * 2
     assert all(line.count("|") == len(HEADS) + 3 for line in lines)
     assert all(line.count("→") == len(HEADS) for line in lines[2:])
 
