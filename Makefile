@@ -5,6 +5,7 @@ PROFILE ?= laptop
 JOBS ?=
 OPTIONS ?=
 SAVED ?=
+CELL ?= table2 c dice
 BIN := .venv/bin
 READY := .venv/.ready
 RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
@@ -16,7 +17,7 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling gpu figures claims status reference bench \
+.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling gpu figures claims status verify reference bench \
 	bench-compare test lint clean
 
 help:  ## Show this help
@@ -72,6 +73,9 @@ claims: $(READY)  ## Judge the paper's claims by the records and by its own tabl
 
 status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
+
+verify: $(READY)  ## Tell where a number of a table comes from, and train a seed of it again: CELL="table2 c dice"
+	@$(BIN)/python -m benchmarks verify $(CELL) --data $(DATASET) --profile $(PROFILE) $(OPTIONS)
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect --no-reference table1 table2
