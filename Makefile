@@ -5,6 +5,7 @@ PROFILE ?= laptop
 JOBS ?=
 OPTIONS ?=
 SAVED ?=
+CELL ?= table2 c dice
 BIN := .venv/bin
 READY := .venv/.ready
 # To recipes by the environment, so that they may hold spaces and quotes.
@@ -19,7 +20,7 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
 .PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling whole gpu figures claims simulate status \
-	reference bench bench-compare test lint clean
+	verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ simulate: $(READY)  ## How often intervals hold the truth and claims are judged 
 
 status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
+
+verify: $(READY)  ## Tell where a number of a table comes from, and train a seed of it again: CELL="table2 c dice"
+	@$(BIN)/python -m benchmarks verify $(CELL) --data "$$DATASET" --profile "$$PROFILE" $(OPTIONS)
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect --no-reference table1 table2

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: run studies, see how far they are, make their tables, judge the paper's claims."""
+"""`python -m benchmarks`: run studies, see how far they are, make their tables, judge claims, verify numbers."""
 
 import argparse
 import shlex
@@ -168,6 +168,27 @@ def _simulate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _verify(options: argparse.Namespace) -> int:
+    # Torch comes with it, which commands that only read records do without.
+    from benchmarks.verifying import VerifyRequest, verify
+
+    trained, _ = choose_studies([options.study], ())
+    if not trained:
+        raise UserError(f"{options.study} trains no model; give one of {', '.join(studies.STUDIES)}")
+    asked = VerifyRequest(
+        trained[0],
+        options.row,
+        options.quantity,
+        options.profile,
+        options.data,
+        options.results,
+        seed=options.seed,
+        train=not options.no_train,
+        command=options.command_line,
+    )
+    return verify(asked)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -223,6 +244,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     simulation.add_argument("--studies", type=int, default=4_000, help="studies of each kind (%(default)s)")
     simulation.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
+
+    verify = command(
+        "verify",
+        _verify,
+        "Tell where a number of a table comes from, work it out again from the records, and train one of its seeds "
+        "again. Exit status 0: equal, or within what another machine may make of it; 1: not.",
+    )
+    verify.add_argument("study", metavar="STUDY", help=", ".join(studies.STUDIES))
+    verify.add_argument("row", nargs="+", metavar="ROW", help="its columns as records or tables have them: c, 'O-Net'")
+    verify.add_argument("quantity", metavar="QUANTITY", help="dice, iou, hausdorff95, surface_dice, ...")
+    verify.add_argument("--profile", default="laptop", help="of the records (%(default)s)")
+    verify.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
+    verify.add_argument("--seed", type=int, help="to train again (the first of the cell)")
+    verify.add_argument("--no-train", action="store_true", help="only hold the table beside the records")
     return parser
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from ossnet.errors import UserError
 from ossnet.files import write_text
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import QUANTITIES, Quantity
 
 MODEL_NAMES = {
     "unet3d": "3D residual U-Net",
@@ -221,6 +221,12 @@ Numbers = Mapping[Hashable, Any]
 """A row of what `summarise` gives; empty for what was not measured."""
 
 
+def heading(quantity: Quantity) -> str:
+    """How tables head the column of a quantity's values, with an arrow to the better end."""
+    title = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
+    return f"{title} {'↑' if quantity.higher_is_better else '↓'}"
+
+
 def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
     """The columns of one quantity; of those that the paper reports also our best, the reference and its number."""
     quantity = QUANTITIES[name]
@@ -237,9 +243,8 @@ def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
             for text, detail in zip(texts, details or [""] * len(texts), strict=True)
         ]
 
-    title = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
     details = [_detail(numbers, digits, with_deviation=name in OF_THE_PAPER) for numbers in of_rows]
-    columns = {f"{title} {'↑' if quantity.higher_is_better else '↓'}": column("value", details=details)}
+    columns = {heading(quantity): column("value", details=details)}
     if name in OF_THE_PAPER:
         if any(numbers.get("seeds", 0) > 1 for numbers in of_rows):
             columns[f"{quantity.name}, best"] = column("best")
