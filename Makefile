@@ -39,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Make what is missing of every table, then the tables and figures
-	@$(call run_and_draw,,sampling models figure1 segmentations memory_parts)
+	@$(call run_and_draw,,sampling models tradeoff figure1 segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1
