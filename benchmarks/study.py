@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchmarks.markup import Grid
 from benchmarks.runs import Columns
 from benchmarks.tables import Layout
 
 if TYPE_CHECKING:
+    from benchmarks.records import Records
+
     # Torch comes with it, which commands that only read records do without.
     from ossnet.profile import Profile
     from ossnet.validation import Validation
@@ -46,11 +50,14 @@ class Study:
         measures: what each of its runs does, a name of `benchmarks.measurements`.
         grid: its runs with a profile, in the order of its table.
         layout: how the table is laid out.
+        appendix: further tables below it, from the study's records, the results folder, and that of the reference if it
+            is to be shown.
     """
 
     measures: str
     grid: Callable[["Profile"], Sequence[Point]]
     layout: Layout
+    appendix: Callable[[Sequence["Records"], Path, Path | None], Sequence[Grid]] = lambda *_: ()
 
     @property
     def name(self) -> str:
