@@ -19,19 +19,28 @@ from benchmarks.study import Study
 from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
+from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
 UNNAMED = ("table3",)
 """The studies of memory and time that `run` makes where none is named, by their predictions alone."""
 
+WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables")
+"""Folders of a results folder that `run` writes in."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 when a run that was asked for failed, 2 for a user's mistake, 130 when interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
-    options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
-    return run_command("benchmarks", lambda: options.carry_out(options))
+
+    def command() -> int:
+        options = _parser().parse_args(given)
+        options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
+        status: int = options.carry_out(options)
+        return status
+
+    return run_command("benchmarks", command)
 
 
 def choose_studies(names: Sequence[str], unnamed: Collection[str]) -> tuple[list[Study], list[EfficiencyStudy]]:
@@ -59,6 +68,8 @@ def _run(options: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
     trained, measured = choose_studies(options.study, UNNAMED)
+    if not options.dry_run:
+        _check_results(options.results, with_jobs=bool(trained))
     statuses = []
     if trained:
         statuses.append(_train(trained, options))
@@ -79,6 +90,20 @@ def _run(options: argparse.Namespace) -> int:
         )
         statuses.append(dry_run_efficiency(asked) if options.dry_run else run_efficiency(asked))
     return max(statuses)
+
+
+def _check_results(results: Path, with_jobs: bool) -> None:
+    """Raise a UserError where the work would end in a folder that cannot hold it.
+
+    Args:
+        with_jobs: whether runs are made as jobs, whose logs are in the results folder.
+    """
+    if with_jobs and "%" in str(results.absolute()):
+        # SLURM and submitit would put a job's number in place of `%j`, and so on.
+        raise UserError(f"--results {results}: {results.absolute()} has a '%'; choose a folder without one")
+    for folder in (results, *(results / name for name in WRITTEN)):
+        if folder == results or folder.exists():
+            require_writable_folder(folder)
 
 
 def _train(trained: Sequence[Study], options: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """Attempts at a run or a training: `provenance.json` tells of each process that was at work on a folder.
 
-It holds `attempts`, each with what `benchmarks.provenance.provenance` tells, when it `started` and its `seconds`; the
-sum of their `seconds`; and `timing`, the seconds of parts of the work. It is written when an attempt begins, and again
+It holds `attempts`, each with what `benchmarks.provenance.provenance` tells, when it `started`, its `seconds` and its
+peaks of `memory`; the sum of their `seconds`; `timing`, the seconds of parts of the work; and `memory`, the highest of
+their peaks. It is written when an attempt begins, and again
 after each of its parts, so that of an attempt that is killed what it did until then is known.
 """
 
@@ -10,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
+from benchmarks.peak_memory import Peaks, highest
 from benchmarks.provenance import provenance
 from benchmarks.runs import read_json, write_json
 
@@ -42,10 +45,14 @@ class Attempt:
         self._values |= provenance(self.command, self.device)
         self.record({})
 
-    def record(self, timing: Mapping[str, float]) -> None:
-        """Write what has been done so far."""
-        self._values["seconds"] = time.monotonic() - self._start
+    def record(self, timing: Mapping[str, float], memory: Peaks = MappingProxyType({})) -> None:
+        """Write what has been done so far, and the peaks of this attempt's memory."""
+        self._values |= {"seconds": time.monotonic() - self._start, "memory": dict(memory)}
         attempts = [*self._before, self._values]
-        seconds = sum(attempt["seconds"] for attempt in attempts)
-        values = {"attempts": attempts, "seconds": seconds, "timing": dict(timing)}
+        values = {
+            "attempts": attempts,
+            "seconds": sum(attempt["seconds"] for attempt in attempts),
+            "timing": dict(timing),
+            "memory": highest(attempt.get("memory", {}) for attempt in attempts),
+        }
         write_json(self.folder / "provenance.json", values)

@@ -167,6 +167,7 @@ class Claim:
         why: the reason for the limits and tolerances, and how a vague word was read.
         on: what every selection of the tests has in common.
         tests: all of them must hold.
+        beside: numbers that are shown with the verdict, since they explain it, and have no bearing on it.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Claim:
     why: str
     on: Selection
     tests: tuple[Comparison, ...] = Field(min_length=1)
+    beside: Selection = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -163,7 +163,16 @@ def _verdict(claim: Claim, side: _Side, published: bool) -> tuple[str, str]:
         texts.setdefault(one.about, []).append(one.text if alike else one.text + one.asked)
     shown = 1 if verdict == Verdict.NOT_MEASURED else SHOWN
     numbers = "; ".join(f"{about}: {_shortened(of, shown)}" for about, of in texts.items())
-    return verdict.value, count + numbers + (deciding[0].asked if alike else "")
+    return verdict.value, count + numbers + (deciding[0].asked if alike else "") + _beside(claim, side)
+
+
+def _beside(claim: Claim, side: _Side) -> str:
+    """What a claim shows with its verdict, of the data sets that it is about."""
+    if not claim.beside:
+        return ""
+    about = {column: claim.on[column] for column in ("dataset", "model") if column in claim.on}
+    rows, _ = side.select({**about, **claim.beside})
+    return "".join(f"; {_formula('value', (row,), measure('value', (row,)))}" for row in rows)
 
 
 def _shortened(texts: Sequence[str], shown: int) -> str:

@@ -12,6 +12,7 @@ from ossnet.model import SegmentationModel
 from ossnet.run import RunSpec
 
 if TYPE_CHECKING:
+    from benchmarks.peak_memory import Peaks
     from benchmarks.study import Point
     from ossnet.profile import Profile
 
@@ -21,11 +22,13 @@ class Outcome(NamedTuple):
 
     Attributes:
         result: what the same specification comes to again; goes into `result.json`.
-        timing: what it took, which no two runs have in common; goes into `provenance.json`.
+        timing: seconds that it took, which no two runs have in common; goes into `provenance.json`.
+        memory: the most that it took, see `benchmarks.peak_memory`; goes there, too.
     """
 
     result: dict[str, Any]
     timing: dict[str, float]
+    memory: "Peaks" = {}
 
 
 @dataclass(frozen=True)

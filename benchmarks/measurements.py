@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inference_comparison import InferenceComparison
 from benchmarks.measurement import Measurement
 from benchmarks.runs import read_json
 from benchmarks.segmentation import Segmentation
 from ossnet.config import build
 from ossnet.errors import UserError
 
-MEASUREMENTS: dict[str, type[Measurement]] = {"segmentation": Segmentation}
+MEASUREMENTS: dict[str, type[Measurement]] = {"segmentation": Segmentation, "inference": InferenceComparison}
 
 
 def read_measurement(folder: Path) -> Measurement:

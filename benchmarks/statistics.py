@@ -29,12 +29,20 @@ def case_means(matrix: pd.DataFrame) -> pd.Series:
     return matrix.mean(axis=0)
 
 
-def best_of(matrix: pd.DataFrame, n: int | None = None, higher_is_better: bool = True) -> float:
+def best_of(
+    matrix: pd.DataFrame,
+    n: int | None = None,
+    higher_is_better: bool = True,
+    picked_by: pd.DataFrame | None = None,
+) -> float:
     """The mean score of the best of `n` seeds, as the paper reports it for n = 3 (Sec. 4).
 
     With more than n seeds it is what the best of n of them is on average, over all ways to choose n; that does not
     depend on which seeds came first. Without `n` it is the best of those that there are. NaN where fewer than n seeds
     have a valid score.
+
+    With `picked_by`, the matrix of a quantity of which more is better, the best seed is the one of the highest mean of
+    that, so that several quantities are those of one seed.
 
     It grows with n for a model whose seeds differ, however good the model: compare it only at equal n, and only with
     numbers that were picked likewise. The best is picked by the very cases that it is scored on, so a new case will on
@@ -45,11 +53,13 @@ def best_of(matrix: pd.DataFrame, n: int | None = None, higher_is_better: bool =
     """
     if n is not None and n < 1:
         raise ValueError(f"the best of {n} seeds is undefined")
-    means = np.sort(seed_means(matrix).dropna())
+    means = seed_means(matrix).dropna()
     n = n or len(means)
     if not len(means) or n > len(means):
         return float("nan")
-    worst_first = means if higher_is_better else means[::-1]
+    ranked = means if picked_by is None else seed_means(picked_by).reindex(means.index)
+    rising = higher_is_better or picked_by is not None
+    worst_first = means[ranked.sort_values(ascending=rising, na_position="first", kind="stable").index].to_numpy()
     # The i-th worst is the best of n when the n - 1 others are among the i that are worse.
     chances = [comb(worse, n - 1) / comb(len(means), n) for worse in range(len(means))]
     return float(chances @ worst_first)

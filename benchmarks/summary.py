@@ -78,8 +78,9 @@ def summarise(
         Exactly `columns_of(layout)` and `resampled`. `value` is the mean over seeds of each seed's mean over its valid
         cases; `low` and `high` are its 95 % bootstrap interval over seeds and cases (NaN with one seed or case);
         `std_seeds` and `std_cases` the standard deviations of the seeds' and of the cases' means; `best` the mean of
-        the best of `BEST_OF` seeds, or of as many as there are; `seeds` and `n` the numbers of seeds and of cases with
-        a valid score; `published` the paper's number and `reference` the reference's `value`, or NaN.
+        the best of `BEST_OF` seeds, or of as many as there are, for every quantity the seed of the highest IoU, by
+        which the released code chooses epochs; `seeds` and `n` the numbers of seeds and of cases with a valid score;
+        `published` the paper's number and `reference` the reference's `value`, or NaN.
 
         `resampled` holds the bootstrap's means, an array [B] (NaN where a resample has no valid score). They were
         drawn jointly within a data set, profile and protocol, each row with seeds of its own: from two rows, or two
@@ -99,11 +100,12 @@ def summarise(
             quantity=quantity,
             unit=unit,
             best=[
-                best_of(matrix, min(BEST_OF, len(matrix)), QUANTITIES[quantity].higher_is_better)
-                for matrix in matrices.values()
+                best_of(matrix, min(BEST_OF, len(matrix)), QUANTITIES[quantity].higher_is_better, picked_by.get(row))
+                for row, matrix in matrices.items()
             ],
         )
         for group in groups(scores, layout)
+        for picked_by in [group.matrices.get(("iou", ""), {})]
         for (quantity, unit), matrices in group.matrices.items()
     ]
     if not parts:

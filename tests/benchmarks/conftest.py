@@ -202,7 +202,7 @@ def _answer(*command: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _wait_for(condition: Callable[[], bool], folder: Path, seconds: float = 30) -> None:
+def _wait_for(condition: Callable[[], bool], folder: Path, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -74,6 +74,16 @@ def test_best_without_n_is_the_plain_best(higher: bool, best: float) -> None:
     assert statistics.best_of(MEANS, higher_is_better=higher) == pytest.approx(best)
 
 
+def test_best_of_may_be_picked_by_another_quantity() -> None:
+    dice, iou = matrix([[0.7], [0.9], [0.8]]), matrix([[0.6], [0.5], [0.4]])
+    assert statistics.best_of(dice, 3, picked_by=iou) == pytest.approx(0.7)
+    # Of two seeds: 0.7 twice, as the first has the highest IoU, and once 0.9.
+    assert statistics.best_of(dice, 2, picked_by=iou) == pytest.approx((0.7 + 0.7 + 0.9) / 3)
+    # Less is better of the quantity, more of what it is picked by.
+    assert statistics.best_of(dice, 3, higher_is_better=False, picked_by=iou) == pytest.approx(0.7)
+    assert statistics.best_of(dice, 3, picked_by=matrix([[0.6], [NAN], [0.4]])) == pytest.approx(0.7)
+
+
 def test_best_of_too_few_seeds_is_nan() -> None:
     assert np.isnan(statistics.best_of(MEANS, 5))
     assert np.isnan(statistics.best_of(matrix([[0.5], [NAN]]), 2))

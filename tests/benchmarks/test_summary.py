@@ -71,6 +71,13 @@ def test_a_value_is_the_mean_over_seeds_of_the_mean_over_valid_cases() -> None:
     assert row.n == 2
 
 
+def test_the_best_of_every_quantity_is_of_the_seed_with_the_highest_iou() -> None:
+    dice = scores_of({("c", 0): [0.7], ("c", 1): [0.9]})
+    iou = scores_of({("c", 0): [0.6], ("c", 1): [0.5]}, quantity="iou")
+    best = numbers(pd.concat([dice, iou])).set_index("quantity")["best"]
+    assert best.to_dict() == pytest.approx({"dice": 0.7, "iou": 0.6})
+
+
 def test_the_best_seed_is_the_lowest_where_less_is_better() -> None:
     scores = scores_of({("c", 0): [3.0, 5.0], ("c", 1): [6.0, 8.0]}, quantity="hausdorff95", unit="mm")
     assert numbers(scores)["best"].item() == 4

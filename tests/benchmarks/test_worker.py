@@ -65,7 +65,8 @@ def read_training(run: Run, name: str) -> Any:
 def test_all_records_are_there(run: Run) -> None:
     assert run.state == State.DONE
     assert {path.name for path in run.folder.iterdir()} == {
-        *("spec.json", "job.json", "lock", "provenance.json", "per_case.csv", "case.npz", "result.json"),
+        *("spec.json", "job.json", "lock", "provenance.json", "per_case.csv", "sampled.csv", "case.npz"),
+        "result.json",
     }
     assert {path.name for path in run.training.iterdir()} == {
         *("spec.json", "lock", "training.lock", "checkpoint.pt", "history.csv", "model.safetensors"),
@@ -117,6 +118,17 @@ def test_the_scores_of_every_test_case(run: Run) -> None:
     assert list(scores) == ["case", "quantity", "value", "unit"]
     assert scores["case"].tolist() == ["e"] * 4
     assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+
+
+def test_the_sampled_scores_of_every_test_case(run: Run) -> None:
+    scores = pd.read_csv(run.folder / "sampled.csv")
+    assert list(scores) == ["protocol", "case", "quantity", "value"]
+    assert scores["protocol"].tolist() == ["paper"] * 2
+    assert scores["case"].tolist() == ["e"] * 2
+    assert scores["quantity"].tolist() == ["dice", "iou"]
+    assert read(run, "result.json")["sampled_protocols"] == [
+        {"protocol": "paper", "locations": 512, "border_share": 0.0, "every": 5}
+    ]
 
 
 def test_the_case_to_draw(run: Run, data_csv: Path) -> None:
