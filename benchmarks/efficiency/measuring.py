@@ -10,7 +10,7 @@ from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.released_memory import released_footprint
 from benchmarks.efficiency.stages import time_extraction
 from benchmarks.nvml import UsedMemory, used_memory
-from benchmarks.resident import peak_resident
+from benchmarks.resident import peak_resident, restart_peak_resident
 from benchmarks.timing import Timing, count_flops, matmul_rate, time_repeated
 from ossnet import footprint
 from ossnet.registry import model_type

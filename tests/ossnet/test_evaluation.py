@@ -158,7 +158,7 @@ def test_every_case_of_the_split_is_scored(intensity_model: Model) -> None:
     scores = evaluate_run(
         intensity_model(PAD.shape), PAD, ("ct",), ball_dataset(test=("RAS", "PSL")), "test", "mise", 2**14, 2.0
     )
-    assert scores["case"].tolist() == ["RAS"] * len(QUANTITIES) + ["PSL"] * len(QUANTITIES)
+    assert scores["case"].tolist() == ["RAS"] * len(SCORES) + ["PSL"] * len(SCORES)
     assert set(scores["extraction"]) == {"mise"}
     assert (scores["evaluated"] < 16 * 20 * 14).all()
     assert scores.loc[scores["quantity"] == "dice", "value"].tolist() == [1, 1]
