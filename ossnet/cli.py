@@ -112,6 +112,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     print(table.round(4).to_string())
     for quantity, values in table.items():
         print(f"mean {quantity}: {values.mean():.4f} over {values.count()} of {len(table)} cases")
+    unknown = scores["case"][~scores["spacing_known"]].unique()
+    if len(unknown):
+        print(
+            f"{len(unknown)} cases have no scores that rest on mm or ml, as their files do not tell the size of their "
+            f"voxels: {', '.join(unknown)}"
+        )
     print(f"written to {path}")
 
 
@@ -119,7 +125,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from ossnet.data.case import Case
-    from ossnet.data.nifti import SUFFIXES, read_image, write_label
+    from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, write_label
     from ossnet.evaluation import segment_case
     from ossnet.mesh import MESH_SUFFIXES, mesh_of, write_mesh
     from ossnet.run import load_run
@@ -141,7 +147,8 @@ def _segment(arguments: argparse.Namespace) -> None:
             f"{arguments.model} takes {len(spec.modalities)} modalities ({', '.join(spec.modalities)}); "
             f"{' '.join(map(str, arguments.images))} give {len(image)}: one file each in this order, or one 4-D file"
         )
-    case = Case(Path(arguments.images[0]).name, image, None, affine, spec.modalities)
+    name, spacing_known = Path(arguments.images[0]).name, has_spacing(arguments.images[0])
+    case = Case(name, image, None, affine, spec.modalities, spacing_known)
     extraction = arguments.extraction or model.extraction
     result = segment_case(model, case, spec.preprocessing, extraction, arguments.max_locations)
     mask = result.segmentation.cpu().numpy()
@@ -149,9 +156,10 @@ def _segment(arguments: argparse.Namespace) -> None:
     if arguments.mesh and mask.any():
         write_mesh(arguments.mesh, *mesh_of(mask > 0, affine))
     write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
-    volume_ml = np.count_nonzero(mask) * np.prod(case.spacing_mm) / 1000
+    voxels = np.count_nonzero(mask)
+    volume = f"{voxels * np.prod(case.spacing_mm) / 1000:.1f} ml" if spacing_known else "of unknown size"
     print(
-        f"{arguments.output}: {np.count_nonzero(mask)} voxels, {volume_ml:.1f} ml, {extraction}: "
+        f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
         f"{' + '.join(map(str, result.evaluated))} locations"
     )
     if arguments.mesh and not mask.any():

@@ -110,8 +110,8 @@ def evaluate_run(
 ) -> pd.DataFrame:
     """The rows of `score_segmentation` for each case of a split, and how they came about.
 
-    Columns besides: `protocol` (dense: every voxel of the case's own grid), `extraction`, `evaluated` (locations) and
-    `tolerance_mm`.
+    Columns besides: `protocol` (dense: every voxel of the case's own grid), `extraction`, `evaluated` (locations),
+    `tolerance_mm`, and `spacing_known`; where that is False, what rests on mm or ml is NaN.
 
     Args:
         tolerance_mm: of the surface Dice; None for `surface_tolerance_mm` of each case.
@@ -132,7 +132,13 @@ def evaluate_run(
             rows = score_segmentation(result.segmentation.cpu().numpy(), case, preprocessing, tolerance)
             evaluated = sum(result.evaluated)
             parts.append(
-                rows.assign(protocol="dense", extraction=extraction, evaluated=evaluated, tolerance_mm=tolerance)
+                rows.assign(
+                    protocol="dense",
+                    extraction=extraction,
+                    evaluated=evaluated,
+                    tolerance_mm=tolerance,
+                    spacing_known=case.spacing_known,
+                )
             )
             line.update(done, name)
     return pd.concat(parts, ignore_index=True)

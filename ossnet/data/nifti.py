@@ -9,7 +9,7 @@ import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 from nibabel.arrayproxy import ArrayProxy
 
-from ossnet.data.nifti_header import MM_PER_UNIT, affine_mm, open_nifti, unit_of_length
+from ossnet.data.nifti_header import MM_PER_UNIT, affine_mm, open_nifti, tells_spacing, unit_of_length
 from ossnet.errors import UserError
 from ossnet.files import replacing
 
@@ -63,6 +63,12 @@ def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             f"{where[1:]}; replace them, by 0 for example"
         )
     return image, affine
+
+
+def has_spacing(path: str | Path) -> bool:
+    """Whether a NIfTI file tells the size of its voxels in mm, see `nifti_header.tells_spacing`."""
+    with open_nifti(path) as (header, _, _):
+        return tells_spacing(header)
 
 
 def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

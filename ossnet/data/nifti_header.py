@@ -108,6 +108,17 @@ def affine_mm(header: nibabel.Nifti1Header, path: str | Path) -> np.ndarray:
     return affine
 
 
+def tells_spacing(header: nibabel.Nifti1Header) -> bool:
+    """Whether a mended header tells how large voxels are, rather than what is written where nobody has said.
+
+    That is the identity as affine, which no scanner comes to (20 volumes of LiTS have it, with slices several mm apart,
+    and so has whatever was saved from a bare array), or edges of 1 with neither sform nor qform.
+    """
+    no_place = not header["sform_code"] and not header["qform_code"]
+    no_size = no_place and bool(np.all(header["pixdim"][1:4] == 1))
+    return not (no_size or np.array_equal(header.get_best_affine(), np.eye(4)))
+
+
 def unit_of_length(header: nibabel.Nifti1Header) -> int:
     """Return the code of a header's unit of length, a key of `MM_PER_UNIT`; 0 if it has none of the standard's."""
     code = int(header["xyzt_units"]) % 8

@@ -15,7 +15,7 @@ import numpy as np
 
 from ossnet.config import digest
 from ossnet.data.case import Case, Dataset
-from ossnet.data.nifti import read_image, read_label, same_place
+from ossnet.data.nifti import has_spacing, read_image, read_label, same_place
 from ossnet.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -192,7 +192,7 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
         label, label_affine = read_label(case.label)
         if not label_by_grid and label.shape == image.shape[1:] and not same_place(label.shape, affine, label_affine):
             raise UserError(f"{case.label} and {case.images[0]} have different affines; resample one to the other")
-    return Case(name, image, label, affine, modalities)
+    return Case(name, image, label, affine, modalities, has_spacing(case.images[0]))
 
 
 def _content(case: FileCase, identities: Sequence[tuple[str, int, str]], label_by_grid: bool) -> str:
