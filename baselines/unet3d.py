@@ -1,5 +1,6 @@
 """3-D residual U-Net, the paper's voxelised performance baseline (Section 4.1)."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -46,6 +47,9 @@ class UNet3d(VoxelisedModel):
         if self.config.training_shape is not None:
             images = F.interpolate(images, self.config.training_shape, mode="trilinear", align_corners=False)
         return self.unet(images)
+
+    def learned_per_case(self, locations: int) -> int:
+        return math.prod(self.config.training_shape or self.config.shape)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Mean cross-entropy over all voxels; labels go to the training grid by the nearest voxel. Draws nothing."""

@@ -3,18 +3,14 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from benchmarks.bootstrap import Bootstrap
 from benchmarks.claims import Claim, read_claims
 from benchmarks.collecting import PUBLISHED, REFERENCE, summary_of
 from benchmarks.efficiency.judged import read_judged
 from benchmarks.judging import Verdict, judge
 from benchmarks.records import Records, failures_of, read_records, scores_of
-from benchmarks.statistics import describe
 from benchmarks.studies import STUDIES
-from benchmarks.summary import SEED
 from benchmarks.tables import PAPER_DATASETS, read_published
 from benchmarks.verdicts import write_claims
 from ossnet.errors import UserError
@@ -47,7 +43,7 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         records = own + lent
         used += [(study.name, part.dataset, "") for part in own]
         used += [(study.name, part.dataset, " (reference)") for part in lent]
-        numbers += [summary_of(study, scores_of(records)), inferences(records)]
+        numbers.append(summary_of(study, scores_of(records)))
         failures.append(failures_of(records))
     _check({dataset for _, dataset, _ in used}, datasets, profile, results)
     by_study = {study: read_judged(study, results, REFERENCE) for study in dict.fromkeys(MEASURED_BY.values())}
@@ -75,40 +71,6 @@ def _with_predictions(verdicts: pd.DataFrame, claims: Sequence[Claim], predicted
     foreseen = judge(claims, predicted, {})
     known = (verdicts["verdict"] == Verdict.NOT_MEASURED) & (foreseen["verdict"] != Verdict.NOT_MEASURED)
     return verdicts.assign(numbers=verdicts["numbers"].mask(known, f"{NO_GPU}; predicted " + foreseen["numbers"]))
-
-
-def inferences(records: Sequence[Records]) -> pd.DataFrame:
-    """How the two inferences of Table 2's runs compare on the cases on which a run has made both (Section 4.3).
-
-    For each model with a prior: the percentage of voxels on which they disagree, and the number of locations that each
-    evaluates in a volume. Means over seeds and cases with their bootstrap intervals, as of a table's numbers.
-    """
-    parts = [frame for part in records if part.study == "table2" for frame in _inferences(part)]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def _inferences(part: Records) -> list[pd.DataFrame]:
-    results = [(row["model"], row["seed"], row["result"]) for row in part.rows if "result" in row]
-    where = {"table": part.study, "dataset": part.dataset, "profile": part.profile, "protocol": "dense"}
-    measures = {
-        ("disagreement", "%", "prior"): lambda result: result["disagreement_with_prior_percent"],
-        ("evaluated_locations", "", "mise"): lambda result: result["evaluated_locations"]["mise"],
-        ("evaluated_locations", "", "prior"): lambda result: result["evaluated_locations"]["prior"],
-    }
-    frames = []
-    for (quantity, unit, extraction), values_of in measures.items():
-        by_model: dict[str, dict[int, dict[str, float]]] = {}
-        for model, seed, result in results:
-            if values := values_of(result):
-                by_model.setdefault(model, {})[seed] = values
-        matrices = {model: pd.DataFrame.from_dict(by_seed, orient="index") for model, by_seed in by_model.items()}
-        if matrices:
-            cases = sorted({str(case) for matrix in matrices.values() for case in matrix})
-            seeds = {model: matrix.index for model, matrix in matrices.items()}
-            numbers = describe(matrices, Bootstrap.draw(seeds, cases, np.random.default_rng(SEED)))
-            numbers = numbers.rename(columns={"mean": "value", "cases": "n"})
-            frames.append(numbers.assign(**where, quantity=quantity, unit=unit, extraction=extraction))
-    return frames
 
 
 def _check(found: Collection[str], asked: Sequence[str] | None, profile: str, results: Path) -> None:

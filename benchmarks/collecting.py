@@ -6,8 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.comparisons import compare_rows, write_comparisons
+from benchmarks.cost_table import write_costs
 from benchmarks.figure_case import write_figure_case
+from benchmarks.markup import Grid
 from benchmarks.plans import Plan, read_plans
+from benchmarks.protocol_table import write_protocols
 from benchmarks.records import Records, collect, failures_of, read_records, scores_of
 from benchmarks.study import Study
 from benchmarks.summary import summarise
@@ -48,7 +51,13 @@ def collect_studies(studies: Sequence[Study], results: Path, with_reference: boo
             if any(part.rows for part in records):
                 stem = results / "tables" / study.name
                 reference = read_records(REFERENCE / "records", [study.name]) if with_reference else []
-                write_study(study, records, reference, stem)
+                write_study(
+                    study,
+                    records,
+                    reference,
+                    stem,
+                    study.appendix(records, results, REFERENCE if with_reference else None),
+                )
                 tables.append(stem.with_suffix(".md"))
     if not tables:
         names = ", ".join(study.name for study in studies)
@@ -56,12 +65,21 @@ def collect_studies(studies: Sequence[Study], results: Path, with_reference: boo
     return tables
 
 
-def write_study(study: Study, records: Sequence[Records], reference: Sequence[Records], stem: Path) -> None:
-    """Write the table of a study as `stem`.md, .csv and .tex, and the comparisons of its rows beside it."""
+def write_study(
+    study: Study, records: Sequence[Records], reference: Sequence[Records], stem: Path, appendix: Sequence[Grid] = ()
+) -> None:
+    """Write the table of a study as `stem`.md, .csv and .tex, and beside it those of its comparisons, of its protocols,
+    and of what its scores cost, which alone differs when the study is made again.
+
+    Args:
+        appendix: further tables, below the first in `stem`.md and .tex.
+    """
     scores = scores_of(records)
     numbers = summary_of(study, scores, reference)
-    write_table(numbers, stem, study.layout, failures_of(records))
+    write_table(numbers, stem, study.layout, failures_of(records), appendix)
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
+    write_protocols(records, stem, study.layout)
+    write_costs(records, numbers, stem, study.layout)
 
 
 def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:

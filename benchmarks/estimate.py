@@ -42,8 +42,8 @@ def training_work(spec: RunSpec, cases: int) -> float:
     recipe = spec.recipe
     what_matters = Recipe(sampling=Sampling(count=recipe.sampling.count))
     same = replace(spec, seed=0, dataset="", fingerprint="", recipe=what_matters)
-    learned = cases if recipe.steps_per_epoch is None else recipe.steps_per_epoch * recipe.batch_size
-    return _operations_per_case(json.dumps(plain(same), sort_keys=True)) * learned * recipe.epochs
+    learned = recipe.epochs * recipe.cases_per_epoch(cases)
+    return _operations_per_case(json.dumps(plain(same), sort_keys=True)) * learned
 
 
 @cache
@@ -52,7 +52,7 @@ def _operations_per_case(specification: str) -> float:
     spec = build(RunSpec, json.loads(specification), "specification")
     cases = 2  # One alone is refused by a batch norm without a grid.
     locations = locations_for(spec.model, spec.recipe.sampling.count)
-    step = Workload(spec.model, spec.config, "training", cases, locations, lookahead=False).prepare("meta")
+    step = Workload(spec.model, spec.config, "training", cases, locations).prepare("meta")
     return count_flops(step) / cases
 
 

@@ -1,6 +1,8 @@
 """`python -m benchmarks.extraction_case`: the stages of an extraction in one plane of a real case, for the figure.
 
-The model is a trained one of Table 2, the extraction the paper's improved one (Section 3.3, Figure 4).
+The model is a trained one of Table 2, the extraction `paper-prior`: the paper's Figure 4 draws an octree whose first
+lattice the encoder's segmentation divides into occupied points and points to be evaluated. The released code has no
+octree, and evaluates the others.
 """
 
 import argparse
@@ -26,9 +28,10 @@ from ossnet.data.preprocessing import class_indices
 from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
 from ossnet.evaluation import field_of_case
-from ossnet.extraction import INITIAL_STRIDE, Grid, Level, prior
-from ossnet.field import OccupancyField
+from ossnet.extraction import INITIAL_STRIDE, mise, paper_prior
+from ossnet.field import Grid, OccupancyField
 from ossnet.files import replacing
+from ossnet.octree import Level
 from ossnet.run import load_run
 
 STUDY = "table2"
@@ -83,10 +86,11 @@ def extract_stages(field: OccupancyField, grid: Grid, plane: Plane) -> dict[str,
         occupied.append(plane.of_level(level, level.labels > 0))
         known.append(plane.of_level(level, level.known) == 1)
 
-    extraction = prior(field, grid, observe=observe)
+    extraction = paper_prior(field, grid, observe=observe)
     return {
         "stride": np.array(strides[::2]),
         "evaluated": np.array(extraction.evaluated),
+        "evaluated_by_mise": np.array(sum(mise(field, grid).evaluated)),
         "begun": np.stack(occupied[::2]),
         "settled": np.stack(occupied[1::2]),
         "asked": np.stack(known[1::2]) & ~np.stack(known[::2]),
@@ -98,16 +102,17 @@ def write_extraction_case(plan: Plan, folder: Path) -> Path:
 
     Its arrays: `case`, `modality` and `model`, texts without axes; `voxels`, how many the case has; of one axial plane,
     with a single voxel along its axis, `image` [H, W, D] float32 and `label` [H, W, D] bool; `affine` [4, 4] of the
-    case; by stage `stride` [s], and `evaluated` [s], locations of the whole case; by stage in the plane `begun` and
-    `settled` [s, H, W, D] int8: whether a point of the stage's lattice is occupied before and after its evaluations
-    (`NO_POINT` between points), and `asked` [s, H, W, D] bool: whether it was evaluated.
+    case; by stage `stride` [s], and `evaluated` [s], locations of the whole case; `evaluated_by_mise`, all those that
+    the original inference evaluates; by stage in the plane `begun` and `settled` [s, H, W, D] int8: whether a point of
+    the stage's lattice is occupied before and after its evaluations (`NO_POINT` between points), and `asked`
+    [s, H, W, D] bool: whether it was evaluated.
 
     Raises:
         UserError: no run of the model is done, or its data or its weights cannot be had.
     """
     run = _first_trained(plan)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, spec = load_run(run.folder / "training", device)
+    model, spec = load_run(run.training, device)
     job = build(Job, read_json(run.folder / "job.json"), str(run.folder / "job.json"))
     dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
     case = dataset.load(dataset.splits[scored_split(dataset)][0])

@@ -1,68 +1,93 @@
-"""How a run is made, by whichever process holds its lock."""
+"""How a run is made, by whichever process holds its lock: its training, unless that is done, and its measurement."""
 
 import os
-import time
 import traceback
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from benchmarks.measurement import Job, Outcome
+from benchmarks.attempts import Attempt
+from benchmarks.measurement import Job, label, training_folder
 from benchmarks.measurements import read_measurement
-from benchmarks.provenance import provenance
-from benchmarks.runs import read_json, write_failure, write_json
+from benchmarks.runs import lock, read_json, write_failure, write_json
+from benchmarks.segmentation import scored_split
+from benchmarks.training import train_for
 from ossnet.config import build
+from ossnet.data.case import Dataset
+from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
+from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
 from ossnet.memory import is_out_of_memory
+from ossnet.run import RunSpec, load_run
 
 
 def make(folder: Path) -> None:
-    """Measure what the folder's `spec.json` says as its `job.json` says; leave `result.json` or `failure.json`."""
+    """Measure what the folder's `spec.json` says as its `job.json` says; leave `result.json` or `failure.json`.
+
+    Neither is left where another process is at work on the training.
+    """
     try:
         job = build(Job, read_json(folder / "job.json"), str(folder / "job.json"))
         torch.set_num_threads(job.threads)
         os.nice(5)
         _measure(folder, job)
-    except UserError as error:
-        write_failure(folder, " ".join(str(error).split()))
     except Exception as error:
-        # Anything else is a defect or a broken machine: it is recorded as the failure that it is.
-        traceback.print_exc()
-        write_failure(folder, "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}")
+        # What is no user's mistake is a defect or a broken machine: it is recorded as the failure that it is.
+        if not isinstance(error, UserError):
+            traceback.print_exc()
+        write_failure(folder, _reason(error))
 
 
 def _measure(folder: Path, job: Job) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if job.gpu and device.type == "cpu":
         raise UserError("a GPU was asked for and torch sees none; mend the node or its driver, and use --retry-failed")
-    start = time.monotonic()
-    attempt: dict[str, Any] = {"started": datetime.now(UTC).isoformat(timespec="seconds")}
-    attempt |= provenance(job.command, device)
-    before = _attempts(folder)
-
-    def record(outcome: Outcome | None) -> None:
-        attempt["seconds"] = time.monotonic() - start
-        attempts = [*before, attempt]
-        timing = outcome.timing if outcome is not None else {}
-        total = sum(past["seconds"] for past in attempts)
-        write_json(folder / "provenance.json", {"attempts": attempts, "seconds": total, "timing": timing})
-
-    record(None)
-    outcome = read_measurement(folder).measure(job, folder, device)
-    record(outcome)
+    attempt = Attempt(folder, job.command, device)
+    measurement = read_measurement(folder)
+    dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
+    if dataset.fingerprint != measurement.training.fingerprint:
+        raise UserError(f"data {job.source} have changed since this run was planned; start the study again")
+    training = training_folder(folder.parent.parent, measurement.training)
+    if not _train(measurement.training, dataset, training, job, device):
+        return
+    _refuse_leakage(dataset, measurement.training, training, Path(job.cache))
+    model, _ = load_run(training, device)
+    outcome = measurement.measure(model, dataset, Path(job.cache), folder)
+    attempt.record(outcome.timing, outcome.memory)
     # Last of all: where it is, the run is done.
     write_json(folder / "result.json", outcome.result)
 
 
-def _attempts(folder: Path) -> list[dict[str, Any]]:
-    """Earlier processes that were at work on the run; one that was killed counts up to its last epoch."""
-    path, history = folder / "provenance.json", folder / "training" / "history.csv"
-    if not path.exists():
-        return []
-    attempts: list[dict[str, Any]] = read_json(path)["attempts"]
-    if history.exists():
-        started = datetime.fromisoformat(attempts[-1]["started"]).timestamp()
-        attempts[-1]["seconds"] = max(attempts[-1]["seconds"], history.stat().st_mtime - started)
-    return attempts
+def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> bool:
+    """Make the training of a folder unless it is done; False where another process is at work on it.
+
+    Raises:
+        UserError: it has failed before, or fails now for one.
+    """
+    if (folder / "result.json").exists():
+        return True
+    with lock(folder) as mine:
+        if not mine or (folder / "result.json").exists():
+            return mine
+        if (folder / "failure.json").exists():
+            raise UserError(read_json(folder / "failure.json")["reason"])
+        try:
+            train_for(spec, dataset, folder, job, device)
+        except Exception as error:
+            write_failure(folder, _reason(error))
+            raise
+    return True
+
+
+def _refuse_leakage(dataset: Dataset, spec: RunSpec, training: Path, cache: Path) -> None:
+    """Raise a UserError where a case held back for scores has the voxels of one that was trained on."""
+    split = scored_split(dataset)
+    roles = roles_in_training(dataset, split, cache, read_learned_cases(training))
+    refuse_learned_cases(dataset, split, roles, spec.dataset, spec.fingerprint, label(spec))
+
+
+def _reason(error: Exception) -> str:
+    """Why something failed: `OOM`, or a sentence."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    return "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}"

@@ -1,31 +1,34 @@
-"""What one run does: a specification that decides its outcome, and how it is carried out."""
+"""What one run does: a specification that decides its outcome, and how it is carried out on a trained model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-import torch
-
 from benchmarks.runs import identity
 from ossnet.config import plain
 from ossnet.data.case import Dataset
+from ossnet.model import SegmentationModel
+from ossnet.run import RunSpec
 
 if TYPE_CHECKING:
+    from benchmarks.peak_memory import Peaks
     from benchmarks.study import Point
     from ossnet.profile import Profile
 
 
 class Outcome(NamedTuple):
-    """What came out of a run.
+    """What came out of a run, or of a training.
 
     Attributes:
         result: what the same specification comes to again; goes into `result.json`.
-        timing: what it took, which no two runs have in common; goes into `provenance.json`.
+        timing: seconds that it took, which no two runs have in common; goes into `provenance.json`.
+        memory: the most that it took, see `benchmarks.peak_memory`; goes there, too.
     """
 
     result: dict[str, Any]
     timing: dict[str, float]
+    memory: "Peaks" = {}
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class Measurement(Protocol):
     @property
     def measurement(self) -> str: ...
 
+    @property
+    def training(self) -> RunSpec:
+        """Specification of the training whose model is measured. Measurements that share it share the training."""
+
     @classmethod
     def of(cls, point: "Point", profile: "Profile", dataset: Dataset) -> Self:
         """What a point of a study's grid comes to on a data set.
@@ -64,25 +71,29 @@ class Measurement(Protocol):
             UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
         """
 
-    @property
-    def label(self) -> str:
-        """What a folder's name starts with."""
+    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+        """Carry it out, and leave files of detail in `folder`.
 
-    @property
-    def epochs(self) -> int:
-        """Of the training that is a part of it: by them it is told how far it is."""
-
-    def work(self, dataset: Dataset) -> float:
-        """Floating-point operations, roughly; for the time to go alone."""
-
-    def measure(self, job: Job, folder: Path, device: torch.device) -> Outcome:
-        """Carry it out, go on from what `folder` holds, and leave files of detail there.
+        Args:
+            model: the trained one, on its device.
+            dataset: that of the training's fingerprint.
+            cache: folder of prepared data.
 
         Raises:
             UserError: the data cannot be had or do not fit the specification.
         """
 
 
-def folder_of(runs: Path, measurement: Measurement) -> Path:
-    """The folder of a run under `runs`, whoever asks for it."""
-    return runs / f"{measurement.label}-{identity(plain(measurement))[:12]}"
+def label(training: RunSpec) -> str:
+    """What the folders of a training and of the runs of its model start with."""
+    return f"{training.dataset}-{training.model}-seed{training.seed}"
+
+
+def folder_of(results: Path, measurement: Measurement) -> Path:
+    """The folder of a run in a results folder, whoever asks for it."""
+    return results / "runs" / f"{label(measurement.training)}-{identity(plain(measurement))[:12]}"
+
+
+def training_folder(results: Path, training: RunSpec) -> Path:
+    """The folder of a training in a results folder, whichever runs need it."""
+    return results / "trainings" / f"{label(training)}-{training.identity[:12]}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.pace import FinishedRun, Pace
 from benchmarks.runs import Run, read_json, write_json
@@ -43,6 +44,7 @@ class Plan:
                 "columns": dict(run.columns),
                 "epochs": run.epochs,
                 "work": run.work,
+                "trained_in": run.trained_in and run.trained_in.name,
             }
             for run in self.runs
         ]
@@ -69,17 +71,22 @@ def read_plans(results: Path, studies: Sequence[str]) -> list[Plan]:
         for study in studies
         for path in sorted((results / "plans").glob(f"{study}-*.json"))
         # The name of another study may begin so, too.
-        if (plan := _read(path, results / "runs")).study == study
+        if (plan := _read(path, results)).study == study
     ]
 
 
-def _read(path: Path, runs: Path) -> Plan:
+def _read(path: Path, results: Path) -> Plan:
     try:
         values = read_json(path)
-        values["runs"] = tuple(Run(runs / row.pop("folder"), **row) for row in values["runs"])
+        values["runs"] = tuple(_run(row, results) for row in values["runs"])
         return Plan(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no plan of this version ({error}); delete it and run the study again") from error
+
+
+def _run(row: dict[str, Any], results: Path) -> Run:
+    folder, trained_in = row.pop("folder"), row.pop("trained_in", None)
+    return Run(results / "runs" / folder, trained_in=trained_in and results / "trainings" / trained_in, **row)
 
 
 def pace_of(runs: Sequence[Run], operations_per_second: float | None = None) -> Pace:

@@ -1,14 +1,17 @@
 """Records: what all runs of a plan came to, in one file that tables, claims and figures are made from.
 
 `results/records/STUDY-DATASET-PROFILE.jsonl` has a line of JSON for each run that has a result or a failure: what
-tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, and its `result` with
-`scores` by quantity and case (null where a case has no valid score), or its `failure`.
+tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, its `training` with the
+`provenance` and the `result` of that, and its own `result` with `scores` by quantity and case (null where a
+case has no valid score; none for a measurement without `per_case.csv`) and `sampled_scores` by protocol, quantity and
+case, or its `failure`. In records of earlier versions the run's provenance is that of its training too, and there are
+no sampled scores.
 """
 
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +82,10 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
 
 
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:
-    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit."""
+    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit.
+
+    False-positive volumes are left out where every case that a run was scored on has foreground: Dice tells it all.
+    """
     rows = [
         {
             **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
@@ -94,6 +100,28 @@ def scores_of(records: Sequence[Records]) -> pd.DataFrame:
         for row in part.rows
         if "result" in row
         for quantity, scores in row["scores"].items()
+        if quantity != "false_positive_volume" or row["result"].get("cases_without_foreground")
+        for case, value in scores.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
+    """The rows of `scores_of` and those of the sampled scores, of the runs and quantities that have both.
+
+    `protocol` tells only which cases were scored. Columns besides: `scored` (`dense`, `paper`, or `released` with its
+    share of border locations) and `sampled`, the locations of each case, or `all`.
+    """
+    rows = [
+        {**{name: row[name] for name in ("dataset", "profile", "model", "seed")}, **row["columns"]}
+        | {"protocol": row["result"]["protocol"].replace("dense", "several", 1), "scored": scored, "sampled": locations}
+        | {"case": case, "quantity": quantity, "value": math.nan if value is None else value}
+        | {"unit": QUANTITIES[quantity].unit}
+        for part in records
+        for row in part.rows
+        if "sampled_scores" in row
+        for scored, locations, by_quantity in _by_protocol(row)
+        for quantity, scores in by_quantity.items()
         for case, value in scores.items()
     ]
     return pd.DataFrame(rows)
@@ -115,6 +143,17 @@ def failures_of(records: Sequence[Records]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _by_protocol(row: Record) -> Iterator[tuple[str, str, Mapping[str, Mapping[str, float | None]]]]:
+    """What a run's scores are called, at how many locations of a case they are, and the scores by quantity."""
+    sampled = row["sampled_scores"]
+    quantities = {quantity for scores in sampled.values() for quantity in scores}
+    yield "dense", "all", {name: scores for name, scores in row["scores"].items() if name in quantities}
+    for protocol in row["result"]["sampled_protocols"]:
+        name, share = protocol["protocol"], protocol["border_share"]
+        scored = f"{name}, {100 * share:.0f} % border" if share else name
+        yield scored, str(protocol["locations"]), sampled[name]
+
+
 def _record(run: Run) -> dict[str, Any] | None:
     failure = run.failure
     if not run.done and failure is None:
@@ -127,18 +166,31 @@ def _record(run: Run) -> dict[str, Any] | None:
         "identity": identity(spec),
         "spec": spec,
     }
-    provenance = run.folder / "provenance.json"
-    if provenance.exists():
-        record["provenance"] = read_json(provenance)
+    record |= _files(run.folder, "provenance")
+    if trained := _files(run.training, "provenance", "result"):
+        record["training"] = trained
     if failure is not None:
         return record | {"failure": failure}
-    return record | {"result": read_json(run.folder / "result.json"), "scores": _scores(run.folder / "per_case.csv")}
+    record["result"] = read_json(run.folder / "result.json")
+    record["scores"] = _scores(run.folder / "per_case.csv").get("", {})
+    sampled = _scores(run.folder / "sampled.csv")
+    return record | ({"sampled_scores": sampled} if sampled else {})
 
 
-def _scores(path: Path) -> dict[str, dict[str, float | None]]:
-    scores: dict[str, dict[str, float | None]] = {}
+def _files(folder: Path, *names: str) -> dict[str, Any]:
+    """What a folder's JSON files of some names hold, of those that there are."""
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def _scores(path: Path) -> dict[str, dict[str, dict[str, float | None]]]:
+    """By protocol (an empty text where the file names none), quantity and case; nothing where there is no file."""
+    scores: dict[str, dict[str, dict[str, float | None]]] = {}
+    if not path.exists():
+        return scores
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             value = float(row["value"]) if row["value"] else math.nan
-            scores.setdefault(row["quantity"], {})[row["case"]] = None if math.isnan(value) else value
+            of_protocol = scores.setdefault(row.get("protocol", ""), {})
+            of_protocol.setdefault(row["quantity"], {})[row["case"]] = None if math.isnan(value) else value
     return scores

@@ -17,7 +17,7 @@ from benchmarks.measurement import Job
 from benchmarks.pace import Pace, in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
 from benchmarks.plans import Plan, pace_of
-from benchmarks.runs import State
+from benchmarks.runs import State, is_locked, work_left
 from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
 from benchmarks.sweep import Sweep, tell
@@ -57,10 +57,7 @@ class Request:
 
 def run(request: Request) -> int:
     """Make what is missing, then the tables; 0 where every run of the studies has a result, else 1."""
-    # To be ended is to be interrupted: the workers of this machine end too.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) != signal.SIG_IGN:
-            signal.signal(ending, signal.default_int_handler)
+    end_as_interrupted()
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     executor = _executor(request, settings)
@@ -68,12 +65,15 @@ def run(request: Request) -> int:
     if request.force:
         _forget(planned, executor)
     missing = _missing(planned, request.retry_failed)
+    if request.retry_failed:
+        for one in missing:
+            (one.run.training / "failure.json").unlink(missing_ok=True)
     for plan in plans:
         plan.write(request.results)
         tell(_summary(plan))
     pace = _pace(plans)
     if missing:
-        tell(_total(missing, pace))
+        tell(_total(missing, pace, anew=False))
     Sweep(longest_first(missing), executor, pace, "runs").make()
     for table in collect_studies(request.studies, request.results):
         print(table)
@@ -95,7 +95,7 @@ def dry_run(request: Request) -> int:
         for one in plan.runs:
             to_make = f", about {in_words(pace.seconds(one.model, one.work) or 0)}" if one.folder in wanted else ""
             print(f"  {one.name}: {one.state}{to_make}")
-    print(_total(missing, pace))
+    print(_total(missing, pace, anew=request.force))
     return 0
 
 
@@ -128,11 +128,13 @@ def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedR
 
 def _forget(planned: Sequence[PlannedRun], executor: Executor) -> None:
     for one in planned:
-        if one.run.state == State.RUNNING or executor.adopt(one.run.folder) is not None:
-            raise UserError(f"{one.run.folder} is being made, or waits in a queue; end that before --force")
+        for folder in (one.run.folder, one.run.training):
+            if is_locked(folder) or executor.adopt(folder) is not None:
+                raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
     for one in planned:
-        if one.run.folder.exists():
-            shutil.rmtree(one.run.folder)
+        for folder in (one.run.folder, one.run.training):
+            if folder.exists():
+                shutil.rmtree(folder)
 
 
 def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
@@ -141,12 +143,28 @@ def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
     return build(SlurmSettings, profile.slurm, f"profile {profile.name}, slurm")
 
 
+def end_as_interrupted() -> None:
+    """From now on, to be ended is to be interrupted: the workers of this machine end too."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)
+
+
 def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
     if settings is not None:
         return SlurmExecutor(work, request.results / "slurm", settings)
+    return local_executor(request.workers)
+
+
+def local_executor(workers: int | None = None) -> LocalExecutor:
+    """The executor of this machine.
+
+    Args:
+        workers: runs at a time; None for one a GPU, or `CPU_WORKERS` without.
+    """
     gpus = visible_gpus()
     imports = FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU
-    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, imports)
+    return LocalExecutor(work, workers or len(gpus) or CPU_WORKERS, gpus, imports)
 
 
 def visible_gpus() -> list[str]:
@@ -166,7 +184,7 @@ def _summary(plan: Plan) -> str:
     return f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs ({counts})"
 
 
-def _total(missing: Sequence[PlannedRun], pace: Pace) -> str:
-    seconds = sum(pace.seconds(one.run.model, one.run.work) or 0 for one in missing)
+def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool) -> str:
+    seconds = sum(pace.seconds(*left) or 0 for left in work_left([one.run for one in missing], anew))
     basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
     return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis})"

@@ -1,18 +1,21 @@
 """One run of a study: its folder, its state, and how far it is. Reads and writes files only, and never imports torch.
 
-A run's folder holds
+A run measures a trained model. Its folder holds
 
 - `spec.json`, what is measured: its SHA-256 is the run's identity, and nothing else decides the outcome;
 - `job.json`, how: where the data are, threads, the command;
 - `lock`, held by the process that is at work on it;
-- `provenance.json`, where and when it was made, by which code, and what it took;
-- `training/`, what `ossnet.run.train_run` leaves, with the checkpoint to go on from;
-- `per_case.csv`, `case.npz` and last `result.json`, or `failure.json` in place of a result.
+- `provenance.json`, where and when it was made, by which code, and what it took (see `benchmarks.attempts`);
+- files of detail, such as `per_case.csv`, and last `result.json`, or `failure.json` in place of a result.
+
+The training has a folder of its own, which every run of that trained model shares. It holds `spec.json`, `lock`,
+`provenance.json`, and `result.json` or `failure.json` likewise, and what `ossnet.run.train_run` leaves: the checkpoint
+to go on from, `history.csv` and `model.safetensors`.
 """
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,6 +48,8 @@ class Run:
         columns: what tells it apart in the study besides model and seed.
         epochs: of its training.
         work: floating-point operations of its training, roughly.
+        trained_in: the folder of its training, named by that one's identity; None for `training` in its own folder, as
+            earlier versions had it.
     """
 
     folder: Path
@@ -53,6 +58,7 @@ class Run:
     columns: Columns = field(default_factory=dict)
     epochs: int = 1
     work: float = 1.0
+    trained_in: Path | None = None
 
     @property
     def name(self) -> str:
@@ -87,11 +93,23 @@ class Run:
         (self.folder / "failure.json").unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
+        """Record that it failed, and so did its training if that is not done: no other run can do with it."""
         write_failure(self.folder, reason)
+        if not self.is_trained:
+            write_failure(self.training, reason)
+
+    @property
+    def training(self) -> Path:
+        """The folder of its training."""
+        return self.trained_in or self.folder / "training"
+
+    @property
+    def is_trained(self) -> bool:
+        return (self.training / "result.json").exists()
 
     @cached_property
     def _history(self) -> Path:
-        return self.folder / "training" / "history.csv"
+        return self.training / "history.csv"
 
     def trained(self) -> float:
         """The part of its training that is done, 0 to 1, by the epochs that its history holds."""
@@ -105,9 +123,22 @@ class Run:
         return self._history.stat().st_mtime if self._history.exists() else None
 
     def seconds(self) -> float | None:
-        """What a run that is done took, in all its attempts."""
-        path = self.folder / "provenance.json"
-        return float(read_json(path)["seconds"]) if self.done and path.exists() else None
+        """What a run that is done and its training took, in all their attempts."""
+        if not self.done:
+            return None
+        paths = [folder / "provenance.json" for folder in (self.folder, self.training)]
+        seconds = [float(read_json(path)["seconds"]) for path in paths if path.exists()]
+        return sum(seconds) if seconds else None
+
+
+def work_left(runs: Iterable[Run], anew: bool = False) -> list[tuple[str, float]]:
+    """Model and floating-point operations of each training that the runs need and that is not done, each once.
+
+    Args:
+        anew: whether those that are done, or in part, will be made again.
+    """
+    by_training = {run.training: run for run in runs}
+    return [(run.model, run.work * (1 - (0 if anew else run.trained()))) for run in by_training.values()]
 
 
 def identity(spec: Mapping[str, Any]) -> str:
@@ -116,12 +147,12 @@ def identity(spec: Mapping[str, Any]) -> str:
 
 
 def lock(folder: Path, patience_s: float = 1.0) -> AbstractContextManager[bool]:
-    """Hold the lock of a run's folder, see `ossnet.locks.hold`; False where another process is at work on it."""
+    """Hold the lock of a run's or a training's folder; False where another process does, see `ossnet.locks.hold`."""
     return hold(folder / "lock", patience_s)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process is at work on the run of a folder, see `ossnet.locks.is_held`."""
+    """Whether a process is at work on the run, or the training, of a folder, see `ossnet.locks.is_held`."""
     return is_held(folder / "lock")
 
 

@@ -1,39 +1,37 @@
-"""The measurement of Tables 1 and 2: train a model, segment cases that it has not learned from, score them."""
+"""The measurement of Tables 1 and 2: segment cases that a model has not learned from, and score them."""
 
-import math
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from benchmarks.estimate import training_work
-from benchmarks.measurement import Job, Outcome
-from benchmarks.study import Point
+from benchmarks.measurement import Outcome
+from benchmarks.peak_memory import PeakMemory
+from benchmarks.protocols import sampled_protocols, score_sampled
+from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
+from ossnet.config import newer, plain
 from ossnet.data.case import Case, Dataset
+from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, class_indices
-from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
 from ossnet.evaluation import score_segmentation, segment_case
 from ossnet.extraction import EXTRACTORS
 from ossnet.files import replacing, write_text
+from ossnet.footprint import make_account
 from ossnet.metrics import disagreement_percent, surface_tolerance_mm
 from ossnet.model import SegmentationModel
 from ossnet.profile import Profile
 from ossnet.registry import model_type
-from ossnet.run import RunSpec, load_run, train_run
-from ossnet.training import best_epoch
+from ossnet.run import RunSpec
+from ossnet.validation import Validation
 
 DENSE_CASES = 1
 """Cases of each run on which a sparse extraction is held against the evaluation of every voxel."""
-
-PRIOR_CASES = 4
-"""Cases of each run on which `mise` and `prior` are held against each other, where the model gives a prior."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -41,9 +39,11 @@ class Segmentation:
     """What decides a run's scores.
 
     Attributes:
-        training: the trained model.
+        training: of the model.
         extraction: how the segmentations are made, a name of `ossnet.extraction.EXTRACTORS`.
         max_locations: locations per pass of an extraction.
+        split: whose cases are scored; None for `scored_split`.
+        protocols: sampled ones by which the cases are scored besides; None for `sampled_protocols`.
     """
 
     training: RunSpec
@@ -51,98 +51,98 @@ class Segmentation:
     max_locations: int = Field(default=2**14, ge=1)
     measurement: Literal["segmentation"] = "segmentation"
     schema_version: Literal[1] = 1
+    split: Split | None = newer(None)
+    protocols: tuple[Validation, ...] | None = newer(None)
 
     def __post_init__(self) -> None:
         if self.extraction not in EXTRACTORS:
             raise ValueError(f"extraction {self.extraction!r} is none of {', '.join(EXTRACTORS)}")
+        names = [protocol.protocol for protocol in self.protocols or ()]
+        if "dense" in names or len(set(names)) < len(names):
+            raise ValueError(
+                f"protocols {', '.join(names)}: give paper or released, each once at most; dense is always"
+            )
 
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Segmentation":
-        scored_split(dataset)
+        scored_split(dataset, point.split)
         training = profile.spec(point.model, dataset, point.seed, point.overrides)
-        return cls(training, point.extraction or model_type(point.model).extraction, point.max_locations)
+        extraction = point.extraction or model_type(point.model).extraction
+        return cls(training, extraction, point.max_locations, split=point.split, protocols=point.protocols)
 
-    @property
-    def label(self) -> str:
-        return f"{self.training.dataset}-{self.training.model}-seed{self.training.seed}"
-
-    @property
-    def epochs(self) -> int:
-        return self.training.recipe.epochs
-
-    def work(self, dataset: Dataset) -> float:
-        """Of the training: it takes most of the time."""
-        return training_work(self.training, len(dataset.splits["train"]))
-
-    def measure(self, job: Job, folder: Path, device: torch.device) -> Outcome:
-        """Train in `folder/training`; write `per_case.csv`, and `case.npz` with the first case's segmentation.
+    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+        """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the first case's segmentation.
 
         Raises:
-            UserError: the data set is not the one of the specification, has no case to train on or to score, or one
-                that is refused.
+            UserError: the data set has no case to score, or one that is refused.
         """
-        cache = Path(job.cache)
-        dataset = open_dataset(job.source, job.generator, cache, workers=1)
-        if dataset.fingerprint != self.training.fingerprint:
-            raise UserError(f"data {job.source} have changed since this run was planned; start the study again")
-        split = scored_split(dataset)
-        history = train_run(self.training, dataset, folder / "training", cache, device, lambda *_: None)
-        model, _ = load_run(folder / "training", device)
-        result, timing = self._score(model, dataset, split, folder)
-        best = best_epoch(history)
-        result |= {
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "best_validation_dice": None if best is None or best.dice is None or math.isnan(best.dice) else best.dice,
-            "validation_protocol": self.training.recipe.validation.protocol,
-        }
-        return Outcome(result, timing | {"training_s": sum(epoch.seconds for epoch in history)})
-
-    def _score(self, model: SegmentationModel, dataset: Dataset, split: str, folder: Path) -> Outcome:
+        split = scored_split(dataset, self.split)
         preprocessing = self.training.preprocessing
-        parts, seconds, evaluated = [], [], []
+        parts, seconds, evaluated, without_foreground = [], [], [], []
         from_dense: dict[str, float] = {}
-        from_prior: dict[str, float] = {}
-        evaluated_locations: dict[str, dict[str, int]] = {"mise": {}, "prior": {}}
 
         def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
             made = segment_case(model, case, preprocessing, extraction, self.max_locations)
             return made.segmentation.cpu().numpy(), sum(made.evaluated)
 
+        device = next(model.parameters()).device
+        peak = PeakMemory(device)
+        to_compare: dict[str, np.ndarray] = {}
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)
-            start = time.perf_counter()
-            segmentation, locations = segment(case, self.extraction)
-            seconds.append(time.perf_counter() - start)
+            with peak.watch():
+                start = time.perf_counter()
+                segmentation, locations = segment(case, self.extraction)
+                seconds.append(time.perf_counter() - start)
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
+            if case.label is not None and not class_indices(case.label, preprocessing, name).any():
+                without_foreground.append(name)
             if index == 0:
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
-                from_dense[name] = disagreement_percent(segmentation, segment(case, "dense")[0])
-            if index < PRIOR_CASES and self.extraction == "mise" and model.has_prior:
-                other, locations_of_prior = segment(case, "prior")
-                from_prior[name] = disagreement_percent(segmentation, other)
-                for extraction, count in (("mise", locations), ("prior", locations_of_prior)):
-                    evaluated_locations[extraction][name] = count
+                to_compare[name] = segmentation
+        # After them all, since it takes another amount of memory.
+        for name, segmentation in to_compare.items():
+            from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
+        if device.type == "cpu":
+            # Of one case, apart from those that are timed, which counting would slow down.
+            account = make_account(device)
+            account.hold([*model.parameters(), *model.buffers()], "parameters")
+            with account:
+                segment(dataset.load(dataset.splits[split][0]), self.extraction)
+            peak.add({"allocated_bytes": account.peak_bytes})
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
+        protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
+        sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
+        write_text(folder / "sampled.csv", sampled.to_csv(index=False))
         result: dict[str, Any] = {
-            "protocol": "dense" if split == "test" else "dense, validation cases",
+            "protocol": "dense" if split == "test" else f"dense, {split} cases",
+            "sampled_protocols": [plain(protocol) for protocol in protocols],
             "locations_mean": float(np.mean(evaluated)),
             "disagreement_with_dense_percent": from_dense,
-            "disagreement_with_prior_percent": from_prior,
-            "evaluated_locations": evaluated_locations,
         }
-        return Outcome(result, {"extraction_s_median": float(np.median(seconds))})
+        if without_foreground:
+            result["cases_without_foreground"] = without_foreground
+        return Outcome(result, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
 
 
-def scored_split(dataset: Dataset) -> str:
-    """Which cases are scored: those of `test`, or of `validation` where there are no others, as in the paper.
+def scored_split(dataset: Dataset, asked: Split | None = None) -> Split:
+    """The split whose cases are scored: `test`, or `validation` where there are no others, as in the paper.
+
+    Args:
+        asked: another choice; None for that.
 
     Raises:
-        UserError: there are neither.
+        UserError: there are none.
     """
-    for split in ("test", "validation"):
+    if asked is not None:
+        if not dataset.splits[asked]:
+            raise UserError(f"data set {dataset.name} has no {asked} cases, so there is nothing to score")
+        return asked
+    order: tuple[Split, ...] = ("test", "validation")
+    for split in order:
         if dataset.splits[split]:
             return split
     raise UserError(f"data set {dataset.name} has no test and no validation cases, so there is nothing to score")

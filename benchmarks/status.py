@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.pace import Pace, in_words
 from benchmarks.plans import Plan, pace_of, read_plans
-from benchmarks.runs import Run, State, read_json
+from benchmarks.runs import Run, State, read_json, work_left
 from benchmarks.squeue import Queue
 from benchmarks.study import Study
 
@@ -66,10 +66,8 @@ def _to_go(pace: Pace, running: Sequence[Run], missing: Sequence[Run]) -> str | 
     """As many at a time as are running now, or one after another."""
     if not running and not missing:
         return None
-    parts = [(run, run.trained()) for run in [*running, *missing]]
-    rest = [(run.model, run.work * (1 - trained)) for run, trained in parts]
     at_a_time = max(1, len(running))
-    seconds = pace.time_to_go(rest, at_a_time)
+    seconds = pace.time_to_go(work_left([*running, *missing]), at_a_time)
     if seconds is None:
         return None
     together = f", {at_a_time} at a time," if at_a_time > 1 else ""

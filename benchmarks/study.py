@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from benchmarks.markup import Grid
 from benchmarks.runs import Columns
 from benchmarks.tables import Layout
 
 if TYPE_CHECKING:
+    from benchmarks.records import Records
+
     # Torch comes with it, which commands that only read records do without.
     from ossnet.profile import Profile
+    from ossnet.validation import Validation
+
+Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,8 @@ class Point:
         overrides: settings laid over the profile's, as `Profile.spec` takes them.
         extraction: None for the model's own.
         max_locations: locations per pass of the extraction.
+        split: whose cases are scored; None for `test`, or `validation` where there are no others.
+        protocols: sampled ones to score by besides; None for those of the paper and its code.
     """
 
     model: str
@@ -29,6 +38,8 @@ class Point:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     extraction: str | None = None
     max_locations: int = 2**14
+    split: Split | None = None
+    protocols: "tuple[Validation, ...] | None" = None
 
 
 @dataclass(frozen=True)
@@ -39,11 +50,14 @@ class Study:
         measures: what each of its runs does, a name of `benchmarks.measurements`.
         grid: its runs with a profile, in the order of its table.
         layout: how the table is laid out.
+        appendix: further tables below it, from the study's records, the results folder, and that of the reference if it
+            is to be shown.
     """
 
     measures: str
     grid: Callable[["Profile"], Sequence[Point]]
     layout: Layout
+    appendix: Callable[[Sequence["Records"], Path, Path | None], Sequence[Grid]] = lambda *_: ()
 
     @property
     def name(self) -> str:

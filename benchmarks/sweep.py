@@ -54,8 +54,9 @@ class Sweep:
     """Runs to be made, in their order.
 
     A run that fails leaves `failure.json` and the others go on; one whose process is lost is started again and goes on
-    from its last epoch. A run that another sweep is at work on is waited for. Interrupted, the processes of this
-    machine are ended, those of a cluster are left; called again, both kinds go on.
+    from its last epoch. Of runs that need one training, the first makes it, and the others are started when it is done.
+    A run that another sweep is at work on is waited for. Interrupted, the processes of this machine are ended, those of
+    a cluster are left; called again, both kinds go on.
     """
 
     def __init__(self, planned: Sequence[PlannedRun], executor: Executor, pace: Pace, label: str) -> None:
@@ -96,6 +97,7 @@ class Sweep:
         busy = [item for item in self.running if item.task is not None or not self.executor.detached]
         free = self.executor.capacity - len(busy)
         later, start = list[PlannedRun](), list[PlannedRun]()
+        in_training = {item.planned.run.training for item in self.running}
         for planned in self.waiting:
             run = planned.run
             if run.done:
@@ -107,8 +109,9 @@ class Sweep:
                 tell(f"{run.name}: failed in another sweep: {run.failure}")
             elif (task := self.executor.adopt(run.folder)) is not None:
                 self.running.append(_Running(planned, task, trained_before=run.trained()))
-            elif len(start) < free:
+            elif len(start) < free and (run.is_trained or not (run.training in in_training or is_locked(run.training))):
                 start.append(planned)
+                in_training.add(run.training)
             else:
                 later.append(planned)
         for planned in start:
@@ -130,6 +133,9 @@ class Sweep:
         elif item.task is not None and is_locked(run.folder):
             # Ours found another sweep's process at work on it, and left it to that.
             self.running.append(_Running(item.planned, None))
+        elif item.task is not None and is_locked(run.training):
+            # Likewise on its training.
+            self.waiting.append(item.planned)
         else:
             self._lost(item)
 
@@ -165,11 +171,14 @@ class Sweep:
             seconds = item.seconds()
             if seconds is not None and not self.executor.detached:
                 pace = pace.with_run(item.planned.run.model, item.planned.run.work, seconds)
-        parts = [(planned.run, 0.0) for planned in self.waiting]
-        parts += [(item.planned.run, item.trained) for item in self.running]
-        return pace.time_to_go(
-            [(run.model, run.work * (1 - trained)) for run, trained in parts], min(self.executor.capacity, len(parts))
-        )
+        left = self._work_left()
+        return pace.time_to_go(left, min(self.executor.capacity, len(left)))
+
+    def _work_left(self) -> list[tuple[str, float]]:
+        """Model and operations of each training, once however many runs need it."""
+        parts = {planned.run.training: (planned.run, float(planned.run.is_trained)) for planned in self.waiting}
+        parts |= {item.planned.run.training: (item.planned.run, item.trained) for item in self.running}
+        return [(run.model, run.work * (1 - trained)) for run, trained in parts.values()]
 
 
 def tell(text: str) -> None:

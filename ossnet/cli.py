@@ -78,7 +78,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from ossnet.evaluation import evaluate_run, require_same_data
+    from ossnet.evaluation import evaluate_run, require_modalities
+    from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
     from ossnet.profile import load_profile
     from ossnet.run import load_run
 
@@ -89,8 +90,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     generator = load_profile(arguments.profile).generator(arguments.data)
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
-    if not arguments.allow_changed_data:
-        require_same_data(dataset, spec.dataset, spec.fingerprint, str(arguments.run))
+    require_modalities(dataset.name, dataset.modalities, spec.modalities)
+    roles = roles_in_training(dataset, arguments.split, arguments.cache, read_learned_cases(arguments.run))
+    if not arguments.allow_learned_cases:
+        refuse_learned_cases(dataset, arguments.split, roles, spec.dataset, spec.fingerprint, str(arguments.run))
     scores = evaluate_run(
         model,
         spec.preprocessing,
@@ -100,7 +103,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.extraction or model.extraction,
         arguments.max_locations,
         arguments.tolerance_mm,
-    ).assign(precision=arguments.precision or spec.recipe.precision)
+    )
+    scores = scores.assign(
+        precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles)
+    )
     write_text(path, scores.to_csv(index=False))
     table = scores.pivot(index="case", columns="quantity", values="value")
     print(table.round(4).to_string())

@@ -7,12 +7,12 @@ from torch import Tensor
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
-from ossnet.extraction import EXTRACTORS, Extraction, Extractor, Grid
-from ossnet.field import OccupancyField
+from ossnet.extraction import EXTRACTORS, Extraction, Extractor
+from ossnet.field import Grid, OccupancyField
 from ossnet.metrics import score_case, surface_tolerance_mm
 from ossnet.model import SegmentationModel, as_tensor
 from ossnet.progress import ProgressLine
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 
 
 def extractor(name: str) -> Extractor:
@@ -65,7 +65,7 @@ def score_segmentation(
 ) -> pd.DataFrame:
     """Rows of `case`, `quantity`, `value`, `unit`: a segmentation of a labelled case on its own grid, scored.
 
-    All of `QUANTITIES`, each the mean over the foreground classes in which it is defined.
+    All of `SCORES`, each the mean over the foreground classes in which it is defined.
 
     Args:
         tolerance_mm: of the surface Dice.
@@ -84,7 +84,7 @@ def score_segmentation(
     )
     means = per_class.mean()
     return pd.DataFrame(
-        [(case.name, name, float(means[name]), quantity.unit) for name, quantity in QUANTITIES.items()],
+        [(case.name, name, float(means[name]), quantity.unit) for name, quantity in SCORES.items()],
         columns=["case", "quantity", "value", "unit"],
     )
 
@@ -95,27 +95,6 @@ def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tu
         raise UserError(
             f"data set {dataset} has modalities {', '.join(modalities)}; "
             f"the model was trained on {', '.join(trained_on)}"
-        )
-
-
-def require_same_data(dataset: Dataset, trained_on: str, fingerprint: str, run: str) -> None:
-    """Refuse what is not the very data set of a run's training although it has that one's name.
-
-    A run does not keep the names of its training cases: of another split or another profile's data, any case may be one
-    of them, and its score would be that of a case that the model has learned.
-
-    Args:
-        trained_on: the name of the data set of the training, and `fingerprint` its fingerprint.
-        run: as the user calls it.
-
-    Raises:
-        UserError: the names are the same and the fingerprints are not.
-    """
-    if dataset.name == trained_on and dataset.fingerprint != fingerprint:
-        raise UserError(
-            f"data set {dataset.name} is not as it was in the training of {run} (cases, files, modalities or splits), "
-            "which may have learned the cases to be scored; give the --data and --profile of that training, "
-            "or add --allow-changed-data"
         )
 
 

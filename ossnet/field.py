@@ -1,5 +1,7 @@
-"""An image's occupancy as a function of location: what a model makes of an image, and what extraction evaluates."""
+"""An image's occupancy as a function of location, and grids of voxels over it: what extraction evaluates, and where."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -33,6 +35,34 @@ class OccupancyField(Protocol):
     def __call__(self, locations: Tensor) -> Tensor:
         """Probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or between, float32."""
         ...
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The voxels to segment.
+
+    Attributes:
+        shape: (H, W, D).
+        locate: voxel indices [n, 3] int64 of this grid to voxel coordinates [n, 3] of the field's image.
+    """
+
+    shape: tuple[int, int, int]
+    locate: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def over(cls, field: OccupancyField, shape: tuple[int, int, int] | None = None) -> "Grid":
+        """A grid of any resolution over the whole of the field's image; by default the image's own voxels.
+
+        Both grids cover the same space and voxels are cells of it, so centres meet at (t + 1/2) / T = (x + 1/2) / S.
+        """
+        if shape is None or tuple(shape) == tuple(field.shape):
+            return cls(field.shape, lambda indices: indices)
+
+        def locate(indices: Tensor) -> Tensor:
+            scale = torch.tensor(field.shape, device=indices.device) / torch.tensor(shape, device=indices.device)
+            return (indices + 0.5) * scale - 0.5
+
+        return cls(shape, locate)
 
 
 def evaluate(field: OccupancyField, locations: Tensor, max_locations: int) -> Tensor:

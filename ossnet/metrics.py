@@ -1,4 +1,4 @@
-"""How well a segmentation agrees with its label: overlap (Section 3.2), and the surface metrics of the field.
+"""How well a segmentation agrees with its label: overlap (Section 3.2), surface metrics of the field, false positives.
 
 Sums are over whatever is given, sampled locations or whole volumes. What a metric cannot tell is NaN, and a mean is
 over the valid values together with their number (`valid_mean`), so that two empty masks count neither as 0 nor as 1.
@@ -98,6 +98,20 @@ def surface_dice(
     return _surface_metric(compute_surface_dice, masks, spacing_mm, class_thresholds=[tolerance_mm], use_subvoxels=True)
 
 
+def false_positive_volume_ml(
+    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float]
+) -> float:
+    """Volume in ml of the voxels that are in the first mask and not in the second, of one shape; never NaN.
+
+    Of a case without foreground it is all that was segmented, where overlap tells no more than that something was.
+
+    Raises:
+        ValueError: as `dice`.
+    """
+    inside_prediction, inside_label = _masks(prediction, label)
+    return float(np.count_nonzero(inside_prediction & ~inside_label) * np.prod(spacing_mm) / 1000)
+
+
 def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
     """The tolerance of the surface Dice in tables: 2 mm, or the longest edge of a voxel where that is more."""
     return max(2.0, *spacing_mm)
@@ -106,13 +120,14 @@ def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
 def score_case(
     prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
 ) -> dict[str, float]:
-    """Every quantity of `QUANTITIES` for two masks [H, W, D]; raises as `surface_dice` does."""
+    """Every quantity of `SCORES` for two masks [H, W, D]; raises as `surface_dice` does."""
     masks = _masks(prediction, label)
     return {
         "dice": dice(*masks),
         "iou": iou(*masks),
         "hausdorff95": hausdorff95_mm(*masks, spacing_mm),
         "surface_dice": surface_dice(*masks, spacing_mm, tolerance_mm),
+        "false_positive_volume": false_positive_volume_ml(*masks, spacing_mm),
     }
 
 

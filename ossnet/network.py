@@ -160,6 +160,9 @@ class OccupancyNetwork(SegmentationModel):
         encoding = self.encode(images)
         return self.decode(locations, self.read_patches(images, locations), encoding.latents), encoding
 
+    def learned_per_case(self, locations: int) -> int:
+        return locations
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Equation 2. With k > 2 classes both terms are cross-entropies over the classes.
 

@@ -5,17 +5,38 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a quantity is shown: its usual name, its unit ('' for a ratio), and which end of it is better."""
+    """How a quantity is shown: its usual name, its unit ('' for a ratio or a count), and which end of it is better.
+
+    Attributes:
+        digits: after the decimal point.
+    """
 
     name: str
     unit: str
     higher_is_better: bool
+    digits: int = 3
 
 
-QUANTITIES = {
+SCORES = {
     "dice": Quantity("Dice", "", higher_is_better=True),
     "iou": Quantity("IoU", "", higher_is_better=True),
-    "hausdorff95": Quantity("HD95", "mm", higher_is_better=False),
+    "hausdorff95": Quantity("HD95", "mm", higher_is_better=False, digits=2),
     "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
+    "false_positive_volume": Quantity("FP volume", "ml", higher_is_better=False, digits=2),
 }
-"""What `ossnet.metrics.score_case` measures, in the order in which tables show it."""
+"""What `ossnet.metrics.score_case` measures of a segmentation, in the order in which tables show it."""
+
+OF_EXTRACTIONS = {
+    "evaluated_locations": Quantity("Evaluated", "", higher_is_better=False, digits=0),
+    "evaluated_stage1": Quantity("of these in stage 1", "", higher_is_better=False, digits=0),
+    "evaluated_stage2": Quantity("in stage 2", "", higher_is_better=False, digits=0),
+    "evaluated_stage3": Quantity("in stage 3", "", higher_is_better=False, digits=0),
+    "disagreement_mise": Quantity("Disagreement with mise", "%", higher_is_better=False, digits=4),
+    "disagreement_released": Quantity("with released", "%", higher_is_better=False, digits=4),
+    "disagreement_dense": Quantity("with dense", "%", higher_is_better=False, digits=4),
+    "prior_precision": Quantity("Precision of the prior", "", higher_is_better=True),
+    "prior_recall": Quantity("Recall of the prior", "", higher_is_better=True),
+}
+"""What `benchmarks.inference_comparison` measures of an extraction, likewise."""
+
+QUANTITIES = SCORES | OF_EXTRACTIONS

@@ -34,18 +34,15 @@ from paper_figures.style import (
     settings,
 )
 
-AROUND: Look = {"markersize": 8, "markerfacecolor": "none", "linewidth": 3}
-"""A wider line and a ring: the text's improved inference takes as long as its original and lies on top of it."""
-
 INFERENCES: dict[str, tuple[str, Look]] = {
-    "mise": ("original, as the paper's text has it", {"color": BLUE, "marker": "o", "linestyle": "-"} | AROUND),
-    "prior": ("improved, as the paper's text has it", {"color": ORANGE, "marker": "s", "linestyle": "-"}),
+    "mise": ("original, as the paper's text has it", {"color": BLUE, "marker": "o", "linestyle": "-"}),
+    "paper-prior": ("improved, as the paper's text has it", {"color": ORANGE, "marker": "s", "linestyle": "-"}),
     "released": ("original, as the released code has it", {"color": BLUE, "marker": "o", "linestyle": "--"}),
     "released-prior": ("improved, as the released code has it", {"color": ORANGE, "marker": "s", "linestyle": "--"}),
 }
 """Of Section 3.3, by extraction; the look is that of lines."""
 
-BARS = {"mise": "original,\ntext", "prior": "improved,\ntext"}
+BARS = {"mise": "original,\ntext", "paper-prior": "improved,\ntext"}
 BARS |= {"released": "original,\ncode", "released-prior": "improved,\ncode"}
 
 BARS_AT = 2**14
@@ -78,9 +75,11 @@ def draw(rows: pd.DataFrame) -> Figure:
     """On the left runtimes, with what the paper states of them; on the right the stages that they are spent in.
 
     Args:
-        rows: of `paper_figures.probes.read_probes`, of one machine.
+        rows: of `paper_figures.probes.read_probes`, of one machine. Those of the resolution that most have are drawn.
     """
-    segmented = rows[rows["locations"].notna()]
+    resolution = rows["resolution"].mode()[0]
+    curves = rows[rows["resolution"] == resolution]
+    segmented = curves[curves["locations"].notna()]
     first = segmented.iloc[0]
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 3.8), layout="constrained")
@@ -88,7 +87,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         where = f"{model_name(first['model'])}, {first['resolution']}, {machines}"
         figure.suptitle(title_of(f"{where}; {repeats_text(rows)}", rows), fontsize="medium")
         times, stages = figure.subplots(1, 2, width_ratios=(5, 4))
-        entries = _draw_times(times, rows)
+        entries = _draw_times(times, curves)
         locations_axis(times, segmented)
         times.set_ylabel("Runtime of a segmentation (s)")
         times.set_ylim(bottom=0)

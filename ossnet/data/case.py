@@ -1,11 +1,12 @@
 """A case: one patient's image, label and place in space."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from nibabel.affines import voxel_sizes
 
+from ossnet.config import digest
 from ossnet.errors import UserError
 
 
@@ -69,6 +70,7 @@ class Dataset:
         splits: `train`, `validation` and `test` (each may be empty) to case names.
         load: the case of a name.
         fingerprint: changes whenever any case would.
+        contents: for cases that are made of files, a digest of these by the case's name.
     """
 
     name: str
@@ -76,3 +78,8 @@ class Dataset:
     splits: Mapping[str, tuple[str, ...]]
     load: Callable[[str], Case]
     fingerprint: str
+    contents: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self, name: str) -> str:
+        """A digest of what a case is made of: that of its files whatever they are called, or its place in this set."""
+        return self.contents.get(name) or digest([self.fingerprint, name])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ossnet.config import digest
 from ossnet.data.case import Case, Dataset
 from ossnet.data.nifti import read_image, read_label, same_place
 from ossnet.errors import UserError
@@ -58,6 +59,7 @@ def file_dataset(
         splits=splits,
         load=partial(_load, by_name, modalities, label_by_grid),
         fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
+        contents={case.name: _content(case, contents[case.name], label_by_grid) for case in cases},
     )
 
 
@@ -191,6 +193,18 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
         if not label_by_grid and label.shape == image.shape[1:] and not same_place(label.shape, affine, label_affine):
             raise UserError(f"{case.label} and {case.images[0]} have different affines; resample one to the other")
     return Case(name, image, label, affine, modalities)
+
+
+def _content(case: FileCase, identities: Sequence[tuple[str, int, str]], label_by_grid: bool) -> str:
+    """A digest of what a case's files hold, whatever they are called.
+
+    A file without a checksum of its own at its end, as a .gz has one, is known by its time of modification besides: it
+    may have changed between the parts that its identity is of.
+    """
+    paths = [path for path in (*case.images, case.label) if path]
+    times = [None if path.suffix == ".gz" else path.stat().st_mtime_ns for path in paths]
+    files = [identity[1:] for identity in identities]
+    return digest([len(case.images), label_by_grid, list(zip(files, times, strict=True))])
 
 
 def _identity(path: Path, sample_bytes: int = 2**20) -> tuple[str, int, str]:

@@ -14,7 +14,8 @@ from benchmarks.plans import Plan
 from benchmarks.runs import Run
 from ossnet.config import plain
 from ossnet.data.case import Dataset
-from ossnet.extraction import Grid, prior
+from ossnet.extraction import mise, paper_prior
+from ossnet.field import Grid
 from ossnet.run import RunSpec, train_run
 from paper_figures.figure4 import load
 
@@ -50,9 +51,10 @@ def test_the_plane_is_on_every_lattice_and_shows_most_of_the_label() -> None:
 def test_stages_hold_what_the_octree_knew_and_asked() -> None:
     field, plane = ball_field(), Plane(axis=2, index=4)
     stages = extract_stages(field, Grid.over(field), plane)
-    extraction = prior(field)
+    extraction = paper_prior(field)
     assert stages["stride"].tolist() == [4, 2, 1]
     assert tuple(stages["evaluated"]) == extraction.evaluated
+    assert stages["evaluated_by_mise"] == sum(mise(field).evaluated) != sum(extraction.evaluated)
     for name in ("begun", "settled", "asked"):
         assert stages[name].shape == (3, 13, 12, 1)
     # The first lattice: 0, 4, 8, 12 and 0, 4, 8, 11. The prior is above one half before the middle, 6 of 13.
@@ -60,6 +62,10 @@ def test_stages_hold_what_the_octree_knew_and_asked() -> None:
     assert (first != NO_POINT).sum() == 16
     np.testing.assert_array_equal(first[[0, 4, 8, 12]][:, [0, 4, 8, 11]], [[1] * 4, [1] * 4, [0] * 4, [0] * 4])
     assert stages["asked"][0, [8, 12]][:, [0, 4, 8, 11]].all()
+    # What it occupies is never evaluated, and stays.
+    for stage in range(3):
+        assert not stages["asked"][stage, [0, 4]][:, [0, 4, 8, 11]].any()
+        assert stages["settled"][stage, [0, 4]][:, [0, 4, 8, 11]].all()
     np.testing.assert_array_equal(stages["settled"][-1], plane.of(extraction.segmentation.numpy()))
     # A point that was asked keeps its answer.
     for stage in range(2):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from benchmarks.efficiency.records import read_records
 from benchmarks.efficiency.running import EfficiencyRequest
 from benchmarks.efficiency.studies import EFFICIENCY_STUDIES, EfficiencyStudy
 from benchmarks.study import Study
+from ossnet.profile import load_profile
 
 Capture = pytest.CaptureFixture[str]
 Command = Callable[..., int]
@@ -131,10 +133,57 @@ def test_only_what_failed_is_tried_again_and_only_when_asked(
     assert {name for name in after if after[name] != before[name]} == {first}
 
 
+def trained_at(results: Path) -> dict[str, float]:
+    return {path.parent.name: path.stat().st_mtime for path in results.glob("trainings/*/model.safetensors")}
+
+
+def test_another_way_of_scoring_trains_nothing(
+    finished: Path, tiny_profile: Path, data_csv: Path, tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = trained_at(finished)
+    assert len(before) == 4
+    for changes in ({"extraction": "dense"}, {"max_locations": 64}):
+        other = replace(tiny_study, grid=lambda p, c=changes: [replace(one, **c) for one in tiny_study.grid(p)])
+        monkeypatch.setattr(studies, "STUDIES", {"table1": other})
+        assert main(run(tiny_profile, data_csv, finished)) == 0
+    assert trained_at(finished) == before
+    assert len(made_at(finished)) == 12
+
+
+def test_a_training_that_failed_is_tried_again_when_asked_and_all_anew_with_force(
+    tiny_profile: Path, data_csv: Path, tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two scorings of one training."""
+    points = [replace(tiny_study.grid(load_profile(str(tiny_profile)))[0], extraction=how) for how in ("mise", "dense")]
+    points = [replace(one, columns=one.columns | {"drawn": place}) for place, one in enumerate(points)]
+    monkeypatch.setattr(studies, "STUDIES", {"table1": replace(tiny_study, grid=lambda _: points)})
+    # With a rate like this the loss is infinite in the first epoch.
+    profile = tmp_path / "tiny.toml"
+    rate = "[datasets.own.c.recipe.optimization]\nlearning_rate = 1e30\nactivation_learning_rate = 1e30\n"
+    profile.write_text(tiny_profile.read_text() + rate)
+    assert main(run(profile, data_csv, tmp_path)) == 1
+    failures = [json.loads(path.read_text())["reason"] for path in tmp_path.glob("*/*/failure.json")]
+    assert len(failures) == 3
+    assert len(set(failures)) == 1
+    assert failures[0].startswith("the loss became ")
+    (training,) = tmp_path.glob("trainings/*")
+
+    def attempts() -> int:
+        return len(json.loads((training / "provenance.json").read_text())["attempts"])
+
+    assert attempts() == 1
+    assert main(run(profile, data_csv, tmp_path)) == 1
+    assert attempts() == 1
+    assert main(run(profile, data_csv, tmp_path, "--retry-failed")) == 1
+    assert attempts() == 2
+    assert main(run(profile, data_csv, tmp_path, "--force")) == 1
+    assert attempts() == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling"),
+        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling, whole"),
         (["run", "--profile", "desktop"], "unknown profile 'desktop'"),
         (["run", "--workers", "0"], "--workers 0: give a whole number above 0"),
         (["run", "--threads", "-1"], "--threads -1: give a whole number above 0"),
@@ -155,10 +204,34 @@ def test_a_users_mistake_is_one_line(
     assert error.count("\n") == 1
 
 
-def test_a_results_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "file").touch()
-    assert main(["run", "--results", str(tmp_path / "file" / "results")]) == 2
-    assert capsys.readouterr().err.startswith(f"benchmarks: cannot write {tmp_path / 'file' / 'results'}: Not a dir")
+def refused(arguments: list[str], capsys: Capture) -> str:
+    """The one line that a command ends with."""
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("folder", ["", "tables", "runs"])
+def test_a_results_folder_that_cannot_be_written_is_told_before_the_work(
+    folder: str, tiny_profile: Path, data_csv: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    results = tmp_path / "results"
+    (results / folder).parent.mkdir(exist_ok=True)
+    (results / folder).touch()
+    line = refused(run(tiny_profile, data_csv, results), capsys)
+    assert line.startswith(f"benchmarks: cannot write {results / folder}: ")
+    assert [path.name for path in results.glob("*")] == [folder] * bool(folder)
+
+
+@pytest.mark.parametrize("executor", ["local", "slurm"])
+def test_a_results_folder_in_whose_name_job_numbers_would_be_put_is_refused(
+    executor: str, tiny_profile: Path, data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (tmp_path / "run%j").mkdir()
+    monkeypatch.chdir(tmp_path / "run%j")
+    line = refused(run(tiny_profile, data_csv, Path("results"), "--executor", executor), capsys)
+    assert line == f"benchmarks: --results results: {tmp_path}/run%j/results has a '%'; choose a folder without one"
+    assert not Path("results").exists()
 
 
 def test_no_name_is_every_study_that_trains_and_those_that_the_command_adds(tiny_study: Study) -> None:
@@ -212,7 +285,8 @@ def test_only_a_named_study_is_measured_and_never_on_a_cluster(
 
     monkeypatch.setattr(running, "run_efficiency", note)
     everything = ["run", *run(tiny_profile, data_csv, finished)[2:]]
-    assert main(everything) == main(["run", "table3"]) == main(["run", "table3", "--executor", "slurm"]) == 0
+    table3 = ["run", "table3", "--results", str(finished)]
+    assert main(everything) == main(table3) == main([*table3, "--executor", "slurm"]) == 0
     assert asked == [False, True, False]
 
 

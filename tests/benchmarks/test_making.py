@@ -1,9 +1,7 @@
 """How a run is made, whatever it measures."""
 
 import json
-import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,71 +11,111 @@ import torch
 
 from benchmarks import making
 from benchmarks.making import make
-from benchmarks.measurement import Job, Outcome
+from benchmarks.measurement import Job, Outcome, training_folder
 from benchmarks.runs import Run, State
 from ossnet.config import plain
+from ossnet.data.case import Dataset
+from ossnet.errors import UserError
+from ossnet.run import RunSpec
 
-Measure = Callable[[Job, Path, torch.device], Outcome]
-HOUR_S = 3600.0
+Measure = Callable[..., Outcome]
+Make = Callable[[Measure], None]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(making.os, "nice", lambda _: 0)
-    run = Run(tmp_path / "own-c-seed0-0123", "c", 0)
+def spec(tiny_spec: Callable[..., RunSpec]) -> RunSpec:
+    return tiny_spec("c")
+
+
+@pytest.fixture
+def run(spec: RunSpec, tmp_path: Path) -> Run:
+    run = Run(tmp_path / "runs" / "own-c-seed0-0123", "c", 0, trained_in=training_folder(tmp_path, spec))
     run.prepare({}, plain(Job("own.csv", {}, "cache", torch.get_num_threads(), "python -m benchmarks run")))
     return run
 
 
-def make_by(measure: Measure, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "read_measurement", lambda folder: SimpleNamespace(measure=measure))
-    make(run.folder)
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders in which models were trained, which here takes no time."""
+    folders: list[Path] = []
+
+    def train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> None:
+        folders.append(folder)
+        (folder / "result.json").write_text("{}")
+
+    monkeypatch.setattr(making, "train_for", train)
+    return folders
+
+
+@pytest.fixture
+def make_by(run: Run, spec: RunSpec, dataset: Dataset, trainings: list[Path], monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Make the run with what measures it."""
+    monkeypatch.setattr(making.os, "nice", lambda _: 0)
+    monkeypatch.setattr(making, "open_dataset", lambda *_, **__: dataset)
+    monkeypatch.setattr(making, "load_run", lambda *_: (None, spec))
+
+    def make_with(measure: Measure) -> None:
+        measurement = SimpleNamespace(training=spec, measure=measure)
+        monkeypatch.setattr(making, "read_measurement", lambda _: measurement)
+        make(run.folder)
+
+    return make_with
 
 
 def read(run: Run, name: str) -> Any:
     return json.loads((run.folder / name).read_text())
 
 
-def test_where_there_is_a_result_everything_else_is_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def measure(job: Job, folder: Path, device: torch.device) -> Outcome:
-        assert job.source == "own.csv"
+def test_where_there_is_a_result_everything_else_is_there(
+    run: Run, make_by: Make, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(model: object, data: Dataset, cache: Path, folder: Path) -> Outcome:
+        assert (data, cache, folder) == (dataset, Path("cache"), run.folder)
         # Of a run that is killed now, it is known where and when.
-        assert read(run, "provenance.json")["attempts"][0]["command"] == job.command
+        assert read(run, "provenance.json")["attempts"][0]["command"] == "python -m benchmarks run"
+        assert run.is_trained
         assert run.state == State.MISSING
         return Outcome({"colour": "red"}, {"painting_s": 2.0})
 
-    written: list[str] = []
     write = making.write_json
-    monkeypatch.setattr(making, "write_json", lambda path, values: (written.append(path.name), write(path, values)))
-    make_by(measure, run, monkeypatch)
-    assert written == ["provenance.json", "provenance.json", "result.json"]
+
+    def write_last(path: Path, values: Any) -> None:
+        assert path == run.folder / "result.json"
+        assert read(run, "provenance.json")["timing"] == {"painting_s": 2.0}
+        write(path, values)
+
+    monkeypatch.setattr(making, "write_json", write_last)
+    make_by(measure)
     assert run.state == State.DONE
     assert read(run, "result.json") == {"colour": "red"}
-    assert read(run, "provenance.json")["timing"] == {"painting_s": 2.0}
 
 
-def test_a_killed_attempt_counts_up_to_its_last_epoch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = datetime.now(UTC).replace(microsecond=0)
-    earlier = {"started": started.isoformat(), "seconds": 0.5}
-    (run.folder / "provenance.json").write_text(json.dumps({"attempts": [earlier], "seconds": 0.5, "timing": {}}))
-    (run.folder / "training").mkdir()
-    history = run.folder / "training" / "history.csv"
-    history.touch()
-    os.utime(history, (started.timestamp() + HOUR_S,) * 2)
-    make_by(lambda *_: Outcome({}, {}), run, monkeypatch)
-    provenance = read(run, "provenance.json")
-    assert provenance["attempts"][0]["seconds"] == HOUR_S
-    assert provenance["seconds"] == HOUR_S + provenance["attempts"][1]["seconds"]
+def test_a_model_is_trained_once(run: Run, make_by: Make, trainings: list[Path]) -> None:
+    for _ in range(2):
+        make_by(lambda *_: Outcome({}, {}))
+    assert trainings == [run.training]
 
 
-def test_a_library_that_fails_on_a_full_gpu_is_out_of_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def measure(job: Job, folder: Path, device: torch.device) -> Outcome:
+def test_a_failure_to_measure_is_none_to_train(run: Run, make_by: Make, trainings: list[Path]) -> None:
+    def measure(*_: object) -> Outcome:
+        raise UserError("there is no case to measure")
+
+    make_by(measure)
+    assert run.failure == "there is no case to measure"
+    assert run.is_trained
+    assert not (run.training / "failure.json").exists()
+
+
+def test_a_library_that_fails_on_a_full_gpu_is_out_of_memory(
+    run: Run, make_by: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object) -> Outcome:
         raise RuntimeError("GET was unable to find an engine to execute this computation")
 
-    make_by(measure, run, monkeypatch)
+    make_by(measure)
     assert run.failure == "RuntimeError: GET was unable to find an engine to execute this computation"
     monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": 1})
-    make_by(measure, run, monkeypatch)
+    make_by(measure)
     assert run.failure == "OOM"
 
 

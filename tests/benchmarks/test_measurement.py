@@ -1,47 +1,48 @@
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from benchmarks.measurement import Job, Outcome, folder_of
+from benchmarks.measurement import Outcome, folder_of, training_folder
 from benchmarks.runs import identity
 from benchmarks.study import Point
+from ossnet.config import plain
 from ossnet.data.case import Dataset
+from ossnet.model import SegmentationModel
 from ossnet.profile import Profile
+from ossnet.run import RunSpec
 
 
 @dataclass(frozen=True)
 class Colour:
     """The smallest measurement that there is."""
 
-    seed: int
+    training: RunSpec
+    shade: str = "dark"
     measurement: str = "colour"
 
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Colour":
-        return cls(point.seed)
+        return cls(profile.spec(point.model, dataset, point.seed))
 
-    @property
-    def label(self) -> str:
-        return f"own-colour-seed{self.seed}"
-
-    @property
-    def epochs(self) -> int:
-        return 1
-
-    def work(self, dataset: Dataset) -> float:
-        return 0.0
-
-    def measure(self, job: Job, folder: Path, device: torch.device) -> Outcome:
+    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         return Outcome({"colour": "red"}, {})
 
 
-def test_a_folder_is_named_for_people_and_by_its_identity(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, Colour(3))
-    assert folder == tmp_path / f"own-colour-seed3-{identity({'seed': 3, 'measurement': 'colour'})[:12]}"
-    assert folder_of(tmp_path / "elsewhere", Colour(3)).name == folder.name
+Specs = Callable[..., RunSpec]
 
 
-def test_whatever_differs_has_a_folder_of_its_own(tmp_path: Path) -> None:
-    measurements = [Colour(3), Colour(4), replace(Colour(3), measurement="shade")]
+def test_a_folder_is_named_for_people_and_by_its_identity(tiny_spec: Specs, tmp_path: Path) -> None:
+    spec = tiny_spec("c", seed=3)
+    folder = folder_of(tmp_path, Colour(spec))
+    values = {"training": plain(spec), "shade": "dark", "measurement": "colour"}
+    assert folder == tmp_path / "runs" / f"own-c-seed3-{identity(values)[:12]}"
+    assert folder_of(tmp_path / "elsewhere", Colour(spec)).name == folder.name
+    assert training_folder(tmp_path, spec) == tmp_path / "trainings" / f"own-c-seed3-{spec.identity[:12]}"
+
+
+def test_whatever_differs_has_a_folder_of_its_own(tiny_spec: Specs, tmp_path: Path) -> None:
+    spec = tiny_spec("c")
+    measurements = [Colour(spec), Colour(tiny_spec("c", seed=1)), Colour(spec, "light")]
     assert len({folder_of(tmp_path, one) for one in measurements}) == len(measurements)
+    # Only another training has another folder for that.
+    assert len({training_folder(tmp_path, one.training) for one in measurements}) == 2

@@ -7,6 +7,7 @@ from benchmarks.measurement import Job
 from benchmarks.measurements import read_measurement
 from benchmarks.planning import longest_first, plan_study
 from benchmarks.plans import Plan
+from benchmarks.runs import identity
 from benchmarks.studies import STUDIES
 from benchmarks.study import Point
 from ossnet.config import plain
@@ -44,6 +45,15 @@ def test_a_planned_run_is_what_a_worker_reads(gliomas: Dataset, tmp_path: Path) 
     assert plain(measurement) == one.spec
     assert one.run.folder.name == f"glioma-unet3d-seed0-{one.run.folder.name.split('-')[-1]}"
     assert one.run.epochs == one.spec["training"]["recipe"]["epochs"]
+    assert one.run.training == tmp_path / "trainings" / f"glioma-unet3d-seed0-{identity(one.spec['training'])[:12]}"
+
+
+def test_extractions_and_their_sizes_share_a_training(dataset: Dataset, tmp_path: Path) -> None:
+    points = [Point("c", 0, {"n": n}, extraction=how, max_locations=n) for how in ("mise", "dense") for n in (64, 128)]
+    study = replace(STUDIES["table2"], grid=lambda _: points)
+    plan, runs = plan_study(study, load_profile("laptop"), dataset, JOB, tmp_path, 1e9)
+    assert len(runs) == 4
+    assert len({run.training for run in plan.runs}) == 1
 
 
 def test_the_longest_come_first(gliomas: Dataset, tmp_path: Path) -> None:

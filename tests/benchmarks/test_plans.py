@@ -11,7 +11,15 @@ from ossnet.errors import UserError
 
 def plan(results: Path, study: str = "table1", dataset: str = "own", seeds: int = 2) -> Plan:
     runs = [
-        Run(results / "runs" / f"{dataset}-c-seed{seed}", "c", seed, {"sampling": "border", "drawn": 256}, 3, 2e9)
+        Run(
+            results / "runs" / f"{dataset}-c-seed{seed}",
+            "c",
+            seed,
+            {"sampling": "border", "drawn": 256},
+            3,
+            2e9,
+            results / "trainings" / f"{dataset}-c-seed{seed}",
+        )
         for seed in range(seeds)
     ]
     return Plan(study, dataset, "laptop", tuple(runs), 1e9, f"{dataset}.csv", "0123")
@@ -36,13 +44,20 @@ def test_only_the_plans_that_are_asked_for_are_read(tmp_path: Path) -> None:
     assert read_plans(tmp_path, ["table1-long"]) == [of_longer_name]
 
 
-def test_a_plan_that_does_not_tell_its_source_is_read(tmp_path: Path) -> None:
+def test_a_plan_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     plan(tmp_path).write(tmp_path)
     path = tmp_path / "plans" / "table1-own-laptop.json"
     values = json.loads(path.read_text())
     del values["source"], values["fingerprint"]
+    for row in values["runs"]:
+        del row["trained_in"]
     path.write_text(json.dumps(values))
-    assert read_plans(tmp_path, ["table1"]) == [replace(plan(tmp_path), source=None, fingerprint=None)]
+    earlier = replace(plan(tmp_path), source=None, fingerprint=None)
+    earlier = replace(earlier, runs=tuple(replace(run, trained_in=None) for run in earlier.runs))
+    (found,) = read_plans(tmp_path, ["table1"])
+    assert found == earlier
+    # Its runs trained in their own folders.
+    assert found.runs[0].training == found.runs[0].folder / "training"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"study": "t", "dataset": "d", "profile": "p", "runs": [{}]}'])

@@ -18,7 +18,11 @@ def finish(run: Run, dice: dict[str, str]) -> None:
     rows = [f"{case},dice,{value}," for case, value in dice.items()]
     (run.folder / "per_case.csv").write_text("\n".join(["case,quantity,value,unit", *rows]) + "\n")
     (run.folder / "provenance.json").write_text(json.dumps({"seconds": 1.5}))
+    (run.folder / "sampled.csv").write_text("protocol,case,quantity,value\npaper,x,dice,0.5\npaper,y,dice,\n")
     (run.folder / "result.json").write_text(json.dumps({"protocol": "dense"}))
+    run.training.mkdir()
+    (run.training / "provenance.json").write_text(json.dumps({"seconds": 30.0}))
+    (run.training / "result.json").write_text(json.dumps({"parameters": 7}))
 
 
 @pytest.fixture
@@ -41,6 +45,8 @@ def test_results_and_failures_are_collected_whole(plan: Plan) -> None:
         "provenance": {"seconds": 1.5},
         "result": {"protocol": "dense"},
         "scores": {"dice": {"x": 0.75, "y": None}},
+        "sampled_scores": {"paper": {"dice": {"x": 0.5, "y": None}}},
+        "training": {"provenance": {"seconds": 30.0}, "result": {"parameters": 7}},
     }
     assert failed == head | {"seed": 1, "spec": {"seed": 1}, "identity": identity({"seed": 1}), "failure": "OOM"}
 

@@ -3,11 +3,12 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.runs import Run, State, identity, is_locked, lock
+from benchmarks.runs import Run, State, identity, is_locked, lock, work_left
 
 SPEC = {"measurement": "segmentation", "seed": 3}
 
@@ -46,6 +47,26 @@ def test_a_failure_is_an_outcome_until_it_is_prepared_again(run: Run) -> None:
     assert not (run.folder / "failure.json").exists()
 
 
+def test_a_training_that_is_not_done_fails_with_its_run(run: Run, tmp_path: Path) -> None:
+    sharing = replace(run, trained_in=tmp_path / "trainings" / "own-c-seed3-4567")
+    sharing.prepare(SPEC, {})
+    sharing.fail("OOM")
+    assert json.loads((sharing.training / "failure.json").read_text()) == {"reason": "OOM"}
+    (sharing.training / "failure.json").unlink()
+    (sharing.training / "result.json").write_text("{}")
+    assert sharing.is_trained
+    sharing.fail("OOM")
+    assert not (sharing.training / "failure.json").exists()
+
+
+def test_work_left_counts_a_training_once(run: Run, tmp_path: Path) -> None:
+    write_history(run, 1)
+    sharing = [replace(run, folder=tmp_path / name, trained_in=run.training) for name in ("a", "b")]
+    other = replace(run, folder=tmp_path / "other", model="d", work=5.0)
+    assert work_left([*sharing, other]) == [("c", pytest.approx(6.0)), ("d", 5.0)]
+    assert work_left([*sharing, other], anew=True) == [("c", 9.0), ("d", 5.0)]
+
+
 def test_a_result_outweighs_an_old_failure(run: Run) -> None:
     run.prepare(SPEC, {})
     run.fail("OOM")
@@ -54,6 +75,9 @@ def test_a_result_outweighs_an_old_failure(run: Run) -> None:
     assert run.state == State.DONE
     assert run.failure is None
     assert run.seconds() == 12.5
+    run.training.mkdir(exist_ok=True)
+    (run.training / "provenance.json").write_text('{"seconds": 30}')
+    assert run.seconds() == 42.5
 
 
 @pytest.mark.parametrize(("epochs", "part"), [(0, 0), (1, 1 / 3), (3, 1)])

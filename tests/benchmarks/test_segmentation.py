@@ -1,12 +1,24 @@
-"""Which cases a run is scored on."""
+"""Specifications of scorings, and which cases are scored."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks import segmentation
+from benchmarks.runs import identity
+from benchmarks.segmentation import Segmentation
+from benchmarks.study import Point
+from ossnet.config import build, plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
+from ossnet.profile import load_profile
+from ossnet.run import RunSpec
+from ossnet.validation import Validation
+
+RECORDS = sorted((Path(__file__).parents[2] / "results" / "reference" / "records").glob("*.jsonl"))
 
 
 @pytest.mark.parametrize(("test", "validation", "split"), [(("e",), ("d",), "test"), ((), ("d",), "validation")])
@@ -15,6 +27,32 @@ def test_validation_cases_stand_in_for_test_cases(
 ) -> None:
     splits = {"train": (), "validation": validation, "test": test}
     assert segmentation.scored_split(replace(dataset, splits=splits)) == split
+
+
+def test_another_split_may_be_asked_for(dataset: Dataset) -> None:
+    assert segmentation.scored_split(dataset, "validation") == "validation"
+    with pytest.raises(UserError, match="has no validation cases, so there is nothing to score"):
+        segmentation.scored_split(replace(dataset, splits=dict(dataset.splits) | {"validation": ()}), "validation")
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_records_keep_their_identity(path: Path) -> None:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        assert identity(plain(build(Segmentation, record["spec"], "record"))) == record["identity"]
+
+
+def test_only_choices_that_are_made_join_the_identity(tiny_spec: Callable[..., RunSpec], dataset: Dataset) -> None:
+    profile = load_profile("laptop")
+    usual = plain(Segmentation.of(Point("c", 0), profile, dataset))
+    assert set(usual) == {"training", "extraction", "max_locations", "measurement", "schema_version"}
+    released = Validation("released", 64)
+    chosen = Segmentation.of(Point("c", 0, split="validation", protocols=(released,)), profile, dataset)
+    assert plain(chosen) == usual | {"split": "validation", "protocols": [plain(released)]}
+    with pytest.raises(ValueError, match="each once at most"):
+        Segmentation(tiny_spec("c"), "mise", protocols=(released, Validation("released", 32)))
+    with pytest.raises(ValueError, match="dense is always"):
+        Segmentation(tiny_spec("c"), "mise", protocols=(Validation("dense"),))
 
 
 def test_nothing_to_score_is_an_error(dataset: Dataset) -> None:

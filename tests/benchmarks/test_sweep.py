@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -241,6 +241,95 @@ def test_a_process_of_ours_that_came_second_is_not_lost(
     make(planned[:1], executor)
     assert executor.started == [["run0"]]
     assert "started again" not in capfd.readouterr().err
+
+
+def sharing(planned: Sequence[PlannedRun], training: Path) -> list[PlannedRun]:
+    """The same runs, of one training."""
+    return [one._replace(run=replace(one.run, trained_in=training)) for one in planned]
+
+
+def test_runs_of_one_training_wait_for_the_first_of_them(planned: list[PlannedRun], tmp_path: Path) -> None:
+    training = tmp_path / "trainings" / "c"
+    runs = [*sharing(planned[:3], training), planned[3]]
+
+    def train(folder: Path) -> FakeTask:
+        if folder.name == "run0":
+            training.mkdir(parents=True)
+            (training / "result.json").write_text("{}")
+        return succeed(folder)
+
+    executor = FakeExecutor(train)
+    make(runs, executor)
+    # Meanwhile the others' places are taken, and once the model is trained they need not wait for each other.
+    assert executor.started == [["run0", "run3"], ["run1", "run2"]]
+
+
+def test_a_training_that_another_process_makes_is_waited_for(
+    planned: list[PlannedRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = tmp_path / "trainings" / "c"
+    held = {training}
+    executor = FakeExecutor(succeed)
+    polls: list[None] = []
+
+    def sleep(_: float) -> None:
+        polls.append(None)
+        if len(polls) == 3:
+            assert executor.started == [["run1"]]
+            held.clear()
+
+    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
+    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    make([*sharing(planned[:1], training), planned[1]], executor)
+    assert executor.started == [["run1"], ["run0"]]
+
+
+def test_a_process_of_ours_that_left_the_training_to_another_is_not_lost(
+    planned: list[PlannedRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    training = tmp_path / "trainings" / "c"
+    held: set[Path] = set()
+
+    def come_second(folder: Path) -> FakeTask:
+        if not executor.started[1:]:
+            held.add(training)
+            return FakeTask()
+        return succeed(folder)
+
+    def sleep(_: float) -> None:
+        polls.append(None)
+        if len(polls) == 3:
+            held.clear()
+
+    polls: list[None] = []
+    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
+    monkeypatch.setattr(sweep.time, "sleep", sleep)
+    executor = FakeExecutor(come_second)
+    make(sharing(planned[:1], training), executor)
+    assert executor.started == [["run0"], ["run0"]]
+    assert "started again" not in capfd.readouterr().err
+
+
+def test_a_training_whose_process_is_lost_fails_with_its_run(planned: list[PlannedRun], tmp_path: Path) -> None:
+    training = tmp_path / "trainings" / "c"
+    (one,) = sharing(planned[:1], training)
+    make([one], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
+    assert json.loads((training / "failure.json").read_text()) == {"reason": "OOM"}
+    # Once it is done, only the run can fail.
+    (training / "failure.json").unlink()
+    (training / "result.json").write_text("{}")
+    make([one], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
+    assert one.run.failure == "OOM"
+    assert not (training / "failure.json").exists()
+
+
+def test_time_to_go_counts_a_training_once(planned: list[PlannedRun], tmp_path: Path) -> None:
+    training = tmp_path / "trainings" / "c"
+    waiting = Sweep([*sharing(planned[:3], training), planned[3]], FakeExecutor(succeed, capacity=1), Pace((), 0.1), "")
+    assert waiting._remaining_s() == pytest.approx(20)
+    training.mkdir(parents=True)
+    (training / "result.json").write_text("{}")
+    assert waiting._remaining_s() == pytest.approx(10)
 
 
 def test_a_task_of_an_earlier_sweep_is_adopted(planned: list[PlannedRun]) -> None:

@@ -31,13 +31,13 @@ def holder_of(lock: Path) -> int | None:
     return None
 
 
-def kill_one_worker(runs: Path, killed: list[int]) -> None:
+def kill_one_worker(trainings: Path, killed: list[int]) -> None:
     """Kill the first worker that has trained an epoch, without a chance to tidy up."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        for folder in runs.glob("*"):
+        for folder in trainings.glob("*"):
             worker = holder_of(folder / "lock") if is_locked(folder) else None
-            if worker is not None and (folder / "training" / "checkpoint.pt").exists():
+            if worker is not None and (folder / "checkpoint.pt").exists():
                 os.kill(worker, signal.SIGKILL)
                 killed.append(worker)
                 return
@@ -46,8 +46,10 @@ def kill_one_worker(runs: Path, killed: list[int]) -> None:
 
 def records(results: Path) -> list[dict[str, Any]]:
     """What was recorded, but for where it came from."""
-    lines = (results / "records" / "table1-own-tiny.jsonl").read_text().splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name != "provenance"} for line in lines]
+    rows = [json.loads(line) for line in (results / "records" / "table1-own-tiny.jsonl").read_text().splitlines()]
+    for row in rows:
+        del row["provenance"], row["training"]["provenance"]
+    return rows
 
 
 def test_a_cluster_comes_to_the_records_of_this_machine(
@@ -72,7 +74,7 @@ def test_a_cluster_comes_to_the_records_of_this_machine(
 
     killed: list[int] = []
     cluster, here = tmp_path / "cluster", tmp_path / "here"
-    killer = threading.Thread(target=kill_one_worker, args=(cluster / "runs", killed))
+    killer = threading.Thread(target=kill_one_worker, args=(cluster / "trainings", killed))
     killer.start()
     sweep(cluster, "--executor", "slurm")
     killer.join()

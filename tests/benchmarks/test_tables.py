@@ -125,6 +125,12 @@ def test_real_data_are_not_called_synthetic() -> None:
     assert "best of three runs." in notes_of(markdown)
 
 
+def test_where_the_epoch_was_chosen_on_the_scored_cases_a_note_says_so() -> None:
+    chosen = "epoch of each training was chosen by its score on the very cases"
+    assert chosen in notes_of(to_markdown(frame_of(number(0.8, protocol="dense, validation cases")), TABLE2))
+    assert chosen not in notes_of(to_markdown(frame_of(number(0.8)), TABLE2))
+
+
 def test_values_that_read_alike_are_best_together() -> None:
     markdown = to_markdown(frame_of(number(0.80001, model="a", **ONE), number(0.80002, model="b", **ONE)), TABLE2)
     assert row_of(markdown, "OSS-Net A")[1] == row_of(markdown, "OSS-Net B")[1] == "**0.800**"

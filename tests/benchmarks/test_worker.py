@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import making, segmentation, worker
-from benchmarks.measurement import Job, folder_of
+from benchmarks import making, training, worker
+from benchmarks.measurement import Job, folder_of, training_folder
 from benchmarks.measurements import read_measurement
 from benchmarks.runs import Run, State, identity, lock
 from benchmarks.segmentation import Segmentation
@@ -19,13 +19,16 @@ from ossnet.data.nifti import read_label
 from ossnet.errors import UserError
 from ossnet.metrics import dice
 from ossnet.run import RunSpec, load_run
+from ossnet.training import EpochReport
 
 
-def prepared(runs: Path, spec: RunSpec, source: Path | str, extraction: str) -> Run:
+def prepared(results: Path, spec: RunSpec, source: Path | str, extraction: str) -> Run:
     """A run that is ready for a worker."""
     measurement = Segmentation(spec, extraction)
-    run = Run(folder_of(runs, measurement), spec.model, spec.seed, epochs=spec.recipe.epochs)
-    job = Job(str(source), {}, str(runs.parent / "cache"), torch.get_num_threads(), "python -m benchmarks run")
+    trained_in = training_folder(results, spec)
+    epochs = spec.recipe.epochs
+    run = Run(folder_of(results, measurement), spec.model, spec.seed, epochs=epochs, trained_in=trained_in)
+    job = Job(str(source), {}, str(results / "cache"), torch.get_num_threads(), "python -m benchmarks run")
     run.prepare(plain(measurement), plain(job))
     return run
 
@@ -44,7 +47,7 @@ def run(
 ) -> Run:
     """A run that was made in this process."""
     extraction = "mise" if request.param == "c" else "dense"
-    made = prepared(tmp_path_factory.mktemp("results") / "runs", tiny_spec(request.param), data_csv, extraction)
+    made = prepared(tmp_path_factory.mktemp("results"), tiny_spec(request.param), data_csv, extraction)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(making.os, "nice", lambda _: 0)
         worker.work(str(made.folder))
@@ -55,45 +58,59 @@ def read(run: Run, name: str) -> Any:
     return json.loads((run.folder / name).read_text())
 
 
+def read_training(run: Run, name: str) -> Any:
+    return json.loads((run.training / name).read_text())
+
+
 def test_all_records_are_there(run: Run) -> None:
     assert run.state == State.DONE
     assert {path.name for path in run.folder.iterdir()} == {
-        *("spec.json", "job.json", "lock", "provenance.json", "training", "per_case.csv", "case.npz", "result.json"),
+        *("spec.json", "job.json", "lock", "provenance.json", "per_case.csv", "sampled.csv", "case.npz"),
+        "result.json",
+    }
+    assert {path.name for path in run.training.iterdir()} == {
+        *("spec.json", "lock", "training.lock", "checkpoint.pt", "history.csv", "model.safetensors"),
+        *("provenance.json", "result.json"),
     }
     assert run.trained() == 1
-    assert identity(read(run, "spec.json"))[:12] == run.folder.name.split("-")[-1]
+    assert run.is_trained
+    for values, folder in (
+        (read(run, "spec.json"), run.folder),
+        (read_training(run, "spec.json"), run.training),
+    ):
+        assert identity(values)[:12] == folder.name.split("-")[-1]
+    assert read(run, "spec.json")["training"] == read_training(run, "spec.json")
 
 
 def test_the_result_is_what_the_same_run_comes_to_again(run: Run) -> None:
-    result = read(run, "result.json")
-    model, _ = load_run(run.folder / "training")
-    assert result["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    result, trained = read(run, "result.json"), read_training(run, "result.json")
+    model, _ = load_run(run.training)
+    assert trained["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     assert result["protocol"] == "dense"
-    assert result["validation_protocol"] == "paper"
-    history = pd.read_csv(run.folder / "training" / "history.csv")
-    assert result["best_validation_dice"] == pytest.approx(history["dice"][history["iou"].fillna(-1).idxmax()])
+    assert trained["validation_protocol"] == "paper"
+    history = pd.read_csv(run.training / "history.csv")
+    assert trained["best_validation_dice"] == pytest.approx(history["dice"][history["iou"].fillna(-1).idxmax()])
     if run.model == "unet3d":
         assert result["locations_mean"] == 12 * 14 * 10
         assert result["disagreement_with_dense_percent"] == {}
-        assert result["disagreement_with_prior_percent"] == {}
     else:
         assert 0 < result["locations_mean"] <= 12 * 14 * 10
-        for other in ("dense", "prior"):
-            (percent,) = result[f"disagreement_with_{other}_percent"].values()
-            assert 0 <= percent <= 100
+        (percent,) = result["disagreement_with_dense_percent"].values()
+        assert 0 <= percent <= 100
     # Nothing in it is a time, which no two runs would have in common.
-    assert not [name for name in result if name.endswith("_s") or "seconds" in name]
+    assert not [name for name in (*result, *trained) if name.endswith("_s") or "seconds" in name]
 
 
 def test_where_it_came_from(run: Run) -> None:
-    provenance = read(run, "provenance.json")
-    (attempt,) = provenance["attempts"]
-    assert attempt["command"] == "python -m benchmarks run"
-    assert attempt["versions"]["torch"] == torch.__version__
-    assert attempt["seconds"] == provenance["seconds"] == run.seconds()
+    provenance, of_training = read(run, "provenance.json"), read_training(run, "provenance.json")
+    for one in (provenance, of_training):
+        (attempt,) = one["attempts"]
+        assert attempt["command"] == "python -m benchmarks run"
+        assert attempt["versions"]["torch"] == torch.__version__
+        assert attempt["seconds"] == one["seconds"]
     assert 0 < provenance["timing"]["extraction_s_median"] < provenance["seconds"]
-    history = pd.read_csv(run.folder / "training" / "history.csv")
-    assert provenance["timing"]["training_s"] == pytest.approx(history["seconds"].sum())
+    history = pd.read_csv(run.training / "history.csv")
+    assert of_training["timing"]["training_s"] == pytest.approx(history["seconds"].sum())
 
 
 def test_the_scores_of_every_test_case(run: Run) -> None:
@@ -101,6 +118,17 @@ def test_the_scores_of_every_test_case(run: Run) -> None:
     assert list(scores) == ["case", "quantity", "value", "unit"]
     assert scores["case"].tolist() == ["e"] * 4
     assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+
+
+def test_the_sampled_scores_of_every_test_case(run: Run) -> None:
+    scores = pd.read_csv(run.folder / "sampled.csv")
+    assert list(scores) == ["protocol", "case", "quantity", "value"]
+    assert scores["protocol"].tolist() == ["paper"] * 2
+    assert scores["case"].tolist() == ["e"] * 2
+    assert scores["quantity"].tolist() == ["dice", "iou"]
+    assert read(run, "result.json")["sampled_protocols"] == [
+        {"protocol": "paper", "locations": 512, "border_share": 0.0, "every": 5}
+    ]
 
 
 def test_the_case_to_draw(run: Run, data_csv: Path) -> None:
@@ -117,7 +145,7 @@ def test_the_case_to_draw(run: Run, data_csv: Path) -> None:
 def test_what_another_worker_holds_or_saw_fail_is_left_alone(
     tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepared(tmp_path / "runs", tiny_spec("a"), data_csv, "mise")
+    run = prepared(tmp_path, tiny_spec("a"), data_csv, "mise")
     monkeypatch.setattr(making, "make", lambda _: pytest.fail("it was made"))
     with lock(run.folder):
         worker.work(str(run.folder))
@@ -129,7 +157,7 @@ def test_what_another_worker_holds_or_saw_fail_is_left_alone(
 def test_without_the_gpu_that_was_asked_for_it_fails(
     tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepared(tmp_path / "runs", tiny_spec("a"), data_csv, "mise")
+    run = prepared(tmp_path, tiny_spec("a"), data_csv, "mise")
     run.prepare(read(run, "spec.json"), read(run, "job.json") | {"gpu": True})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     worker.work(str(run.folder))
@@ -162,37 +190,87 @@ def test_an_error_is_a_failure_with_its_reason_and_never_a_result(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(segmentation, "train_run", fail)
-    run = prepared(tmp_path / "runs", tiny_spec("a"), data_csv, "mise")
+    monkeypatch.setattr(training, "train_run", fail)
+    run = prepared(tmp_path, tiny_spec("a"), data_csv, "mise")
     worker.work(str(run.folder))
     assert run.state == State.FAILED
     assert run.failure == reason
     assert len(read(run, "provenance.json")["attempts"]) == 1
+    # So has its training, and with it another run that needs it.
+    monkeypatch.setattr(training, "train_run", lambda *_: pytest.fail("what has failed was tried again"))
+    other = prepared(tmp_path, tiny_spec("a"), data_csv, "dense")
+    worker.work(str(other.folder))
+    assert other.failure == reason
+    assert len(read_training(other, "provenance.json")["attempts"]) == 1
 
 
 def test_every_attempt_is_kept(
     tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepared(tmp_path / "runs", tiny_spec("unet3d", changes={"recipe": {"epochs": 1}}), data_csv, "dense")
+    run = prepared(tmp_path, tiny_spec("unet3d"), data_csv, "dense")
+    train = training.train_run
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    def interrupted(*arguments: Any) -> None:
+        *most, report = arguments
+
+        def stop(epoch: EpochReport, remaining_s: float) -> None:
+            report(epoch, remaining_s)
+            raise KeyboardInterrupt
+
+        train(*most, stop)
 
     with monkeypatch.context() as patch:
-        patch.setattr(segmentation, "train_run", interrupt)
+        patch.setattr(training, "train_run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             worker.work(str(run.folder))
     assert run.state == State.MISSING
+    assert run.trained() == pytest.approx(1 / 3)
+    (first,) = read_training(run, "provenance.json")["attempts"]
+    epochs = pd.read_csv(run.training / "history.csv")["seconds"]
+    assert first["seconds"] >= epochs.sum()
     worker.work(str(run.folder))
-    provenance = read(run, "provenance.json")
-    assert len(provenance["attempts"]) == 2
-    assert provenance["seconds"] == sum(attempt["seconds"] for attempt in provenance["attempts"])
+    for provenance in (read(run, "provenance.json"), read_training(run, "provenance.json")):
+        assert len(provenance["attempts"]) == 2
+        assert provenance["seconds"] == sum(attempt["seconds"] for attempt in provenance["attempts"])
+    # Of the epochs of both.
+    epochs = pd.read_csv(run.training / "history.csv")["seconds"]
+    assert len(epochs) == 3
+    assert read_training(run, "provenance.json")["timing"]["training_s"] == pytest.approx(epochs.sum())
+    assert run.seconds() == pytest.approx(
+        read(run, "provenance.json")["seconds"] + read_training(run, "provenance.json")["seconds"]
+    )
+
+
+def test_scorings_of_a_training_share_it(
+    tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (prepared(tmp_path, tiny_spec("a"), data_csv, extraction) for extraction in ("mise", "dense"))
+    assert first.folder != second.folder
+    assert first.training == second.training
+    worker.work(str(first.folder))
+    weights = (first.training / "model.safetensors").stat().st_mtime_ns
+    monkeypatch.setattr(training, "train_run", lambda *_: pytest.fail("it was trained again"))
+    worker.work(str(second.folder))
+    assert second.state == State.DONE
+    assert (second.training / "model.safetensors").stat().st_mtime_ns == weights
+    assert read(second, "result.json")["locations_mean"] == 12 * 14 * 10
+    assert len(list((tmp_path / "trainings").iterdir())) == 1
+
+
+def test_a_training_that_another_process_makes_is_left_to_that(
+    tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared(tmp_path, tiny_spec("a"), data_csv, "mise")
+    monkeypatch.setattr(training, "train_run", lambda *_: pytest.fail("it was trained twice at once"))
+    with lock(run.training):
+        worker.work(str(run.folder))
+        assert run.state == State.MISSING
 
 
 def test_data_that_changed_after_the_plan_are_refused(
     tiny_spec: Callable[..., RunSpec], data_csv: Path, tmp_path: Path
 ) -> None:
-    run = prepared(tmp_path / "runs", replace(tiny_spec("c"), fingerprint="another"), data_csv, "mise")
+    run = prepared(tmp_path, replace(tiny_spec("c"), fingerprint="another"), data_csv, "mise")
     worker.work(str(run.folder))
     assert run.failure is not None
     assert "have changed since this run was planned" in run.failure

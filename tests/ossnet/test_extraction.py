@@ -11,8 +11,19 @@ from scipy.ndimage import label as components
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.extraction import EXTRACTORS, Grid, Level, dense, mise, prior, released, released_prior
-from ossnet.field import VoxelField, labels_of
+from ossnet.extraction import (
+    EXTRACTORS,
+    FIRST_STATES,
+    Extraction,
+    dense,
+    mise,
+    paper_first_state,
+    paper_prior,
+    released,
+    released_first_state,
+    released_prior,
+)
+from ossnet.field import Grid, VoxelField, labels_of
 from ossnet.metrics import disagreement_percent
 
 Shape = tuple[int, int, int]
@@ -36,7 +47,7 @@ class AnalyticField:
 
 
 def ball(centre: tuple[float, float, float], radius: float) -> Callable[[Tensor], Tensor]:
-    return lambda locations: ((locations - torch.tensor(centre)).norm(dim=-1) < radius).float()
+    return lambda locations: ((locations.float() - torch.tensor(centre)).norm(dim=-1) < radius).float()
 
 
 def union(balls: Balls) -> Callable[[Tensor], Tensor]:
@@ -61,7 +72,6 @@ BALL = AnalyticField((22, 20, 18), ball((10, 9, 8), 6.2))
 BALL.prior = coarse(BALL)
 TWO = AnalyticField((25, 17, 21), union([((6, 8, 7), 4.5), ((18, 8, 14), 4.2)]))
 BOX = AnalyticField((16, 19, 23), box((3, 4, 5), (9, 12, 16)))
-OCTREES = [mise, prior]
 
 
 @pytest.mark.parametrize("field", [BALL, TWO, BOX])
@@ -148,31 +158,62 @@ def test_mise_equals_dense_for_balls(balls: Balls) -> None:
     np.testing.assert_array_equal(mise(field).segmentation.numpy()[~missed], truth[~missed])
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    st.integers(0, 2**32 - 1),
-    st.tuples(*[st.integers(1, 13)] * 3),
-    st.integers(2, 4),
-    st.floats(0.02, 0.98),
-    st.sampled_from(OCTREES),
-)
-def test_an_octree_misses_nothing_but_what_it_never_met(
-    seed: int, shape: Shape, classes: int, filled: float, extract: Callable[..., object]
-) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    truth = torch.randint(1, classes, shape, generator=generator) * (torch.rand(shape, generator=generator) < filled)
-    one_hot = torch.nn.functional.one_hot(truth, classes).movedim(-1, 0).float()
-    field = VoxelField(one_hot[1] if classes == 2 else one_hot)
+@dataclass
+class Noise:
+    """A field of random voxels, and a prior of random probabilities on a coarse grid."""
+
+    truth: Tensor
+    classes: int
+    guess: Tensor
+
+    def field(self, truth: Tensor | None = None) -> AnalyticField:
+        """The field of `truth` [H, W, D], by default its own."""
+        truth = self.truth if truth is None else truth
+        one_hot = torch.nn.functional.one_hot(truth, self.classes).movedim(-1, 0).float()
+        voxel_field = VoxelField(one_hot[1] if self.classes == 2 else one_hot)
+        shape = (truth.shape[0], truth.shape[1], truth.shape[2])
+        return AnalyticField(shape, lambda locations: voxel_field(locations.long()), self.guess, self.classes)
+
+
+@st.composite
+def noises(draw: st.DrawFn) -> Noise:
+    shape, classes = draw(st.tuples(*[st.integers(1, 13)] * 3)), draw(st.integers(2, 4))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32 - 1)))
+    filled = torch.rand(shape, generator=generator) < draw(st.floats(0.02, 0.98))
+    truth = torch.randint(1, classes, shape, generator=generator) * filled
     guess = torch.rand((3, 2, 2) if classes == 2 else (classes, 3, 2, 2), generator=generator)
-    answer = AnalyticField(shape, lambda locations: field(locations.long()), guess, classes)
-    extraction = EXTRACTORS["mise" if extract is mise else "prior"](answer, None, 2**14)
-    known = lattice(shape)
-    if extract is prior:
-        scale = torch.tensor(guess.shape[-3:]) / torch.tensor(shape)
-        trusted = labels_of(VoxelField(guess)((voxels(shape) + 0.5) * scale - 0.5), classes).reshape(shape).numpy()
-        known &= trusted == 0
-    missed = unseen(truth.numpy(), known)
-    np.testing.assert_array_equal(extraction.segmentation.numpy()[~missed], truth.numpy()[~missed])
+    return Noise(truth, classes, guess)
+
+
+@settings(max_examples=40, deadline=None)
+@given(noises())
+def test_mise_misses_nothing_but_what_it_never_met(noise: Noise) -> None:
+    truth = noise.truth.numpy()
+    missed = unseen(truth, lattice(truth.shape))
+    np.testing.assert_array_equal(mise(noise.field()).segmentation.numpy()[~missed], truth[~missed])
+
+
+@settings(max_examples=40, deadline=None)
+@given(noises())
+def test_paper_prior_is_mise_of_a_field_that_the_prior_has_overruled(noise: Noise) -> None:
+    field = noise.field()
+    state = paper_first_state(field, Grid.over(field))
+    overruled = noise.truth.clone()
+    points = torch.cartesian_prod(*state.axes)[state.labels.flatten() > 0]
+    overruled[tuple(points.T)] = state.labels[state.labels > 0].long()
+    expected, extraction = mise(noise.field(overruled)), paper_prior(field)
+    assert torch.equal(extraction.segmentation, expected.segmentation)
+    assert extraction.evaluated == (expected.evaluated[0] - len(points), *expected.evaluated[1:])
+
+
+@settings(max_examples=40, deadline=None)
+@given(noises())
+def test_released_prior_begins_with_what_the_prior_occupies(noise: Noise) -> None:
+    field = noise.field()
+    state = released_first_state(field, Grid.over(field))
+    extraction = released_prior(field)
+    assert extraction.evaluated[0] == (state.labels > 0).sum()
+    assert extraction.evaluated[0] <= released(field).evaluated[0] == state.labels.numel()
 
 
 @pytest.mark.parametrize("shape", [(1, 9, 12), (9, 1, 1), (1, 1, 1), (2, 3, 5)])
@@ -193,9 +234,8 @@ def test_several_classes() -> None:
     field.prior = occupancy(Grid.over(field, (4, 4, 5)).locate(voxels((4, 4, 5)))).T.reshape(3, 4, 4, 5)
     truth = dense(field).segmentation
     assert truth.unique().tolist() == [0, 1, 2]
-    for extract in OCTREES:
-        assert torch.equal(extract(field).segmentation, truth)
-    for extract in (released, released_prior):
+    assert torch.equal(mise(field).segmentation, truth)
+    for extract in (paper_prior, released, released_prior):
         assert disagreement_percent(extract(field).segmentation, truth) < 0.5
 
 
@@ -206,8 +246,8 @@ def test_target_grids_finer_coarser_and_anisotropic(shape: Shape) -> None:
     assert truth.shape == shape
     # The ball fills the same part of any grid over the same space, to within a layer of voxels.
     assert truth.float().mean().item() == pytest.approx(dense(BALL).segmentation.float().mean().item(), rel=0.15)
-    for extract in OCTREES:
-        assert torch.equal(extract(BALL, grid).segmentation, truth)
+    assert torch.equal(mise(BALL, grid).segmentation, truth)
+    assert disagreement_percent(paper_prior(BALL, grid).segmentation, truth) < 0.5
 
 
 def test_grids_over_the_same_space_meet_at_cell_centres() -> None:
@@ -227,71 +267,103 @@ def test_the_fields_own_grid_keeps_whole_voxels() -> None:
 
 
 def test_one_voxel_on_an_axis_of_the_target() -> None:
-    for extract in (dense, *OCTREES):
+    for extract in (dense, mise):
         segmentation = extract(BALL, Grid.over(BALL, (22, 20, 1))).segmentation
         # The middle of the third axis is 8.5, half a voxel from the centre of the ball.
         disc = ball((10, 9, 8), 6.2)(voxels((22, 20, 1)) + torch.tensor([0, 0, 8.5]))
         assert torch.equal(segmentation.flatten().float(), disc)
 
 
+# A ball of radius 6.2 in 22 x 20 x 18 voxels, whose octree begins with 7 x 6 x 6 points.
 PRIORS = {
     "right": coarse(BALL),
     "empty": torch.zeros(4, 4, 4),
     "shifted": coarse(BALL).roll(1, dims=0),
-    "too large": torch.nn.functional.max_pool3d(coarse(BALL)[None], 3, 1, 1)[0] * (torch.arange(4) < 3),
-    "noise": torch.rand(4, 4, 4, generator=torch.Generator().manual_seed(0)),
+    "inverted": 1 - coarse(BALL),
+    "full": torch.ones(4, 4, 4),
 }
 
 
-@pytest.mark.parametrize("name", PRIORS)
-def test_a_wrong_prior_costs_time_but_not_the_answer(name: str) -> None:
-    field = AnalyticField(BALL.shape, BALL.occupancy, PRIORS[name])
-    assert torch.equal(prior(field).segmentation, dense(field).segmentation)
+def extract_with(extract: Callable[[AnalyticField], Extraction], prior: str) -> tuple[float, int]:
+    """Disagreement with the field in percent of the ball's voxels, and locations evaluated, with a named prior."""
+    field = AnalyticField(BALL.shape, BALL.occupancy, PRIORS[prior])
+    truth, extraction = dense(field).segmentation, extract(field)
+    return 100 * float((extraction.segmentation != truth).sum() / truth.sum()), sum(extraction.evaluated)
+
+
+def test_an_empty_prior_leaves_mise_to_the_text_and_nothing_to_the_released_code() -> None:
+    assert extract_with(paper_prior, "empty") == (0, sum(mise(BALL).evaluated))
+    assert extract_with(released_prior, "empty") == (100, 0)
+
+
+def test_what_a_full_prior_costs() -> None:
+    everything, inside = 22 * 20 * 18, int(dense(BALL).segmentation.sum())
+    # By the text nothing is left to evaluate, and all is occupied.
+    wrong, evaluated = extract_with(paper_prior, "full")
+    assert (wrong, evaluated) == (pytest.approx(100 * (everything - inside) / inside), 0)
+    # By the code all is evaluated, as without a prior.
+    assert extract_with(released_prior, "full") == extract_with(released, "full")
+
+
+@pytest.mark.parametrize("prior", ["shifted", "inverted"])
+def test_a_wrong_prior_costs_voxels_and_evaluations_by_the_text(prior: str) -> None:
+    wrong, evaluated = extract_with(paper_prior, prior)
+    right, fewest = extract_with(paper_prior, "right")
+    assert wrong > 1 > right
+    assert evaluated > sum(mise(BALL).evaluated) > fewest
+
+
+def test_an_inverted_prior_loses_most_of_the_inside_by_the_released_code() -> None:
+    assert extract_with(released_prior, "right")[0] < 2 < extract_with(released_prior, "inverted")[0]
 
 
 def test_a_right_prior_saves_the_occupied_points() -> None:
     field = AnalyticField((33, 33, 33), ball((16, 16, 16), 14))
-    field.prior = coarse(field, (8, 8, 8))
-    assert prior(field).evaluated[0] < mise(field).evaluated[0] == 9**3
-    assert torch.equal(prior(field).segmentation, dense(field).segmentation)
+    # One cell of the prior around each point of the lattice: what it says of them is right.
+    field.prior = coarse(field, (33, 33, 33))
+    first = int(field.prior[::4, ::4, ::4].sum())
+    assert mise(field).evaluated[0] == 9**3
+    assert paper_prior(field).evaluated == (9**3 - first, *mise(field).evaluated[1:])
+    assert torch.equal(paper_prior(field).segmentation, dense(field).segmentation)
 
 
-def test_nothing_contradicts_a_prior_that_is_full() -> None:
-    field = AnalyticField(BALL.shape, BALL.occupancy, torch.ones(4, 4, 4))
-    extraction = prior(field)
-    assert extraction.evaluated == (0, 0, 0)
-    assert extraction.segmentation.all()
+def test_both_readings_up_sample_the_prior_by_hand() -> None:
+    # Two cells of 4.5 voxels, whose centres lie at 1.75 and 6.25 by the text, and at 0 and 8 by the code.
+    field = AnalyticField((9, 5, 5), ball((0, 0, 0), 1), torch.tensor([1.0, 0.25])[:, None, None].expand(2, 1, 1))
+    for extraction, first_state in FIRST_STATES.items():
+        state = first_state(field, Grid.over(field))
+        assert [axis.tolist() for axis in state.axes] == [[0, 4, 8], [0, 4], [0, 4]]
+        # Midway at 4 it is 0.625 by both.
+        assert state.labels[:, 0, 0].tolist() == [1, 1, 0], extraction
+    # At 5 it is 0.458 by the text and 0.531 by the code.
+    shifted = Grid((9, 5, 5), lambda indices: indices + torch.tensor([1.0, 0, 0]))
+    assert paper_first_state(field, shifted).labels[:, 0, 0].tolist() == [1, 0, 0]
+    assert released_first_state(field, shifted).labels[:, 0, 0].tolist() == [1, 1, 0]
 
 
-def test_an_observer_sees_each_level_before_and_after_it_is_asked() -> None:
-    seen: list[tuple[int, Tensor, Tensor]] = []
-
-    def observe(level: Level) -> None:
-        assert level.labels.shape == level.known.shape == tuple(map(len, level.axes))
-        seen.append((level.stride, level.labels.clone(), level.known.clone()))
-
-    observed, extraction = prior(BALL, None, 2**14, observe), prior(BALL)
-    assert torch.equal(observed.segmentation, extraction.segmentation)
-    assert observed.evaluated == extraction.evaluated
-    assert [stride for stride, *_ in seen] == [4, 4, 2, 2, 1, 1]
-    begun, settled = seen[::2], seen[1::2]
-    assert not begun[0][2].any()
-    asked = [int((after & ~before).sum()) for (*_, before), (*_, after) in zip(begun, settled, strict=True)]
-    assert tuple(asked) == extraction.evaluated
-    assert torch.equal(settled[-1][1], extraction.segmentation)
+@settings(max_examples=40, deadline=None)
+@given(noises())
+def test_the_released_code_aligns_corners(noise: Noise) -> None:
+    field = noise.field()
+    state = released_first_state(field, Grid.over(field))
+    probabilities = noise.guess if noise.classes > 2 else noise.guess[None]
+    whole = [len(axis) for axis in state.axes]
+    upsampled = torch.nn.functional.interpolate(probabilities[None], whole, mode="trilinear", align_corners=True)[0]
+    expected = labels_of(upsampled[0] if noise.classes == 2 else upsampled.movedim(0, -1), noise.classes)
+    assert torch.equal(state.labels, expected)
 
 
 def test_what_the_prior_misses_is_lost_to_the_released_code() -> None:
     field = AnalyticField(TWO.shape, TWO.occupancy)
     field.prior = coarse(field, (6, 4, 5)) * (torch.arange(6)[:, None, None] < 3)
     truth = dense(field).segmentation
-    assert torch.equal(prior(field).segmentation, truth)
+    assert torch.equal(paper_prior(field).segmentation[13:], truth[13:])
     lost = released_prior(field).segmentation
     assert not lost[13:].any()
     assert disagreement_percent(lost[:12], truth[:12]) < 0.5
 
 
-@pytest.mark.parametrize("extract", [prior, released_prior])
+@pytest.mark.parametrize("extract", [paper_prior, released_prior])
 def test_a_model_without_prior_is_refused(extract: Callable[..., object]) -> None:
     with pytest.raises(UserError, match="extract with mise or dense"):
         extract(TWO)

@@ -13,6 +13,7 @@ from ossnet.metrics import (
     dice,
     dice_per_class,
     disagreement_percent,
+    false_positive_volume_ml,
     hausdorff95_mm,
     iou,
     iou_per_class,
@@ -21,7 +22,7 @@ from ossnet.metrics import (
     surface_tolerance_mm,
     valid_mean,
 )
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 
 MASK_PAIRS = st.tuples(
     hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5), st.integers(0, 2**32 - 1), st.floats(0, 1)
@@ -147,7 +148,7 @@ def test_a_case_has_every_quantity_and_a_perfect_prediction_the_best_of_each() -
     label = np.zeros((6, 6, 6), dtype=np.uint8)
     label[2:5, 1:4, 2:4] = 1
     scores = score_case(torch.from_numpy(label), label, (1, 1, 2), tolerance_mm=0)
-    assert list(scores) == list(QUANTITIES)
+    assert list(scores) == list(SCORES)
     assert scores == {"dice": 1, "iou": 1, "hausdorff95": 0, "surface_dice": 1}
 
 
@@ -170,3 +171,12 @@ def test_a_mean_is_over_valid_values_and_tells_how_many() -> None:
 @pytest.mark.parametrize(("spacing_mm", "tolerance_mm"), [((1, 1, 1), 2), ((1, 2.5, 3.5), 3.5)])
 def test_the_tolerance_of_tables_is_a_voxel_at_least(spacing_mm: tuple[float, ...], tolerance_mm: float) -> None:
     assert surface_tolerance_mm(spacing_mm) == tolerance_mm
+
+
+def test_false_positives_are_told_in_ml() -> None:
+    prediction, label = np.zeros((2, 10, 10, 10), bool)
+    prediction[:5], label[4:] = True, True
+    # Four slabs of 100 voxels of 1 x 2 x 2.5 mm.
+    assert false_positive_volume_ml(prediction, label, (1, 2, 2.5)) == pytest.approx(2)
+    assert false_positive_volume_ml(label, label, (1, 2, 2.5)) == 0
+    assert false_positive_volume_ml(0 * label, 0 * label, (1, 2, 2.5)) == 0

@@ -151,7 +151,7 @@ def test_a_folder_whose_training_never_began_is_taken_over(
 
     prepared: list[tuple[int, int]] = []
     with monkeypatch.context() as patch:
-        patch.setattr("ossnet.training.make_batch", fail)
+        patch.setattr("ossnet.training.BatchMaker.begin", fail)
         with pytest.raises(UserError, match="no such setting"):
             train_run(tiny_spec(), dataset, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
     assert read_spec(tmp_path / "run") == tiny_spec()

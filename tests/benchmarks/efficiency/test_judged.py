@@ -53,7 +53,7 @@ def test_runtimes_tell_inferences_and_slices_apart(tmp_path: Path, record: Recor
     assert (numbers["low"] == 1.0).all()
     assert (numbers["high"] == 4.0).all()
     octree, slicing = numbers[numbers["model"] == "c"], numbers[numbers["model"] != "c"]
-    assert set(octree["extraction"]) == {"mise", "prior", "released", "released-prior"}
+    assert set(octree["extraction"]) == {"mise", "paper-prior", "released", "released-prior"}
     assert octree["slices"].isna().all()
     assert slicing["slices"].tolist() == [1, 32]
     assert slicing["extraction"].isna().all()

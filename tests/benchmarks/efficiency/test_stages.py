@@ -156,7 +156,7 @@ def test_a_network_without_patches_gathers_nothing() -> None:
 
 def test_the_same_seed_evaluates_the_same_locations() -> None:
     def evaluated(seed: int) -> tuple[int, ...]:
-        return time_extraction(network(OSSNetC), "prior", 500, "cpu", 1, seed, warm_up=0).evaluated
+        return time_extraction(network(OSSNetC), "paper-prior", 500, "cpu", 1, seed, warm_up=0).evaluated
 
     assert evaluated(0) == evaluated(0) == evaluated(1)
 
@@ -220,7 +220,7 @@ def test_models_of_all_voxels(
 
 def test_without_a_prior_there_is_nothing_to_start_from() -> None:
     with pytest.raises(UserError, match="predicts no segmentation"):
-        time_extraction(network(OSSNetA), "prior", 100, "cpu", repeats=1)
+        time_extraction(network(OSSNetA), "paper-prior", 100, "cpu", repeats=1)
 
 
 @pytest.mark.parametrize(

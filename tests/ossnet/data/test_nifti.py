@@ -202,8 +202,8 @@ def test_an_affine_without_inverse_is_refused(tmp_path: Path) -> None:
         refuses(read_volume, path, r"a\.nii has an affine")
 
 
-def test_real_cases_are_read_as_nibabel_reads_them(shared_data: Path) -> None:
-    folder = shared_data / "tcga_glioma" / "TCGA-FG-6692"
+def test_real_cases_are_read_as_nibabel_reads_them(real_cases: Path) -> None:
+    folder = real_cases / "tcga_glioma" / "TCGA-FG-6692"
     image, affine = read_image([folder / "fla.nii.gz", folder / "t1c.nii.gz"])
     stored = nibabel.load(folder / "t1c.nii.gz")
     np.testing.assert_array_equal(image[1], np.asarray(stored.dataobj, dtype=np.float32))
@@ -212,7 +212,7 @@ def test_real_cases_are_read_as_nibabel_reads_them(shared_data: Path) -> None:
     assert np.unique(label).tolist() == [0, 1, 2, 4]
 
 
-def test_real_labels_stored_as_floats_are_read(shared_data: Path) -> None:
-    label, affine = read_label(shared_data / "brats2015" / "train" / "brats_2013_pat0005_1" / "OTMultiClass.nii.gz")
+def test_real_labels_stored_as_floats_are_read(real_cases: Path) -> None:
+    label, affine = read_label(real_cases / "brats2015" / "train" / "brats_2013_pat0005_1" / "OTMultiClass.nii.gz")
     assert np.unique(label).tolist() == [0, 1, 2, 3, 4]
     assert nibabel.aff2axcodes(affine) == ("L", "P", "S")

@@ -234,8 +234,8 @@ def test_an_impossible_configuration_is_refused(options: dict[str, object], fiel
         build(Preprocessing, {"shape": (2, 2, 2), **options}, "test")
 
 
-def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(shared_data: Path) -> None:
-    folder = shared_data / "tcga_glioma" / "TCGA-FG-6692"
+def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(real_cases: Path) -> None:
+    folder = real_cases / "tcga_glioma" / "TCGA-FG-6692"
     image, affine = read_image([folder / "fla.nii.gz"])
     label, _ = read_label(folder / "label_by_algorithms.nii.gz")
     case = Case("FG", image, label, affine, ("flair",))
@@ -248,9 +248,9 @@ def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(shared_data: Path)
     assert_array_equal(moves_of(case, preprocessing).restore(prepared.label), np.where(label == 4, 3, label))
 
 
-def test_a_real_abdomen_is_turned_resized_and_restored(shared_data: Path) -> None:
-    image, affine = read_image([shared_data / "ct_abdomen" / "ct.nii.gz"])
-    label, _ = read_label(shared_data / "ct_abdomen" / "label_by_model.nii.gz")
+def test_a_real_abdomen_is_turned_resized_and_restored(real_cases: Path) -> None:
+    image, affine = read_image([real_cases / "ct_abdomen" / "ct.nii.gz"])
+    label, _ = read_label(real_cases / "ct_abdomen" / "label_by_model.nii.gz")
     liver = (label == 5).astype(np.uint8)
     case = Case("ct", image, liver, affine, ("ct",))
     preprocessing = Preprocessing((128, 128, 128), fit="resize")

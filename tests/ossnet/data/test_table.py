@@ -148,8 +148,8 @@ def test_a_random_split_shares_out_the_names(count: int, seed: int) -> None:
     assert random_splits(names, 320, 45, seed) == splits
 
 
-def test_real_cases_in_a_table(tmp_path: Path, shared_data: Path) -> None:
-    folder = shared_data / "tcga_glioma" / "TCGA-DU-7294"
+def test_real_cases_in_a_table(tmp_path: Path, real_cases: Path) -> None:
+    folder = real_cases / "tcga_glioma" / "TCGA-DU-7294"
     table = write_table(tmp_path, "name,t1c,label", f"DU,{folder}/t1c.nii.gz,{folder}/label_by_algorithms.nii.gz")
     case = table_dataset(table).load("DU")
     assert case.shape == (240, 240, 155)

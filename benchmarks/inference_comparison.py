@@ -1,0 +1,136 @@
+"""The measurement of the study `inference`: what an extraction takes, and how its segmentations compare."""
+
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from benchmarks.measurement import Outcome
+from benchmarks.peak_memory import PeakMemory
+from benchmarks.segmentation import scored_split
+from benchmarks.study import Point
+from ossnet.checks import STRICT
+from ossnet.data.case import Dataset
+from ossnet.data.preprocessing import class_indices
+from ossnet.errors import UserError
+from ossnet.evaluation import field_of_case
+from ossnet.extraction import EXTRACTORS, FIRST_STATES, Extraction, FirstState
+from ossnet.field import Grid, OccupancyField
+from ossnet.files import write_text
+from ossnet.metrics import dice_per_class, disagreement_percent, valid_mean
+from ossnet.model import SegmentationModel
+from ossnet.profile import Profile
+from ossnet.quantities import QUANTITIES
+from ossnet.registry import model_type
+from ossnet.run import RunSpec
+
+REFERENCES = ("dense", "mise", "released")
+"""What each extraction is compared with: every voxel, and the original inference by the paper's text and its code."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class InferenceComparison:
+    """What decides how an extraction of a trained model compares.
+
+    Attributes:
+        training: of the model.
+        extraction: a name of `ossnet.extraction.EXTRACTORS`.
+        max_locations: locations per pass.
+    """
+
+    training: RunSpec
+    extraction: str
+    max_locations: int = Field(default=2**14, ge=1)
+    measurement: Literal["inference"] = "inference"
+    schema_version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        if self.extraction not in EXTRACTORS:
+            raise ValueError(f"extraction {self.extraction!r} is none of {', '.join(EXTRACTORS)}")
+
+    @classmethod
+    def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "InferenceComparison":
+        scored_split(dataset)
+        training = profile.spec(point.model, dataset, point.seed, point.overrides)
+        return cls(training, point.extraction or model_type(point.model).extraction, point.max_locations)
+
+    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+        """Compare the extraction on every case of the scored split, and write `per_case.csv`.
+
+        Raises:
+            UserError: the data set has no case to score, or one that is refused; or the extraction begins with a
+                segmentation that the model's encoder does not predict.
+        """
+        split, preprocessing = scored_split(dataset), self.training.preprocessing
+        peak = PeakMemory(next(model.parameters()).device)
+        rows, seconds = [], []
+        for name in dataset.splits[split]:
+            case = dataset.load(name)
+            if case.label is None:
+                raise UserError(f"case {name} has no label to be scored against; give it one or leave it out")
+            with peak.watch():
+                start = time.perf_counter()
+                field, grid = field_of_case(model, case, preprocessing)
+                extraction = EXTRACTORS[self.extraction](field, grid, self.max_locations)
+                segmentation = extraction.segmentation.cpu()
+                seconds.append(time.perf_counter() - start)
+            label = class_indices(case.label, preprocessing, name)
+            values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
+            values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
+            rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
+        table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
+        write_text(folder / "per_case.csv", table.to_csv(index=False))
+        protocol = "dense" if split == "test" else f"dense, {split} cases"
+        return Outcome({"protocol": protocol}, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
+
+
+def compare_extraction(
+    name: str, extraction: Extraction, field: OccupancyField, grid: Grid, max_locations: int = 2**14
+) -> dict[str, float]:
+    """Compare an extraction with what others make of the same field.
+
+    Args:
+        name: of the extraction, in `EXTRACTORS`.
+
+    Returns:
+        By quantity of `ossnet.quantities.OF_EXTRACTIONS`: `evaluated_locations`, and by stage `evaluated_stage1` and so
+        on; `disagreement_X`, the percentage of voxels that differ from extraction X of `REFERENCES`, unless X is this
+        one (Section 4.3); and of one that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
+        see `prior_quality`.
+    """
+    others = {
+        other: EXTRACTORS[other](field, grid, max_locations).segmentation for other in REFERENCES if other != name
+    }
+    values = {"evaluated_locations": float(sum(extraction.evaluated))}
+    if len(extraction.evaluated) > 1:
+        values |= {f"evaluated_stage{stage}": count for stage, count in enumerate(extraction.evaluated, start=1)}
+    values |= {
+        f"disagreement_{other}": disagreement_percent(extraction.segmentation, segmentation)
+        for other, segmentation in others.items()
+    }
+    if name in FIRST_STATES:
+        values |= prior_quality(FIRST_STATES[name](field, grid), others["dense"])
+    return values
+
+
+def prior_quality(state: FirstState, dense: Tensor) -> dict[str, float]:
+    """Precision and recall of the encoder's segmentation at an extraction's first lattice.
+
+    They tell how well its occupied points, up-sampled and thresholded, agree with those of the decoder, evaluated at
+    every voxel (`dense`, [H, W, D]). NaN where the prior marks no point as occupied, or the decoder none.
+    """
+    height, width, depth = state.axes
+    occupied = dense[height][:, width][:, :, depth] > 0
+    marked = state.labels > 0
+    both = int((marked & occupied).sum())
+
+    def part_of(whole: Tensor) -> float:
+        count = int(whole.sum())
+        return both / count if count else float("nan")
+
+    return {"prior_precision": part_of(marked), "prior_recall": part_of(occupied)}
