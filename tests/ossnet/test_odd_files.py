@@ -214,7 +214,7 @@ def test_the_ball_is_scored(table: str, folder: Path, run: Path, tmp_path: Path)
     ("name", "reason"),
     [
         ("padding.nii.gz", "t1 has 384 voxels of -32768, .* preprocessing.clip"),
-        ("largest-float.nii.gz", r"t1 has 192 voxels of 3\.40282e\+38, .* preprocessing.clip"),
+        ("largest-float.nii.gz", r"t1 has 192 voxels of 3\.40282e\+38, .* replace that padding by the value"),
         ("nan.nii.gz", r"192 NaN or infinite values, the first in channel 0 at voxel \(0, 0, 0\)"),
         ("wrong-unit.nii.gz", "voxels of 2000 x 2000 x 3000 mm by its header; correct its unit"),
         ("cut.nii", "replace it by an intact copy"),
