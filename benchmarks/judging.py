@@ -177,8 +177,7 @@ def _beside(claim: Claim, side: _Side) -> str:
     """What a claim shows with its verdict, of the data sets that it is about."""
     if not claim.beside:
         return ""
-    about: Selection = {column: values for column, values in claim.on.items() if column in ("dataset", "model")}
-    rows, _ = side.select({**about, **claim.beside})
+    rows, _ = side.select({**claim.on, **claim.beside})
     return "".join(f"; {_formula('value', (row,), measure('value', (row,)))}" for row in rows)
 
 

@@ -93,7 +93,7 @@ def test_failures_and_what_is_missing_are_shown_as_such(tmp_path: Path) -> None:
 
 def test_nothing_to_collect_is_a_mistake(tmp_path: Path) -> None:
     plan_of(tmp_path).write(tmp_path)
-    with pytest.raises(UserError, match="no run of table1, table2 has ended in"):
+    with pytest.raises(UserError, match="no run of table1, table2, inference has ended in"):
         collect_studies(list(STUDIES.values()), tmp_path)
 
 
