@@ -149,7 +149,7 @@ def estimate(
         residual = np.sum([factor * part.residual for factor, part in zip(own, parts, strict=True)], axis=0)
         spread = np.sum(spreads, axis=0)
         of_seeds = np.maximum(spread - residual - common * pooled.residual, 0)
-        degrees = [*(part.seeds - 1 for part in parts), pooled.degrees]
+        degrees: list[np.ndarray | float] = [*(part.seeds - 1 for part in parts), pooled.degrees]
         seeds_degrees = _satterthwaite(spreads, degrees)
         degrees_of_sum = np.where(
             of_seeds > 0, _satterthwaite([of_cases, of_seeds], [cases_degrees, seeds_degrees]), cases_degrees
