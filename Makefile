@@ -16,8 +16,8 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling gpu figures claims status reference bench \
-	bench-compare test lint clean
+.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling gpu figures claims simulate status reference \
+	bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ figures: $(READY)  ## Draw every figure from the records, without training
 claims: $(READY)  ## Judge the paper's claims by the records and by its own tables
 	@$(BIN)/python -m benchmarks claims --profile $(PROFILE)
 
+simulate: $(READY)  ## How often intervals hold the truth and claims are judged rightly, in simulated studies (a minute)
+	@$(BIN)/python -m benchmarks simulate
+
 status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
 
@@ -77,6 +80,7 @@ reference: $(READY)  ## Make the results of this checkout the committed referenc
 	$(BIN)/python -m benchmarks collect --no-reference table1 table2
 	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling
 	$(BIN)/python -m benchmarks claims > /dev/null
+	$(BIN)/python -m benchmarks simulate > /dev/null
 	$(BIN)/python -m paper_figures
 	@# Records of memory and time stay there, since other machines have made some of them.
 	rm -rf results/reference/records results/reference/tables results/reference/figures

@@ -129,6 +129,20 @@ def _claims(options: argparse.Namespace) -> int:
     return 0
 
 
+def _simulate(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from benchmarks.simulation import simulate, simulation_markdown, write_simulation
+
+    if options.studies < 1:
+        raise UserError(f"--studies {options.studies}: give a whole number above 0")
+    frame = simulate(np.random.default_rng(options.seed), options.studies)
+    write_simulation(frame, options.results / "tables" / "simulation")
+    print(simulation_markdown(frame))
+    print(options.results / "tables" / "simulation.md")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -176,6 +190,14 @@ def _parser() -> argparse.ArgumentParser:
     claims = command("claims", _claims, "Judge the paper's claims by our records and by its own tables.")
     claims.add_argument("--profile", default="laptop", help="whose records (%(default)s)")
     claims.add_argument("--data", nargs="*", metavar="NAME", help="data sets of the records (all of them)")
+
+    simulation = command(
+        "simulate",
+        _simulate,
+        "Simulate studies, and tell how often intervals hold the truth and claims are judged rightly (a minute).",
+    )
+    simulation.add_argument("--studies", type=int, default=4_000, help="studies of each kind (%(default)s)")
+    simulation.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
     return parser
 
 

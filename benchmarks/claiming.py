@@ -3,10 +3,8 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from benchmarks.bootstrap import Bootstrap
 from benchmarks.claims import Claim, read_claims
 from benchmarks.collecting import PUBLISHED, REFERENCE, summary_of
 from benchmarks.efficiency.judged import read_judged
@@ -14,7 +12,6 @@ from benchmarks.judging import Verdict, judge
 from benchmarks.records import Records, failures_of, read_records, scores_of
 from benchmarks.statistics import describe
 from benchmarks.studies import STUDIES
-from benchmarks.summary import SEED
 from benchmarks.tables import PAPER_DATASETS, read_published
 from benchmarks.verdicts import write_claims
 from ossnet.errors import UserError
@@ -81,7 +78,7 @@ def inferences(records: Sequence[Records]) -> pd.DataFrame:
     """How the two inferences of Table 2's runs compare on the cases on which a run has made both (Section 4.3).
 
     For each model with a prior: the percentage of voxels on which they disagree, and the number of locations that each
-    evaluates in a volume. Means over seeds and cases with their bootstrap intervals, as of a table's numbers.
+    evaluates in a volume. Means over seeds and cases with their intervals, as of a table's numbers.
     """
     parts = [frame for part in records if part.study == "table2" for frame in _inferences(part)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -103,10 +100,7 @@ def _inferences(part: Records) -> list[pd.DataFrame]:
                 by_model.setdefault(model, {})[seed] = values
         matrices = {model: pd.DataFrame.from_dict(by_seed, orient="index") for model, by_seed in by_model.items()}
         if matrices:
-            cases = sorted({str(case) for matrix in matrices.values() for case in matrix})
-            seeds = {model: matrix.index for model, matrix in matrices.items()}
-            numbers = describe(matrices, Bootstrap.draw(seeds, cases, np.random.default_rng(SEED)))
-            numbers = numbers.rename(columns={"mean": "value", "cases": "n"})
+            numbers = describe(matrices).rename(columns={"mean": "value", "cases": "n"})
             frames.append(numbers.assign(**where, quantity=quantity, unit=unit, extraction=extraction))
     return frames
 
