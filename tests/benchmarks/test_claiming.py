@@ -26,7 +26,7 @@ def records(study: str, dataset: str, dice: dict[str, float], profile: str = "la
             both = model == "c"
             result = {
                 "protocol": "dense",
-                "disagreement_with_prior_percent": {"x": 1e-4, "y": 3e-4} if both else {},
+                "disagreement_with_prior_percent": {"x": 1.9e-4, "y": 2.1e-4} if both else {},
                 "evaluated_locations": {
                     "mise": {"x": 200, "y": 400} if both else {},
                     "prior": {"x": 100, "y": 200} if both else {},
@@ -98,7 +98,8 @@ def test_how_the_inferences_compare() -> None:
         ("evaluated_locations", "mise"): 300,
         ("evaluated_locations", "prior"): 150,
     }
-    assert rows.loc[("disagreement", "prior"), ["low", "high"]].tolist() == pytest.approx([1e-4, 3e-4])
+    # Two cases, alike for both seeds: t with one degree of freedom is 12.7.
+    assert rows.loc[("disagreement", "prior"), ["low", "high"]].tolist() == pytest.approx([0.73e-4, 3.27e-4], rel=1e-2)
     assert inferences([records("table1", "glioma", GOOD)]).empty
 
 
