@@ -79,7 +79,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(PAGE_WIDTH_IN, 7.0), layout="constrained")
         figure.suptitle(title_of(f"{TITLE}; times: {times}" if times else TITLE, rows), fontsize="medium")
         grid = figure.add_gridspec(3, len(PHASES), height_ratios=(6, 5, 1))
-        above, below = grid[:2, :].subgridspec(2, len(PHASES), height_ratios=(6, 5)).subplots(sharey="row")
+        above, below = np.asarray(grid[:2, :].subgridspec(2, len(PHASES), height_ratios=(6, 5)).subplots(sharey="row"))
         memory, time = dict(zip(PHASES, above, strict=True)), dict(zip(PHASES, below, strict=True))
         first, last = _edges(rows)[0], _edges(rows)[-1]
         sizes = [Curve(f"{size} GB", GPU_COLOUR, [(first, size)]) for size in GPU_SIZES_GB]
