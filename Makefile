@@ -5,9 +5,12 @@ PROFILE ?= laptop
 JOBS ?=
 OPTIONS ?=
 SAVED ?=
+CELL ?= table2 c dice
 BIN := .venv/bin
 READY := .venv/.ready
-RUN = $(BIN)/python -m benchmarks run --data $(DATASET) --profile $(PROFILE) $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
+# To recipes by the environment, so that they may hold spaces and quotes.
+export DATASET PROFILE SAVED
+RUN = $(BIN)/python -m benchmarks run --data "$$DATASET" --profile "$$PROFILE" $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
 # Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -16,15 +19,15 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 inference tables figure4 figure5 figure6 scaling gpu figures claims status reference \
-	bench bench-compare test lint clean
+.PHONY: help setup table1 table2 table3 inference tables figure4 figure5 figure6 scaling whole gpu figures claims simulate \
+	status verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Options of tables, table1, table2 and inference: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
-	@echo "  Of tables, table1 to table3, inference, figure5, figure6, scaling, gpu: OPTIONS=--retry-failed"
-	@echo "  Of table3, figure5, figure6, scaling, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
+	@echo "  Of tables, table1 to table3, inference, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed"
+	@echo "  Of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
 
 $(READY): pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)
@@ -36,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Make what is missing of every table, then the tables and figures
-	@$(call run_and_draw,,sampling models figure1 segmentations memory_parts)
+	@$(call run_and_draw,,sampling models tradeoff figure1 segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1
@@ -51,7 +54,7 @@ inference: $(READY)  ## What the improved inference saves and loses, by the pape
 	@$(RUN) inference
 
 figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
-	@$(BIN)/python -m benchmarks.extraction_case --data $(DATASET)
+	@$(BIN)/python -m benchmarks.extraction_case --data "$$DATASET"
 	@$(BIN)/python -m paper_figures figure4
 
 figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (a quarter of an hour without a GPU)
@@ -63,6 +66,9 @@ figure6: $(READY)  ## Figure 6: memory of one pass by its locations
 scaling: $(READY)  ## Memory and time of every model by the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
 
+whole: $(READY)  ## Memory and time of segmenting 512^3 voxels by OSS-Net C on this machine (some minutes without a GPU)
+	@$(RUN) whole
+
 gpu:  ## All that only a GPU can tell, ten minutes a call until all is there; PYTHON=... names one with torch, pandas and nvidia-ml-py
 	@$(CHECK_PYTHON)
 	@$(PYTHON) -m benchmarks.efficiency.gpu $(OPTIONS)
@@ -71,15 +77,22 @@ figures: $(READY)  ## Draw every figure from the records, without training
 	@$(BIN)/python -m paper_figures
 
 claims: $(READY)  ## Judge the paper's claims by the records and by its own tables
-	@$(BIN)/python -m benchmarks claims --profile $(PROFILE)
+	@$(BIN)/python -m benchmarks claims --profile "$$PROFILE"
+
+simulate: $(READY)  ## How often intervals hold the truth and claims are judged rightly, in simulated studies (a minute)
+	@$(BIN)/python -m benchmarks simulate
 
 status: $(READY)  ## Tell which runs are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
 
+verify: $(READY)  ## Tell where a number of a table comes from, and train a seed of it again: CELL="table2 c dice"
+	@$(BIN)/python -m benchmarks verify $(CELL) --data "$$DATASET" --profile "$$PROFILE" $(OPTIONS)
+
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect --no-reference table1 table2 inference
-	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling
+	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling whole
 	$(BIN)/python -m benchmarks claims > /dev/null
+	$(BIN)/python -m benchmarks simulate > /dev/null
 	$(BIN)/python -m paper_figures
 	@# Records of memory and time stay there, since other machines have made some of them.
 	rm -rf results/reference/records results/reference/tables results/reference/figures
@@ -90,7 +103,7 @@ bench: $(READY)  ## Time the parts of the suite, and save it for bench-compare
 	@$(BENCH) --benchmark-autosave
 
 bench-compare: $(READY)  ## Time them again, beside what was saved last, or SAVED=0002
-	@$(BENCH) --benchmark-compare$(if $(SAVED),=$(SAVED))
+	@$(BENCH) --benchmark-compare$(if $(SAVED),="$$SAVED")
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q

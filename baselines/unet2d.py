@@ -10,6 +10,7 @@ from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
 from ossnet.checks import STRICT, Field, checked
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, ModelConfig
+from ossnet.slices import Slicing
 
 
 @checked(frozen=True, kw_only=True, config=STRICT)
@@ -47,17 +48,19 @@ class UNet2d(VoxelisedModel):
         """Logits [n, outputs, *grid] of slices [n, C, *grid]."""
         return self.unet(slices)
 
+    @property
+    def slicing(self) -> Slicing:
+        return Slicing(self.axis, self.config.slices_per_case)
+
     def learned_per_case(self, locations: int) -> int:
         return self.config.slices_per_case * math.prod(self.config.shape) // self.config.shape[self.axis]
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Mean cross-entropy over all pixels of slices drawn uniformly, the same number of every case."""
-        slices, labels = [], []
-        for image, label in zip(batch.images, batch.labels, strict=True):
-            drawn = draw(self.config.slices_per_case, label.shape[self.axis], generator).to(label.device)
-            slices.append(self._slices(image)[drawn])
-            labels.append(self._slices(label)[drawn])
-        return class_loss(self(torch.cat(slices)), torch.cat(labels))
+        """Mean cross-entropy over all pixels of all slices of the batch. Draws nothing."""
+        slices, labels = (
+            torch.cat([self._slices(volume) for volume in volumes]) for volumes in (batch.images, batch.labels)
+        )
+        return class_loss(self(slices), labels)
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
@@ -71,13 +74,6 @@ class UNet2d(VoxelisedModel):
     def _slices(self, volume: Tensor) -> Tensor:
         """Slices [n, ...] of a volume [..., H, W, D]."""
         return volume.movedim(self.axis - 3, 0)
-
-
-def draw(count: int, total: int, generator: torch.Generator) -> Tensor:
-    """`count` of `total` indices, uniform: all different, unless there are fewer than asked for."""
-    if count <= total:
-        return torch.randperm(total, generator=generator)[:count]
-    return torch.randint(total, (count,), generator=generator)
 
 
 class UNet2dHeight(UNet2d):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: run studies, see how far they are, make their tables, judge the paper's claims."""
+"""`python -m benchmarks`: run studies, see how far they are, make their tables, judge claims, verify numbers."""
 
 import argparse
 import shlex
@@ -19,19 +19,28 @@ from benchmarks.study import Study
 from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
+from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
 UNNAMED = ("table3",)
 """The studies of memory and time that `run` makes where none is named, by their predictions alone."""
 
+WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables")
+"""Folders of a results folder that `run` writes in."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 when a run that was asked for failed, 2 for a user's mistake, 130 when interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
-    options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
-    return run_command("benchmarks", lambda: options.carry_out(options))
+
+    def command() -> int:
+        options = _parser().parse_args(given)
+        options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
+        status: int = options.carry_out(options)
+        return status
+
+    return run_command("benchmarks", command)
 
 
 def choose_studies(names: Sequence[str], unnamed: Collection[str]) -> tuple[list[Study], list[EfficiencyStudy]]:
@@ -59,6 +68,8 @@ def _run(options: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
     trained, measured = choose_studies(options.study, UNNAMED)
+    if not options.dry_run:
+        _check_results(options.results, with_jobs=bool(trained))
     statuses = []
     if trained:
         statuses.append(_train(trained, options))
@@ -79,6 +90,20 @@ def _run(options: argparse.Namespace) -> int:
         )
         statuses.append(dry_run_efficiency(asked) if options.dry_run else run_efficiency(asked))
     return max(statuses)
+
+
+def _check_results(results: Path, with_jobs: bool) -> None:
+    """Raise a UserError where the work would end in a folder that cannot hold it.
+
+    Args:
+        with_jobs: whether runs are made as jobs, whose logs are in the results folder.
+    """
+    if with_jobs and "%" in str(results.absolute()):
+        # SLURM and submitit would put a job's number in place of `%j`, and so on.
+        raise UserError(f"--results {results}: {results.absolute()} has a '%'; choose a folder without one")
+    for folder in (results, *(results / name for name in WRITTEN)):
+        if folder == results or folder.exists():
+            require_writable_folder(folder)
 
 
 def _train(trained: Sequence[Study], options: argparse.Namespace) -> int:
@@ -129,6 +154,41 @@ def _claims(options: argparse.Namespace) -> int:
     return 0
 
 
+def _simulate(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from benchmarks.simulation import simulate, simulation_markdown, write_simulation
+
+    if options.studies < 1:
+        raise UserError(f"--studies {options.studies}: give a whole number above 0")
+    frame = simulate(np.random.default_rng(options.seed), options.studies)
+    write_simulation(frame, options.results / "tables" / "simulation")
+    print(simulation_markdown(frame))
+    print(options.results / "tables" / "simulation.md")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    # Torch comes with it, which commands that only read records do without.
+    from benchmarks.verifying import VerifyRequest, verify
+
+    trained, _ = choose_studies([options.study], ())
+    if not trained:
+        raise UserError(f"{options.study} trains no model; give one of {', '.join(studies.STUDIES)}")
+    asked = VerifyRequest(
+        trained[0],
+        options.row,
+        options.quantity,
+        options.profile,
+        options.data,
+        options.results,
+        seed=options.seed,
+        train=not options.no_train,
+        command=options.command_line,
+    )
+    return verify(asked)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -164,7 +224,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
     run.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
     run.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
-    run.add_argument("--force", action="store_true", help="delete what these studies came to, and make it anew")
+    run.add_argument(
+        "--force", action="store_true", help="delete what these studies came to, trainings too, and make it anew"
+    )
     run.add_argument("--shared", action="store_true", help="measure memory and time although others use the GPU")
     run.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")
 
@@ -176,6 +238,28 @@ def _parser() -> argparse.ArgumentParser:
     claims = command("claims", _claims, "Judge the paper's claims by our records and by its own tables.")
     claims.add_argument("--profile", default="laptop", help="whose records (%(default)s)")
     claims.add_argument("--data", nargs="*", metavar="NAME", help="data sets of the records (all of them)")
+
+    simulation = command(
+        "simulate",
+        _simulate,
+        "Simulate studies, and tell how often intervals hold the truth and claims are judged rightly (a minute).",
+    )
+    simulation.add_argument("--studies", type=int, default=4_000, help="studies of each kind (%(default)s)")
+    simulation.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
+
+    verify = command(
+        "verify",
+        _verify,
+        "Tell where a number of a table comes from, work it out again from the records, and train one of its seeds "
+        "again. Exit status 0: equal, or within what another machine may make of it; 1: not.",
+    )
+    verify.add_argument("study", metavar="STUDY", help=", ".join(studies.STUDIES))
+    verify.add_argument("row", nargs="+", metavar="ROW", help="its columns as records or tables have them: c, 'O-Net'")
+    verify.add_argument("quantity", metavar="QUANTITY", help="dice, iou, hausdorff95, surface_dice, ...")
+    verify.add_argument("--profile", default="laptop", help="of the records (%(default)s)")
+    verify.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
+    verify.add_argument("--seed", type=int, help="to train again (the first of the cell)")
+    verify.add_argument("--no-train", action="store_true", help="only hold the table beside the records")
     return parser
 
 

@@ -6,7 +6,7 @@ limits. Nothing here knows of a particular claim.
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from benchmarks.intervals import Estimate, components, estimate, widening
 from ossnet.checks import STRICT
 from ossnet.config import build, read_toml
 
@@ -54,10 +55,6 @@ def select(rows: Sequence[Row], selection: Selection) -> tuple[list[Row], list[R
     return chosen, absent
 
 
-PERCENTILES = (2.5, 97.5)
-"""Of resampled numbers: the ends of an interval of 95 %."""
-
-
 class Interval(NamedTuple):
     """A number and the ends of its interval: infinite where they are not known, alike where it is exact."""
 
@@ -66,49 +63,71 @@ class Interval(NamedTuple):
     high: float
 
 
-MEASURES: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
-    "value": lambda parts: parts[0],
-    "difference": lambda parts: parts[0] - parts[1],
-    "ratio": lambda parts: parts[0] / parts[1],
-    "spread": lambda parts: np.ptp(parts, axis=0),
-}
-"""Of k parts [k, ...]."""
-
-FURTHEST: dict[Kind, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {
-    "value": lambda low, high: (low[0], high[0]),
-    "difference": lambda low, high: (low[0] - high[1], high[0] - low[1]),
-    "ratio": lambda low, high: (low[0] / high[1], high[0] / low[1]),
-    "spread": lambda low, high: (max(0.0, max(low) - min(high)), max(high) - min(low)),
-}
-"""The lowest and the highest that a measure can be, of the parts' lower and upper ends [k]."""
+TRAINING = ("model", "sampling", "locations")
+"""Numbers of one table and data set that agree in these are of the same trained seeds."""
 
 
-def measure(kind: Kind, group: Sequence[Row]) -> Interval:
-    """A measure of some records, each with `value` and, if known, `low` and `high`.
+def measure(kind: Kind, group: Sequence[Row], comparisons: int = 1) -> Interval:
+    """A measure of some records, with its interval of 95 % or, of several comparisons, one of those that hold at once.
 
-    Where every record has the means `resampled` [B] and all of them are of one table and source, thus drawn jointly,
-    its interval is that of 95 % of the measure of these means. Else it goes from the lowest to the highest value that
-    the ends of the parts allow.
+    Where both numbers of a difference or ratio have `scores` of one table and source, their cases are paired, and their
+    seeds if they are of the same training; the interval of a ratio is that of its logarithm, to first order. Else it
+    goes from the lowest to the highest value that the ends of the parts allow. A spread is the largest difference of
+    two numbers; its interval is that of all differences at once. Of a number that has but `low` and `high`, such as a
+    timing, one of several intervals is made wider as that of a normal number would be.
     """
-    values = np.array([row["value"] for row in group])
-    known = np.array(["low" in row and "high" in row for row in group])
-    low, high = (np.array([row.get(end, math.nan) for row in group]) for end in ("low", "high"))
-    low, high = np.where(known, low, -math.inf), np.where(known, high, math.inf)
+    if kind == "spread":
+        pairs = list(itertools.combinations(group, 2))
+        differences = [measure("difference", pair, comparisons * len(pairs)) for pair in pairs]
+        lowest = max(max(one.low, -one.high) for one in differences)
+        highest = max(max(one.high, -one.low) for one in differences)
+        return Interval(max(abs(one.value) for one in differences), max(0.0, lowest), highest)
+    first, *rest = (float(row["value"]) for row in group)
+    (low, high), *others = (_ends(row, comparisons) for row in group)
+    if kind == "value":
+        return Interval(first, low, high)
+    (second,), ((other_low, other_high),) = rest, others
+    paired = all("scores" in row for row in group) and len({(row.get("table"), row["source"]) for row in group}) == 1
+    if kind == "difference":
+        if paired:
+            return Interval(first - second, *_known(_weighted(group, (1, -1)).ends(comparisons)))
+        return Interval(first - second, low - other_high, high - other_low)
     # A ratio is that of positive numbers; over what may be 0, it may be anything.
-    if kind == "ratio" and low[1] <= 0:
-        return Interval(values[0] / values[1] if values[1] else math.nan, -math.inf, math.inf)
-    value = float(MEASURES[kind](values))
-    resampled = [row["resampled"] for row in group if "resampled" in row]
-    drawn_for = {(row.get("table"), row["source"]) for row in group}
-    if kind != "value" and known.all() and len(resampled) == len(group) and len(drawn_for) == 1:
-        measures = MEASURES[kind](np.stack(resampled))
-        if kind == "spread":
-            # Chance drives extremes apart: resampled spreads are too large by about as much as they exceed this one.
-            measures = measures - (np.nanmean(measures) - value)
-        ends = np.nanpercentile(measures, PERCENTILES)
-    else:
-        ends = FURTHEST[kind](low, high)
-    return Interval(value, float(ends[0]), float(ends[1]))
+    if other_low <= 0:
+        return Interval(first / second if second else math.nan, -math.inf, math.inf)
+    if paired and first > 0:
+        logarithms = _known(_weighted(group, (1 / first, -1 / second)).ends(comparisons))
+        return Interval(first / second, *(first / second * math.exp(end) for end in logarithms))
+    return Interval(first / second, low / other_high, high / other_low)
+
+
+def _ends(row: Row, comparisons: int) -> tuple[float, float]:
+    """The ends of a number's interval, or of one of several that hold at once."""
+    if "scores" in row:
+        return _known(_weighted([row], [1]).ends(comparisons))
+    if "low" not in row or "high" not in row:
+        return -math.inf, math.inf
+    value, factor = row["value"], widening(comparisons)
+    return value - factor * (value - row["low"]), value + factor * (row["high"] - value)
+
+
+def _known(ends: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
+    low, high = map(float, ends)
+    return (-math.inf, math.inf) if math.isnan(low) else (low, high)
+
+
+def _weighted(group: Sequence[Row], weights: Sequence[float]) -> Estimate:
+    """The weighted sum of numbers that have scores of the same cases."""
+    trainings = [tuple(row.get(column) for column in TRAINING) for row in group]
+    matrices = [row["scores"].matrix for row in group]
+    if len(group) > 1 and len(set(trainings)) == 1:
+        # Of the same trained seeds: paired in them too.
+        paired = sum(weight * matrix for weight, matrix in zip(weights, matrices, strict=True))
+        return estimate([components(paired.to_numpy(float))])
+    cases = sorted({case for matrix in matrices for case in matrix})
+    parts = [components(matrix.reindex(columns=cases).to_numpy(float)) for matrix in matrices]
+    alike = len({row["quantity"] for row in group}) == 1
+    return estimate(parts, weights, group[0]["scores"].pooled if alike else None)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.caveats import caveats_of
 from benchmarks.comparisons import compare_rows, write_comparisons
 from benchmarks.cost_table import write_costs
 from benchmarks.figure_case import write_figure_case
@@ -76,7 +77,7 @@ def write_study(
     """
     scores = scores_of(records)
     numbers = summary_of(study, scores, reference)
-    write_table(numbers, stem, study.layout, failures_of(records), appendix)
+    write_table(numbers, stem, study.layout, failures_of(records), appendix, caveats_of(records))
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
     write_protocols(records, stem, study.layout)
     write_costs(records, numbers, stem, study.layout)

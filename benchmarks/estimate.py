@@ -52,7 +52,7 @@ def _operations_per_case(specification: str) -> float:
     spec = build(RunSpec, json.loads(specification), "specification")
     cases = 2  # One alone is refused by a batch norm without a grid.
     locations = locations_for(spec.model, spec.recipe.sampling.count)
-    step = Workload(spec.model, spec.config, "training", cases, locations, lookahead=False).prepare("meta")
+    step = Workload(spec.model, spec.config, "training", cases, locations).prepare("meta")
     return count_flops(step) / cases
 
 

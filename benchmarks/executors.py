@@ -201,7 +201,7 @@ class LocalExecutor:
         self._tasks = [task for task in self._tasks if not task.finished()]
         busy = [task.gpu for task in self._tasks]
         gpu = min(self._gpus, key=busy.count, default=None)
-        worker = _Worker(folder / "log")
+        worker = _Worker(folder.absolute() / "log")
         worker.context = self._context
         if gpu is not None:
             worker.environment = {"CUDA_VISIBLE_DEVICES": gpu}

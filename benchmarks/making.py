@@ -7,14 +7,16 @@ from pathlib import Path
 import torch
 
 from benchmarks.attempts import Attempt
-from benchmarks.measurement import Job, training_folder
+from benchmarks.measurement import Job, label, training_folder
 from benchmarks.measurements import read_measurement
 from benchmarks.runs import lock, read_json, write_failure, write_json
+from benchmarks.segmentation import scored_split
 from benchmarks.training import train_for
 from ossnet.config import build
 from ossnet.data.case import Dataset
 from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
+from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
 from ossnet.memory import is_out_of_memory
 from ossnet.run import RunSpec, load_run
 
@@ -48,6 +50,7 @@ def _measure(folder: Path, job: Job) -> None:
     training = training_folder(folder.parent.parent, measurement.training)
     if not _train(measurement.training, dataset, training, job, device):
         return
+    _refuse_leakage(dataset, measurement.training, training, Path(job.cache))
     model, _ = load_run(training, device)
     outcome = measurement.measure(model, dataset, Path(job.cache), folder)
     attempt.record(outcome.timing, outcome.memory)
@@ -74,6 +77,13 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
             write_failure(folder, _reason(error))
             raise
     return True
+
+
+def _refuse_leakage(dataset: Dataset, spec: RunSpec, training: Path, cache: Path) -> None:
+    """Raise a UserError where a case held back for scores has the voxels of one that was trained on."""
+    split = scored_split(dataset)
+    roles = roles_in_training(dataset, split, cache, read_learned_cases(training))
+    refuse_learned_cases(dataset, split, roles, spec.dataset, spec.fingerprint, label(spec))
 
 
 def _reason(error: Exception) -> str:

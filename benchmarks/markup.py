@@ -1,5 +1,6 @@
 """A table of text as Markdown and as LaTeX."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -59,6 +60,31 @@ def markdown(grid: Grid) -> str:
     table = [line(grid.head), line(rules), *(line([content(cell) for cell in row]) for row in grid.rows)]
     notes = ["", grid.notes] if grid.notes else []
     return "\n".join([grid.caption, "", *table, *notes])
+
+
+class PrintedTable(NamedTuple):
+    """A table as a Markdown file has it: the cells' texts as they are read, with the marks of bold ones."""
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+def read_markdown(text: str) -> list[PrintedTable]:
+    """Find the tables that `markdown` wrote to a text, in their order."""
+    tables: list[PrintedTable] = []
+    caption, in_table = "", False
+    for line in filter(None, text.splitlines()):
+        if not line.startswith("| "):
+            caption, in_table = line, False
+            continue
+        cells = [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not in_table:
+            tables.append(PrintedTable(caption, cells, []))
+            in_table = True
+        elif not set("".join(cells)) <= set("-:"):
+            tables[-1].rows.append(cells)
+    return tables
 
 
 LATEX = {

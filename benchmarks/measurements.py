@@ -1,6 +1,8 @@
 """Every kind of measurement: one file each, and one line here."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.inference_comparison import InferenceComparison
 from benchmarks.measurement import Measurement
@@ -13,14 +15,21 @@ MEASUREMENTS: dict[str, type[Measurement]] = {"segmentation": Segmentation, "inf
 
 
 def read_measurement(folder: Path) -> Measurement:
-    """The specification that a run's folder holds.
+    """The specification that a run's folder holds; raises as `build_measurement`."""
+    path = folder / "spec.json"
+    return build_measurement(read_json(path), str(path))
+
+
+def build_measurement(values: Mapping[str, Any], source: str) -> Measurement:
+    """Make a specification from its plain values.
+
+    Args:
+        source: where they are from, for messages.
 
     Raises:
         UserError: it is of another version of the suite, or damaged.
     """
-    path = folder / "spec.json"
-    values = read_json(path)
-    kind = MEASUREMENTS.get(values.get("measurement"))
+    kind = MEASUREMENTS.get(values.get("measurement", ""))
     if kind is None:
-        raise UserError(f"{path}: unknown measurement {values.get('measurement')!r}; it is of another version")
-    return build(kind, values, str(path))
+        raise UserError(f"{source}: unknown measurement {values.get('measurement')!r}; it is of another version")
+    return build(kind, values, source)

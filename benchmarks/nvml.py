@@ -52,11 +52,17 @@ def ask(device: torch.device, question: Callable[[Gpu], T]) -> T | None:
     except pynvml.NVMLError:
         return None
     try:
-        return question(_find(device))
-    except pynvml.NVMLError:
-        return None
+        return answer_of(lambda: question(_find(device)))
     finally:
         pynvml.nvmlShutdown()
+
+
+def answer_of(question: Callable[[], T]) -> T | None:
+    """Return the driver's answer to a question; None where it refuses one."""
+    try:
+        return question()
+    except pynvml.NVMLError:
+        return None
 
 
 def _find(device: torch.device) -> Gpu:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.estimate import training_work
-from benchmarks.measurement import Job, folder_of, training_folder
+from benchmarks.measurement import Job, Measurement, folder_of, training_folder
 from benchmarks.measurements import MEASUREMENTS
 from benchmarks.plans import Plan, read_plans
-from benchmarks.runs import Run
+from benchmarks.runs import Columns, Run
 from benchmarks.study import Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
@@ -41,16 +41,26 @@ def plan_study(
     runs = []
     for point in study.grid(profile):
         measurement = MEASUREMENTS[study.measures].of(point, profile, dataset)
-        training = measurement.training
-        folder, work = folder_of(results, measurement), training_work(training, len(dataset.splits["train"]))
-        of_training = training.recipe.epochs, work, training_folder(results, training)
-        run = Run(folder, point.model, point.seed, point.columns, *of_training)
-        runs.append(run)
-        planned[folder] = PlannedRun(run, plain(measurement), plain(job))
+        one = plan_run(measurement, point.columns, dataset, job, results)
+        runs.append(one.run)
+        planned[one.run.folder] = one
     plan = Plan(
         study.name, dataset.name, profile.name, tuple(runs), operations_per_second, job.source, dataset.fingerprint
     )
     return plan, planned
+
+
+def plan_run(measurement: Measurement, columns: Columns, dataset: Dataset, job: Job, results: Path) -> PlannedRun:
+    """The run of a specification in a results folder, with all that a worker must know.
+
+    Args:
+        columns: what tells it apart in its study besides model and seed.
+    """
+    training = measurement.training
+    work = training_work(training, len(dataset.splits["train"]))
+    of_training = training.recipe.epochs, work, training_folder(results, training)
+    run = Run(folder_of(results, measurement), training.model, training.seed, columns, *of_training)
+    return PlannedRun(run, plain(measurement), plain(job))
 
 
 def longest_first(planned: Sequence[PlannedRun]) -> list[PlannedRun]:

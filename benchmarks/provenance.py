@@ -15,7 +15,7 @@ from typing import Any
 import pynvml
 import torch
 
-from benchmarks.nvml import Gpu, ask
+from benchmarks.nvml import Gpu, answer_of, ask
 
 CUDA_VARIABLES = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG")
 """Of the environment, that change memory or time on a GPU."""
@@ -74,7 +74,8 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
 def git_state(folder: Path) -> tuple[str | None, bool | None]:
     """The commit (full SHA) that `folder` is checked out at, and whether anything but `results/` differs from it.
 
-    Both are None where the folder holds no tracked file, as that of an installed package, or git is not there.
+    Both are None where the folder holds no tracked file, as that of an installed package, or git is not there. A
+    checkout of another user, such as one that is mounted into a container, is read as one's own.
     """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit or not _git(folder, "ls-files", "."):
@@ -84,10 +85,17 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, or None where it fails. Without its variables, which in a hook name another repository."""
+    """Return what git prints, or None where it fails or the folder is in no repository of its own owner.
+
+    Git's variables are left out, which in a hook name another repository.
+    """
+    top = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
+    if top is None or (top / ".git").stat().st_uid != folder.stat().st_uid:
+        return None
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    # Several runs start at once: none may take the lock of the index.
-    command = ["git", "--no-optional-locks", *arguments]
+    # Several runs start at once: none may take the lock of the index. A repository that is named is not refused for
+    # its owner, who wrote the code that is running.
+    command = ["git", "--no-optional-locks", f"--git-dir={top / '.git'}", f"--work-tree={top}", *arguments]
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -96,21 +104,23 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def gpu_state(device: torch.device) -> dict[str, Any] | None:
-    """`name`, `uuid`, `memory_bytes`, `driver` and `cuda` (the newest that the driver knows) of a GPU.
+    """Describe a GPU: `name`, `uuid`, `memory_bytes`, `driver` and `cuda` (the newest that the driver knows).
 
-    None for a device that is none, and where the driver does not tell.
+    Each is None where the driver refuses this one answer, as it does for the memory of some GPUs that share the CPU's.
+    The whole is None for a device that is no GPU, and where the driver does not know it.
     """
     return ask(device, _state)
 
 
 def _state(gpu: Gpu) -> dict[str, Any]:
-    cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+    memory = answer_of(lambda: pynvml.nvmlDeviceGetMemoryInfo(gpu.handle))
+    cuda = answer_of(pynvml.nvmlSystemGetCudaDriverVersion_v2)
     return {
-        "name": pynvml.nvmlDeviceGetName(gpu.handle),
+        "name": answer_of(lambda: pynvml.nvmlDeviceGetName(gpu.handle)),
         "uuid": gpu.uuid,
-        "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(gpu.handle).total,
-        "driver": pynvml.nvmlSystemGetDriverVersion(),
-        "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
+        "memory_bytes": None if memory is None else memory.total,
+        "driver": answer_of(pynvml.nvmlSystemGetDriverVersion),
+        "cuda": None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
     }
 
 

@@ -82,7 +82,10 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
 
 
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:
-    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit."""
+    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit.
+
+    False-positive volumes are left out where every case that a run was scored on has foreground: Dice tells it all.
+    """
     rows = [
         {
             **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
@@ -97,6 +100,7 @@ def scores_of(records: Sequence[Records]) -> pd.DataFrame:
         for row in part.rows
         if "result" in row
         for quantity, scores in row["scores"].items()
+        if quantity != "false_positive_volume" or row["result"].get("cases_without_foreground")
         for case, value in scores.items()
     ]
     return pd.DataFrame(rows)

@@ -57,10 +57,7 @@ class Request:
 
 def run(request: Request) -> int:
     """Make what is missing, then the tables; 0 where every run of the studies has a result, else 1."""
-    # To be ended is to be interrupted: the workers of this machine end too.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) != signal.SIG_IGN:
-            signal.signal(ending, signal.default_int_handler)
+    end_as_interrupted()
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     executor = _executor(request, settings)
@@ -146,12 +143,28 @@ def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
     return build(SlurmSettings, profile.slurm, f"profile {profile.name}, slurm")
 
 
+def end_as_interrupted() -> None:
+    """From now on, to be ended is to be interrupted: the workers of this machine end too."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)
+
+
 def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
     if settings is not None:
         return SlurmExecutor(work, request.results / "slurm", settings)
+    return local_executor(request.workers)
+
+
+def local_executor(workers: int | None = None) -> LocalExecutor:
+    """The executor of this machine.
+
+    Args:
+        workers: runs at a time; None for one a GPU, or `CPU_WORKERS` without.
+    """
     gpus = visible_gpus()
     imports = FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU
-    return LocalExecutor(work, request.workers or len(gpus) or CPU_WORKERS, gpus, imports)
+    return LocalExecutor(work, workers or len(gpus) or CPU_WORKERS, gpus, imports)
 
 
 def visible_gpus() -> list[str]:

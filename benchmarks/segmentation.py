@@ -78,7 +78,7 @@ class Segmentation:
         """
         split = scored_split(dataset, self.split)
         preprocessing = self.training.preprocessing
-        parts, seconds, evaluated = [], [], []
+        parts, seconds, evaluated, without_foreground, without_spacing = [], [], [], [], []
         from_dense: dict[str, float] = {}
 
         def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
@@ -97,6 +97,10 @@ class Segmentation:
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
+            if case.label is not None and not class_indices(case.label, preprocessing, name).any():
+                without_foreground.append(name)
+            if not case.spacing_known:
+                without_spacing.append(name)
             if index == 0:
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
@@ -121,6 +125,10 @@ class Segmentation:
             "locations_mean": float(np.mean(evaluated)),
             "disagreement_with_dense_percent": from_dense,
         }
+        if without_foreground:
+            result["cases_without_foreground"] = without_foreground
+        if without_spacing:
+            result["cases_without_spacing"] = without_spacing
         return Outcome(result, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
 
 

@@ -137,7 +137,7 @@ class SlurmExecutor:
         self._work = _Resumable(work)
         self._queue = Queue()
         extra = {option: value for option, value in settings.extra.items() if value is not False}
-        self._submitter = submitit.SlurmExecutor(logs, max_num_timeout=TIMEOUTS)
+        self._submitter = submitit.SlurmExecutor(logs.absolute(), max_num_timeout=TIMEOUTS)
         self._submitter.update_parameters(
             job_name="ossnet",
             partition=settings.partition,
@@ -149,6 +149,7 @@ class SlurmExecutor:
             array_parallelism=settings.parallel,
             setup=list(settings.setup),
             stderr_to_stdout=True,
+            wckey=None,  # Of the profile's `extra` alone: a cluster that checks keys does not know submitit's own.
             # Since SLURM 22.05, srun does not take the number from the job.
             srun_args=[f"--cpus-per-task={settings.cpus}"],
             additional_parameters={"requeue": True, **extra},

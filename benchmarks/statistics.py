@@ -1,22 +1,35 @@
 """What the scores of several models say, and how sure one may be: pure functions on (seeds x cases) matrices.
 
 A matrix holds one model's scores of one quantity: a row a seed, a column a case, NaN where no score is valid. The
-intervals are those of `benchmarks.bootstrap`, the tests those of `benchmarks.significance`.
+intervals are those of `benchmarks.intervals`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.bootstrap import Bootstrap, interval
-from benchmarks.significance import CORRECTIONS, TESTS, paired_p
+from benchmarks.intervals import Pool, components, estimate, pool
 
-DESCRIPTION = ["model", "mean", "low", "high", "std_seeds", "std_cases", "seeds", "cases", "resampled"]
-COMPARISON = ["model", "other", "difference", "low", "high", "p", "p_adjusted", "n"]
+DESCRIPTION = ["model", "mean", "low", "high", "std_seeds", "std_cases", "seeds", "cases", "scores"]
+COMPARISON = ["model", "other", "difference", "low", "high", "low_joint", "high_joint", "n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One model's scores, and what the models that it was scored with tell of their seeds.
+
+    Attributes:
+        matrix: [seeds, cases].
+        pooled: the spread of seeds of all these models.
+    """
+
+    matrix: pd.DataFrame
+    pooled: Pool
 
 
 def seed_means(matrix: pd.DataFrame) -> pd.Series:
@@ -46,7 +59,7 @@ def best_of(
 
     It grows with n for a model whose seeds differ, however good the model: compare it only at equal n, and only with
     numbers that were picked likewise. The best is picked by the very cases that it is scored on, so a new case will on
-    average score lower. It has no interval, since the bootstrap fails for extremes.
+    average score lower. It has no interval: an extreme is no mean.
 
     Raises:
         ValueError: n is below 1.
@@ -65,80 +78,63 @@ def best_of(
     return float(chances @ worst_first)
 
 
-def describe(matrices: Mapping[Any, pd.DataFrame], bootstrap: Bootstrap, confidence: float = 0.95) -> pd.DataFrame:
+def describe(matrices: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
     """Mean, interval and spread of each model's scores.
 
     Args:
-        matrices: a matrix [seeds, cases] for each model.
-        bootstrap: draws of these models' seeds and of these cases.
-        confidence: of the intervals.
+        matrices: a matrix [seeds, cases] for each model. The models tell of each other's seeds.
 
     Returns:
         Exactly `DESCRIPTION`, a row a model in the order given. `mean` is the mean over seeds of each seed's mean over
-        its valid cases; `low` and `high` its bootstrap interval over seeds and cases. `std_seeds` is the standard
-        deviation of the seeds' means: how much training again changes the result (of two or three seeds it is little
-        more than a guess). `std_cases` is that of the cases' means: how much patients differ. Both divide by one less
-        than their number and are NaN for one. `seeds` and `cases` count those with a valid score. `resampled` holds
-        what `Bootstrap.means` gives, also where there is no interval.
+        its valid cases; `low` and `high` its interval of 95 %, NaN with fewer than two seeds or cases. `std_seeds` is
+        the standard deviation of the seeds' means: how much training again changes the result (of two or three seeds
+        it is little more than a guess). `std_cases` is that of the cases' means: how much patients differ. Both divide
+        by one less than their number and are NaN for one. `seeds` and `cases` count those with a valid score. `scores`
+        holds `Scores`, from which any comparison can be worked out.
 
         Overlapping intervals of two models do not mean that the models are alike: their cases are the same, so ask
         `compare`.
     """
+    parts = {model: components(matrix.to_numpy(float)) for model, matrix in matrices.items()}
+    pooled = pool(list(parts.values()))
     rows = []
     for model, matrix in matrices.items():
         by_seed, by_case = seed_means(matrix).dropna(), case_means(matrix).dropna()
-        resampled = bootstrap.means(model, matrix)
+        mean = estimate([parts[model]], pooled=pooled)
         numbers = len(by_seed), len(by_case)
-        low, high = interval(resampled, confidence, *numbers)
-        rows.append((model, by_seed.mean(), low, high, by_seed.std(), by_case.std(), *numbers, resampled))
+        scores = Scores(matrix, pooled)
+        rows.append(
+            (model, float(mean.value), *map(float, mean.ends()), by_seed.std(), by_case.std(), *numbers, scores)
+        )
     return pd.DataFrame(rows, columns=DESCRIPTION)
 
 
-def compare(
-    matrices: Mapping[Any, pd.DataFrame],
-    bootstrap: Bootstrap,
-    generator: np.random.Generator,
-    test: Literal["wilcoxon", "sign-flip"] = "wilcoxon",
-    correction: Literal["holm", "benjamini-hochberg"] = "holm",
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Paired differences between the models of every pair, with intervals and tests.
+def compare(matrices: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
+    """Differences between the models of every pair, with intervals; cases are paired, seeds are not.
 
     Args:
-        matrices: a matrix [seeds, cases] for each model; cases are paired by name.
-        bootstrap: draws of these models' seeds and of these cases.
-        generator: source of the sign flips.
-        test: a name of `benchmarks.significance.TESTS`.
-        correction: a name of `benchmarks.significance.CORRECTIONS`, over all pairs given. Leave out models that are not
-            in question, since every pair more costs power.
-        confidence: of the intervals.
+        matrices: a matrix [seeds, cases] for each model; cases are paired by name. Leave out models that are not in
+            question, since every pair more makes joint intervals wider.
 
     Returns:
         Exactly `COMPARISON`, a row a pair in the order given. `n` is the number of cases for which both models have a
         valid score, and the others do not count: a model that gives no valid score where a case is hard looks better
-        than it is. `difference` is the mean over these cases of (score of `model` - score of `other`), each a mean over
-        seeds; `low` and `high` its bootstrap interval over seeds and cases. `p` is the chance of differences at least
-        as one-sided where neither model is better, `p_adjusted` the same corrected for the number of pairs.
-
-        The tests know nothing of seeds: they ask whether these trained runs differ on cases like these. Whether the
-        methods do, when trained again, is what the interval is for; with two seeds neither can say. With n cases
-        p cannot fall below 2^(1 - n), so five cases never reach 0.05, and 36 pairs (nine models) with Holm's correction
-        need eleven. Fewer than two cases give NaN.
+        than it is. `difference` is the mean of `model` less that of `other` over these cases, each a mean over seeds.
+        `low` and `high` are its interval of 95 %, for who asked for this pair alone. The intervals from `low_joint` to
+        `high_joint` of all pairs hold at once in 95 % of studies: a pair picked from among them for its difference
+        differs if its joint interval does not hold 0. All are NaN with fewer than two seeds or shared cases.
     """
-    matrices = {model: matrix.reindex(columns=bootstrap.cases.columns) for model, matrix in matrices.items()}
-    means = {model: case_means(matrix).to_numpy() for model, matrix in matrices.items()}
-    valid = {model: matrix.notna().to_numpy() for model, matrix in matrices.items()}
-    resampled = {model: bootstrap.case_means(model, matrix) for model, matrix in matrices.items()}
-    rows = []
-    for model, other in combinations(matrices, 2):
-        differences = means[model] - means[other]
-        shared = ~np.isnan(differences)
-        differences = differences[shared]
-        seeds = [valid[name][:, shared].any(axis=1).sum() for name in (model, other)]
-        numbers = len(differences), *seeds
-        low, high = interval(bootstrap.mean(resampled[model] - resampled[other]), confidence, *numbers)
-        p = paired_p(differences, TESTS[test], generator)
-        mean = differences.mean() if len(differences) else float("nan")
-        rows.append((model, other, mean, low, high, p, len(differences)))
-    frame = pd.DataFrame(rows, columns=[name for name in COMPARISON if name != "p_adjusted"])
-    return frame.assign(p_adjusted=CORRECTIONS[correction](frame["p"].to_numpy(float)))[COMPARISON]
+    cases = sorted({case for matrix in matrices.values() for case in matrix}, key=str)
+    scores = {model: matrix.reindex(columns=cases).to_numpy(float) for model, matrix in matrices.items()}
+    pooled = pool([components(of_model) for of_model in scores.values()])
+    pairs = []
+    for model, other in combinations(scores, 2):
+        shared = ~np.isnan(scores[model]).all(axis=0) & ~np.isnan(scores[other]).all(axis=0)
+        parts = [components(scores[name][:, shared]) for name in (model, other)]
+        pairs.append((model, other, estimate(parts, (1, -1), pooled), shared.sum()))
+    told = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
+    rows = [
+        (model, other, *map(float, (difference.value, *difference.ends(), *difference.ends(max(told, 1)))), n)
+        for model, other, difference, n in pairs
+    ]
+    return pd.DataFrame(rows, columns=COMPARISON)

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.bootstrap import Bootstrap
 from benchmarks.statistics import best_of, describe
 from benchmarks.tables import GROUP, PAPER_DATASETS, Layout, Row, columns_of, group_keys
 from ossnet.errors import UserError
 from ossnet.quantities import QUANTITIES
-
-SEED = 0
-"""Of the bootstrap's generator, which starts anew for each data set, profile and protocol."""
 
 BEST_OF = 3
 """The paper reports the best of so many runs, and so do the tables beside the mean, where there are as many."""
@@ -26,16 +22,14 @@ class Group:
     Attributes:
         key: data set, profile and protocol.
         matrices: by (quantity, unit), each row's scores [seeds, cases] by the row's values, in the layout's order.
-        bootstrap: draws of cases for all rows and quantities alike, and of each row's seeds for all quantities alike.
     """
 
     key: tuple[str, str, str]
     matrices: dict[tuple[str, str], dict[Row, pd.DataFrame]]
-    bootstrap: Bootstrap
 
 
 def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
-    """The scores by data set, profile and protocol, each with the same draws however often it is asked for.
+    """The scores by data set, profile and protocol.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
@@ -49,17 +43,14 @@ def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
         levels: list[Hashable] = ["quantity", "unit", *layout.columns]
         wide = of_group.pivot(index=[*levels, "seed"], columns="case", values="value")
         found: dict[tuple[str, str], dict[Row, pd.DataFrame]] = {}
-        seeds: dict[Row, set[int]] = {}
         for (quantity, unit, *values), block in wide.groupby(level=levels):
-            row, matrix = tuple(values), block.droplevel(levels)
-            found.setdefault((str(quantity), str(unit)), {})[row] = matrix
-            seeds.setdefault(row, set()).update(matrix.index)
-        rows = layout.arrange(seeds)
+            found.setdefault((str(quantity), str(unit)), {})[tuple(values)] = block.droplevel(levels)
+        rows = layout.arrange({row for of_rows in found.values() for row in of_rows})
         matrices = {
             what: {row: found[what][row] for row in rows if row in found[what]}
             for what in sorted(found, key=lambda what: list(QUANTITIES).index(what[0]))
         }
-        yield Group(key, matrices, Bootstrap.draw(seeds, wide.columns, np.random.default_rng(SEED)))
+        yield Group(key, matrices)
 
 
 def summarise(
@@ -75,23 +66,22 @@ def summarise(
         reference: scores of the committed records, or None. The scores themselves are no reference.
 
     Returns:
-        Exactly `columns_of(layout)` and `resampled`. `value` is the mean over seeds of each seed's mean over its valid
-        cases; `low` and `high` are its 95 % bootstrap interval over seeds and cases (NaN with one seed or case);
+        Exactly `columns_of(layout)` and `scores`. `value` is the mean over seeds of each seed's mean over its valid
+        cases; `low` and `high` are its 95 % interval for seeds and cases (NaN with one seed or case);
         `std_seeds` and `std_cases` the standard deviations of the seeds' and of the cases' means; `best` the mean of
         the best of `BEST_OF` seeds, or of as many as there are, for every quantity the seed of the highest IoU, by
         which the released code chooses epochs; `seeds` and `n` the numbers of seeds and of cases with a valid score;
         `published` the paper's number and `reference` the reference's `value`, or NaN.
 
-        `resampled` holds the bootstrap's means, an array [B] (NaN where a resample has no valid score). They were
-        drawn jointly within a data set, profile and protocol, each row with seeds of its own: from two rows, or two
-        quantities of a row, any comparison of the two can be worked out resample by resample.
+        `scores` holds `benchmarks.statistics.Scores`: from two rows, or two quantities of a row, any comparison of the
+        two can be worked out case by case.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
         ValueError: a quantity that is not in `QUANTITIES`, or two published numbers for one row.
     """
     parts = [
-        describe(matrices, group.bootstrap)
+        describe(matrices)
         .rename(columns={"mean": "value", "cases": "n"})
         .assign(
             table=layout.table,
@@ -109,13 +99,13 @@ def summarise(
         for (quantity, unit), matrices in group.matrices.items()
     ]
     if not parts:
-        return pd.DataFrame(columns=[*columns_of(layout), "resampled"])
+        return pd.DataFrame(columns=[*columns_of(layout), "scores"])
     rows = _with_published(pd.concat(parts, ignore_index=True), published, layout)
     rows = _with_reference(rows, None if reference is scores else reference, layout)
     # Within a group, by the table's rows and then by quantity.
     order = {key: place for place, key in enumerate(layout.arrange(set(_keys(rows, layout))))}
     rows = rows.assign(place=[order[key] for key in _keys(rows, layout)])
-    return rows.sort_values([*GROUP, "place"], kind="stable", ignore_index=True)[[*columns_of(layout), "resampled"]]
+    return rows.sort_values([*GROUP, "place"], kind="stable", ignore_index=True)[[*columns_of(layout), "scores"]]
 
 
 def _with_units(scores: pd.DataFrame) -> pd.DataFrame:

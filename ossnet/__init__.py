@@ -2,10 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ossnet.user import ensure_user_name
+
 if TYPE_CHECKING:
     from ossnet.released import load_released
 
 __all__ = ["load_released"]
+
+ensure_user_name()
 
 
 def __getattr__(name: str) -> Any:

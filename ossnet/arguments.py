@@ -104,7 +104,7 @@ def make_parser(
         parents=[data, extraction, precision, machine],
         help="score a trained model on labelled cases",
         description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
-        "95 % Hausdorff distance and surface Dice of each.",
+        "95 % Hausdorff distance, surface Dice and false-positive volume of each.",
     )
     evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
     evaluation.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
@@ -112,9 +112,9 @@ def make_parser(
         "--tolerance-mm", type=float, help="of the surface Dice (default: 2, or the longest voxel edge)"
     )
     evaluation.add_argument(
-        "--allow-changed-data",
+        "--allow-learned-cases",
         action="store_true",
-        help="score cases of a data set that has changed since the training, although they may have been trained on",
+        help="score cases although the model has learned from them, or may have",
     )
     evaluation.add_argument(
         "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"
@@ -146,12 +146,13 @@ def _add_fits(commands: Any, fits: Command) -> None:
     fitting = commands.add_parser(
         "fits",
         help="tell whether a model fits into a GPU's memory, and with which settings",
-        description="Predict the peak GPU memory of a training step and of an evaluation, without a GPU: what tensors "
-        "take, what torch's allocator reserves for them, and the CUDA context (an assumption). Where that is too much, "
-        "the smallest sets of options that are enough are listed, as `train` takes them for training, `segment` and "
-        "`evaluate` for inference. Networks have the paper's sizes, but for what --set changes. An evaluation is one "
-        "pass: what an extraction keeps of the whole volume between passes, some bytes a voxel, comes on top. The exit "
-        "status is 0 where both fit, else 1.",
+        description="Predict the peak GPU memory of a training step, of one evaluation of the network (inference) and "
+        "of the segmentation of a whole volume (extraction), without a GPU: what tensors take, what torch's allocator "
+        "reserves for them, and the CUDA context (an assumption). Where that is too much, the smallest sets of options "
+        "that are enough are listed, as `train` takes them for training, `segment` and `evaluate` for the others. "
+        "Networks have the paper's sizes, but for what --set changes. The extraction is by mise, on the model's own "
+        "grid, of an ellipsoid of half the volume's extent; for a U-Net it is the evaluation. The exit status is 0 "
+        "where all fit, else 1.",
     )
     fitting.add_argument("model", metavar="MODEL", help="a name that `ossnet models` lists")
     fitting.add_argument("--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="of volumes")

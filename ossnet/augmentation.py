@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 
 from ossnet.checks import STRICT
+from ossnet.slices import Slices
 
 
 @checked(frozen=True, config=STRICT)
@@ -69,20 +70,40 @@ def draw(augmentation: Augmentation, modalities: int, generator: torch.Generator
     return AugmentationDraw(flips, shifts, noise_seed)
 
 
-def augment_image(image: Tensor, augmentation: Augmentation, drawn: AugmentationDraw) -> Tensor:
-    """The image [C, H, W, D] flipped, brightened and with noise."""
-    image = image.flip([axis + 1 for axis in drawn.flips])
+def augment_image(
+    image: Tensor,
+    augmentation: Augmentation,
+    drawn: AugmentationDraw,
+    maximum: float | None = None,
+    slices: Slices | None = None,
+) -> Tensor:
+    """The image [C, H, W, D] flipped, brightened and with noise.
+
+    Args:
+        maximum: of the whole image; None to look for it in `image`.
+        slices: the places, in the augmented volume, of the slices that `image` holds instead of the whole. They come
+            out as they do of the whole image: noise is drawn for all of it, which takes a volume's memory for a moment.
+    """
+    image = image.flip([axis + 1 for axis in _flips_of(drawn, slices)])
     if drawn.shifts is not None:
-        image = image + image.max() * torch.tensor(drawn.shifts, device=image.device)[:, None, None, None]
+        maximum = float(image.max()) if maximum is None else maximum
+        image = image + maximum * torch.tensor(drawn.shifts, device=image.device)[:, None, None, None]
     if drawn.noise_seed is not None:
         generator = torch.Generator(image.device).manual_seed(drawn.noise_seed)
-        image = image + augmentation.noise * torch.randn(image.shape, generator=generator, device=image.device)
+        grid = image.shape[1:] if slices is None else slices.shape
+        noise = torch.randn(len(image), *grid, generator=generator, device=image.device)
+        image = image + augmentation.noise * (noise if slices is None else slices.of(noise))
     return image
 
 
-def augment_label(label: Tensor, drawn: AugmentationDraw) -> Tensor:
-    """The label [H, W, D] flipped as its image."""
-    return label.flip(drawn.flips)
+def augment_label(label: Tensor, drawn: AugmentationDraw, slices: Slices | None = None) -> Tensor:
+    """The label [H, W, D], or the slices that it holds, flipped as its image."""
+    return label.flip(_flips_of(drawn, slices))
+
+
+def _flips_of(drawn: AugmentationDraw, slices: Slices | None) -> list[int]:
+    """Axes of the grid to flip; across slices the flip has chosen which are read."""
+    return [axis for axis in drawn.flips if slices is None or axis != slices.axis]
 
 
 def augment_locations(locations: Tensor, shape: tuple[int, int, int], drawn: AugmentationDraw) -> Tensor:

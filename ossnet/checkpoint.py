@@ -43,10 +43,26 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Raises UserError where the file is missing or damaged."""
+    """Load a state dict from safetensors, on the CPU, with its names as the bare model has them.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     try:
-        return safetensors.torch.load_file(path)
+        return without_wrappers(safetensors.torch.load_file(path))
     except FileNotFoundError as error:
         raise UserError(f"there is no {path}; is that the folder of a finished training?") from error
     except (OSError, SafetensorError) as error:
         raise UserError(f"weights {path} are damaged; train again or fetch the file again") from error
+
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What `DataParallel` (and its distributed kind) and `torch.compile` put before the names of a model's weights."""
+
+
+def without_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with the names that the model had before it was wrapped, if it was."""
+    for wrapper in WRAPPERS * 2:
+        if weights and all(name.startswith(wrapper) for name in weights):
+            weights = {name.removeprefix(wrapper): value for name, value in weights.items()}
+    return weights

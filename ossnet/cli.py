@@ -14,7 +14,11 @@ from ossnet.command import run_command
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
 from ossnet.execution import Execution, set_execution
+from ossnet.files import require_writable, require_writable_folder, write_text
 from ossnet.model import SegmentationModel
+
+RUNS = Path("results/runs")
+"""Folder of trainings that are given none."""
 
 
 def _device(arguments: argparse.Namespace) -> torch.device:
@@ -50,10 +54,11 @@ def _train(arguments: argparse.Namespace) -> None:
     from ossnet.training import best_epoch
 
     device = _device(arguments)
+    require_writable_folder(arguments.out or RUNS)
     profile = load_profile(arguments.profile)
     dataset = open_with_progress(arguments.data, profile.generator(arguments.data), arguments.cache)
     spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
-    folder = arguments.out or Path("results/runs") / f"{dataset.name}-{arguments.model}-seed{arguments.seed}"
+    folder = arguments.out or RUNS / f"{dataset.name}-{arguments.model}-seed{arguments.seed}"
     with ProgressLine(f"training {arguments.model} on {dataset.name}", spec.recipe.epochs) as line:
         history = train_run(
             spec,
@@ -73,18 +78,22 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from ossnet.evaluation import evaluate_run, require_same_data
-    from ossnet.files import write_text
+    from ossnet.evaluation import evaluate_run, require_modalities
+    from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
     from ossnet.profile import load_profile
     from ossnet.run import load_run
 
+    path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
     model, spec = load_run(arguments.run, _device(arguments))
+    require_writable(path)
     _adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
-    if not arguments.allow_changed_data:
-        require_same_data(dataset, spec.dataset, spec.fingerprint, str(arguments.run))
+    require_modalities(dataset.name, dataset.modalities, spec.modalities)
+    roles = roles_in_training(dataset, arguments.split, arguments.cache, read_learned_cases(arguments.run))
+    if not arguments.allow_learned_cases:
+        refuse_learned_cases(dataset, arguments.split, roles, spec.dataset, spec.fingerprint, str(arguments.run))
     scores = evaluate_run(
         model,
         spec.preprocessing,
@@ -94,13 +103,21 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.extraction or model.extraction,
         arguments.max_locations,
         arguments.tolerance_mm,
-    ).assign(precision=arguments.precision or spec.recipe.precision)
-    path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
+    )
+    scores = scores.assign(
+        precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles)
+    )
     write_text(path, scores.to_csv(index=False))
     table = scores.pivot(index="case", columns="quantity", values="value")
     print(table.round(4).to_string())
     for quantity, values in table.items():
         print(f"mean {quantity}: {values.mean():.4f} over {values.count()} of {len(table)} cases")
+    unknown = scores["case"][~scores["spacing_known"]].unique()
+    if len(unknown):
+        print(
+            f"{len(unknown)} cases have no scores that rest on mm or ml, as their files do not tell the size of their "
+            f"voxels: {', '.join(unknown)}"
+        )
     print(f"written to {path}")
 
 
@@ -108,9 +125,9 @@ def _segment(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from ossnet.data.case import Case
-    from ossnet.data.nifti import SUFFIXES, read_image, write_label
+    from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, write_label
     from ossnet.evaluation import segment_case
-    from ossnet.mesh import mesh_of, write_mesh
+    from ossnet.mesh import MESH_SUFFIXES, mesh_of, write_mesh
     from ossnet.run import load_run
 
     places = {path.resolve(): "one of the images" for path in map(Path, arguments.images)}
@@ -119,10 +136,9 @@ def _segment(arguments: argparse.Namespace) -> None:
             raise UserError(f"{option} {path} is {places[path.resolve()]} and would be overwritten; give another name")
         if path:
             places[path.resolve()] = "the file for the mask"
-    if not arguments.output.name.endswith(SUFFIXES):
-        raise UserError(f"-o {arguments.output}: the mask is written as NIfTI; let it end in {' or '.join(SUFFIXES)}")
-    if arguments.mesh and arguments.mesh.suffix.lower() not in (".ply", ".obj"):
-        raise UserError(f"--mesh {arguments.mesh}: the surface is written as PLY or OBJ; let it end in .ply or .obj")
+    _require_name("-o", arguments.output, SUFFIXES, "the mask is written as NIfTI")
+    if arguments.mesh:
+        _require_name("--mesh", arguments.mesh, MESH_SUFFIXES, "the surface is written as PLY or OBJ")
     model, spec = load_run(arguments.model, _device(arguments))
     _adapt(model, arguments)
     image, affine = read_image(arguments.images)
@@ -131,7 +147,8 @@ def _segment(arguments: argparse.Namespace) -> None:
             f"{arguments.model} takes {len(spec.modalities)} modalities ({', '.join(spec.modalities)}); "
             f"{' '.join(map(str, arguments.images))} give {len(image)}: one file each in this order, or one 4-D file"
         )
-    case = Case(Path(arguments.images[0]).name, image, None, affine, spec.modalities)
+    name, spacing_known = Path(arguments.images[0]).name, has_spacing(arguments.images[0])
+    case = Case(name, image, None, affine, spec.modalities, spacing_known)
     extraction = arguments.extraction or model.extraction
     result = segment_case(model, case, spec.preprocessing, extraction, arguments.max_locations)
     mask = result.segmentation.cpu().numpy()
@@ -139,13 +156,24 @@ def _segment(arguments: argparse.Namespace) -> None:
     if arguments.mesh and mask.any():
         write_mesh(arguments.mesh, *mesh_of(mask > 0, affine))
     write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
-    volume_ml = np.count_nonzero(mask) * np.prod(case.spacing_mm) / 1000
+    voxels = np.count_nonzero(mask)
+    volume = f"{voxels * np.prod(case.spacing_mm) / 1000:.1f} ml" if spacing_known else "of unknown size"
     print(
-        f"{arguments.output}: {np.count_nonzero(mask)} voxels, {volume_ml:.1f} ml, {extraction}: "
+        f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
         f"{' + '.join(map(str, result.evaluated))} locations"
     )
     if arguments.mesh and not mask.any():
         print(f"{arguments.mesh}: not written, as the segmentation is empty and has no surface")
+
+
+def _require_name(option: str, path: Path, endings: Sequence[str], form: str) -> None:
+    """Refuse a file's name that has none of the endings or nothing before it, or a place that cannot be written."""
+    ending = next((ending for ending in endings if path.name.lower().endswith(ending)), None)
+    if ending is None:
+        raise UserError(f"{option} {path}: {form}; let it end in {' or '.join(endings)}")
+    if len(path.name) == len(ending):
+        raise UserError(f"{option} {path} is only an ending; put a name before it, such as mask{ending}")
+    require_writable(path)
 
 
 def _models(_: argparse.Namespace) -> None:

@@ -75,11 +75,16 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """Raises UserError where the file is missing or no TOML."""
+    """Read a TOML file (UTF-8, with or without a byte-order mark).
+
+    Raises:
+        UserError: the file is missing or no TOML.
+    """
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not valid TOML ({error}); save it in UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}") from error

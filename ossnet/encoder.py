@@ -1,4 +1,7 @@
-"""Residual 3-D CNN encoder: a down-scaled volume to latent vectors, and to a coarse segmentation (Sec. 3.1, Fig. 3)."""
+"""Residual 3-D CNN encoder: a down-scaled volume to latent vectors, and to a coarse segmentation (Sec. 3.1, Fig. 3).
+
+Departure: batch norms take their statistics from whole batches, see `ossnet.normalization`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

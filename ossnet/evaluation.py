@@ -98,27 +98,6 @@ def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tu
         )
 
 
-def require_same_data(dataset: Dataset, trained_on: str, fingerprint: str, run: str) -> None:
-    """Refuse what is not the very data set of a run's training although it has that one's name.
-
-    A run does not keep the names of its training cases: of another split or another profile's data, any case may be one
-    of them, and its score would be that of a case that the model has learned.
-
-    Args:
-        trained_on: the name of the data set of the training, and `fingerprint` its fingerprint.
-        run: as the user calls it.
-
-    Raises:
-        UserError: the names are the same and the fingerprints are not.
-    """
-    if dataset.name == trained_on and dataset.fingerprint != fingerprint:
-        raise UserError(
-            f"data set {dataset.name} is not as it was in the training of {run} (cases, files, modalities or splits), "
-            "which may have learned the cases to be scored; give the --data and --profile of that training, "
-            "or add --allow-changed-data"
-        )
-
-
 def evaluate_run(
     model: SegmentationModel,
     preprocessing: Preprocessing,
@@ -131,8 +110,8 @@ def evaluate_run(
 ) -> pd.DataFrame:
     """The rows of `score_segmentation` for each case of a split, and how they came about.
 
-    Columns besides: `protocol` (dense: every voxel of the case's own grid), `extraction`, `evaluated` (locations) and
-    `tolerance_mm`.
+    Columns besides: `protocol` (dense: every voxel of the case's own grid), `extraction`, `evaluated` (locations),
+    `tolerance_mm`, and `spacing_known`; where that is False, what rests on mm or ml is NaN.
 
     Args:
         tolerance_mm: of the surface Dice; None for `surface_tolerance_mm` of each case.
@@ -153,7 +132,13 @@ def evaluate_run(
             rows = score_segmentation(result.segmentation.cpu().numpy(), case, preprocessing, tolerance)
             evaluated = sum(result.evaluated)
             parts.append(
-                rows.assign(protocol="dense", extraction=extraction, evaluated=evaluated, tolerance_mm=tolerance)
+                rows.assign(
+                    protocol="dense",
+                    extraction=extraction,
+                    evaluated=evaluated,
+                    tolerance_mm=tolerance,
+                    spacing_known=case.spacing_known,
+                )
             )
             line.update(done, name)
     return pd.concat(parts, ignore_index=True)

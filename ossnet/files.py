@@ -22,25 +22,62 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ending = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=ending)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        with _as_user_error(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            ending = "".join(path.suffixes[-2:]) if path.name.lower().endswith(".nii.gz") else path.suffix
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=ending)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: str | Path) -> None:
+    """Refuse a path that `replacing` could not write to, before the work whose result is to go there. Leaves no trace.
+
+    Raises:
+        UserError: it is a folder, or its own folder cannot be made or written.
+    """
+    path = Path(path)
+    with _as_user_error(path):
+        if path.is_dir():
+            raise UserError(f"cannot write {path}: it is a folder; give the name of a file")
+        _try_to_write_in(path.parent)
+
+
+def require_writable_folder(folder: str | Path) -> None:
+    """Refuse a folder in which no file can be made, or which itself cannot be made. Leaves no trace.
+
+    Raises:
+        UserError: as said.
+    """
+    with _as_user_error(folder):
+        _try_to_write_in(Path(folder))
+
+
+def _try_to_write_in(folder: Path) -> None:
+    while not folder.exists():
+        folder = folder.parent
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+@contextmanager
+def _as_user_error(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; free space there or choose another folder"
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -26,7 +26,11 @@ DEFAULT_LOCATIONS = 2**14
 FEWEST_LOCATIONS = 2**8
 """Fewer are not advised: they are a small part of the memory by then."""
 
-SLICES: Mapping[Phase, str] = {"training": "slices_per_case", "inference": "max_slices"}
+SLICES: Mapping[Phase, str] = {
+    "training": "slices_per_case",
+    "inference": "max_slices",
+    "extraction": "max_slices",
+}
 """The fields that a configuration has of the slices at once, if its model goes through volumes slice by slice."""
 
 Predict = Callable[[Workload, float], Footprint]
@@ -98,8 +102,10 @@ def model_config(
 
 def workloads(
     model: str, config: ModelConfig, batch_size: int, locations: int | None, execution: Execution
-) -> tuple[Workload, Workload]:
-    """A training step and an evaluation of one volume.
+) -> tuple[Workload, ...]:
+    """Return a training step and, of one volume, an evaluation and an extraction.
+
+    The evaluation of a model of all voxels is its extraction, which then is not asked apart.
 
     Args:
         locations: of each volume in training, of a pass at inference; None for `DEFAULT_LOCATIONS` if the model
@@ -107,10 +113,10 @@ def workloads(
     """
     if locations is None:
         locations = locations_for(model, DEFAULT_LOCATIONS)
-    return (
-        Workload(model, config, "training", batch_size, locations, execution=execution),
-        Workload(model, config, "inference", 1, locations, execution=replace(execution, checkpointing=False)),
-    )
+    training = Workload(model, config, "training", batch_size, locations, execution)
+    inference = Workload(model, config, "inference", 1, locations, replace(execution, checkpointing=False))
+    extractions = [] if locations is None else [replace(inference, phase="extraction")]
+    return training, inference, *extractions
 
 
 def needed_bytes(footprint: Footprint) -> int:
@@ -156,10 +162,10 @@ def answer(workload: Workload, memory_bytes: float, predict: Predict = predict_w
 def changes(workload: Workload) -> list[Change]:
     """What lowers a workload's memory, first what changes least of the numbers that come out.
 
-    At inference the number of locations or slices a pass changes none. In training checkpointing changes none, bfloat16
-    rounds them, and a smaller batch learns from fewer volumes, slices or locations in a step.
+    At inference and extraction the number of locations or slices a pass changes none. In training checkpointing changes
+    none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or locations in a step.
     """
-    if workload.phase == "inference":
+    if workload.phase != "training":
         found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload)]
         return [*found, *_bfloat16(workload, "--precision {}")]
     found = []

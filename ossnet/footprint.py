@@ -16,6 +16,8 @@ from ossnet.workload import Step, Workload
 
 Target = Literal["gpu", "cpu"]
 
+INDEXING = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put.default, torch.ops.aten.index_put_.default)
+
 PART_OF_METHOD = {"patch_volume": "patches", "read_patches": "patches", "predict": "predictions"}
 """Of models, the methods whose own tensors are a part, as those of each of their modules are."""
 
@@ -25,7 +27,7 @@ class Footprint:
     """The most memory that a step takes at once, once its optimiser has a state.
 
     Attributes:
-        allocated_bytes: of tensors and of the workspaces of convolutions, in blocks of the allocator: what
+        allocated_bytes: of tensors and of the workspaces of operators, in blocks of the allocator: what
             `torch.cuda.max_memory_allocated` tells. Without the workspace of the matrix library, which torch allocates
             with the first product of each thread, and backward passes have one of their own: 8.1 MiB, on Hopper GPUs
             32 MiB.
@@ -34,8 +36,8 @@ class Footprint:
         by_part: what `allocated_bytes` is made of, largest first. `parameters` (with the batch norms' statistics),
             `gradients` of parameters, `optimizer_state`, `inputs`; what the forward passes of `encoder`,
             `patch_encoder`, `decoder` or `unet` have made; `patches` and the volumes that they are read from;
-            `predictions` of all voxels; `backward` for gradients of these; `workspace` of convolutions; `other`, such
-            as the image at half resolution and losses.
+            `predictions` of all voxels; `octree` for the lattices of an extraction; `backward` for gradients of these;
+            `workspace` of operators; `other`, such as the image at half resolution and losses.
     """
 
     allocated_bytes: int
@@ -79,7 +81,7 @@ def make_account(device: torch.device, capacity_bytes: float = math.inf) -> Stor
     """An account of a device's memory; of a GPU's that has so much for torch's allocator."""
     if device.type == "cpu":
         return StorageAccount(None, unfolded_input, device)
-    return StorageAccount(CachingAllocator(capacity_bytes), convolution_workspace, device)
+    return StorageAccount(CachingAllocator(capacity_bytes), gpu_workspace, device)
 
 
 def footprint_of(step: Step, account: StorageAccount) -> Footprint:
@@ -94,10 +96,13 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
     for name, part in PART_OF_METHOD.items():
         if hasattr(step.model, name):
             setattr(step.model, name, _within(account, part, getattr(step.model, name)))
+    if step.extracts:
+        step.evaluate = account.part("octree")(step.evaluate)
+        step.model.field = account.part("other")(step.model.field)  # type: ignore[method-assign]
     step.backward = account.part("backward")(step.backward)
     account.hold([*parameters, *step.model.buffers()], "parameters")
     account.hold(step.inputs, "inputs")
-    account.hold(_state_tensors(step.optimizer), "optimizer_state")
+    account.hold(step.slow_weights, "optimizer_state")
     with account:
         for _ in range(1 if step.optimizer is None else 2):
             step()
@@ -117,14 +122,31 @@ def _within(account: StorageAccount, part: str, function: Callable[..., Any]) ->
     return run
 
 
-def _state_tensors(optimizer: Any) -> Iterator[Tensor]:
-    """Of an optimiser and of the one that Lookahead wraps."""
-    for layer in (optimizer, getattr(optimizer, "optimizer", None)):
-        for state in layer.state.values() if layer is not None else ():
-            yield from (value for value in state.values() if isinstance(value, Tensor))
+def _state_tensors(optimizer: torch.optim.Optimizer | None) -> Iterator[Tensor]:
+    for state in optimizer.state.values() if optimizer is not None else ():
+        yield from (value for value in state.values() if isinstance(value, Tensor))
 
 
-def convolution_workspace(operator: Any, arguments: Sequence[Any], result: Any) -> int:
+def gpu_workspace(operator: Any, arguments: Sequence[Any], result: Any) -> int:
+    """Bytes that an operator needs on a GPU beside its tensors."""
+    if operator is torch.ops.aten.convolution.default:
+        return convolution_workspace(arguments, result)
+    return copied_indices(arguments[1]) if operator in INDEXING else 0
+
+
+def copied_indices(indices: Sequence[Tensor | None]) -> int:
+    """Bytes of the copies that torch's CUDA kernels work on, where index tensors differ in their strides.
+
+    They are broadcast to one shape first: indices of a few hundred places along each axis are copied to the size of the
+    whole grid. See `make_info` in torch's `TensorAdvancedIndexing.cpp`.
+    """
+    broadcast = torch.broadcast_tensors(*(index for index in indices if index is not None))
+    if len({index.stride() for index in broadcast}) < 2:
+        return 0
+    return sum(index.numel() * index.itemsize for index in broadcast if not index.is_contiguous())
+
+
+def convolution_workspace(arguments: Sequence[Any], result: Tensor) -> int:
     """Bytes that the GPU's convolution library needs: an assumption that explains Table 3, not checked on a GPU.
 
     Inference on LiTS at 2^14 locations takes 1.47-1.53 GB, where the tensors take 1.18-1.23 GB; the peak is in the
@@ -132,8 +154,6 @@ def convolution_workspace(operator: Any, arguments: Sequence[Any], result: Any) 
     channels last: where the input's channels are no multiple of four, they are assumed to work on copies of input and
     output in that layout, the input padded to four channels. A kernel of size 1 is a matrix product without copies.
     """
-    if operator is not torch.ops.aten.convolution.default:
-        return 0
     x, weight = arguments[:2]
     if x.shape[1] % 4 == 0 or math.prod(weight.shape[2:]) == 1:
         return 0

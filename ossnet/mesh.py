@@ -10,6 +10,9 @@ from skimage.measure import marching_cubes
 from ossnet.errors import UserError
 from ossnet.files import replacing
 
+MESH_SUFFIXES = (".ply", ".obj")
+"""Of files that `write_mesh` writes, in upper or lower case."""
+
 
 def mesh_of(
     segmentation_or_probability: ArrayLike, affine: np.ndarray, level: float = 0.5
@@ -51,12 +54,12 @@ def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray) -> Non
     Raises:
         UserError: another ending, or the file cannot be written.
     """
-    encoders = {".ply": _ply, ".obj": _obj}
     suffix = Path(path).suffix.lower()
-    if suffix not in encoders:
+    if suffix not in MESH_SUFFIXES:
         raise UserError(f"cannot write a mesh to {path}: name it .ply or .obj")
+    encode = _ply if suffix == ".ply" else _obj
     with replacing(path) as temporary:
-        temporary.write_bytes(encoders[suffix](vertices, faces))
+        temporary.write_bytes(encode(vertices, faces))
 
 
 def _ply(vertices: np.ndarray, faces: np.ndarray) -> bytes:

@@ -1,4 +1,4 @@
-"""How well a segmentation agrees with its label: overlap (Section 3.2), and the surface metrics of the field.
+"""How well a segmentation agrees with its label: overlap (Section 3.2), surface metrics of the field, false positives.
 
 Sums are over whatever is given, sampled locations or whole volumes. What a metric cannot tell is NaN, and a mean is
 over the valid values together with their number (`valid_mean`), so that two empty masks count neither as 0 nor as 1.
@@ -58,15 +58,16 @@ def hausdorff95_mm(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, sp
     voxel of the mask with a face neighbour outside; what lies beyond the volume is outside.
 
     Returns:
-        NaN where both masks are empty; the diagonal of the volume where one is, as the BraTS challenge counts a missed
-        tumour (373.13 mm of 240x240x155 voxels of 1 mm), so that a mean over cases stays finite and pays for the miss.
+        NaN where both masks are empty, or for a NaN spacing (not known); the diagonal of the volume where one is
+        empty, as the BraTS challenge counts a missed tumour (373.13 mm of 240x240x155 voxels of 1 mm), so that a mean
+        over cases stays finite and pays for the miss.
 
     Raises:
         ValueError: as `dice`, or the masks are not three-dimensional.
     """
     masks = _volume_masks(prediction, label)
     empty = [not mask.any() for mask in masks]
-    if all(empty):
+    if all(empty) or np.isnan(spacing_mm).any():
         return float("nan")
     if any(empty):
         return float(np.linalg.norm(np.multiply(masks[0].shape, spacing_mm)))
@@ -84,23 +85,43 @@ def surface_dice(
     cubes (Nikolov et al. 2018, the `surface-distance` definition; MONAI with `use_subvoxels`).
 
     Returns:
-        NaN where both masks are empty, 0 where one is.
+        NaN where both masks are empty or the spacing is NaN (not known), 0 where one is empty.
 
     Raises:
         ValueError: as `dice`, or the masks are not three-dimensional.
     """
     masks = _volume_masks(prediction, label)
     empty = [not mask.any() for mask in masks]
+    if all(empty) or np.isnan(spacing_mm).any():
+        return float("nan")
     if any(empty):
-        return float("nan") if all(empty) else 0.0
+        return 0.0
     from monai.metrics import compute_surface_dice
 
     return _surface_metric(compute_surface_dice, masks, spacing_mm, class_thresholds=[tolerance_mm], use_subvoxels=True)
 
 
+def false_positive_volume_ml(
+    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float]
+) -> float:
+    """Volume in ml of the voxels that are in the first mask and not in the second, of one shape.
+
+    Of a case without foreground it is all that was segmented, where overlap tells no more than that something was.
+    NaN for a NaN spacing (not known), and for that alone.
+
+    Raises:
+        ValueError: as `dice`.
+    """
+    inside_prediction, inside_label = _masks(prediction, label)
+    return float(np.count_nonzero(inside_prediction & ~inside_label) * np.prod(spacing_mm) / 1000)
+
+
 def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
-    """The tolerance of the surface Dice in tables: 2 mm, or the longest edge of a voxel where that is more."""
-    return max(2.0, *spacing_mm)
+    """The tolerance of the surface Dice in tables: 2 mm, or the longest edge of a voxel where that is more.
+
+    NaN for a NaN spacing.
+    """
+    return float(np.max([2.0, *spacing_mm]))
 
 
 def score_case(
@@ -113,6 +134,7 @@ def score_case(
         "iou": iou(*masks),
         "hausdorff95": hausdorff95_mm(*masks, spacing_mm),
         "surface_dice": surface_dice(*masks, spacing_mm, tolerance_mm),
+        "false_positive_volume": false_positive_volume_ml(*masks, spacing_mm),
     }
 
 

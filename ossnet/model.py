@@ -14,6 +14,7 @@ from ossnet.checks import STRICT, Field, checked
 from ossnet.errors import UserError
 from ossnet.extraction import dense
 from ossnet.field import OccupancyField, evaluate
+from ossnet.slices import Slicing
 
 Edge = Annotated[int, Field(ge=1)]
 
@@ -69,8 +70,8 @@ class Batch:
     A model that learns from all voxels does none of the three.
 
     Attributes:
-        images: [B, C, H, W, D] float32, normalised.
-        labels: [B, H, W, D] uint8 class indices.
+        images: [B, C, H, W, D] float32, normalised; for a model with a `slicing`, its slices alone along that axis.
+        labels: [B, H, W, D] uint8 class indices, of the same voxels.
         draw_locations: locations [B, n, 3] by the run's sampling strategy with weights [B, n] or None.
         remember: takes drawn locations [B, n, 3] and the probabilities [B, n] (two classes) or [B, n, k] that the model
             predicts there, detached; later draws may depend on them.
@@ -136,6 +137,11 @@ class SegmentationModel(nn.Module, ABC):
             locations: that the sampling strategy draws of a case; they matter to models that learn from locations.
         """
         return math.prod(self.config.shape)
+
+    @property
+    def slicing(self) -> Slicing | None:
+        """The slices that it learns from instead of whole volumes; None for a model that takes these."""
+        return None
 
     @property
     def has_prior(self) -> bool:

@@ -1,4 +1,8 @@
-"""Conditional batch normalisation of the occupancy decoder."""
+"""Conditional batch normalisation of the occupancy decoder.
+
+Departure: in training, statistics are of the whole batch, on one device. The paper spread each batch over two GPUs
+(Section 4.1), each of which normalised its half by that half alone.
+"""
 
 from typing import Literal
 

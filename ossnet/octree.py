@@ -14,6 +14,12 @@ def lattice_axes(shape: tuple[int, int, int], stride: int, device: torch.device)
     return height, width, depth
 
 
+def lattice_shape(shape: tuple[int, int, int], stride: int) -> tuple[int, int, int]:
+    """Number of the lattice's points along each axis."""
+    height, width, depth = (-(-(size - 1) // stride) + 1 for size in shape)
+    return height, width, depth
+
+
 class Level:
     """One level of the octree: labels at the lattice of every `stride`-th voxel and the last of each axis.
 

@@ -12,6 +12,11 @@ PLANES = 16
 """Of a volume, pooled at a time."""
 
 
+def has_no_values(tensor: Tensor) -> bool:
+    """Tell a meta or fake tensor, which memory is predicted with, from one with values."""
+    return tensor.untyped_storage().device.type == "meta"
+
+
 def within_reach(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Locations [n, 3] in voxels of a volume of `shape`: integers as int64, floating-point ones as they are.
 
@@ -19,8 +24,8 @@ def within_reach(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """
     if not locations.is_floating_point():
         locations = locations.long()  # An unsigned type has no -1 to be compared with.
-    if locations.untyped_storage().device.type == "meta":
-        return locations  # A meta or fake tensor, which memory is predicted with, has no values to check.
+    if has_no_values(locations):
+        return locations
     if not bool(((locations >= -1) & (locations <= torch.tensor(shape, device=locations.device))).all()):
         raise ValueError(f"locations reach more than one voxel beyond the volume {shape}")
     return locations

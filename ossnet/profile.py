@@ -105,6 +105,8 @@ def load_profile(name: str) -> Profile:
             that belongs to no model, family or data set, or a value that is refused.
     """
     path = _profile_path(name, Path())
+    if not path.stem.isprintable():
+        raise UserError(f"{path}: this name is no readable text, and names the profile in records; rename the file")
     packaged = path.stem in profile_names()
     if packaged and path.resolve() != _packaged_path(path.stem).resolve():
         raise UserError(f"{path} is named as a profile of the package, which records would mistake it for; rename it")
@@ -156,7 +158,7 @@ def _packaged_path(name: str) -> Path:
 
 def _profile_path(name: str, folder: Path) -> Path:
     """Of a profile that is named in a file in `folder`, or on the command line."""
-    if name.endswith(".toml"):
+    if name.lower().endswith(".toml"):
         return folder / name
     if name not in profile_names():
         raise UserError(

@@ -22,6 +22,7 @@ SCORES = {
     "iou": Quantity("IoU", "", higher_is_better=True),
     "hausdorff95": Quantity("HD95", "mm", higher_is_better=False, digits=2),
     "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
+    "false_positive_volume": Quantity("FP volume", "ml", higher_is_better=False, digits=2),
 }
 """What `ossnet.metrics.score_case` measures of a segmentation, in the order in which tables show it."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from ossnet.checkpoint import without_wrappers
 from ossnet.errors import UserError
 from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
 from ossnet.patches import Pooling
@@ -79,7 +80,7 @@ def _replace(before: str, after: str, name: str) -> str:
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """A plain state dict, loaded without running code from the file.
+    """Load a plain state dict, without running code from the file; names lose what `DataParallel` put before them.
 
     Raises:
         UserError: the file is missing, truncated, holds more than tensors, or is no state dict.
@@ -92,7 +93,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is not a whole checkpoint of tensors alone; save a plain state dict there") from error
     if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(v, Tensor) for n, v in state.items()):
         raise UserError(f"{path} is not a plain state dict (names to tensors); save model.state_dict() there")
-    return state
+    return without_wrappers(state)
 
 
 def load_released(

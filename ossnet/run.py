@@ -18,6 +18,7 @@ from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
 from ossnet.execution import set_execution
 from ossnet.files import write_text
+from ossnet.learned import LearnedCases
 from ossnet.locks import hold
 from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.registry import model_type
@@ -98,7 +99,7 @@ def read_spec(folder: Path) -> RunSpec:
     """
     path = folder / "spec.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is not the folder of a run: it has no readable spec.json") from error
     if not isinstance(values, dict):
@@ -148,7 +149,7 @@ def train_run(
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
     model = spec.make_model().to(device)
-    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling)
+    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling, model.slicing)
     validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
     cases.prepare(report_prepared)
     validation_cases.prepare(report_prepared)
@@ -164,6 +165,7 @@ def train_run(
             raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
         _refuse_another_run(folder, spec)
         write_spec(folder, spec)
+        LearnedCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
         train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
     return history
 

@@ -92,19 +92,21 @@ def draw_locations(
 ) -> Tensor:
     """Voxel indices [n, 3] int64 in a volume of `shape`, by a strategy that needs nothing but the volume.
 
+    A label without a border (a case without foreground, or one that the foreground fills) is sampled uniformly.
+
     Args:
         border: what `border_voxels` gives; only the `border` strategy needs it.
 
     Raises:
-        ValueError: `border` has no voxel, as for an empty label, or the strategy is `confidence`, whose locations
+        ValueError: `border` is missing for `border`, or the strategy is `confidence`, whose locations
             `ossnet.confidence.ConfidenceMemory` draws.
     """
-    if sampling.strategy == "uniform":
-        return uniform_locations(sampling, sampling.count, shape, generator)
     if sampling.strategy == "confidence":
         raise ValueError("confidence sampling draws by what was predicted before: use a ConfidenceMemory")
-    if border is None or not len(border):
-        raise ValueError("border sampling needs a label with a border; leave cases with an empty label out")
+    if sampling.strategy == "border" and border is None:
+        raise ValueError("border sampling needs the voxels of the label's border: see border_voxels")
+    if sampling.strategy == "uniform" or border is None or not len(border):
+        return uniform_locations(sampling, sampling.count, shape, generator)
     count = round(sampling.border_share * sampling.count)
     if sampling.protocol == "released" and len(border) < count:
         chosen = border

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import pandas as pd
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
-from torch import Tensor
 
-from ossnet.augmentation import Augmentation, augment_image, augment_label, augment_locations, draw
+from ossnet.augmentation import Augmentation
+from ossnet.batches import READERS, BatchMaker
 from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from ossnet.checks import STRICT
 from ossnet.confidence import ConfidenceMemory
@@ -24,9 +25,9 @@ from ossnet.errors import UserError
 from ossnet.execution import Execution, Precision, set_execution
 from ossnet.files import replacing
 from ossnet.metrics import valid_mean
-from ossnet.model import Batch, Draw, SegmentationModel
+from ossnet.model import SegmentationModel
 from ossnet.optimization import Optimization, make_optimizer, set_learning_rates
-from ossnet.sampling import Sampling, draw_locations
+from ossnet.sampling import Sampling
 from ossnet.validation import Validation, score
 
 
@@ -89,46 +90,6 @@ def best_epoch(history: Sequence[EpochReport]) -> EpochReport | None:
 
 def _iou_or_zero(past: EpochReport) -> float:
     return 0.0 if past.iou is None or math.isnan(past.iou) else past.iou
-
-
-def make_batch(
-    cases: Cases,
-    indices: Sequence[int],
-    recipe: Recipe,
-    memory: ConfidenceMemory | None,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Batch:
-    """The cases at `indices` augmented and stacked, with their recipe's way to draw locations.
-
-    Args:
-        memory: of all `cases`, for the strategy `confidence`; None for the others.
-    """
-    chosen = [cases[index] for index in indices]
-    draws = [draw(recipe.augmentation, len(case.image), generator) for case in chosen]
-    images = [
-        augment_image(case.image.to(device), recipe.augmentation, d) for case, d in zip(chosen, draws, strict=True)
-    ]
-    labels = [augment_label(case.label.to(device), d) for case, d in zip(chosen, draws, strict=True)]
-
-    def flip(locations: Tensor) -> Tensor:
-        return torch.stack(
-            [augment_locations(p, case.shape, d) for p, case, d in zip(locations, chosen, draws, strict=True)]
-        )
-
-    def draw_all(generator: torch.Generator) -> Draw:
-        if memory is None:
-            drawn = [draw_locations(recipe.sampling, case.shape, case.border, generator) for case in chosen]
-            return Draw(flip(torch.stack(drawn)).to(device))
-        locations, weights = memory.draw(indices, generator)
-        return Draw(flip(locations).to(device), weights.to(device))
-
-    def remember(locations: Tensor, probabilities: Tensor) -> None:
-        if memory is not None:
-            # The memory is of the cases as they are, and a flip undoes itself.
-            memory.remember(indices, flip(locations.cpu()), probabilities.cpu())
-
-    return Batch(torch.stack(images), torch.stack(labels), draw_all, remember)
 
 
 def train(
@@ -213,19 +174,24 @@ def _train_epoch(
     model.train()
     batches = _epoch_order(len(cases), recipe, generator).split(recipe.batch_size)
     losses = []
-    for step, indices in enumerate(batches):
-        set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
-        batch = make_batch(cases, indices.tolist(), recipe, memory, generator, device)
-        loss = model.loss(batch, generator)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-        if not math.isfinite(losses[-1]):
-            raise UserError(
-                f"the loss became {losses[-1]} in epoch {epoch + 1}; lower recipe.optimization.learning_rate "
-                "(the last whole epoch is kept)"
-            )
+    with ThreadPoolExecutor(min(READERS, recipe.batch_size)) as readers:
+        maker = BatchMaker(cases, recipe.sampling, recipe.augmentation, memory, model.slicing, readers, device)
+        batch = maker.begin(batches[0].tolist(), generator)
+        for step in range(len(batches)):
+            set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
+            optimizer.zero_grad()  # First, so that the forward pass has the memory of the gradients before.
+            loss = model.loss(batch(), generator)
+            if step + 1 < len(batches):
+                # All draws of this step are made: the next batch is read while gradients are computed.
+                batch = maker.begin(batches[step + 1].tolist(), generator)
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                raise UserError(
+                    f"the loss became {losses[-1]} in epoch {epoch + 1}; lower recipe.optimization.learning_rate "
+                    "(the last whole epoch is kept)"
+                )
     return float(np.mean(losses))
 
 

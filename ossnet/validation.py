@@ -48,8 +48,9 @@ def score(
     model.eval()
     scores = {}
     for case in cases:
+        image = case.image.contiguous()
         if validation.protocol == "dense":
-            prediction, label = model.segment(case.image).cpu(), case.label
+            prediction, label = model.segment(image).cpu(), case.label
         else:
             released = validation.protocol == "released"
             sampling = Sampling(
@@ -61,7 +62,7 @@ def score(
             border = torch.from_numpy(border_voxels(case.label.numpy(), sampling)) if validation.border_share else None
             generator = torch.Generator().manual_seed(zlib.crc32(case.name.encode()))
             locations = draw_locations(sampling, case.shape, border, generator)
-            prediction = labels_of(model.occupancy(case.image, locations), classes).cpu()
+            prediction = labels_of(model.occupancy(image, locations), classes).cpu()
             label = case.label[tuple(locations.T)]
         scores[case.name] = {
             "dice": valid_mean(dice_per_class(prediction, label, classes).values())[0],

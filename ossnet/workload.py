@@ -1,6 +1,7 @@
-"""What memory and time are measured of, for any model: one training step, or one evaluation of the network."""
+"""A workload whose memory or time is measured: a training step, an evaluation of the network, or an extraction."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -8,27 +9,31 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ossnet.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.errors import UserError
 from ossnet.execution import DEFAULT, Execution, set_execution
+from ossnet.extraction import mise
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network import OccupancyNetwork
+from ossnet.patches import has_no_values
 from ossnet.registry import model_type
 
-Phase = Literal["training", "inference"]
+Phase = Literal["training", "inference", "extraction"]
 
 
 @dataclass(eq=False)
 class Step:
     """A step that is ready on its device; called, it makes one, any number of times.
 
-    From the second one on a training step takes as much memory as all later ones: the optimiser's state is there, and
-    the gradients of the step before, which the training lets go only when it has evaluated the network again.
+    From the second one on a training step takes as much memory as all later ones: the optimiser's state is there.
 
     Attributes:
         model: that the step is of.
         inputs: the tensors that were on the device before.
         evaluate: the evaluation of the network; in training it gives the loss.
         optimizer: None at inference.
+        slow_weights: the copy of the weights that Lookahead holds from its beginning on; none at inference.
+        extracts: whether the evaluation is a whole extraction.
         backward: what makes the loss's gradients.
     """
 
@@ -36,26 +41,30 @@ class Step:
     inputs: Sequence[Tensor]
     evaluate: Callable[[], Tensor | None]
     optimizer: torch.optim.Optimizer | None = None
+    slow_weights: Sequence[Tensor] = ()
+    extracts: bool = False
     backward: Callable[[Tensor], None] = Tensor.backward
 
     def __call__(self) -> None:
+        if self.optimizer is not None:
+            self.optimizer.zero_grad()  # In the order of `ossnet.training`.
         loss = self.evaluate()
         if self.optimizer is not None and loss is not None:
-            # In the order of `ossnet.training`.
-            self.optimizer.zero_grad()
             self.backward(loss)
             self.optimizer.step()
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One training step, or one evaluation of the network, on volumes that are made for it.
+    """One training step, evaluation of the network or extraction, on volumes that are made for it.
 
     Attributes:
         model: a name of the registry, made for `config`.
-        batch_size: volumes of a step; an evaluation is of one volume.
-        locations: of each volume, in training; of the evaluation's one pass. None for models of all voxels.
-        lookahead: whether the optimiser is the suite's, with Lookahead's copy of the weights, or RAdam alone.
+        phase: `inference` is one evaluation of the network, encoder included; `extraction` a segmentation of all voxels
+            of the volume's own grid, by `mise` of an object in closed form (`ossnet.ellipsoid`) where the model
+            evaluates locations.
+        batch_size: volumes of a training step; the other phases are of one volume.
+        locations: of each volume, in training; otherwise of a pass. None for models of all voxels.
         execution: how the model is computed.
     """
 
@@ -64,7 +73,6 @@ class Workload:
     phase: Phase
     batch_size: int = 1
     locations: int | None = None
-    lookahead: bool = True
     execution: Execution = DEFAULT
 
     def prepare(self, device: torch.device | str, seed: int = 0) -> Step:
@@ -86,10 +94,12 @@ class Workload:
         volumes = self.batch_size if self.phase == "training" else 1
         # The meta device has no generator, and draws nothing.
         generator = None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
-        images = torch.empty(volumes, self.config.modalities, *self.config.shape, device=device)
+        learned = self.config.shape if model.slicing is None else model.slicing.grid(self.config.shape)
+        grid = learned if self.phase == "training" else self.config.shape
+        images = torch.empty(volumes, self.config.modalities, *grid, device=device)
         images.normal_(generator=generator)
         locations = None
-        if self.locations is not None:
+        if self.locations is not None and self.phase != "extraction":
             along_axes = (
                 torch.randint(edge, (volumes, self.locations), generator=generator, device=device)
                 for edge in self.config.shape
@@ -98,11 +108,13 @@ class Workload:
         located = [] if locations is None else [locations]
         if self.phase == "inference":
             return Step(model, [images, *located], partial(_infer, model, images[0], locations))
-        labels = torch.empty(volumes, *self.config.shape, dtype=torch.uint8, device=device)
+        if self.phase == "extraction":
+            return Step(model, [images], partial(_extract, model, images[0], self.locations), extracts=True)
+        labels = torch.empty(volumes, *grid, dtype=torch.uint8, device=device)
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))
         learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
-        return Step(model, [images, labels, *located], learn, _make_optimizer(model, self.lookahead, device))
+        return Step(model, [images, labels, *located], learn, *_make_optimizer(model, device))
 
 
 def locations_for(model: str, count: int) -> int | None:
@@ -129,23 +141,29 @@ def _infer(model: SegmentationModel, image: Tensor, locations: Tensor | None) ->
         field(locations[0])
 
 
+def _extract(model: SegmentationModel, image: Tensor, max_locations: int | None) -> None:
+    if max_locations is None:
+        model.segment(image)
+        return
+    # On tensors without values an octree cannot find its points.
+    unknown = PointsAroundEllipsoid(model.config.shape, max_locations) if has_no_values(image) else nullcontext()
+    with unknown:
+        mise(EllipsoidField(model.field(image)), None, max_locations)
+
+
 def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:
     if locations is None:
         raise TypeError("a model of all voxels draws no locations")
     return Draw(locations)
 
 
-def _make_optimizer(model: SegmentationModel, lookahead: bool, device: torch.device) -> torch.optim.Optimizer:
-    optimizer: torch.optim.Optimizer
-    if lookahead:
-        # Here, since a machine that only measures models need not have the packages that come with it.
-        from ossnet.optimization import Optimization, make_optimizer
+def _make_optimizer(model: SegmentationModel, device: torch.device) -> tuple[torch.optim.Optimizer, list[Tensor]]:
+    """What `ossnet.optimization.make_optimizer` holds: RAdam over the same groups, and Lookahead's slow weights.
 
-        optimizer = make_optimizer(model, Optimization())
-    else:
-        optimizer = torch.optim.RAdam(model.parameters())
-    if device.type == "meta":
-        # It stands for a GPU, where torch's optimisers work on all parameters at once.
-        for group in optimizer.param_groups:
-            group["foreach"] = True
-    return optimizer
+    Without the packages that come with it, which a machine that only measures models need not have. Every few steps
+    Lookahead joins weights and slow weights in place, which is left out: it takes no memory and next to no time.
+    """
+    groups = [{"params": parameters} for parameters in model.parameter_groups().values() if parameters]
+    # The meta device stands for a GPU, where torch's optimisers work on all parameters at once.
+    optimizer = torch.optim.RAdam(groups, foreach=True if device.type == "meta" else None)
+    return optimizer, [parameter.detach().clone() for parameter in model.parameters()]

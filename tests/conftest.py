@@ -1,6 +1,11 @@
 """What tests of every folder share."""
 
 import os
+
+# Tests hold with any number of threads, but their tensors are so small that several threads only wait for each other:
+# on a busy machine they take three times as long. Processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import Tensor, nn
 
 from ossnet.config import merge
@@ -20,15 +26,18 @@ from ossnet.profile import load_profile
 from ossnet.registry import model_type
 from ossnet.run import RunSpec
 
+# What a test shows does not depend on how busy the machine is.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
+def real_cases() -> Path:
     """The folder of real cases, which are no part of the repository; tests skip without it."""
-    default = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("OSSNET_SHARED_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no real cases: {folder} does not exist (set OSSNET_SHARED_DATA to their folder)")
-    return folder
+    folder = os.environ.get("OSSNET_REAL_CASES")
+    if not folder:
+        pytest.skip("no real cases: OSSNET_REAL_CASES names no folder")
+    return Path(folder)
 
 
 SHAPE = (12, 14, 10)

@@ -7,7 +7,7 @@ from benchmarks.efficiency import figure5, figure6, scaling
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.cells import cpu_notes, gigabytes, machine_notes, notes, ratio, seconds
 from benchmarks.efficiency.ledger import device_type_of
-from benchmarks.efficiency.memory_table import RELEASED_CODE, THIS_SUITE, WORKSPACES
+from benchmarks.efficiency.memory_table import OBJECT, RELEASED_CODE, THIS_SUITE, WORKSPACES
 from benchmarks.efficiency.probe import Phase, Probe, encoder_channels
 from benchmarks.efficiency.records import CPU, PREDICTED
 from benchmarks.efficiency.table3 import published_gigabytes
@@ -59,15 +59,16 @@ SCALING_STEPS: dict[Phase, str] = {
         "included; by a U-Net of all voxels, which the slicing U-Net takes one slice a pass"
     ),
     "extraction": (
-        "Extraction: a whole segmentation, for a U-Net the same work as inference, whose time is therefore not taken "
-        "apart (see extraction)"
+        "Extraction: a whole segmentation, for a U-Net the same work as inference, whose time is therefore told of the "
+        "former alone, and its memory of the latter (see there)"
     ),
 }
 SCALING_ABSENT = (
     f"–: not asked of a CPU, for a laptop to be done in minutes. At {scaling.LAPTOP_LARGER_EDGE}³ these are OSS-Net A, "
     "B and D, the slicing U-Net's passes over all slices, and whole segmentations in function space"
 )
-SEE_EXTRACTION = Cell("see extraction")
+SAME: dict[Phase, Phase] = {"inference": "extraction", "extraction": "inference"}
+"""Phases that are the same work for a U-Net, which is asked for one of the two."""
 
 
 def figure5_grids(answers: Answers) -> list[Grid]:
@@ -171,7 +172,7 @@ def scaling_grids(answers: Answers) -> list[Grid]:
         title = answers.title(machine)
         grids.append(_by_edge(f"Memory (GB of 10^9 bytes), measured, {title}", memory, gigabytes, answers, machine))
         grids.append(_by_edge(f"Time (s), {title}", runtime, seconds, answers, machine))
-    sentences = [*SCALING_STEPS.values(), ENCODERS, WORKSPACES, INTERVAL]
+    sentences = [*SCALING_STEPS.values(), ENCODERS, OBJECT, WORKSPACES, INTERVAL]
     if CPU in answers.shown:
         sentences.append(SCALING_ABSENT)
     return [*grids[:-1], replace(grids[-1], notes=notes([*sentences, *_memory_notes(answers)]))]
@@ -191,7 +192,8 @@ def _by_edge(
     def cell(phase: Phase, model: str, edge: int) -> Cell:
         if probe := asked.get((phase, model, edge)):
             return cell_of(answers, machine, probe)
-        return SEE_EXTRACTION if ("extraction", model, edge) in asked else NOTHING
+        same = SAME.get(phase)
+        return Cell(f"see {same}") if model in scaling.VOXELISED and (same, model, edge) in asked else NOTHING
 
     rows = [
         [Cell(phase), Cell(MODEL_NAMES[model]), *(cell(phase, model, edge) for edge in edges)]

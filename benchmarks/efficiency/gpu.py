@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ossnet.command import run_command
 from ossnet.errors import UserError
+from ossnet.files import require_writable_folder
 
 PROGRAM = "python -m benchmarks.efficiency.gpu"
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def measure() -> int:
         if not options.limit_minutes > 0:
             raise UserError(f"--limit-minutes {options.limit_minutes}: give a number above 0")
+        require_writable_folder(options.results)
         check_packages()
         check_gpu()
         from benchmarks.efficiency.measure_all import run_all

@@ -1,5 +1,6 @@
 """What a probe comes to: memory as predicted, memory and time as measured."""
 
+import time
 from functools import cache
 from typing import Any
 
@@ -23,28 +24,25 @@ EXTRACTION_REPEATS = 5
 
 
 def workload_of(probe: Probe) -> Workload:
-    """What a probe of training or inference runs.
-
-    The optimiser is RAdam alone, whose memory fits the paper's Table 3, without Lookahead's copy of the weights.
+    """What a probe of memory, or of the runtime of a step, runs.
 
     Raises:
-        ValueError: a probe of a whole extraction, which is no single step, or of the released implementation, which is
-            not here to be run.
+        ValueError: a probe of the released implementation, which is not here to be run, or of an extraction that is no
+            workload.
     """
-    if probe.phase == "extraction" or probe.implementation != "suite":
-        raise ValueError(f"no step of this suite: {probe}")
+    extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
+    if probe.extraction != extraction or probe.implementation != "suite":
+        raise ValueError(f"no workload of this suite: {probe}")
     # The slicing U-Net's batch is one of slices, which its configuration holds; they come from one volume.
     slices = model_type(probe.model).family == "unet2d"
-    return Workload(
-        probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations, lookahead=False
-    )
+    return Workload(probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations)
 
 
 def predict_probe(probe: Probe) -> dict[str, Any]:
     """The result of a probe of memory on a GPU, without one: see `ProbeRecord`.
 
     Raises:
-        ValueError: a probe of runtime, or of the memory of an extraction.
+        ValueError: a probe of runtime, or of what is no workload, see `workload_of`.
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
@@ -61,7 +59,7 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
     """The result of a probe on a device: see `ProbeRecord`. Peaks are those of this process: see `Prober`.
 
     Raises:
-        ValueError: the memory of an extraction, or the released implementation.
+        ValueError: a probe of memory that is no workload, see `workload_of`.
         RuntimeError: the device ran out of memory, as `ossnet.memory.is_out_of_memory` tells.
     """
     device = torch.device(device)
@@ -90,10 +88,10 @@ def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
 def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
     """Of a step that takes what all later ones do.
 
-    That is the second step, which finds the optimiser's state, the gradients of the first, and what the matrix library
-    keeps from its first product on. Models of all voxels have none of these at inference, and a pass over the slices of
-    a large volume takes half a minute: theirs is the first. It is no other than the second, since cuDNN only tries
-    algorithms out, which takes more memory, in its benchmark mode, and that is off.
+    That is the second step, which finds the optimiser's state, and what the matrix library keeps from its first product
+    on. Models of all voxels have none of these at inference, and a pass over the slices of a large volume takes half a
+    minute: theirs is the first. It is no other than the second, since cuDNN only tries algorithms out, which takes more
+    memory, in its benchmark mode, and that is off.
     """
     step = workload.prepare(device)
     torch.cuda.empty_cache()
@@ -126,25 +124,24 @@ def _of_driver(used: UsedMemory, before_bytes: int | None) -> dict[str, Any]:
 
 
 def _cpu_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
-    """Tensors by the accounting that predicts a GPU's; of the process, the peak resident set of two steps.
+    """Tensors by the accounting that predicts a GPU's; of the process, the peak resident set meanwhile.
 
     `resident_before_bytes` was resident before the model was made: Python and its libraries. What the peak has above it
-    is more than tensors: the steps read further parts of the libraries, some tens of megabytes.
+    is more than tensors: the steps read further parts of the libraries, some tens of megabytes. `wall_s` is how long it
+    took, the model's making and the accounting included, which is little beside an extraction.
     """
     workload = workload_of(probe)
     before = restart_peak_resident()
-    step = workload.prepare(device)
-    step()
-    step()
-    peak = peak_resident()
-    del step
+    begin = time.perf_counter()
     counted = footprint.count(workload, device)
+    wall_s = time.perf_counter() - begin
     return {
         "allocated_bytes": counted.allocated_bytes,
         "reserved_bytes": counted.reserved_bytes,
         "by_part": dict(counted.by_part),
-        "process_bytes": peak,
+        "process_bytes": peak_resident(),
         "resident_before_bytes": before,
+        "wall_s": wall_s,
     }
 
 

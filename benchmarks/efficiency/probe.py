@@ -46,7 +46,8 @@ class Probe:
         shape: the volume's grid (H, W, D).
         locations: of each sample, in training; a pass, at inference. None for models of all voxels.
         batch_size: volumes, or for the slicing U-Net slices.
-        extraction: of phase `extraction`, a name of `ossnet.extraction.EXTRACTORS`.
+        extraction: of phase `extraction`, a name of `ossnet.extraction.EXTRACTORS`. Memory is that of `mise`, or of
+            `dense` by a model of all voxels.
     """
 
     quantity: Quantity

@@ -28,7 +28,7 @@ The driver counts what it keeps for itself as in use: on large cards more than h
 FOLDER = "efficiency"
 """Of a results folder."""
 
-SCHEMA_VERSIONS = {"memory": 2, "runtime": 1}
+SCHEMA_VERSIONS = {"memory": 3, "runtime": 1}
 """By the probe's quantity; raised whenever the same probe would come to another result, for another reason than speed.
 
 Records of another version are not read."""
@@ -43,6 +43,7 @@ class MemoryResult(TypedDict):
     process_bytes: NotRequired[float | None]
     process_source: NotRequired[str | None]
     resident_before_bytes: NotRequired[float | None]
+    wall_s: NotRequired[float | None]
     device_bytes: NotRequired[float | None]
     device_bytes_before: NotRequired[float | None]
 
@@ -111,6 +112,7 @@ class ProbeRecord:
             held; where predicted, and on a CPU, also `by_part`, bytes of the peak by part; where measured in a process
             of its own (see `Prober`), of the process `process_bytes` (GPU: by NVML; CPU: peak resident set) and of the
             GPU `device_bytes`, in use by all, and `device_bytes_before`, by others before the model was made.
+            On a CPU also `wall_s`, how long the step took with its model's making and the accounting.
             `process_source` is `process` where NVML told `process_bytes`, `device` where it is the difference of these
             two. Of runtime: `seconds`, one a repeat; `median_s`, `low_s` and `high_s`, see `benchmarks.timing`; `flops`
             and, of the rate of matrix products, `matmul_share`, which may exceed 1 on a GPU (see

@@ -12,7 +12,7 @@ from benchmarks.efficiency import released_layers
 from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.unet_variants import CHOICES, UNetChoices, VariedUNet
 from ossnet.allocator import CachingAllocator
-from ossnet.footprint import Footprint, convolution_workspace, footprint_of
+from ossnet.footprint import Footprint, footprint_of, gpu_workspace
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import SegmentationModel
 from ossnet.network import OccupancyNetwork
@@ -27,10 +27,11 @@ Evaluation = Callable[[], tuple[Tensor, Tensor | None]]
 def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Footprint:
     """Peak memory of a training step or of one evaluation of the network, as Table 3 seems to have measured it.
 
-    Assumed are a batch of one volume or slice, RAdam without Lookahead's copy of the weights, as if measured before
-    that was made, a workspace of convolutions (`ossnet.footprint.convolution_workspace`), and the layers of
-    `benchmarks.efficiency.released_layers`. The full volume is not on the device, where this package keeps it, with a
-    padded copy if the model has patches: encoder input, patches and locations come ready, in float32.
+    Assumed are a batch of one volume or slice; RAdam without Lookahead's copy of the weights, as if measured before
+    that was made, since with it every training would lie further from the paper's number; a workspace of convolutions
+    (`ossnet.footprint.convolution_workspace`); and the layers of `benchmarks.efficiency.released_layers`. The full
+    volume is not on the device, where this package keeps it, with a padded copy if the model has patches: encoder
+    input, patches and locations come ready, in float32.
 
     Args:
         device: `meta` predicts. Any other runs the same step on real tensors, to check the prediction.
@@ -44,7 +45,7 @@ def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Foo
     device = torch.device(device)
     kind = model_type(probe.model)
     check_locations(probe.model, kind, probe.locations)
-    account = StorageAccount(CachingAllocator(), convolution_workspace, device)
+    account = StorageAccount(CachingAllocator(), gpu_workspace, device)
     with device:
         model = kind(probe.config).train(probe.phase == "training")
         released_layers.use_released_layers(model)
@@ -96,7 +97,6 @@ def _step(
     optimizer = torch.optim.RAdam(model.parameters())
 
     def learn() -> Tensor:
-        optimizer.zero_grad()
         logits, segmentation = evaluate()
         loss = class_loss(logits, target)
         return loss if segmentation is None or coarse is None else loss + class_loss(segmentation, coarse)

@@ -40,15 +40,21 @@ SLOWEST = ("unet2d-depth", 512)
 
 
 def memory(edge: int) -> list[Probe]:
-    """Of a training step, on one volume or one slice, and of one evaluation.
+    """Of a training step, on one volume or one slice, of one evaluation, and of segmenting the whole volume.
 
-    A model of all voxels evaluates the whole volume, the slicing U-Net one slice a pass.
+    A model of all voxels evaluates the whole volume, the slicing U-Net one slice a pass, and that is its segmentation.
     """
-    return [
+    steps = [
         Probe("memory", model, CUBE, cube(edge), phase, _locations(model))
         for phase in ("training", "inference")
         for model in EXTRACTIONS
     ]
+    segmentations = [
+        Probe("memory", model, CUBE, cube(edge), "extraction", LOCATIONS, extraction=extraction)
+        for model, extraction in EXTRACTIONS.items()
+        if model not in VOXELISED
+    ]
+    return steps + segmentations
 
 
 def runtime(edge: int) -> list[Probe]:

@@ -65,23 +65,38 @@ def unet_probe(number: PublishedMemory, unets: Implementation) -> Probe:
     return replace(number.probe, implementation=unets)
 
 
+def extractions() -> list[Probe]:
+    """Whole segmentations of the paper's volumes in function space, which the paper has no memory of.
+
+    A model of all voxels segments in the evaluation that the paper's numbers are of.
+    """
+    return [
+        replace(number.probe, phase="extraction", extraction="mise")
+        for number in published_memory()
+        if number.probe.phase == "inference" and number.probe.locations == LAPTOP_LOCATIONS
+    ]
+
+
 def predicted() -> list[Probe]:
-    """Each number as this suite takes it and as the paper's code does, the paper's batches, and variants of U-Nets."""
+    """Each number as this suite takes it and as the paper's code does, and what the paper has no number of.
+
+    That is its batches, whole segmentations and variants of U-Nets.
+    """
     rows = [number.probe for number in published_memory()]
     released = [replace(probe, implementation="released") for probe in rows]
     variants = [unet_probe(number, unets) for unets in UNETS for number in unet_memory()]
-    return list(dict.fromkeys([*rows, *released, *paper_batches(), *variants]))
+    return list(dict.fromkeys([*rows, *released, *paper_batches(), *extractions(), *variants]))
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """On a GPU every number and the paper's batches.
+    """On a GPU every number, the paper's batches and whole segmentations.
 
     On a CPU only what takes seconds there: one pass of the function-space models on BraTS. A training step takes up to
     a minute, and so does a slice of the slicing U-Net, whose filters are many.
     """
     rows = [number.probe for number in published_memory()]
     if device_type == "cuda":
-        return [*rows, *paper_batches()]
+        return [*rows, *paper_batches(), *extractions()]
     return [
         probe
         for probe in rows

@@ -16,6 +16,7 @@ from benchmarks.efficiency.probe import Probe
 from benchmarks.efficiency.records import GIGABYTE, ProbeRecord
 from benchmarks.efficiency.study import EfficiencyStudy
 from benchmarks.efficiency.table3 import published_gigabytes
+from benchmarks.efficiency.whole_table import whole_grids
 from benchmarks.markup import Grid, latex, markdown
 from ossnet.files import write_text
 
@@ -24,6 +25,7 @@ LAYOUTS: dict[str, Callable[[Answers], Sequence[Grid]]] = {
     "figure5": figure5_grids,
     "figure6": figure6_grids,
     "scaling": scaling_grids,
+    "whole": whole_grids,
 }
 """Of each study the tables that its records make."""
 
@@ -32,7 +34,7 @@ BYTES = (
     *("device_bytes", "device_bytes_before"),
 )
 LISTS = ("seconds", "evaluated")
-SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s")
+SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s")
 """What of a result is a column, besides the peak's parts and the stages."""
 
 
@@ -73,8 +75,9 @@ def frame_of(answers: Answers) -> pd.DataFrame:
     fields of `Probe`, with the shape as `256x256x160`; `published_gb`, what the paper's Table 3 has for the same,
     whatever the implementation; `failure`. Of memory, in GB of 10^9 bytes: `allocated_gb`, `reserved_gb`, `process_gb`,
     `resident_before_gb`, `device_gb`, `device_before_gb`, and `part_NAME_gb` for the parts of the peak; and
-    `process_source`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`,
-    `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See `benchmarks.efficiency.records.ProbeRecord`.
+    `process_source` and `wall_s`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`,
+    `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See
+    `benchmarks.efficiency.records.ProbeRecord`.
     """
     published = published_gigabytes()
     rows = [

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from pytest_benchmark.storage.file import FileStorage
+from pytest_benchmark.utils import get_machine_id
 
 from benchmarks.micro.measure import Measure
 from benchmarks.provenance import provenance
@@ -19,9 +21,25 @@ def _device() -> torch.device:
 def pytest_configure(config: pytest.Config) -> None:
     # One thread: what a layer costs, and not how busy the other cores were.
     torch.set_num_threads(1)
-    storage = Path(config.getoption("benchmark_storage").removeprefix("file://"))
-    if config.getoption("benchmark_compare") and not any(storage.glob("*/*.json")):
-        raise pytest.UsageError(f"{storage} holds no saved benchmarks to compare with; save some with make bench")
+    if config.getoption("benchmark_compare"):
+        _require_saved(Path(config.getoption("benchmark_storage").removeprefix("file://")), config)
+
+
+def _require_saved(folder: Path, config: pytest.Config) -> None:
+    """Raise a UsageError where the folder does not hold what is to be compared with, before minutes of benchmarks."""
+    asked = config.getoption("benchmark_compare")  # True for the last that was saved, else a name.
+    storage = FileStorage(folder, logger=None, default_machine_id=get_machine_id())
+    try:
+        found = storage.query("[0-9][0-9][0-9][0-9]_" if asked is True else asked)
+    except ValueError as error:
+        raise pytest.UsageError(f"SAVED={asked}: {error}") from error
+    if not found:
+        what = "saved benchmarks" if asked is True else f"benchmarks saved as {asked!r}"
+        there = ", ".join(path.stem for path in storage.query()) or "none"
+        raise pytest.UsageError(
+            f"{folder} holds no {what} of this kind of machine to compare with (there are: {there}); "
+            "save some with make bench"
+        )
 
 
 def pytest_benchmark_generate_machine_info() -> dict[str, object]:

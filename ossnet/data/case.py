@@ -1,11 +1,13 @@
 """A case: one patient's image, label and place in space."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from nibabel.affines import voxel_sizes
 
+from ossnet.config import digest
 from ossnet.errors import UserError
 
 
@@ -19,6 +21,8 @@ class Case:
         label: [H, W, D] uint8 class indices, 0 is background; None where there is none.
         affine: [4, 4] float64, voxel indices to mm in nibabel's RAS+ world.
         modalities: the C channel names.
+        spacing_known: whether the affine's lengths are in mm. Some files do not tell how large their voxels are; their
+            affine is then one of voxels.
 
     Raises:
         UserError: shapes disagree, the image holds NaN or infinity, or the affine cannot be inverted.
@@ -29,6 +33,7 @@ class Case:
     label: np.ndarray | None
     affine: np.ndarray
     modalities: tuple[str, ...]
+    spacing_known: bool = True
 
     def __post_init__(self) -> None:
         if self.image.ndim != 4 or len(self.image) != len(self.modalities):
@@ -54,7 +59,9 @@ class Case:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Edge lengths of a voxel in mm, in the order of the axes."""
+        """Edge lengths of a voxel in mm, in the order of the axes; NaN where they are not known."""
+        if not self.spacing_known:
+            return math.nan, math.nan, math.nan
         height, width, depth = voxel_sizes(self.affine)
         return float(height), float(width), float(depth)
 
@@ -69,6 +76,7 @@ class Dataset:
         splits: `train`, `validation` and `test` (each may be empty) to case names.
         load: the case of a name.
         fingerprint: changes whenever any case would.
+        contents: for cases that are made of files, a digest of these by the case's name.
     """
 
     name: str
@@ -76,3 +84,8 @@ class Dataset:
     splits: Mapping[str, tuple[str, ...]]
     load: Callable[[str], Case]
     fingerprint: str
+    contents: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self, name: str) -> str:
+        """A digest of what a case is made of: that of its files whatever they are called, or its place in this set."""
+        return self.contents.get(name) or digest([self.fingerprint, name])

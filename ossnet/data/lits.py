@@ -18,7 +18,11 @@ def lits_dataset(folder: str | Path, seed: int) -> Dataset:
 
     CT in Hounsfield units. Labels are as stored: 0 background, 1 liver, 2 tumour; the whole liver is > 0. Cases are
     named as their volumes. The place is that of the volume: some segmentations of the release have headers of their own
-    that disagree, though their voxels match. Volumes 28 to 47 have no real affine (identity), so their mm are voxels.
+    that disagree, though their voxels match. Volumes 28 to 47 have no real affine (identity), so that the size of their
+    voxels is not known, and nothing that rests on mm or ml is scored of them.
+
+    Departure: cases are scored on these grids, as they are stored. The paper resizes them to 512^3 voxels and scores
+    there (Section 4.2), which weighs slices by how many a case has.
 
     Args:
         seed: of the paper's random split of 111 + 20 cases; of fewer cases, all are drawn in the same proportion.

@@ -1,75 +1,59 @@
 """NIfTI files in and out: read completely or not at all, written whole or not at all."""
 
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import IO
 
 import nibabel
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
-from nibabel.filebasedimages import ImageFileError
-from nibabel.openers import ImageOpener
-from nibabel.spatialimages import HeaderDataError
+from nibabel.arrayproxy import ArrayProxy
 
+from ossnet.data.nifti_header import MM_PER_UNIT, affine_mm, open_nifti, tells_spacing, unit_of_length
 from ossnet.errors import UserError
 from ossnet.files import replacing
 
 SUFFIXES = (".nii.gz", ".nii")
 
-SCANNER_SPACE = 1
-"""NIFTI_XFORM_SCANNER_ANAT of the NIfTI-1 standard."""
+SCANNER_SPACE, MILLIMETRE = 1, 2
+"""NIFTI_XFORM_SCANNER_ANAT and NIFTI_UNITS_MM of the NIfTI-1 standard."""
 
 PLACE_TOLERANCE_VOXELS = 0.1
 """Headers that put a corner of the grid less than this apart mean the same place: they differ by rounding."""
 
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[nibabel.Nifti1Image, IO[bytes]]]:
-    """A NIfTI image with its data still unread, and the uncompressed stream that it reads from."""
-    path = Path(path)
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "does not exist"
-        raise UserError(f"{path} {problem}; give a NIfTI file ({' or '.join(SUFFIXES)})")
-    try:
-        kind = type(nibabel.load(path))
-        if kind not in (nibabel.Nifti1Image, nibabel.Nifti2Image):
-            raise UserError(f"{path} is a {kind.__name__}, no single NIfTI file; convert it to {' or '.join(SUFFIXES)}")
-        with ImageOpener(path) as opener:
-            yield kind.from_stream(opener.fobj), opener.fobj
-    except (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error, ValueError, MemoryError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"cannot read {path} as NIfTI ({reason}); replace it by an intact copy") from error
+LABEL_TOLERANCE = 0.01
+"""Stored labels may be off a whole number by so much: writers that scale values to 8 or 16 bits round them."""
 
 
 def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """The image [C, H, W, D] float32 of a file [H, W, D] or [H, W, D, C], and its affine."""
-    with _opened(path) as (stored, stream):
-        if stored.get_data_dtype().kind not in "iuf":
+    """Read the image [C, H, W, D] float32 of a file [H, W, D], [H, W, D, C] or, as ITK writes vectors, [H, W, D, 1, C].
+
+    Returns it with its affine.
+    """
+    with open_nifti(path) as (header, stream, start_is_certain):
+        affine = affine_mm(header, path)
+        if header.get_data_dtype().kind not in "iuf":
             raise UserError(
-                f"{path} holds values of type {stored.get_data_dtype()}; convert it to whole or floating-point numbers"
+                f"{path} holds values of type {header.get_data_dtype()}; convert it to whole or floating-point numbers"
             )
-        shape = stored.shape
-        while len(shape) > 3 and shape[-1] == 1:
-            shape = shape[:-1]
+        stored_shape = header.get_data_shape()
+        shape = stored_shape[:3] + tuple(size for size in stored_shape[3:] if size != 1)
         if len(shape) not in (3, 4) or min(shape) < 1:
-            raise UserError(f"{path} has the shape {stored.shape}; expected three axes, or four with the channels last")
-        affine = np.asarray(stored.affine, dtype=np.float64)
-        if not (np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]) != 0):
-            raise UserError(f"{path} has an affine that cannot be inverted; mend its header (sform or qform)")
+            raise UserError(f"{path} has the shape {stored_shape}; expected three axes, or four with the channels last")
 
         height, width, depth, channels = (*shape, 1)[:4]
         image = np.empty((channels, height, width, depth), dtype=np.float32)
         # A slice at a time in the order of the file: nibabel scales in float64, which a whole volume need never be.
-        slices = stored.dataobj.reshape((height, width, depth * channels))
+        slices = ArrayProxy(stream, header, mmap=False).reshape((height, width, depth * channels))
         with np.errstate(over="ignore"):
             for index in range(depth * channels):
                 image[index // depth, :, :, index % depth] = slices[..., index]
         # The end of a .gz holds the checksum of the whole, and is verified only by reading up to it.
         while stream.read(2**20):
             pass
+        end = header.get_data_offset() + image.size * header.get_data_dtype().itemsize
+        if not start_is_certain and stream.tell() != end:
+            raise UserError(f"{path} does not say where its voxels start (vox_offset); mend its header")
 
     bad = ~np.isfinite(image)
     if bad.any():
@@ -81,15 +65,22 @@ def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     return image, affine
 
 
-def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """The volume [H, W, D] float32 of a three-dimensional NIfTI file, and its affine [4, 4] float64.
+def has_spacing(path: str | Path) -> bool:
+    """Whether a NIfTI file tells the size of its voxels in mm, see `nifti_header.tells_spacing`."""
+    with open_nifti(path) as (header, _, _):
+        return tells_spacing(header)
 
-    The affine takes voxel indices to mm, RAS+. The header's scaling is applied. Values are read slice by slice, so that
-    no whole volume is ever float64.
+
+def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the volume [H, W, D] float32 of a three-dimensional NIfTI file, and its affine [4, 4] float64.
+
+    The affine takes voxel indices to mm, RAS+, in whichever unit of length the header has it. The header's scaling is
+    applied. Values are read slice by slice, so that no whole volume is ever float64. See `nifti_header` for what is
+    mended in headers.
 
     Raises:
         UserError: the file is missing, a folder, empty, truncated or damaged anywhere, no NIfTI, of other than three
-            axes (trailing axes of 1 are dropped), without an invertible affine, or holds NaN or infinity.
+            axes (further axes of 1 are dropped), without an invertible affine, or holds NaN or infinity.
     """
     image, affine = _read(path)
     if len(image) != 1:
@@ -98,19 +89,22 @@ def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_label(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """The label [H, W, D] uint8 of a NIfTI file, of whichever type it is stored as, and its affine [4, 4] float64.
+    """Read the label [H, W, D] uint8 of a NIfTI file, of whichever type it is stored as, and its affine [4, 4] float64.
+
+    Values within `LABEL_TOLERANCE` of a class index are rounded to it.
 
     Raises:
-        UserError: as `read_volume`, or a value that is not a whole number from 0 to 255.
+        UserError: as `read_volume`, or a value that is no whole number from 0 to 255.
     """
     volume, affine = read_volume(path)
-    bad = (volume != np.rint(volume)) | (volume < 0) | (volume > 255)
+    label = np.rint(volume)
+    bad = (np.abs(volume - label) > LABEL_TOLERANCE) | (label < 0) | (label > 255)
     if bad.any():
         raise UserError(
-            f"{path} holds {np.count_nonzero(bad)} values that are no labels, for example {volume[bad][0]:g}; "
+            f"{path} holds {np.count_nonzero(bad)} values that are no labels, for example {volume[bad][0]:.9g}; "
             "store class indices, whole numbers from 0 to 255"
         )
-    return volume.astype(np.uint8), affine
+    return label.astype(np.uint8), affine
 
 
 def same_place(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray) -> bool:
@@ -121,9 +115,10 @@ def same_place(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray) ->
 
 
 def read_image(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray]:
-    """The image [C, H, W, D] float32 of one file a modality, or of a single file, and its affine [4, 4] float64.
+    """Read the image [C, H, W, D] float32 of one file a modality, or of a single file, and its affine [4, 4] float64.
 
-    A single file may have four axes, (H, W, D, C) as NIfTI has them. Several files must agree in grid and place.
+    A single file may hold several channels: (H, W, D, C), or (H, W, D, 1, C) as NIfTI has vectors. Several files must
+    agree in grid and place.
 
     Raises:
         UserError: as `read_volume`, or two files differ in grid or place (names both).
@@ -146,18 +141,19 @@ def read_image(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _write(path: str | Path, array: np.ndarray, affine: np.ndarray, like: str | Path | None) -> None:
-    if not str(path).endswith(SUFFIXES):
+    if not str(path).lower().endswith(SUFFIXES):
         raise UserError(f"{path} is no name of a NIfTI file; let it end in {' or '.join(SUFFIXES)}")
-    space, units = SCANNER_SPACE, "mm"
+    space, unit = SCANNER_SPACE, MILLIMETRE
     if like is not None:
-        with _opened(like) as (reference, _):
-            header = reference.header
-        space = int(header["sform_code"]) or int(header["qform_code"]) or space
-        units = header.get_xyzt_units()[0]
-    image = nibabel.Nifti1Image(array, affine)
-    image.set_sform(affine, space)
-    image.set_qform(affine, space)
-    image.header.set_xyzt_units(units)
+        with open_nifti(like) as (header, _, _):
+            space = int(header["sform_code"]) or int(header["qform_code"]) or space
+            unit = unit_of_length(header)
+    stored_affine = affine.astype(np.float64)
+    stored_affine[:3] /= MM_PER_UNIT[unit]
+    image = nibabel.Nifti1Image(array, stored_affine)
+    image.set_sform(stored_affine, space)
+    image.set_qform(stored_affine, space)
+    image.header["xyzt_units"] = unit
     with replacing(path) as temporary:
         nibabel.save(image, temporary)
 
@@ -170,7 +166,8 @@ def write_volume(path: str | Path, volume: np.ndarray, affine: np.ndarray, like:
     Args:
         path: ends in .nii or .nii.gz, which says whether to compress.
         affine: [4, 4], voxel indices to mm, RAS+.
-        like: a NIfTI file whose kind of space (scanner, aligned, MNI, ...) and unit of length the new one takes.
+        like: a NIfTI file whose kind of space (scanner, aligned, MNI, ...) and unit of length the new one takes, so
+            that both headers have the same numbers.
 
     Raises:
         UserError: another ending, a place that cannot be written, or `like` cannot be read.

@@ -1,33 +1,51 @@
-"""Prepared cases on disk: preprocessing done once, then read in milliseconds."""
+"""Prepared cases on disk: preprocessing done once, in files whose voxels are read only where they are used."""
 
 import json
-from collections.abc import Callable, Iterator
+import math
+import mmap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from nibabel.affines import voxel_sizes
 from torch import Tensor
 
 from ossnet.config import digest, plain
-from ossnet.data.case import Case, Dataset
+from ossnet.data.case import Dataset
 from ossnet.data.preprocessing import Preprocessing, prepare
+from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import replacing, write_text
 from ossnet.sampling import Sampling, border_voxels
+from ossnet.slices import Slices, Slicing
+
+VERSION = 1
+"""Raised whenever reading or preparing a case comes to other files."""
+
+LARGE_BYTES = 2**26
+"""Of an image from this size on, a model that learns from slices reads these alone; a smaller one takes no time."""
+
+
+def read_ahead(_: Slices) -> None:
+    """Leave to the operating system how much it reads."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedCase:
-    """A case as models take it.
+    """A case as models take it. Of one from disk, arrays are mapped files: what is not looked at is not read.
 
     Attributes:
-        image: [C, H, W, D] float32, normalised, on the prepared grid.
-        label: [H, W, D] uint8 class indices.
-        border: flat indices [m] int64 of the label's border voxels; None where the sampling needs none.
+        image: [C, H, W, D] float32, normalised, on the prepared grid; in memory perhaps with other axes first.
+        label: [H, W, D] uint8 class indices, likewise.
+        border: flat indices [m] int64 (C order) of the label's border voxels; None where the sampling needs none.
         affine: [4, 4] float64, voxels of the prepared grid to mm.
         spacing_mm: edge lengths of a voxel.
+        known_maximum: of the image; None where it is not known without a look at every voxel.
+        expect: is told the slices of image and label that will be read next, and that nothing around them will be.
     """
 
     name: str
@@ -36,12 +54,19 @@ class PreparedCase:
     border: Tensor | None
     affine: np.ndarray
     spacing_mm: tuple[float, float, float]
+    known_maximum: float | None = None
+    expect: Callable[[Slices], None] = read_ahead
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """The prepared grid (H, W, D) in voxels."""
         height, width, depth = self.label.shape
         return height, width, depth
+
+    @property
+    def maximum(self) -> float:
+        """The largest value of the image."""
+        return float(self.image.max()) if self.known_maximum is None else self.known_maximum
 
 
 class Cases(Protocol):
@@ -57,23 +82,40 @@ class Cases(Protocol):
 class PreparedCases:
     """The labelled cases of one split, prepared on first use and kept under `cache`.
 
-    Each access reads from disk, so that a data set may be larger than memory.
+    A case has a folder, `cache/prepared/KEY`. The key is a digest of what the case is made of (`Dataset.content`) and
+    of the preprocessing: under another name, in another data set or split it is the same case, and from changed files
+    another one. The folder holds `image-0.npy` [H, C, W, D] and `label-0.npy` [H, W, D], so that a slice across the
+    first axis lies in one piece; facts in `case.json`, written last: where it is, the other two are whole; and, where
+    they are needed, `border-*.npy` and the same arrays with another axis first, `image-1.npy` [W, C, H, D] and so on.
+
+    Each access maps the files, so that a data set may be larger than memory.
 
     Args:
         sampling: of the training; border voxels are found and kept where its strategy needs them.
+        slicing: of a model that learns from slices; images of `LARGE_BYTES` are kept a second time with its axis first.
 
     Raises:
-        UserError: on access, a case has no label or an empty one, or `prepare` refuses it.
+        UserError: on access, a case has no label, or `prepare` refuses it.
     """
 
     def __init__(
-        self, dataset: Dataset, split: str, preprocessing: Preprocessing, cache: Path, sampling: Sampling | None = None
+        self,
+        dataset: Dataset,
+        split: str,
+        preprocessing: Preprocessing,
+        cache: Path,
+        sampling: Sampling | None = None,
+        slicing: Slicing | None = None,
     ) -> None:
         self.dataset = dataset
+        self.split = split
         self.names = dataset.splits[split]
         self.preprocessing = preprocessing
+        self.cache = cache
         self.sampling = sampling if sampling is not None and sampling.strategy == "border" else None
-        self.folder = cache / f"{dataset.name}-prepared-{_digest(dataset.fingerprint, plain(preprocessing))}"
+        image_bytes = 4 * len(dataset.modalities) * math.prod(preprocessing.shape)
+        self.slicing = slicing if image_bytes >= LARGE_BYTES else None
+        self.axis = 0 if self.slicing is None else self.slicing.axis
 
     def __len__(self) -> int:
         return len(self.names)
@@ -83,62 +125,129 @@ class PreparedCases:
 
     def __getitem__(self, index: int) -> PreparedCase:
         name = self.names[index]
-        self._prepare(name)
-        affine = np.array(json.loads(self._path(name, "json").read_text()))
-        image, label = self._load(name, "image.npy"), self._load(name, "label.npy")
-        case = Case(name, image, label, affine, self.dataset.modalities)
-        border = None if self.sampling is None else torch.from_numpy(self._border(name, label, self.sampling))
-        return PreparedCase(name, torch.from_numpy(image), torch.from_numpy(label), border, affine, case.spacing_mm)
+        folder = self._prepare(name)
+        facts = self._facts(folder)
+        affine = np.array(facts["affine"])
+        height, width, depth = map(float, voxel_sizes(affine))
+        volumes = [_map(folder / f"{what}-{self.axis}.npy") for what in ("image", "label")]
+        image, label = (_in_order(volume, self.axis) for volume in volumes)
+        return PreparedCase(
+            name,
+            torch.from_numpy(image),
+            torch.from_numpy(label),
+            None if self.sampling is None else torch.from_numpy(_map(self._border(folder, self.sampling))),
+            affine,
+            (height, width, depth),
+            facts["maximum"],
+            read_ahead if self.slicing is None else partial(_expect, volumes),
+        )
 
     def prepare(self, report: Callable[[int, int], None] = lambda *_: None) -> None:
         """Prepare every case now, so that one which is refused is refused before a long training.
 
         Args:
             report: called after each case as (cases prepared, of how many).
+
+        Raises:
+            UserError: as on access, or no case at all has foreground.
         """
+        foreground = 0
         for done, name in enumerate(self.names, start=1):
-            self._prepare(name)
+            foreground += self._facts(self._prepare(name))["foreground"]
             report(done, len(self))
+        if self.names and not foreground:
+            raise UserError(
+                f"no case of split {self.split} of data set {self.dataset.name} has foreground, all labels hold "
+                "background only; mend the labels or add a case that has some"
+            )
 
-    def _path(self, name: str, ending: str) -> Path:
-        return self.folder / f"{name}.{ending}"
+    def voxel_digests(self) -> dict[str, str]:
+        """The `voxel_digest` of each case, by its name."""
+        return {name: kept_voxel_digest(self.dataset, name, self.cache) for name in self.names}
 
-    def _prepare(self, name: str) -> None:
-        # The affine is written last: where it is, the other files are whole.
-        if self._path(name, "json").exists():
-            return
+    def folder(self, name: str) -> Path:
+        """Where a case is kept."""
+        key = digest([VERSION, self.dataset.content(name), plain(self.preprocessing)])
+        return self.cache / "prepared" / key[:32]
+
+    def _prepare(self, name: str) -> Path:
+        """Make what is missing of a case; its folder."""
+        folder = self.folder(name)
+        if not (folder / "case.json").exists():
+            self._prepare_case(name, folder)
+        for what in ("image", "label") if self.axis else ():
+            path = folder / f"{what}-{self.axis}.npy"
+            if not path.exists():
+                _save_volume(path, _in_order(_map(folder / f"{what}-0.npy"), 0), self.axis)
+        if self.sampling is not None:
+            self._border(folder, self.sampling)
+        return folder
+
+    def _prepare_case(self, name: str, folder: Path) -> None:
         case = self.dataset.load(name)
         prepared = prepare(case, self.preprocessing)
         if prepared.label is None:
             raise UserError(f"case {case.name} has no label; give it one or leave it out")
-        if not prepared.label.any():
-            raise UserError(
-                f"case {case.name}: its label is empty (background only); mend the label or leave the case out"
-            )
-        for ending, array in (("image.npy", prepared.image), ("label.npy", prepared.label)):
-            with replacing(self._path(name, ending)) as temporary:
-                np.save(temporary, np.ascontiguousarray(array))
-        write_text(self._path(name, "json"), json.dumps(prepared.affine.tolist()))
+        kept_voxel_digest(self.dataset, name, self.cache, case)
+        for what, volume in (("image", prepared.image), ("label", prepared.label)):
+            _save_volume(folder / f"{what}-0.npy", volume, 0)
+        facts = {
+            "affine": prepared.affine.tolist(),
+            "maximum": float(prepared.image.max()),
+            "foreground": int(np.count_nonzero(prepared.label)),
+        }
+        write_text(folder / "case.json", json.dumps(facts))
 
-    def _border(self, name: str, label: np.ndarray, sampling: Sampling) -> np.ndarray:
-        ending = f"border-{_digest(sampling.border_width, sampling.protocol)}.npy"
-        if not self._path(name, ending).exists():
-            border = border_voxels(label, sampling)
-            if not len(border):
-                raise UserError(f"case {name}: its label fills the volume and has no border; sample uniformly")
-            with replacing(self._path(name, ending)) as temporary:
-                np.save(temporary, border)
-        return self._load(name, ending)
+    def _border(self, folder: Path, sampling: Sampling) -> Path:
+        path = folder / f"border-{digest([sampling.border_width, sampling.protocol])[:12]}.npy"
+        if not path.exists():
+            _save(path, border_voxels(_map(folder / "label-0.npy"), sampling))
+        return path
 
-    def _load(self, name: str, ending: str) -> np.ndarray:
+    @staticmethod
+    def _facts(folder: Path) -> dict[str, Any]:
         try:
-            kept: np.ndarray = np.load(self._path(name, ending), allow_pickle=False)
-        except (OSError, EOFError, ValueError) as error:
-            raise UserError(
-                f"{self._path(name, ending)} is missing or damaged; delete {self.folder} to have it made again"
-            ) from error
-        return kept
+            facts: dict[str, Any] = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise _damaged(folder / "case.json") from error
+        return facts
 
 
-def _digest(*parts: object) -> str:
-    return digest(parts)[:12]
+def _map(path: Path) -> np.memmap:
+    """A file's array, mapped copy on write: what is written to it stays in memory."""
+    try:
+        mapped: np.memmap = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise _damaged(path) from error
+    return mapped
+
+
+def _expect(volumes: Sequence[np.memmap], slices: Slices) -> None:
+    """Have the slices of mapped arrays, across their first axis, read from disk without what lies around them."""
+    for volume in volumes:
+        file = volume.base
+        assert isinstance(file, mmap.mmap)
+        file.madvise(mmap.MADV_RANDOM)
+        for index in slices.indices.tolist():
+            start = volume.offset + index * volume[0].nbytes
+            page = start - start % mmap.PAGESIZE
+            file.madvise(mmap.MADV_WILLNEED, page, start + volume[0].nbytes - page)
+
+
+def _in_order(stored: np.ndarray, axis: int) -> np.ndarray:
+    """The image [C, H, W, D] or label [H, W, D] of an array that has an axis first."""
+    return np.moveaxis(stored, 0, axis - 3)
+
+
+def _save_volume(path: Path, volume: np.ndarray, axis: int) -> None:
+    """Write an image [C, H, W, D] or a label [H, W, D] with an axis first."""
+    _save(path, np.moveaxis(volume, axis - 3, 0))
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as temporary:
+        np.save(temporary, np.ascontiguousarray(array))
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} is missing or damaged; delete the folder {path.parent} to have it made again")

@@ -12,16 +12,21 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from ossnet.checks import STRICT
+from ossnet.config import newer
 from ossnet.data.case import Case
 from ossnet.errors import UserError
 
 Size = Annotated[int, Field(ge=1)]
 LabelValue = Annotated[int, Field(ge=0, le=255)]
+Intensity = Annotated[float, Field(ge=-1e38, le=1e38)]
+
+PADDING_RATIO = 0.1
+"""If all values but one constant have less than this share of the standard deviation, the constant decides it alone."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Preprocessing:
-    """What is done to each case before a model sees it, in the order of orientation, normalisation and fit.
+    """Steps that take each case to what a model sees, in the order of orientation, clip, normalisation and fit.
 
     Attributes:
         shape: the prepared grid (H, W, D) in voxels.
@@ -33,6 +38,9 @@ class Preprocessing:
         classes: with the background.
         label_values: the stored value of each class, background first (BraTS: 0, 1, 2, 4). None: the indices
             themselves, or with two classes everything > 0 as one, as in the paper: whole tumour, full liver.
+        clip: lowest and highest value of every modality as stored, such as (-200, 250) in Hounsfield units; values
+            beyond become these. None leaves all values, as the paper does. Padding far below all else, such as -32768,
+            would otherwise decide mean and standard deviation, and is refused.
     """
 
     shape: tuple[Size, Size, Size]
@@ -41,6 +49,7 @@ class Preprocessing:
     normalise: Literal["volume", "foreground", "none"] = "volume"
     classes: int = Field(default=2, ge=2, le=255)
     label_values: tuple[LabelValue, ...] | None = None
+    clip: tuple[Intensity, Intensity] | None = newer(None)
 
     def stored(self, classes: np.ndarray) -> np.ndarray:
         """Class indices as the label values that they stand for, uint8; unchanged without `label_values`."""
@@ -62,6 +71,14 @@ class Preprocessing:
     def _values_match_classes(self) -> Self:
         if self.label_values is not None and len(set(self.label_values)) != self.classes:
             raise ValueError(f"label_values must hold {self.classes} different values, one for each of the classes")
+        return self
+
+    @model_validator(mode="after")
+    def _clip_is_a_range(self) -> Self:
+        if self.clip is not None and not self.clip[0] < self.clip[1]:
+            raise ValueError("clip must hold the lowest value before the highest")
+        if self.clip is not None and self.normalise == "foreground" and not self.clip[0] <= 0 <= self.clip[1]:
+            raise ValueError("clip must include 0, which stays the background if normalise is foreground")
         return self
 
 
@@ -163,10 +180,11 @@ def prepare(case: Case, preprocessing: Preprocessing) -> Case:
     shifts the label by up to half a voxel against the image; here it is `nearest-exact`.
 
     Raises:
-        UserError: the case does not fit (see `grid_map`), or a label value belongs to no class.
+        UserError: the case does not fit (see `grid_map`), a label value belongs to no class, or padding would decide
+            the normalisation.
     """
     moves = grid_map(case.shape, case.affine, preprocessing, case.name)
-    image = _normalise(_orient(case.image, moves), preprocessing.normalise)
+    image = _normalise(_orient(case.image, moves), case, preprocessing)
     label = case.label
     if label is not None:
         label = _orient(class_indices(label, preprocessing, case.name), moves)
@@ -209,23 +227,55 @@ def _orient(array: np.ndarray, moves: GridMap) -> np.ndarray:
     return np.flip(oriented, tuple(leading + axis for axis in range(3) if moves.scale[axis] < 0))
 
 
-def _normalise(image: np.ndarray, mode: Literal["volume", "foreground", "none"]) -> np.ndarray:
-    """A new contiguous image [C, H, W, D] float32, each channel normalised; a constant channel becomes 0.
+def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> np.ndarray:
+    """Return a new contiguous image [C, H, W, D] float32, each channel clipped and normalised; a constant one is 0.
 
     Sums are in float64 (a float32 sum over 512^3 voxels loses the mean); the standard deviation is the population's.
     """
     normalised = np.array(image, dtype=np.float32, order="C")
-    if mode == "none":
+    if preprocessing.clip is not None:
+        np.clip(normalised, *preprocessing.clip, out=normalised)
+    if preprocessing.normalise == "none":
         return normalised
-    for channel in normalised:
-        inside = channel != 0 if mode == "foreground" else ...
+    for channel, modality in zip(normalised.reshape(len(image), -1), case.modalities, strict=True):
+        inside = channel != 0 if preprocessing.normalise == "foreground" else slice(None)
         values = channel[inside]
         if values.size == 0:
             continue
-        values = values - np.float32(values.mean(dtype=np.float64))
-        deviation = np.float32(np.sqrt(np.square(values).mean(dtype=np.float64)))
-        channel[inside] = values / deviation if deviation > 0 else 0
+        with np.errstate(over="ignore"):
+            centred = values - np.float32(values.mean(dtype=np.float64))
+        deviation = _root_mean_square(centred)
+        _refuse_padding(values, deviation, f"case {case.name}: {modality}")
+        channel[inside] = centred / deviation if deviation > 0 else 0
     return normalised
+
+
+def _root_mean_square(values: np.ndarray) -> np.float32:
+    # Scaled by a power of two, which changes no digit, since the square of a float32 can exceed the range of float32.
+    exponent = np.frexp(max(values.max(), -values.min()))[1]
+    scaled = np.ldexp(values, -exponent)
+    np.square(scaled, out=scaled)
+    root: np.float32 = np.ldexp(np.float32(np.sqrt(scaled.mean(dtype=np.float64))), exponent)
+    return root
+
+
+def _refuse_padding(values: np.ndarray, deviation: np.float32, name: str) -> None:
+    """Refuse values [n] whose standard deviation is that of one constant far from all others.
+
+    0 is no such constant: it is the usual background.
+    """
+    extremes = [value for value in (values.min(), values.max()) if value != 0]
+    # A sample is enough to tell a factor of ten, and takes no time for 512^3 voxels.
+    sample = values[np.random.default_rng(0).integers(values.size, size=2**16)]
+    others = sample[~np.isin(sample, extremes)].astype(np.float64)
+    if others.size and 0 < others.std() < PADDING_RATIO * deviation:
+        padding = max(extremes, key=lambda value: abs(value - others.mean()))
+        # Clipped from above, padding would be the brightest tissue.
+        or_clip = ", or train with preprocessing.clip=[LOW, HIGH]" if padding < others.mean() else ""
+        raise UserError(
+            f"{name} has {np.count_nonzero(values == padding)} voxels of {padding:g}, far from all others, which would "
+            f"vanish in the normalisation; replace that padding by the value of the background{or_clip}"
+        )
 
 
 def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) -> np.ndarray:

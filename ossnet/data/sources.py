@@ -45,7 +45,7 @@ SOURCE_HELP = (
 def open_dataset(
     source: str, generator: Mapping[str, Any], cache: Path, workers: int = 2, report: Report | None = None
 ) -> Dataset:
-    """The data set of a source: `glioma`, `liver`, `brats:FOLDER`, `lits:FOLDER` or a path ending in .csv.
+    """Open the data set of a source: `glioma`, `liver`, `brats:FOLDER`, `lits:FOLDER` or a path ending in .csv or .tsv.
 
     `brats` and `lits` are split at random with seed 0 into the numbers of cases of the paper (Section 4.2), which does
     not say which cases they are; `brats-released:FOLDER` is BraTS in the split that the released code lists.
@@ -67,7 +67,7 @@ def open_dataset(
     reader, _, folder = source.partition(":")
     if reader in FOLDERS and folder:
         return FOLDERS[reader](folder)
-    if source.endswith(".csv"):
+    if source.lower().endswith((".csv", ".tsv")):
         return table_dataset(source)
     raise UserError(f"unknown data {source!r}; give {SOURCE_HELP}")
 

@@ -1,7 +1,9 @@
 """Data sets of files: a table that says which files make up each case, as a CSV of own cases or built by a reader."""
 
+import codecs
 import csv
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ossnet.config import digest
 from ossnet.data.case import Case, Dataset
-from ossnet.data.nifti import read_image, read_label, same_place
+from ossnet.data.nifti import has_spacing, read_image, read_label, same_place
 from ossnet.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -20,6 +23,10 @@ Splits = Mapping[str, tuple[str, ...]]
 
 RESERVED_NAMES = ("glioma", "liver", "brats2020", "lits")
 """Of the embedded and the released data sets, to whose names profiles and published results are tied."""
+
+SEPARATORS = ",;\t"
+"""Between the values of a table: the most frequent in its first line. (Spreadsheets write semicolons where the comma is
+the decimal mark.)"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ def file_dataset(
         splits=splits,
         load=partial(_load, by_name, modalities, label_by_grid),
         fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
+        contents={case.name: _content(case, contents[case.name], label_by_grid) for case in cases},
     )
 
 
@@ -68,8 +76,9 @@ def random_splits(names: Sequence[str], train: int, validation: int, seed: int) 
 
 
 def table_dataset(table: str | Path) -> Dataset:
-    """The data set of a CSV file (UTF-8, commas) of own cases, named as the file is.
+    """Return the data set of a CSV file of own cases, named as the file is.
 
+    The text is UTF-8 (or UTF-16 with its mark); values are between commas, semicolons or tabs.
     One row a case, with the columns `name` (unique, usable as a file name); one a modality, whatever it is called, with
     a NIfTI file each; `label`, a NIfTI file, left empty for a case of the split `test` that has none; and, if wanted,
     `split`: train (also if empty), validation or test. Paths are relative to the folder of the CSV, or absolute.
@@ -80,8 +89,10 @@ def table_dataset(table: str | Path) -> Dataset:
             CSV, line and column.
     """
     table = Path(table)
-    if table.stem in RESERVED_NAMES:
+    if table.stem.lower() in RESERVED_NAMES:
         raise UserError(f"{table}: '{table.stem}' is the name of another data set; rename the file")
+    if not table.stem.isprintable():
+        raise UserError(f"{table}: this name is no readable text, and names the data set in results; rename the file")
     header, rows = _read_csv(table)
     modalities = tuple(column for column in header if column not in ("name", "label", "split"))
     cases: dict[str, FileCase] = {}
@@ -89,8 +100,8 @@ def table_dataset(table: str | Path) -> Dataset:
     for line, row in rows:
         place = f"{table}, line {line}"
         name, split = row["name"], row.get("split") or "train"
-        if name in ("", ".", "..") or Path(name).name != name:
-            raise UserError(f"{place}, column name: '{name}' cannot name a case; give a name without slashes")
+        if name in ("", ".", "..") or Path(name).name != name or not name.isprintable():
+            raise UserError(f"{place}, column name: {name!r} cannot name a case; give a name of one line, no slashes")
         if name in cases:
             raise UserError(f"{place}, column name: '{name}' is there already; give each case a name of its own")
         if split not in SPLITS:
@@ -101,7 +112,7 @@ def table_dataset(table: str | Path) -> Dataset:
         for column in (*modalities, *files):
             if column not in files:
                 raise UserError(f"{place}, column {column}: no file is given; fill it in or remove the row")
-            if not files[column].is_file():
+            if not _is_file(files[column]):
                 raise UserError(f"{place}, column {column}: there is no file {files[column]}; correct the path")
         cases[name] = FileCase(name, tuple(files[modality] for modality in modalities), files.get("label"))
         splits[split].append(name)
@@ -110,20 +121,21 @@ def table_dataset(table: str | Path) -> Dataset:
 
 
 def _read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Column names, and each row with its line number, blanks around values removed."""
+    """Read the column names, and each row with its line number, blanks around values removed."""
+    text = _read_text(table)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, [value.strip() for value in row]) for row in reader if any(row)]
-    except OSError as error:
-        raise UserError(f"cannot read {table}: {error.strerror}; give a CSV file") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{table} is no CSV file ({error}); save it as CSV in UTF-8 with commas") from error
+        lines = [(reader.line_num, [value.strip() for value in row]) for row in reader if any(row)]
+    except csv.Error as error:
+        raise UserError(f"{table} is no CSV file (line {reader.line_num}: {error}); mend that line") from error
     header = lines[0][1] if lines else []
     for column in ("name", "label"):
         if column not in header:
             raise UserError(
-                f"{table} has no column '{column}'; its first line must name name, the modalities and label"
+                f"{table} has no column '{column}'; its first line must name name, the modalities and label, "
+                "between commas, semicolons or tabs"
             )
     for column in header:
         if not column or header.count(column) > 1:
@@ -136,6 +148,33 @@ def _read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
         if len(row) != len(header):
             raise UserError(f"{table}, line {line}: {len(row)} values for {len(header)} columns; give one a column")
     return header, [(line, dict(zip(header, row, strict=True))) for line, row in lines[1:]]
+
+
+def _read_text(table: Path) -> str:
+    """Read text in UTF-8, or in UTF-16 with the mark that programs put before it."""
+    try:
+        contents = table.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {table}: {error.strerror}; give a CSV file") from error
+    encoding = "utf-16" if contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = contents.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = contents[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{table} is no CSV file in UTF-8 (line {line}: {error.reason}); save it as 'CSV UTF-8'"
+        ) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"{table} is no CSV file (line {line} holds a NUL); save it as 'CSV UTF-8'")
+    return text
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # In a folder that may not be searched, or of too long a name.
+        return False
 
 
 def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_grid: bool, name: str) -> Case:
@@ -153,7 +192,19 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
         label, label_affine = read_label(case.label)
         if not label_by_grid and label.shape == image.shape[1:] and not same_place(label.shape, affine, label_affine):
             raise UserError(f"{case.label} and {case.images[0]} have different affines; resample one to the other")
-    return Case(name, image, label, affine, modalities)
+    return Case(name, image, label, affine, modalities, has_spacing(case.images[0]))
+
+
+def _content(case: FileCase, identities: Sequence[tuple[str, int, str]], label_by_grid: bool) -> str:
+    """A digest of what a case's files hold, whatever they are called.
+
+    A file without a checksum of its own at its end, as a .gz has one, is known by its time of modification besides: it
+    may have changed between the parts that its identity is of.
+    """
+    paths = [path for path in (*case.images, case.label) if path]
+    times = [None if path.suffix == ".gz" else path.stat().st_mtime_ns for path in paths]
+    files = [identity[1:] for identity in identities]
+    return digest([len(case.images), label_by_grid, list(zip(files, times, strict=True))])
 
 
 def _identity(path: Path, sample_bytes: int = 2**20) -> tuple[str, int, str]:

@@ -2,13 +2,12 @@ from typing import NoReturn
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from baselines.blocks import VoxelisedModel
-from baselines.unet2d import UNet2d, UNet2dConfig, UNet2dDepth, UNet2dHeight, UNet2dWidth, draw
+from baselines.unet2d import UNet2d, UNet2dConfig, UNet2dDepth, UNet2dHeight, UNet2dWidth
 from ossnet.model import Batch
+from ossnet.slices import Slicing
 
 ORIENTATIONS = [UNet2dHeight, UNet2dWidth, UNet2dDepth]
 
@@ -33,19 +32,9 @@ def test_the_defaults_are_the_papers() -> None:
     assert config.decoder_channels == (512, 384, 256, 128)
 
 
-@given(count=st.integers(1, 20), total=st.integers(1, 20), seed=st.integers(0, 99))
-def test_drawn_indices_differ_where_they_can(count: int, total: int, seed: int) -> None:
-    drawn = draw(count, total, torch.Generator().manual_seed(seed)).tolist()
-    assert len(drawn) == count
-    assert set(drawn) <= set(range(total))
-    assert len(set(drawn)) == count or count > total
-    assert drawn == draw(count, total, torch.Generator().manual_seed(seed)).tolist()
-
-
-def test_every_index_is_drawn_equally_often() -> None:
-    generator = torch.Generator().manual_seed(0)
-    counts = torch.cat([draw(2, 5, generator) for _ in range(2000)]).bincount(minlength=5)
-    assert (counts - 800).abs().max() < 100  # 800 expected, standard deviation 22
+@pytest.mark.parametrize(("kind", "axis"), [*zip(ORIENTATIONS, range(3), strict=True)])
+def test_it_learns_from_slices_of_its_orientation(kind: type[UNet2d], axis: int) -> None:
+    assert small(kind, slices_per_case=3).slicing == Slicing(axis, 3)
 
 
 @pytest.mark.parametrize("kind", ORIENTATIONS)
@@ -84,12 +73,16 @@ def test_slices_a_pass_do_not_change_the_answer(max_slices: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ORIENTATIONS)
-def test_all_slices_drawn_give_the_loss_of_the_whole_prediction(kind: type[UNet2d]) -> None:
+def test_all_slices_give_the_loss_of_the_whole_prediction(kind: type[UNet2d]) -> None:
     label = (image(8, 6, 5)[0] > 0).to(torch.uint8)
-    model = small(kind, slices_per_case=(8, 6, 5)[kind.axis])
+    model = small(kind)
     loss = model.loss(Batch(image(8, 6, 5)[None], label[None], no_locations), torch.Generator().manual_seed(0))
     expected = torch.nn.functional.binary_cross_entropy(model.predict(image(8, 6, 5)), label.float())
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_it_learns_from_the_pixels_of_its_slices() -> None:
+    assert [small(kind, slices_per_case=3).learned_per_case(7) for kind in ORIENTATIONS] == [3 * 30, 3 * 40, 3 * 48]
 
 
 @pytest.mark.parametrize("kind", ORIENTATIONS)

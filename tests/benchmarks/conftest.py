@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.slurm import SlurmSettings
+from benchmarks.statistics import describe
 from benchmarks.study import Point, Study
 from benchmarks.table1 import TABLE1
 from ossnet.profile import Profile
@@ -106,12 +107,13 @@ def records() -> Frame:
 
 
 @pytest.fixture(scope="session")
-def drawn(records: Frame) -> Frame:
-    """Make them from each model's resampled means: their average, and intervals from the lowest to the highest."""
+def scored(records: Frame) -> Frame:
+    """Make them from each model's scores [seeds, cases], as `summarise` does."""
 
-    def make(means: Mapping[str, list[float]], **columns: object) -> pd.DataFrame:
-        frame = records({model: (float(np.mean(of)), min(of), max(of)) for model, of in means.items()})
-        return frame.assign(resampled=[np.array(of) for of in means.values()]).assign(**columns)
+    def make(of_models: Mapping[str, Sequence[Sequence[float]]], **columns: object) -> pd.DataFrame:
+        described = describe({model: pd.DataFrame(np.asarray(of, float)) for model, of in of_models.items()})
+        frame = records({row.model: (row.mean, row.low, row.high) for row in described.itertuples()})
+        return frame.assign(scores=list(described["scores"])).assign(**columns)
 
     return make
 
@@ -202,7 +204,7 @@ def _answer(*command: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _wait_for(condition: Callable[[], bool], folder: Path, seconds: float = 30) -> None:
+def _wait_for(condition: Callable[[], bool], folder: Path, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

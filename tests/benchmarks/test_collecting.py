@@ -121,5 +121,6 @@ def test_everything_but_training_is_pure(tmp_path: Path) -> None:
         return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
 
     first = collected()
-    assert len(first) == 8
+    # Records and figure case; the table, its comparisons and its costs in three forms each.
+    assert len(first) == 11
     assert collected() == first

@@ -19,9 +19,10 @@ def real_operations(spec: RunSpec) -> int:
     shape, n = spec.preprocessing.shape, spec.recipe.sampling.count
     generator = torch.Generator().manual_seed(0)
     locations = torch.stack([torch.randint(size, (3, n), generator=generator) for size in shape], -1)
-    images, labels = torch.zeros(3, len(spec.modalities), *shape), torch.zeros(3, *shape, dtype=torch.uint8)
+    model = spec.make_model().train()
+    grid = shape if model.slicing is None else model.slicing.grid(shape)
+    images, labels = torch.zeros(3, len(spec.modalities), *grid), torch.zeros(3, *grid, dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter:
-        model = spec.make_model().train()
         model.loss(Batch(images, labels, lambda _: Draw(locations, None)), generator).backward()
     return counter.get_total_flops()
 

@@ -13,7 +13,8 @@ from benchmarks.executors import Ending, LocalExecutor, Work
 # A worker need not be able to import this module: functions that are made within functions travel by value.
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
+    """Wait for an event; so long only lest a test hangs where it never comes."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -56,10 +57,10 @@ def stay() -> Work:
 
         if (Path(folder) / "deaf").exists():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        child = subprocess.Popen(["sleep", "60"])
-        (Path(folder) / "pids.part").write_text(f"{os.getpid()} {child.pid}")
-        (Path(folder) / "pids.part").rename(Path(folder) / "pids")
+        child = subprocess.Popen(["sleep", "600"])
         try:
+            (Path(folder) / "pids.part").write_text(f"{os.getpid()} {child.pid}")
+            (Path(folder) / "pids.part").rename(Path(folder) / "pids")
             while True:
                 sum(range(10_000))
         finally:
@@ -132,17 +133,20 @@ def test_a_killed_worker_is_told(folders: list[Path], stay: Work) -> None:
     assert not task.finished()
     os.kill(worker, signal.SIGKILL)
     os.kill(child, signal.SIGKILL)
-    wait_for(task.finished, seconds=5)
+    wait_for(task.finished)
     assert task.reason() == "killed by signal 9"
     assert task.ending() == Ending.LOST
 
 
-def test_cancelled_a_worker_tidies_up_and_ends_with_its_children(folders: list[Path], stay: Work) -> None:
+def test_cancelled_a_worker_tidies_up_and_ends_with_its_children(
+    folders: list[Path], stay: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "INTERRUPT_S", 300)
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
     started = pids(folders[0])
     task.cancel()
     assert task.finished()
-    wait_for(lambda: not any(alive(pid) for pid in started), seconds=5)
+    wait_for(lambda: not any(alive(pid) for pid in started))
     assert (folders[0] / "tidied").exists()
     task.cancel()
 
@@ -155,7 +159,7 @@ def test_cancelled_a_worker_that_does_not_listen_is_killed(
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
     started = pids(folders[0])
     task.cancel()
-    wait_for(lambda: not any(alive(pid) for pid in started), seconds=5)
+    wait_for(lambda: not any(alive(pid) for pid in started))
     assert task.reason() == "killed by signal 9"
 
 

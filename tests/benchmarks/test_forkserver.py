@@ -1,8 +1,10 @@
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.forkserver import _forkserver
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +46,27 @@ def test_the_server_is_told_what_to_import(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(_forkserver, "_preload_modules", [])
     assert forking(FOR_MEASURING) is get_context("forkserver")
     assert _forkserver._preload_modules == [*FOR_MEASURING]
+
+
+TALKING = """
+import multiprocessing.util, os, sys, tempfile
+from benchmarks.forkserver import forking
+
+context = forking(())
+with context.Pool(1) as pool:
+    print(pool.apply(os.path.basename, [sys.argv[1]]))
+print(tempfile.gettempdir(), multiprocessing.util.get_temp_dir().startswith(tempfile.gettempdir()), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize(("length", "stays"), [(60, True), (71, True), (72, False), (200, False)])
+def test_processes_start_whatever_the_length_of_the_temporary_folder(
+    length: int, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        long = Path(folder, "x" * (length - len(folder) - 1))
+        long.mkdir()
+        monkeypatch.setenv("TMPDIR", str(long))
+        done = subprocess.run([sys.executable, "-c", TALKING, "/a/b"], capture_output=True, text=True, check=False)
+        assert done.stdout.splitlines() == ["b", str(long), str(stays)], done.stderr
+        assert list(long.iterdir()) == []

@@ -183,7 +183,7 @@ def test_a_training_that_failed_is_tried_again_when_asked_and_all_anew_with_forc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling"),
+        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling, whole"),
         (["run", "--profile", "desktop"], "unknown profile 'desktop'"),
         (["run", "--workers", "0"], "--workers 0: give a whole number above 0"),
         (["run", "--threads", "-1"], "--threads -1: give a whole number above 0"),
@@ -202,6 +202,36 @@ def test_a_users_mistake_is_one_line(
     error = capsys.readouterr().err
     assert error.startswith(f"benchmarks: {message}")
     assert error.count("\n") == 1
+
+
+def refused(arguments: list[str], capsys: Capture) -> str:
+    """The one line that a command ends with."""
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("folder", ["", "tables", "runs"])
+def test_a_results_folder_that_cannot_be_written_is_told_before_the_work(
+    folder: str, tiny_profile: Path, data_csv: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    results = tmp_path / "results"
+    (results / folder).parent.mkdir(exist_ok=True)
+    (results / folder).touch()
+    line = refused(run(tiny_profile, data_csv, results), capsys)
+    assert line.startswith(f"benchmarks: cannot write {results / folder}: ")
+    assert [path.name for path in results.glob("*")] == [folder] * bool(folder)
+
+
+@pytest.mark.parametrize("executor", ["local", "slurm"])
+def test_a_results_folder_in_whose_name_job_numbers_would_be_put_is_refused(
+    executor: str, tiny_profile: Path, data_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (tmp_path / "run%j").mkdir()
+    monkeypatch.chdir(tmp_path / "run%j")
+    line = refused(run(tiny_profile, data_csv, Path("results"), "--executor", executor), capsys)
+    assert line == f"benchmarks: --results results: {tmp_path}/run%j/results has a '%'; choose a folder without one"
+    assert not Path("results").exists()
 
 
 def test_no_name_is_every_study_that_trains_and_those_that_the_command_adds(tiny_study: Study) -> None:
@@ -255,7 +285,8 @@ def test_only_a_named_study_is_measured_and_never_on_a_cluster(
 
     monkeypatch.setattr(running, "run_efficiency", note)
     everything = ["run", *run(tiny_profile, data_csv, finished)[2:]]
-    assert main(everything) == main(["run", "table3"]) == main(["run", "table3", "--executor", "slurm"]) == 0
+    table3 = ["run", "table3", "--results", str(finished)]
+    assert main(everything) == main(table3) == main([*table3, "--executor", "slurm"]) == 0
     assert asked == [False, True, False]
 
 

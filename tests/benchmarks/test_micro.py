@@ -103,11 +103,26 @@ def test_a_comparison_tells_of_another_machine_and_goes_on(folder: Path, saved: 
     assert "bench_augmentation[flip] (NOW)" in finished.stdout
 
 
-def test_a_comparison_with_nothing_is_one_line(tmp_path: Path) -> None:
-    finished = run(tmp_path, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare")
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ("--benchmark-compare", "saved holds no saved benchmarks"),
+        ("--benchmark-compare=0002", "saved holds no benchmarks saved as '0002'"),
+        ("--benchmark-compare=a/b/c", "SAVED=a/b/c: "),
+    ],
+)
+def test_a_comparison_with_what_is_missing_is_one_line_before_any_benchmark(
+    asked: str, complaint: str, tmp_path: Path
+) -> None:
+    finished = run(tmp_path, MICRO / "bench_augmentation.py", *ONCE, asked)
     assert finished.returncode == pytest.ExitCode.USAGE_ERROR
-    assert finished.stderr.split("\n") == [
-        "ERROR: saved holds no saved benchmarks to compare with; save some with make bench",
-        "",
-        "",
-    ]
+    line, *rest = finished.stderr.split("\n")
+    assert line.startswith(f"ERROR: {complaint}")
+    assert rest == ["", ""]
+    assert finished.stdout == ""
+
+
+def test_a_save_that_is_missing_is_told_with_those_there_are(folder: Path) -> None:
+    finished = run(folder, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare=0009")
+    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "(there are: 0001_first)" in finished.stderr

@@ -86,6 +86,11 @@ def test_processes_that_may_not_be_asked_for_leave_the_device(driver: Install) -
     assert used_memory(GPU) == UsedMemory(process_bytes=None, device_bytes=9000)
 
 
+def test_a_device_whose_memory_is_refused_leaves_the_process(driver: Install) -> None:
+    driver({"GPU-12ab": 9000}, {os.getpid(): 700}, {"nvmlDeviceGetMemoryInfo": pynvml.NVML_ERROR_NOT_SUPPORTED})
+    assert used_memory(GPU) == UsedMemory(process_bytes=700, device_bytes=None)
+
+
 def test_a_mig_instance_is_found_by_the_name_that_makes_it_visible(
     driver: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:

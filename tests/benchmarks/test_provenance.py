@@ -82,6 +82,43 @@ def test_without_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert git_state(checkout) == (None, None)
 
 
+@pytest.fixture
+def owned_by_another(checkout: Path) -> Path:
+    """The checkout as another user's, which takes root to make."""
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    for path in (checkout, *checkout.rglob("*")):
+        os.chown(path, 12345, 12345)
+    return checkout
+
+
+def test_a_checkout_of_another_user_has_its_commit(owned_by_another: Path) -> None:
+    (owned_by_another / "package" / "code.py").write_text("second")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(owned_by_another, "rev-parse", "HEAD")  # Git itself refuses.
+    (head,) = (owned_by_another / ".git" / "refs" / "heads").iterdir()
+    assert git_state(owned_by_another / "package") == (head.read_text().strip(), True)
+
+
+def test_a_repository_of_another_owner_than_the_code_is_not_asked(owned_by_another: Path) -> None:
+    """It could have git run any command."""
+    os.chown(owned_by_another / "package", os.getuid(), os.getgid())
+    assert git_state(owned_by_another / "package") == (None, None)
+
+
+def test_a_worktree_has_the_commit_that_it_is_at(checkout: Path) -> None:
+    git(checkout, "worktree", "add", "--detach", "tree")
+    (checkout / "package" / "code.py").write_text("second")
+    commit = git(checkout, "rev-parse", "HEAD")
+    git(checkout, "commit", "--all", "--message", "Second")
+    assert git_state(checkout / "tree" / "package") == (commit, False)
+
+
+def test_an_unpacked_archive_has_no_commit(checkout: Path) -> None:
+    (checkout / ".git").rename(checkout / "moved")
+    assert git_state(checkout / "package") == (None, None)
+
+
 def test_variables_of_a_git_hook_name_no_other_repository(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     monkeypatch.setenv("GIT_DIR", str(checkout / "nowhere"))
@@ -232,3 +269,22 @@ def test_a_driver_that_does_not_tell_is_none(driver: Callable[[str], Calls]) -> 
     calls = driver("nvmlInit")
     assert gpu_state(GPU) is None
     assert calls == ["nvmlInit"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "field"),
+    [
+        ("nvmlDeviceGetName", "name"),
+        ("nvmlDeviceGetMemoryInfo", "memory_bytes"),
+        ("nvmlSystemGetDriverVersion", "driver"),
+        ("nvmlSystemGetCudaDriverVersion_v2", "cuda"),
+    ],
+)
+def test_a_driver_that_refuses_one_answer_gives_the_others(
+    refused: str, field: str, driver: Callable[[str], Calls]
+) -> None:
+    driver("")
+    whole = gpu_state(GPU)
+    assert whole is not None
+    driver(refused)
+    assert gpu_state(GPU) == whole | {field: None}

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.bootstrap import RESAMPLES
 from benchmarks.summary import summarise
 from benchmarks.tables import MODEL_NAMES, Layout, columns_of
 from ossnet.errors import UserError
@@ -46,9 +45,9 @@ def numbers(scores: pd.DataFrame, **options: pd.DataFrame) -> pd.DataFrame:
 
 
 def assert_equal(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    """Also of the resampled means, which pandas compares but loosely."""
-    pd.testing.assert_frame_equal(one, other, check_dtype=False)
-    np.testing.assert_array_equal(np.stack(one["resampled"].tolist()), np.stack(other["resampled"].tolist()))
+    pd.testing.assert_frame_equal(one.drop(columns="scores"), other.drop(columns="scores"), check_dtype=False)
+    for first, second in zip(one["scores"], other["scores"], strict=True):
+        pd.testing.assert_frame_equal(first.matrix, second.matrix)
 
 
 def test_two_seeds_of_two_cases_worked_by_hand() -> None:
@@ -58,10 +57,9 @@ def test_two_seeds_of_two_cases_worked_by_hand() -> None:
     assert (row.std_seeds, row.std_cases) == pytest.approx((0.2 / math.sqrt(2), 0.2 / math.sqrt(2)))
     assert (row.seeds, row.n, row.published) == (2, 2, 0.8842)
     assert (row.table, row.dataset, row.profile, row.protocol, row.unit) == ("table2", "glioma", "laptop", "dense", "")
-    # Each of the four scores alone is one of 16 resamples, more than is cut off.
-    assert (row.low, row.high) == pytest.approx((0.5, 0.9))
-    assert sorted({round(mean, 6) for mean in row.resampled}) == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9])
-    assert np.mean(row.resampled == 0.5) == pytest.approx(1 / 16, abs=0.02)
+    assert row.low < 0.7 < row.high
+    assert row.high - 0.7 == pytest.approx(0.7 - row.low)
+    assert row.scores.matrix.to_numpy() == pytest.approx(np.array([[0.5, 0.7], [0.7, 0.9]]))
 
 
 def test_a_value_is_the_mean_over_seeds_of_the_mean_over_valid_cases() -> None:
@@ -84,11 +82,10 @@ def test_the_best_seed_is_the_lowest_where_less_is_better() -> None:
 
 
 @pytest.mark.parametrize("values", [{("c", 0): [0.5, 0.7]}, {("c", 0): [0.5], ("c", 1): [0.7]}])
-def test_one_seed_or_one_case_is_resampled_but_has_no_interval(values: dict[tuple[str, int], list[float]]) -> None:
+def test_one_seed_or_one_case_has_no_interval(values: dict[tuple[str, int], list[float]]) -> None:
     (row,) = numbers(scores_of(values)).itertuples()
     assert np.isnan([row.low, row.high]).all()
-    assert row.resampled.shape == (RESAMPLES,)
-    assert row.resampled.mean() == pytest.approx(0.6, abs=0.01)
+    assert row.value == pytest.approx(0.6)
 
 
 def test_no_valid_score_at_all() -> None:
@@ -99,34 +96,18 @@ def test_no_valid_score_at_all() -> None:
 
 def test_no_scores_are_an_empty_table() -> None:
     frame = numbers(pd.DataFrame())
-    assert list(frame) == [*columns_of(LAYOUT), "resampled"]
+    assert list(frame) == [*columns_of(LAYOUT), "scores"]
     assert frame.empty
 
 
-def test_rows_share_the_draws_of_cases() -> None:
-    by_case = [0.2, 0.5, 0.9, 0.4]
-    frame = numbers(scores_of({(model, seed): by_case for model in ("a", "c") for seed in (0, 1)}))
-    first, second = frame["resampled"]
-    # Seeds differ in nothing, so that what is left is the draw of cases.
-    np.testing.assert_array_equal(first, second)
-    assert first.std() > 0.05
-
-
-def test_rows_have_draws_of_seeds_of_their_own() -> None:
-    frame = numbers(scores_of({(model, seed): [0.1 * seed] * 3 for model in ("a", "c") for seed in (0, 1, 2, 3)}))
-    first, second = frame["resampled"]
-    # Cases differ in nothing, so that what is left is two independent draws of seeds with the same variance.
-    assert abs(np.corrcoef(first, second)[0, 1]) < 0.1
-    assert (first - second).var() == pytest.approx(2 * first.var(), rel=0.1)
-
-
-def test_quantities_share_all_draws_of_a_row() -> None:
+def test_rows_of_a_quantity_tell_of_each_others_seeds() -> None:
     generator = np.random.default_rng(0)
-    values = {("c", seed): list(generator.random(5)) for seed in range(3)}
-    opposite = {run: [1 - score for score in scores] for run, scores in values.items()}
-    frame = numbers(pd.concat([scores_of(values), scores_of(opposite, quantity="iou")]))
-    first, second = frame["resampled"]
-    np.testing.assert_allclose(first + second, 1)
+    values = {(model, seed): list(generator.random(5)) for model in ("a", "c") for seed in range(3)}
+    both = pd.concat([scores_of(values), scores_of(values, quantity="iou", unit="")])
+    first, _, second, _ = (scores.pooled for scores in numbers(both)["scores"])
+    assert first.spread == second.spread
+    alone = numbers(scores_of({run: scores for run, scores in values.items() if run[0] == "c"}))
+    assert alone["scores"].item().pooled.spread != first.spread
 
 
 @settings(deadline=None, max_examples=15)
@@ -187,7 +168,7 @@ def test_columns_and_order_are_those_of_the_paper() -> None:
         scores_of({(model, 0): [0.5] for model in models}, quantity=quantity) for quantity in reversed(QUANTITIES)
     )
     frame = numbers(scores)
-    assert list(frame) == [*columns_of(LAYOUT), "resampled"]
+    assert list(frame) == [*columns_of(LAYOUT), "scores"]
     assert list(frame["model"].unique()) == [*MODEL_NAMES, "alpha", "zeta"]
     assert list(frame["quantity"][: len(QUANTITIES)]) == list(QUANTITIES)
 

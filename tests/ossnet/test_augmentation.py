@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ossnet.augmentation import Augmentation, AugmentationDraw, augment_image, augment_label, augment_locations, draw
+from ossnet.slices import Slices
 
 SHAPE = (4, 5, 6)
 ALWAYS = Augmentation(probability=1)
@@ -102,6 +103,19 @@ def test_noise_has_its_standard_deviation_and_can_be_replayed() -> None:
     assert noise.mean().item() == pytest.approx(0, abs=0.003)
     assert torch.equal(augment_image(image, ALWAYS, drawn), noise)
     assert not torch.equal(augment_image(image, ALWAYS, AugmentationDraw((), None, 6)), noise)
+
+
+@given(axis=st.integers(0, 2), seed=st.integers(0, 50))
+def test_slices_come_out_as_they_do_of_the_whole_volume(axis: int, seed: int) -> None:
+    augmentation = Augmentation(probability=0.7, flip_axes=(0, 1, 2))
+    drawn = draw(augmentation, 2, generator(seed))
+    image = random_image()
+    label = (image[0] > 0.5).to(torch.uint8)
+    slices = Slices(axis, SHAPE, torch.tensor([3, 0]))
+    read = slices.flipped(drawn.flips)
+    part = augment_image(read.of(image), augmentation, drawn, float(image.max()), slices)
+    assert torch.equal(part, slices.of(augment_image(image, augmentation, drawn)))
+    assert torch.equal(augment_label(read.of(label), drawn, slices), slices.of(augment_label(label, drawn)))
 
 
 def test_a_draw_depends_on_the_generator_alone() -> None:

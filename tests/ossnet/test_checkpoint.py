@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights, without_wrappers
 from ossnet.errors import UserError
 
 WEIGHTS = {"layer.weight": torch.arange(3000.0).reshape(30, 100).T, "steps": torch.tensor(7)}
@@ -118,3 +118,17 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write .*file/checkpoint\.pt"):
         save_checkpoint(tmp_path / "file" / "checkpoint.pt", STATE)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_names_lose_what_wrappers_put_before_them(prefix: str, tmp_path: Path) -> None:
+    save_weights(tmp_path / "model.safetensors", {f"{prefix}{name}": value for name, value in WEIGHTS.items()})
+    weights = load_weights(tmp_path / "model.safetensors")
+    assert weights.keys() == WEIGHTS.keys()
+    assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
+
+
+def test_a_module_of_that_name_keeps_it() -> None:
+    weights = {"module.weight": torch.zeros(1), "head.weight": torch.zeros(1)}
+    assert without_wrappers(weights) == weights
+    assert without_wrappers({}) == {}

@@ -1,10 +1,8 @@
 """What the commands do; how they refuse mistakes is in test_cli_mistakes.py."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import torch
 from ossnet.checkpoint import load_checkpoint
 from ossnet.cli import main
 from ossnet.data.nifti import read_label, write_volume
+from ossnet.quantities import QUANTITIES
 from ossnet.registry import model_names
 
 Capture = pytest.CaptureFixture[str]
@@ -89,7 +88,7 @@ def test_train_evaluate_segment(
 
     assert main(["evaluate", str(run), "--data", str(data_csv), "--device", "cpu"]) == 0
     scores = pd.read_csv(run / "scores-test.csv")
-    assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+    assert scores["quantity"].tolist() == list(QUANTITIES)
     dice = scores["value"][0]
     assert dice > 0.8
     assert f"mean dice: {dice:.4f} over 1 of 1 cases" in capsys.readouterr().out
@@ -150,7 +149,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ossnet.training.make_batch", interrupt)
+    monkeypatch.setattr("ossnet.training.BatchMaker.begin", interrupt)
     assert main(train_command("c", tmp_path / "run", {})) == 130
     captured = capsys.readouterr()
     assert captured.err == "ossnet: interrupted; what was finished is kept, the same command goes on from there\n"
@@ -167,27 +166,39 @@ def test_out_of_memory_says_what_to_lower(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ossnet.training.make_batch", fail)
+    monkeypatch.setattr("ossnet.training.BatchMaker.begin", fail)
     assert main(train_command("c", tmp_path / "run", {})) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("ossnet: out of memory; lower --max-locations, or recipe.batch_size")
 
 
+KILLED_IN_STEP_11 = """
+import os, signal, sys
+from itertools import count
+
+from ossnet import training
+from ossnet.cli import main
+
+steps, make_batch = count(1), training.make_batch
+
+def make_batch_or_die(*arguments):
+    if next(steps) == 11:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_batch(*arguments)
+
+training.make_batch = make_batch_or_die
+main(sys.argv[1:])
+"""
+
+
 def test_a_killed_training_goes_on_exactly(train_command: Callable[..., list[str]], tmp_path: Path) -> None:
-    longer = {"recipe": {"epochs": 20, "steps_per_epoch": 3}}
+    longer = {"recipe": {"epochs": 6, "steps_per_epoch": 3}}
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     threads = ["--threads", str(torch.get_num_threads())]
     command = [*train_command("c", killed, longer), *threads]
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "ossnet.cli", *command], stderr=subprocess.DEVNULL
-    )
-    history = killed / "history.csv"
-    while process.poll() is None and not (history.exists() and len(history.read_text().splitlines()) > 3):
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    epochs_done = len(load_checkpoint(killed / "checkpoint.pt")["history"])
-    assert 2 <= epochs_done < 20
+    done = subprocess.run([sys.executable, "-c", KILLED_IN_STEP_11, *command], stderr=subprocess.DEVNULL, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(load_checkpoint(killed / "checkpoint.pt")["history"]) == 3
 
     assert main(command) == 0
     assert main([*train_command("c", whole, longer), *threads]) == 0

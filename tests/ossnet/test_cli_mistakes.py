@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -134,7 +135,6 @@ def train_options(as_options: Callable[..., list[str]], tiny: Callable[[str], di
     [
         (smaller, r"case b: the label's grid (11, 14, 10) differs from the image's (12, 14, 10)"),
         (elsewhere, "data/b-label.nii.gz and data/b-flair.nii.gz have different affines"),
-        (empty, "case b: its label is empty"),
         (cut, "cannot read data/b-label.nii.gz as NIfTI"),
         (Path.unlink, "there is no file data/b-label.nii.gz"),
     ],
@@ -173,8 +173,8 @@ def test_train_names_a_bad_label(
         ("--threads 0", "--threads: 0 is no whole number above 0"),
         ("--epochs 3", "unrecognized arguments: --epochs 3"),
         ("--out run", "run holds a run of another configuration"),
-        ("--out data/own.csv", "cannot write data/own.csv/training.lock"),
-        ("--cache data/own.csv", "cannot write data/own.csv/own-prepared"),
+        ("--out data/own.csv", "cannot write data/own.csv: Not a directory"),
+        ("--cache data/own.csv", "cannot write data/own.csv/voxels"),
     ],
 )
 def test_train_names_a_bad_option(
@@ -218,18 +218,58 @@ def test_evaluate_names_bad_data(
     table = place / "data" / "own.csv"
     table.write_text(table.read_text().replace(old, new))
     command = ["evaluate", "run", "--data", "data/own.csv"]
-    assert "own is not as it was in the training of run" in refused(command, place, capsys)
-    assert message in refused([*command, "--allow-changed-data"], place, capsys)
+    assert message in refused(command, place, capsys)
 
 
-def test_evaluate_refuses_another_split_of_the_training_data(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_refuses_cases_that_the_model_has_learned_from(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learned = refused(["evaluate", "run", "--data", "data/own.csv", "--split", "train"], place, capsys)
+    assert "run has learned from 3 of the 3 cases in split train of data set own" in learned
+    # Copied, uncompressed, of another type of number, under other names and beside a case that is new.
+    for kind, dtype in (("flair", np.float64), ("t1", np.float32), ("label", np.int16)):
+        image = nibabel.load(place / "data" / f"b-{kind}.nii.gz")
+        values = np.asanyarray(image.dataobj).astype(dtype)
+        nibabel.save(nibabel.Nifti1Image(values, image.affine), place / "data" / f"copy-{kind}.nii")
+    (place / "data" / "other.csv").write_text(
+        "name,flair,t1,label,split\n"
+        "new,e-flair.nii.gz,e-t1.nii.gz,e-label.nii.gz,test\n"
+        "x,copy-flair.nii,copy-t1.nii,copy-label.nii,test\n"
+    )
+    command = ["evaluate", "run", "--data", "data/other.csv"]
+    error = refused(command, place, capsys)
+    assert "1 of the 2 cases in split test of data set other" in error
+    assert ": x; leave them out" in error
+    assert main([*command, "--allow-learned-cases"]) == 0
+    scores = pd.read_csv(place / "run" / "scores-test.csv")
+    assert dict(zip(scores["case"], scores["role_in_training"].fillna("none"), strict=True)) == {
+        "new": "none",
+        "x": "train",
+    }
+
+
+def test_evaluate_takes_a_changed_data_set_of_cases_that_are_new(place: Path) -> None:
     table = place / "data" / "own.csv"
-    # A case that was learned is now one to be tested.
-    table.write_text(table.read_text().replace("a-label.nii.gz,train", "a-label.nii.gz,test"))
+    table.write_text(table.read_text().replace("a,a-flair", "z,a-flair"))
+    assert main(["evaluate", "run", "--data", "data/own.csv"]) == 0
+    assert main(["evaluate", "run", "--data", "data/own.csv", "--split", "validation"]) == 0
+    assert set(pd.read_csv(place / "run" / "scores-validation.csv")["role_in_training"]) == {"validation"}
+
+
+def test_a_training_without_a_record_of_its_cases_is_compared_by_its_data_set(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "run" / "cases.json").unlink()
     command = ["evaluate", "run", "--data", "data/own.csv"]
-    assert refused(command, place, capsys).endswith("or add --allow-changed-data\n")
-    assert main([*command, "--allow-changed-data"]) == 0
-    assert "over 2 of 2 cases" in capsys.readouterr().out
+    assert "run has learned from the cases in split train" in refused([*command, "--split", "train"], place, capsys)
+    assert main(command) == 0
+    (place / "run" / "scores-test.csv").unlink()
+    capsys.readouterr()
+    table = place / "data" / "own.csv"
+    table.write_text(table.read_text().replace("a-label.nii.gz,train", "a-label.nii.gz,test"))
+    assert "own is not as it was in the training of run" in refused(command, place, capsys)
+    assert main([*command, "--allow-learned-cases"]) == 0
+    assert set(pd.read_csv(place / "run" / "scores-test.csv")["role_in_training"]) == {"unknown"}
 
 
 def test_evaluate_refuses_embedded_cases_of_another_profile(
@@ -238,6 +278,7 @@ def test_evaluate_refuses_embedded_cases_of_another_profile(
     sizes = {"shape": [16, 16, 16], "train": 0, "validation": 0, "test": 1}
     monkeypatch.setattr(Profile, "generator", lambda *_: sizes)
     command = ["evaluate", "run", "--data", "liver"]
+    (place / "run" / "cases.json").unlink()
     # Whatever is refused, no case is made.
     assert "liver has modalities ct; the model was trained on flair, t1" in refused(command, place, capsys)
     spec = place / "run" / "spec.json"
@@ -249,10 +290,25 @@ def test_evaluate_refuses_embedded_cases_of_another_profile(
 
 
 def test_scores_that_cannot_be_written_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "run", "--data", "data/own.csv", "--out", "data/own.csv/scores.csv"]) == 2
-    progress, error = capsys.readouterr().err.splitlines()
-    assert progress.startswith("evaluating 1 cases: done in ")
-    assert error.startswith("ossnet: cannot write data/own.csv/scores.csv")
+    command = ["evaluate", "run", "--data", "data/own.csv"]
+    # Before any case is scored, of which there would be a line.
+    assert "cannot write data/own.csv/scores.csv: Not a directory" in refused(
+        [*command, "--out", "data/own.csv/scores.csv"], place, capsys
+    )
+    assert "cannot write data: it is a folder" in refused([*command, "--out", "data"], place, capsys)
+    (place / "run" / "scores-test.csv").mkdir()
+    assert "cannot write run/scores-test.csv: it is a folder" in refused(command, place, capsys)
+
+
+def test_a_training_that_could_not_be_written_is_refused_before_its_data_are_made(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: object) -> None:
+        pytest.fail("the data were opened")
+
+    monkeypatch.setattr("ossnet.cli.open_with_progress", make)
+    command = ["train", "--model", "c", "--data", "glioma", "--out", "data/own.csv/run"]
+    assert "cannot write data/own.csv/run: Not a directory" in refused(command, place, capsys)
 
 
 BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
@@ -274,6 +330,10 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
         (f"{BOTH} --model run -o m.nii --mesh m.nii", "--mesh m.nii is the file for the mask"),
         (f"{BOTH} --model run -o m.nii --mesh data/own.csv/m.ply", "cannot write data/own.csv/m.ply"),
         (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", "cannot write data/own.csv/mask.nii.gz"),
+        (f"{BOTH} --model run -o .nii.gz", "-o .nii.gz is only an ending; put a name before it, such as mask.nii.gz"),
+        (f"{BOTH} --model run -o data/.nii", "-o data/.nii is only an ending"),
+        (f"{BOTH} --model run -o m.nii --mesh .ply", "--mesh .ply is only an ending"),
+        (f"{BOTH} --model run -o m.nii --mesh folder.ply", "cannot write folder.ply: it is a folder"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
         (f"{BOTH} --model run -o mask.nii.gz --extraction paper-prior", "extract with mise or dense"),
         (f"{BOTH} --model run -o mask.nii.gz --device banana", "--device banana is no device"),
@@ -288,7 +348,22 @@ BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
 def test_segment_names_a_bad_option(
     options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (place / "folder.ply").mkdir()
     assert message in refused(["segment", *options.split()], place, capsys)
+
+
+def test_a_damaged_record_of_learned_cases_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cut(place / "run" / "cases.json")
+    assert "run/cases.json is damaged" in refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
+
+
+def test_train_refuses_data_without_any_foreground(
+    place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
+) -> None:
+    for name in "abc":
+        empty(place / "data" / f"{name}-label.nii.gz")
+    command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options]
+    assert "no case of split train of data set own has foreground" in refused(command, place, capsys)
 
 
 @pytest.mark.parametrize("file", ["spec.json", "model.safetensors"])

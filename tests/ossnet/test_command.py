@@ -1,8 +1,14 @@
 """How commands end."""
 
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from ossnet.command import run_command
+from ossnet.command import PIPE_CLOSED, run_command
 from ossnet.errors import UserError
 
 
@@ -39,3 +45,62 @@ def test_what_a_user_can_mend_is_one_line(
 def test_a_fault_of_the_program_is_not_hidden() -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         run_command("program", failing(RuntimeError("a bug")))
+
+
+# More than a pipe holds, by a program that has done its work before it tells of it.
+TALKS = """
+import sys
+from pathlib import Path
+from ossnet.command import run_command
+def command():
+    Path(sys.argv[1]).touch()
+    for line in range(99999):
+        print(line, sys.argv[2])
+    return 0
+sys.exit(run_command("program", command))
+"""
+
+
+def talk(work: Path, text: str = "", **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", TALKS, str(work), text]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", **options)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(unbuffered: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with talk(tmp_path / "done", stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0 \n"
+        process.stdout.close()
+        assert process.wait() == PIPE_CLOSED
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_to_a_full_disk_is_one_line(unbuffered: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full, talk(tmp_path / "done", stdout=full, env=environment) as process:
+        _, told = process.communicate()
+        assert process.returncode == 2
+        assert told.startswith("program: cannot write all output: ")
+        assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_file_name_can_be_told_on_any_terminal(encoding: str, tmp_path: Path) -> None:
+    name = os.fsdecode("b\u00fc\u4e2d-".encode() + b"\xe4.nii")
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    with talk(tmp_path / "done", name, stdout=subprocess.PIPE, env=environment) as process:
+        out, told = process.communicate()
+        assert (process.returncode, told) == (0, "")
+        assert out.splitlines()[-1].startswith("99998 b")
+        assert out.splitlines()[-1].endswith(r"-\udce4.nii")
+
+
+def test_a_pipe_between_processes_that_breaks_is_a_fault() -> None:
+    with pytest.raises(BrokenPipeError):
+        run_command("program", failing(BrokenPipeError(errno.EPIPE, "Broken pipe")))

@@ -151,3 +151,14 @@ def test_plain_values_with_and_without_a_newer_field_are_built() -> None:
 def test_a_newer_field_is_checked_as_any_other() -> None:
     with pytest.raises(UserError, match="shape: "):
         build(Grown, {"shape": 3}, "test")
+
+
+def test_toml_may_have_the_mark_and_the_lines_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfseeds = [0, 1]\r\n[every]\r\n")
+    assert read_toml(tmp_path / "a.toml") == {"seeds": [0, 1], "every": {}}
+
+
+def test_toml_in_another_encoding_is_told_which_to_save_it_in(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes("seeds = [0]\n".encode("utf-16"))
+    with pytest.raises(UserError, match=r"a\.toml is not valid TOML .*; save it in UTF-8"):
+        read_toml(tmp_path / "a.toml")

@@ -1,10 +1,13 @@
+import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ossnet.errors import UserError
-from ossnet.files import replacing, write_text
+from ossnet.files import replacing, require_writable, require_writable_folder, write_text
 
 
 def test_writes_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -53,3 +56,51 @@ def test_folder_in_the_way_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"out\.txt"):
         write_text(tmp_path / "out.txt", "x")
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+@pytest.fixture
+def forbidden() -> Iterator[Path]:
+    """A folder that this process may read and not write, also where the tests are run by root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "forbidden").mkdir(mode=0o555)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        yield folder / "forbidden"
+        os.seteuid(user)
+
+
+def test_a_place_without_permission_is_refused_before_the_work(forbidden: Path) -> None:
+    for path in (forbidden / "scores.csv", forbidden / "new" / "scores.csv"):
+        with pytest.raises(UserError, match=r"cannot write .*forbidden.*: Permission denied"):
+            require_writable(path)
+        with pytest.raises(UserError, match=r"cannot write .*scores\.csv: Permission denied"):
+            write_text(path, "x")
+
+
+def test_a_place_that_is_taken_or_none_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path, reason in (
+        (tmp_path / "folder", "it is a folder"),
+        (tmp_path / "file" / "new", "Not a directory"),
+        (tmp_path / "file" / "new" / "new", "Not a directory"),
+        (tmp_path / ("long" * 99), "File name too long"),
+        (Path(), "it is a folder"),
+    ):
+        with pytest.raises(UserError, match=f"cannot write .*: {reason}") as caught:
+            require_writable(path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="Not a directory"):
+        require_writable_folder(tmp_path / "file")
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("old")
+    require_writable(tmp_path / "old.csv")
+    require_writable(tmp_path / "a" / "b" / "new.csv")
+    require_writable_folder(tmp_path / "a" / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
+    assert (tmp_path / "old.csv").read_text() == "old"

@@ -10,18 +10,28 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from baselines.onet import ONet
 from baselines.unet2d import UNet2dConfig
 from baselines.unet3d import UNet3dConfig
 from ossnet.allocator import CachingAllocator
-from ossnet.footprint import convolution_workspace, count, footprint_of, predict, unfolded_input
+from ossnet.footprint import (
+    convolution_workspace,
+    copied_indices,
+    count,
+    footprint_of,
+    gpu_workspace,
+    predict,
+    unfolded_input,
+)
 from ossnet.network import OccupancyNetworkConfig
+from ossnet.optimization import Optimization, make_optimizer
 from ossnet.storages import StorageAccount
-from ossnet.variants import OSSNetD
+from ossnet.variants import OSSNetC, OSSNetD
 from ossnet.workload import Phase, Workload
 
-PHASES = pytest.mark.parametrize("phase", ["training", "inference"])
+PHASES = pytest.mark.parametrize("phase", ["training", "inference", "extraction"])
 SHAPE = (32, 32, 16)
 SMALL = OccupancyNetworkConfig(
     shape=SHAPE,
@@ -36,10 +46,10 @@ LARGE = replace(SMALL, shape=(64, 64, 64))
 UNETS = {"encoder_channels": (8, 16), "decoder_channels": (8,)}
 
 
-def unet3d(phase: Phase, lookahead: bool = True) -> Workload:
+def unet3d(phase: Phase) -> Workload:
     # On smaller grids oneDNN's own copies, which are not counted, come to 1 % on some CPUs.
     config = UNet3dConfig(shape=(80, 80, 32), modalities=2, **UNETS)
-    return Workload("unet3d", config, phase, batch_size=2, lookahead=lookahead)
+    return Workload("unet3d", config, phase, batch_size=2)
 
 
 def unet2d(phase: Phase, side: int = 64, slices: int = 4) -> Workload:
@@ -68,15 +78,35 @@ def test_the_parts_make_the_whole(model: str, phase: Phase) -> None:
 def test_the_prediction_is_what_real_tensors_take(model: str, phase: Phase) -> None:
     workload = WORKLOADS[model](phase)
     predicted, counted = predict(workload, "cpu"), count(workload, "cpu")
-    assert predicted.allocated_bytes == pytest.approx(counted.allocated_bytes, rel=1e-3)
-    assert predicted.by_part == pytest.approx(counted.by_part, rel=0.01, abs=2**10)
+    # The points around the ellipsoid are a few more or fewer than is assumed.
+    tolerance, of_parts = (5e-3, 0.03) if phase == "extraction" else (1e-3, 0.01)
+    assert predicted.allocated_bytes == pytest.approx(counted.allocated_bytes, rel=tolerance)
+    assert predicted.by_part == pytest.approx(counted.by_part, rel=of_parts, abs=2**10)
+
+
+@pytest.mark.parametrize(("model", "shape", "locations"), [("onet", (64, 48, 33), 256), ("c", (96, 80, 64), 1024)])
+def test_the_prediction_of_an_extraction_is_what_real_tensors_take(
+    model: str, shape: tuple[int, int, int], locations: int
+) -> None:
+    preset = {"onet": ONet.preset, "c": OSSNetC.preset}[model]
+    sizes = {"encoder_channels": (4, 8), "decoder_width": 8, "decoder_blocks": 1, "patch_size": 3}
+    config = OccupancyNetworkConfig(shape=shape, modalities=1, **sizes, **preset)
+    workload = Workload(model, config, "extraction", locations=locations)
+    predicted, counted = predict(workload, "cpu"), count(workload, "cpu")
+    assert predicted.allocated_bytes == pytest.approx(counted.allocated_bytes, rel=0.005)
+
+
+def test_an_octree_takes_seven_bytes_a_voxel() -> None:
+    config = replace(LARGE, shape=(256, 256, 256))
+    octree = predict(Workload("d", config, "extraction", locations=256)).by_part["octree"]
+    assert octree == pytest.approx(7 * 256**3, rel=0.05)
 
 
 def profiled_peak(workload: Workload, trace: Path) -> int:
     """Of two steps on the CPU, by the profiler: what was there before, and the most that was allocated on top."""
     step = workload.prepare("cpu")
-    slow = [] if step.optimizer is None else [s["slow_params"] for s in step.optimizer.state.values()]
-    before = sum(tensor.nbytes for tensor in (*step.model.parameters(), *step.model.buffers(), *step.inputs, *slow))
+    held = (*step.model.parameters(), *step.model.buffers(), *step.inputs, *step.slow_weights)
+    before = sum(tensor.nbytes for tensor in held)
     with torch.profiler.profile(profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         step()
         step()
@@ -151,10 +181,21 @@ def test_predictions_by_hand() -> None:
     assert predict(unet2d("inference")).by_part["predictions"] == 64 * 64 * 8 * 4
 
 
-@pytest.mark.parametrize(("lookahead", "copies"), [(False, 2), (True, 3)])
-def test_optimiser_state_by_hand(lookahead: bool, copies: int) -> None:
-    parts = predict(unet3d("training", lookahead=lookahead)).by_part
-    assert parts["optimizer_state"] == pytest.approx(copies * parts["parameters"], rel=0.01)
+def test_optimiser_state_by_hand() -> None:
+    parts = predict(unet3d("training")).by_part
+    # Two moments and Lookahead's slow weights.
+    assert parts["optimizer_state"] == pytest.approx(3 * parts["parameters"], rel=0.01)
+
+
+@pytest.mark.parametrize("model", WORKLOADS)
+def test_optimiser_state_is_what_the_suites_optimiser_holds(model: str) -> None:
+    workload = WORKLOADS[model]("training")
+    step = workload.prepare("cpu")
+    step()
+    optimizer = make_optimizer(step.model, Optimization())
+    optimizer.step()
+    held = sum(value.nbytes for value in tree_leaves(optimizer.state_dict()) if isinstance(value, torch.Tensor))
+    assert predict(workload, "cpu").by_part["optimizer_state"] == held
 
 
 @settings(max_examples=5, deadline=None)
@@ -180,7 +221,7 @@ def test_slices_add_up() -> None:
 def test_slices_that_are_not_evaluated_are_accounted_for(slices: int) -> None:
     predicted = predict(unet2d("inference", 32, slices))
     step = unet2d("inference", 32, slices).prepare("cpu")
-    evaluated = footprint_of(step, StorageAccount(CachingAllocator(), convolution_workspace))
+    evaluated = footprint_of(step, StorageAccount(CachingAllocator(), gpu_workspace))
     # On a CPU the same in other layouts, for which the first level is copied.
     assert predicted.allocated_bytes == pytest.approx(evaluated.allocated_bytes, rel=0.01)
 
@@ -216,12 +257,24 @@ def test_a_prediction_repeats_and_draws_nothing() -> None:
 def test_workspace_of_a_convolution(in_channels: int, kernel: int, expected: int) -> None:
     x, weight = torch.zeros(1, in_channels, 6, 6, 6), torch.zeros(8, in_channels, *[kernel] * 3)
     out = nn.functional.conv3d(x, weight, padding=kernel // 2)
-    assert convolution_workspace(torch.ops.aten.convolution.default, [x, weight], out) == expected
+    assert convolution_workspace([x, weight], out) == expected
+    assert gpu_workspace(torch.ops.aten.convolution.default, [x, weight], out) == expected
 
 
 def test_other_operators_need_no_workspace() -> None:
     x = torch.zeros(1, 1, 4, 4, 4)
-    assert convolution_workspace(torch.ops.aten.mul.Tensor, [x, x], x * x) == 0
+    assert gpu_workspace(torch.ops.aten.mul.Tensor, [x, x], x * x) == 0
+
+
+def test_indices_along_several_axes_are_copied_to_the_size_of_the_grid() -> None:
+    along = [torch.arange(size) for size in (3, 4, 5)]
+    grid = torch.meshgrid(*along, indexing="ij")
+    # Three of int64; the points of a list have the same strides.
+    assert copied_indices(grid) == 3 * 3 * 4 * 5 * 8
+    assert copied_indices([along[0][:, None], None, along[2]]) == 2 * 3 * 5 * 8
+    assert copied_indices(torch.zeros(7, 3, dtype=torch.long).unbind(1)) == copied_indices([None, along[1]]) == 0
+    volume = torch.zeros(3, 4, 5)
+    assert gpu_workspace(torch.ops.aten.index.Tensor, [volume, list(grid)], volume) == copied_indices(grid)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ossnet.metrics import (
     dice,
     dice_per_class,
     disagreement_percent,
+    false_positive_volume_ml,
     hausdorff95_mm,
     iou,
     iou_per_class,
@@ -170,3 +171,12 @@ def test_a_mean_is_over_valid_values_and_tells_how_many() -> None:
 @pytest.mark.parametrize(("spacing_mm", "tolerance_mm"), [((1, 1, 1), 2), ((1, 2.5, 3.5), 3.5)])
 def test_the_tolerance_of_tables_is_a_voxel_at_least(spacing_mm: tuple[float, ...], tolerance_mm: float) -> None:
     assert surface_tolerance_mm(spacing_mm) == tolerance_mm
+
+
+def test_false_positives_are_told_in_ml() -> None:
+    prediction, label = np.zeros((2, 10, 10, 10), bool)
+    prediction[:5], label[4:] = True, True
+    # Four slabs of 100 voxels of 1 x 2 x 2.5 mm.
+    assert false_positive_volume_ml(prediction, label, (1, 2, 2.5)) == pytest.approx(2)
+    assert false_positive_volume_ml(label, label, (1, 2, 2.5)) == 0
+    assert false_positive_volume_ml(0 * label, 0 * label, (1, 2, 2.5)) == 0

@@ -31,7 +31,7 @@ def test_what_has_a_unit_grows_with_the_voxels_and_a_ratio_does_not(name: str) -
     small, large = (
         score_case(np.roll(CUBE, 2, axis=0), CUBE, (edge,) * 3, tolerance_mm=edge)[name] for edge in (1.0, 2.0)
     )
-    assert large == pytest.approx(2 * small if SCORES[name].unit == "mm" else small)
+    assert large == pytest.approx({"": 1, "mm": 2, "ml": 8}[SCORES[name].unit] * small)
 
 
 def test_they_are_known_without_a_library() -> None:

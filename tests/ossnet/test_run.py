@@ -151,7 +151,7 @@ def test_a_folder_whose_training_never_began_is_taken_over(
 
     prepared: list[tuple[int, int]] = []
     with monkeypatch.context() as patch:
-        patch.setattr("ossnet.training.make_batch", fail)
+        patch.setattr("ossnet.training.BatchMaker.begin", fail)
         with pytest.raises(UserError, match="no such setting"):
             train_run(tiny_spec(), dataset, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
     assert read_spec(tmp_path / "run") == tiny_spec()
@@ -219,6 +219,14 @@ def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> No
     with pytest.raises(UserError, match=rf"{tmp_path}") as caught:
         load_run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_specification_may_have_the_mark_that_editors_put_before_it(
+    tiny_spec: Callable[..., RunSpec], tmp_path: Path
+) -> None:
+    write_spec(tmp_path, tiny_spec())
+    (tmp_path / "spec.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "spec.json").read_bytes())
+    assert read_spec(tmp_path) == tiny_spec()
 
 
 def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:

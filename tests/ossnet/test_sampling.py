@@ -104,14 +104,17 @@ def test_the_edge_of_the_volume_is_no_hull() -> None:
     assert np.flatnonzero(band(half_space(9, filled=3), border_width=1)[:, 0, 0]).tolist() == [2]
 
 
+@pytest.mark.parametrize("value", [0, 1])
 @pytest.mark.parametrize("protocol", ["paper", "released"])
-def test_an_empty_label_has_no_border(protocol: str) -> None:
-    sampling = Sampling(strategy="border", protocol=protocol)
-    border = border_voxels(np.zeros((4, 5, 6), np.uint8), sampling)
+def test_a_label_without_a_border_is_sampled_uniformly(protocol: str, value: int) -> None:
+    shape = (4, 5, 6)
+    sampling = Sampling(strategy="border", count=40, protocol=protocol)
+    border = torch.from_numpy(border_voxels(np.full(shape, value, np.uint8), sampling))
     assert len(border) == 0
-    for nothing in (torch.from_numpy(border), None):
-        with pytest.raises(ValueError, match="empty label"):
-            draw_locations(sampling, (4, 5, 6), nothing, generator())
+    uniform = draw_locations(Sampling(count=40, protocol=protocol), shape, None, generator())
+    assert torch.equal(draw_locations(sampling, shape, border, generator()), uniform)
+    with pytest.raises(ValueError, match="border_voxels"):
+        draw_locations(sampling, shape, None, generator())
 
 
 @given(

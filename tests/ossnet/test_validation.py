@@ -90,6 +90,13 @@ def test_a_score_that_is_not_defined_is_nan(intensity_model: Callable[..., Segme
         assert all(math.isnan(value) for value in scores["one"].values())
 
 
+@pytest.mark.parametrize("validation", PROTOCOLS)
+def test_a_case_without_foreground_scores_0_where_something_is_found(
+    validation: Validation, intensity_model: Callable[..., SegmentationModel]
+) -> None:
+    assert score(intensity_model(SHAPE), [make_case(labelled=0)], 2, validation) == {"one": {"dice": 0, "iou": 0}}
+
+
 def test_the_mean_over_classes_is_over_those_that_occur() -> None:
     class Everything(torch.nn.Module):
         def segment(self, image: torch.Tensor) -> torch.Tensor:

@@ -79,10 +79,10 @@ def test_scaling_has_a_column_for_each_resolution_and_a_row_for_each_phase_and_m
     grids = scaling_grids(scaling_answers)
     assert len(grids) == 1 + 2 + 2
     assert grids[0].head == ["Phase", "Model", "64³", "128³", "256³", "512³", "1024³"]
-    assert [len(grid.rows) for grid in grids] == [2 * 7, 2 * 7, 3 * 7, 2 * 7, 3 * 7]
+    assert [len(grid.rows) for grid in grids] == [3 * 7] * 5
     assert cells_of(grids[0])["training", "3D residual U-Net"] == ["1.00", "2.00", "4.00", "8.00", "16.00"]
     of_gpu = [cell for grid in grids[1:3] for row in cells_of(grid).values() for cell in row]
-    assert set(of_gpu) == {"not measured", "see extraction"}
+    assert set(of_gpu) == {"not measured", "see extraction", "see inference"}
 
 
 def test_scaling_tells_what_a_machine_is_not_asked_for(scaling_answers: Answers) -> None:
@@ -90,6 +90,9 @@ def test_scaling_tells_what_a_machine_is_not_asked_for(scaling_answers: Answers)
     assert memory["training", "OSS-Net C"] == ["3.00", "3.00"]
     assert memory["training", "OSS-Net A"] == ["3.00", "–"]
     assert memory["inference", "2D residual U-Net, depth slices"] == ["3.00", "–"]
+    assert memory["extraction", "2D residual U-Net, depth slices"] == ["see inference", "–"]
+    assert memory["extraction", "3D residual U-Net"] == ["see inference", "see inference"]
+    assert memory["extraction", "OSS-Net C"] == ["3.00", "–"]
     assert time["inference", "3D residual U-Net"] == ["see extraction", "see extraction"]
     assert time["inference", "2D residual U-Net, depth slices"] == ["see extraction", "–"]
     assert time["inference", "OSS-Net C"] == ["1.5", "1.5"]
@@ -100,7 +103,14 @@ def test_scaling_tells_what_a_machine_is_not_asked_for(scaling_answers: Answers)
 def test_notes_of_scaling_tell_its_phases_its_encoders_and_its_absences(scaling_answers: Answers) -> None:
     notes = scaling_grids(scaling_answers)[-1].notes
     for told in (
-        *("one slice a pass", "see extraction", "–: not asked of a CPU", "At 128³", "a single run has none"),
+        *(
+            "one slice a pass",
+            "(see there)",
+            "an ellipsoid",
+            "–: not asked of a CPU",
+            "At 128³",
+            "a single run has none",
+        ),
         *("64-128 at 64³", "4-8-16-32-64-128 at 1024³"),
         *CPU_NOTES,
     ):

@@ -78,7 +78,7 @@ def test_packages_that_are_not_there_are_named(
 
 
 def test_the_most_important_is_measured_first_and_with_the_batches_of_the_paper() -> None:
-    assert list(EFFICIENCY_STUDIES) == ["table3", "figure5", "figure6", "scaling"]
+    assert list(EFFICIENCY_STUDIES) == ["table3", "figure5", "figure6", "scaling", "whole"]
     training = [probe for probe in EFFICIENCY_STUDIES["table3"].measured("cuda") if probe.phase == "training"]
     assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "brats")} == {1, 8}
     assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "lits")} == {1, 4}

@@ -22,6 +22,7 @@ TRAINING = Probe("memory", "c", "cube", (16, 16, 16), "training", locations=32, 
 SLICES = Probe("memory", "unet2d-depth", "brats", (32, 32, 32), "training", batch_size=3)
 RUNTIME = replace(TRAINING, quantity="runtime")
 EXTRACTION = Probe("runtime", "c", "cube", (16, 16, 16), "extraction", locations=512, extraction="mise")
+SEGMENTATION = replace(EXTRACTION, quantity="memory")
 
 Prepare = Callable[[Callable[[], object]], None]
 
@@ -46,7 +47,7 @@ def footprints(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_step_of_a_function_space_model_is_of_volumes_and_locations() -> None:
     workload = workload_of(TRAINING)
-    assert workload == Workload("c", TRAINING.config, "training", batch_size=2, locations=32, lookahead=False)
+    assert workload == Workload("c", TRAINING.config, "training", batch_size=2, locations=32)
 
 
 def test_a_step_of_the_slicing_model_is_of_slices_of_one_volume() -> None:
@@ -55,11 +56,23 @@ def test_a_step_of_the_slicing_model_is_of_slices_of_one_volume() -> None:
     assert vars(workload.config)["slices_per_case"] == vars(workload.config)["max_slices"] == 3
 
 
+@pytest.mark.parametrize("probe", [SEGMENTATION, replace(SLICES, phase="extraction", extraction="dense")])
+def test_an_extraction_is_of_one_volume(probe: Probe) -> None:
+    workload = workload_of(probe)
+    assert (workload.phase, workload.batch_size, workload.locations) == ("extraction", 1, probe.locations)
+
+
 @pytest.mark.parametrize(
-    "probe", [replace(EXTRACTION, quantity="memory"), replace(TRAINING, implementation="released")]
+    "probe",
+    [
+        replace(SEGMENTATION, extraction="released"),
+        replace(SEGMENTATION, extraction=None),
+        replace(TRAINING, extraction="mise"),
+        replace(TRAINING, implementation="released"),
+    ],
 )
-def test_what_is_no_step_of_the_suite_is_refused(probe: Probe) -> None:
-    with pytest.raises(ValueError, match="no step of this suite"):
+def test_what_is_no_workload_of_the_suite_is_refused(probe: Probe) -> None:
+    with pytest.raises(ValueError, match="no workload of this suite"):
         measure_probe(probe, CPU)
 
 
@@ -160,12 +173,14 @@ def resident(megabytes: int) -> mmap.mmap:
 
 
 @pytest.mark.usefixtures("footprints")
-def test_memory_on_the_cpu_is_counted_and_of_the_process(prepare: Prepare) -> None:
+def test_memory_on_the_cpu_is_counted_and_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     # An earlier peak of the process, which must not count.
     resident(300).close()
-    prepare(lambda: resident(100))
+    count = measuring.footprint.count
+    monkeypatch.setattr(measuring.footprint, "count", lambda *asked: (resident(100).close(), count(*asked))[1])
     result = measure_probe(TRAINING, CPU)
     assert (result["allocated_bytes"], result["reserved_bytes"], result["by_part"]) == (20, 21, {"inputs": 20})
+    assert result["wall_s"] > 0
     # Linux adds up what each CPU counts by batches of pages, which may leave out some hundred kilobytes.
     assert 99 * MEGABYTE < result["process_bytes"] - result["resident_before_bytes"] < 150 * MEGABYTE
 

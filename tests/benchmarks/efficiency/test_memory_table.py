@@ -5,7 +5,7 @@ from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.cells import CPU_NOTES
 from benchmarks.efficiency.memory_table import table3_grids
 from benchmarks.efficiency.records import ProbeRecord
-from benchmarks.efficiency.table3 import paper_batches, published_memory
+from benchmarks.efficiency.table3 import extractions, paper_batches, published_memory
 from benchmarks.markup import Grid
 
 Record = Callable[..., ProbeRecord]
@@ -19,10 +19,12 @@ def row_of(grid: Grid, *labels: str) -> dict[str, str]:
 
 
 def test_without_any_records_nothing_is_made_up() -> None:
-    main, batches, beyond, parts, unets = table3_grids(Answers({}))
+    main, batches, whole, beyond, parts, unets = table3_grids(Answers({}))
     assert unets.head[0] == "U-Nets"
     assert len(main.rows) == len(beyond.rows) == len(parts.rows) == len(published_memory())
     assert len(batches.rows) == len(paper_batches())
+    assert len(whole.rows) == len(extractions())
+    assert row_of(whole, "OSS-Net C", "LiTS")["Octree, predicted (GB)"] == "–"
     row = row_of(main, "OSS-Net C", "BraTS 2020", "training")
     assert row["Paper (GB)"] == "2.59"
     assert row["Released code, predicted (GB)"] == "not predicted"
@@ -44,7 +46,7 @@ def test_the_paper_the_prediction_and_the_measurement_are_compared(record: Recor
             "NVIDIA H100": {probe: record("table3", probe, "NVIDIA H100", 2.5)},
         }
     )
-    main, _, beyond, parts, _ = table3_grids(answers)
+    main, _, _, beyond, parts, _ = table3_grids(answers)
     assert row_of(main, "OSS-Net C", "BraTS 2020", "training") == {
         "Model": "OSS-Net C",
         "Data set": "BraTS 2020",
@@ -71,14 +73,34 @@ def test_the_paper_the_prediction_and_the_measurement_are_compared(record: Recor
     assert row["Others (GB)"] == "0.00"
 
 
+def test_a_whole_extraction_stands_beside_one_pass(record: Record) -> None:
+    probe = next(probe for probe in extractions() if (probe.model, probe.dataset) == ("c", "lits"))
+    one_pass = replace(probe, phase="inference", extraction=None)
+    predicted = {p: record("table3", p, "predicted", size) for p, size in ((probe, 3.0), (one_pass, 2.0))}
+    result = dict(predicted[probe].result or {}) | {"by_part": {"octree": 900_000_000}}
+    predicted[probe] = replace(predicted[probe], result=result)
+    answers = Answers({"predicted": predicted, "NVIDIA H100": {probe: record("table3", probe, "NVIDIA H100", 2.5)}})
+    assert row_of(table3_grids(answers)[2], "OSS-Net C", "LiTS") == {
+        "Model": "OSS-Net C",
+        "Data set": "LiTS",
+        "Resolution": "512x512x512",
+        "Locations a pass": "2¹⁴",
+        "One pass, predicted (GB)": "2.00",
+        "Octree, predicted (GB)": "0.90",
+        "This suite, predicted (GB)": "3.00",
+        "Measured, NVIDIA H100 (GB)": "2.50",
+        "Predicted / measured": "1.200",
+    }
+
+
 def test_a_cpu_has_no_device_memory_and_its_notes(record: Record) -> None:
     answers = Answers({"cpu": {PROBES[0]: record("table3", PROBES[0], "cpu", 1.0)}})
-    main, _, beyond, *_ = table3_grids(answers)
+    main, _, _, beyond, *_ = table3_grids(answers)
     assert [head for head in beyond.head if head.startswith("CPU")] == ["CPU, tensors (GB)", "CPU, process (GB)"]
     for sentence in CPU_NOTES:
         assert sentence in main.notes
         assert sentence in beyond.notes
-    main, _, beyond, *_ = table3_grids(Answers({}))
+    main, _, _, beyond, *_ = table3_grids(Answers({}))
     assert not any(sentence in main.notes + beyond.notes for sentence in CPU_NOTES)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing import Pipe, active_children
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,22 +46,28 @@ class TestInOwnProcess:
         assert in_own_process(signal.raise_signal, number).failure == failure
 
     def test_a_process_that_takes_too_long_is_ended(self) -> None:
-        failure = in_own_process(time.sleep, 60, limit_s=1).failure
+        failure = in_own_process(time.sleep, 600, limit_s=1).failure
         assert failure == "no result after 1 s"
         assert active_children() == []
 
     def test_an_interrupt_is_for_the_process_that_waits(self) -> None:
         assert in_own_process(signal.raise_signal, signal.SIGINT) == Outcome()
 
-    def test_a_process_ends_with_the_wait_for_it(self) -> None:
-        in_own_process(os.getpid)  # The server is there: the interrupt comes during the wait.
+    def test_a_process_ends_with_the_wait_for_it(self, tmp_path: Path) -> None:
         waiting = threading.main_thread().ident
         assert waiting is not None
-        interrupt = threading.Timer(0.5, signal.pthread_kill, (waiting, signal.SIGINT))
-        interrupt.start()
+        begun = tmp_path / "begun"
+        os.mkfifo(begun)
+
+        def interrupt() -> None:
+            begun.read_bytes()  # Which returns when the process has got its call: this one waits for the result.
+            signal.pthread_kill(waiting, signal.SIGINT)
+
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
         with pytest.raises(KeyboardInterrupt):
-            in_own_process(time.sleep, 60)
-        interrupt.join()
+            in_own_process(exec, f"import time; open({str(begun)!r}, 'w').close(); time.sleep(600)")
+        interrupting.join()
         assert active_children() == []
 
 
@@ -78,25 +85,21 @@ class TestWorker:
             assert active_children() == []
 
     @pytest.mark.parametrize(
-        ("function", "arguments", "failure"),
+        ("function", "argument", "limit_s", "failure"),
         [
-            (int, ("x",), "ValueError: invalid literal for int() with base 10: 'x'"),
-            (bytearray, (2**62,), OOM),
-            (time.sleep, (60,), "no result after 1 s"),
-            (
-                signal.raise_signal,
-                (signal.SIGKILL,),
-                "the process was killed, as the kernel does where memory runs out",
-            ),
-            (os._exit, (3,), "the process ended with status 3"),
+            (int, "x", None, "ValueError: invalid literal for int() with base 10: 'x'"),
+            (bytearray, 2**62, None, OOM),
+            (time.sleep, 600, 1, "no result after 1 s"),
+            (signal.raise_signal, signal.SIGKILL, None, KILLED),
+            (os._exit, 3, None, "the process ended with status 3"),
         ],
     )
     def test_after_a_failure_another_goes_on(
-        self, function: Callable[..., object], arguments: tuple[object, ...], failure: str
+        self, function: Callable[..., object], argument: object, limit_s: float | None, failure: str
     ) -> None:
         with Worker() as worker:
             first = worker.call(os.getpid)
-            assert worker.call(function, *arguments, limit_s=1).failure == failure
+            assert worker.call(function, argument, limit_s=limit_s).failure == failure
             assert active_children() == []
             second = worker.call(os.getpid)
             assert second.failure is None
@@ -149,7 +152,7 @@ class TestWorker:
             (process,) = active_children()
             assert worker._started is not None
             worker._started.connection.close()
-            process.join(10)
+            process.join()
             assert process.exitcode == 0
 
 

@@ -26,7 +26,9 @@ def test_only_models_that_evaluate_locations_are_given_some() -> None:
 
 def test_each_resolution_asks_every_model_the_same() -> None:
     probes = predicted()
-    assert len(set(probes)) == len(probes) == 5 * 2 * len(EXTRACTIONS)
+    in_function_space = set(EXTRACTIONS) - set(VOXELISED)
+    assert len(set(probes)) == len(probes) == 5 * (2 * len(EXTRACTIONS) + len(in_function_space))
+    assert {probe.model for probe in probes if probe.phase == "extraction"} == in_function_space
     assert {probe.shape[0] for probe in probes} == {64, 128, 256, 512, 1024}
     for probe in probes:
         assert len(set(probe.shape)) == 1
@@ -43,7 +45,7 @@ def test_a_gpu_measures_what_can_be_predicted_and_times_every_model_up_to_512_vo
     on_gpu = measured("cuda")
     assert {p for p in on_gpu if p.quantity == "memory"} == {p for p in predicted() if p.shape[0] <= 512}
     assert {p for p in on_gpu if p.quantity == "runtime"} == {p for edge in (64, 128, 256, 512) for p in runtime(edge)}
-    assert len(on_gpu) == 4 * (2 * 7 + 19)
+    assert len(on_gpu) == 4 * (2 * 7 + 5 + 19)
 
 
 def test_the_lowest_resolution_comes_first_and_the_slowest_last() -> None:

@@ -30,6 +30,7 @@ SHAPE = (8, 8, 8)
 PROBES = [
     Probe("memory", "d", "cube", SHAPE, "training", 8),
     Probe("memory", "unet3d", "cube", (16, 16, 16), "inference"),
+    Probe("memory", "c", "cube", SHAPE, "extraction", 512, extraction="mise"),
     Probe("runtime", "onet", "cube", SHAPE, "inference", 8),
     Probe("runtime", "c", "cube", SHAPE, "extraction", 512, extraction="paper-prior"),
 ]
@@ -90,11 +91,11 @@ def test_probes_of_every_kind_are_measured(
     done = run_python(str(script), str(tmp_path))
     assert done.returncode == 0, done.stderr
     records = read_records(tmp_path, ["tiny"])
-    assert [record.failure for record in records] == [None] * 4
+    assert [record.failure for record in records] == [None] * 5
     results = [record.result or {} for record in records]
-    assert all(result["allocated_bytes"] <= result["reserved_bytes"] for result in results[:2])
-    assert all(result["flops"] > 0 and result["median_s"] > 0 for result in results[2:])
-    assert sum(results[3]["evaluated"]) > 0
+    assert all(result["allocated_bytes"] <= result["reserved_bytes"] for result in results[:3])
+    assert all(result["flops"] > 0 and result["median_s"] > 0 for result in results[3:])
+    assert sum(results[4]["evaluated"]) > 0
 
 
 def test_without_its_packages_the_command_names_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from benchmarks.efficiency.probe import Probe, UNetVariant
 from benchmarks.efficiency.table3 import (
     BATCH_SIZES,
     UNETS,
+    extractions,
     measured,
     paper_batches,
     predicted,
@@ -31,10 +32,10 @@ def test_the_papers_numbers_as_probes() -> None:
 def test_predictions_are_of_both_implementations_and_of_the_papers_batches() -> None:
     probes = predicted()
     # Of six numbers five variants, and other slices of the two that have any.
-    assert len(set(probes)) == len(probes) == 2 * 39 + 14 + 5 * 6 + 2
+    assert len(set(probes)) == len(probes) == 2 * 39 + 14 + 10 + 5 * 6 + 2
     released = [probe for probe in probes if probe.implementation == "released"]
     assert [replace(probe, implementation="suite") for probe in released] == [n.probe for n in published_memory()]
-    assert set(paper_batches()) < set(probes)
+    assert {*paper_batches(), *extractions()} < set(probes)
     assert {probe.implementation for probe in probes} == {"suite", "released", *get_args(UNetVariant)}
 
 
@@ -57,6 +58,11 @@ def test_every_model_trains_with_the_papers_batch() -> None:
     assert batches["unet2d-width", "lits"] == 12
     # The 3-D U-Net at 512^3, which the paper did not train.
     assert (512, 512, 512) not in {probe.shape for probe in paper_batches() if probe.model == "unet3d"}
+
+
+def test_the_papers_volumes_are_segmented_in_function_space() -> None:
+    asked = {(probe.model, probe.dataset, probe.locations, probe.extraction) for probe in extractions()}
+    assert asked == {(model, data, 2**14, "mise") for model in ("onet", *"abcd") for data in ("brats", "lits")}
 
 
 def test_a_gpu_measures_every_number_and_a_laptop_what_takes_seconds() -> None:

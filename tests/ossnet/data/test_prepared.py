@@ -1,3 +1,6 @@
+import math
+import mmap
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +10,13 @@ import pytest
 import torch
 
 from ossnet.data.case import Case, Dataset
+from ossnet.data.nifti import read_volume, write_volume
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, prepare
+from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 from ossnet.sampling import Sampling, border_voxels
+from ossnet.slices import Slices, Slicing
 
 PREPROCESSING = Preprocessing(shape=(16, 16, 16), fit="pad")
 BORDER = Sampling(strategy="border", border_width=3)
@@ -58,23 +64,133 @@ def test_each_case_is_prepared_once(dataset: Dataset, tmp_path: Path) -> None:
     assert loaded == ["a", "b", "c"]
 
 
-def test_what_would_change_a_case_prepares_it_again(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_case_is_prepared_again_where_its_preparation_would_differ(dataset: Dataset, tmp_path: Path) -> None:
     counted, loaded = counting(dataset)
     for source, preprocessing in (
         (counted, PREPROCESSING),
         (counted, replace(PREPROCESSING, normalise="foreground")),
-        (replace(counted, fingerprint="other"), PREPROCESSING),
+        (replace(counted, contents={"e": "other files"}), PREPROCESSING),
+        # Without a word on its files, a case is one of its data set alone.
+        (replace(counted, contents={}), PREPROCESSING),
+        (replace(counted, contents={}, fingerprint="other"), PREPROCESSING),
     ):
         assert PreparedCases(source, "test", preprocessing, tmp_path)[0].name == "e"
-    assert loaded == ["e"] * 3
+    assert loaded == ["e"] * 5
+
+
+def table_of(data_csv: Path, folder: Path, rows: dict[str, str]) -> Dataset:
+    """A data set of cases by a new name, each of the files of an old one that lie beside its table."""
+    for path in data_csv.parent.glob("*.nii.gz"):
+        shutil.copy(path, folder)
+    lines = [f"{new},{old}-flair.nii.gz,{old}-t1.nii.gz,{old}-label.nii.gz" for new, old in rows.items()]
+    (folder / "mine.csv").write_text("\n".join(["name,flair,t1,label", *lines]) + "\n")
+    return table_dataset(folder / "mine.csv")
+
+
+def test_a_renamed_copy_of_a_data_set_finds_its_cases(dataset: Dataset, data_csv: Path, tmp_path: Path) -> None:
+    first = PreparedCases(dataset, "train", PREPROCESSING, tmp_path / "cache")[0]
+    counted, loaded = counting(table_of(data_csv, tmp_path, {"patient": "a"}))
+    again = PreparedCases(counted, "train", PREPROCESSING, tmp_path / "cache")[0]
+    assert again.name == "patient"
+    assert torch.equal(again.image, first.image)
+    assert loaded == []
+
+
+def test_names_that_differ_in_case_alone_are_two_cases(data_csv: Path, tmp_path: Path) -> None:
+    dataset = table_of(data_csv, tmp_path, {"P1": "a", "p1": "b"})
+    cases = PreparedCases(dataset, "train", PREPROCESSING, tmp_path / "cache")
+    upper, lower = cases
+    assert not torch.equal(upper.label, lower.label)
+    folders = [str(cases.folder(name)).casefold() for name in ("P1", "p1")]
+    assert folders[0] != folders[1]
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
+def test_a_changed_file_is_prepared_anew(suffix: str, data_csv: Path, tmp_path: Path) -> None:
+    table_of(data_csv, tmp_path, {"a": "a"})
+    path = tmp_path / f"a-flair{suffix}"
+    label = read_volume(tmp_path / "a-flair.nii.gz")
+    write_volume(path, *label)
+    table = tmp_path / "mine.csv"
+    table.write_text(table.read_text().replace("a-flair.nii.gz", path.name))
+    images = []
+    for factor in (1, 0.5):
+        write_volume(path, factor * label[0] ** (1 / factor), label[1])
+        images.append(PreparedCases(table_dataset(table), "train", PREPROCESSING, tmp_path / "cache")[0].image)
+    assert not torch.equal(*images)
 
 
 def test_an_interrupted_preparation_is_made_again(dataset: Dataset, tmp_path: Path) -> None:
     cases = PreparedCases(dataset, "test", PREPROCESSING, tmp_path)
-    whole = cases[0]
-    (cases.folder / "e.json").unlink()
-    (cases.folder / "e.image.npy").write_bytes(b"half")
-    assert torch.equal(cases[0].image, whole.image)
+    whole = cases[0].image.clone()
+    (cases.folder("e") / "case.json").unlink()
+    (cases.folder("e") / "image-0.npy").write_bytes(b"half")
+    assert torch.equal(cases[0].image, whole)
+
+
+@pytest.mark.parametrize("file", ["image-0.npy", "label-0.npy", "case.json"])
+def test_a_damaged_file_is_named(file: str, dataset: Dataset, tmp_path: Path) -> None:
+    cases = PreparedCases(dataset, "test", PREPROCESSING, tmp_path)
+    cases.prepare()
+    path = cases.folder("e") / file
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=f"{path} is missing or damaged; delete the folder {path.parent}"):
+        cases[0]
+
+
+def test_what_is_written_to_a_case_stays_in_memory(dataset: Dataset, tmp_path: Path) -> None:
+    cases = PreparedCases(dataset, "test", PREPROCESSING, tmp_path)
+    case, expected = cases[0], cases[0].image.clone()
+    case.image.zero_()
+    assert torch.equal(cases[0].image, expected)
+
+
+def test_the_maximum_is_that_of_the_image(dataset: Dataset, tmp_path: Path) -> None:
+    for case in PreparedCases(dataset, "train", PREPROCESSING, tmp_path):
+        assert case.known_maximum == case.image.max().item() == replace(case, known_maximum=None).maximum
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_slices_of_a_large_volume_lie_in_one_piece(
+    axis: int, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices = Slicing(axis, 3).draw(PREPROCESSING.shape, torch.Generator().manual_seed(0))
+    small = PreparedCases(dataset, "test", PREPROCESSING, tmp_path, None, Slicing(axis, 3))[0]
+    assert sorted(path.name for path in tmp_path.rglob("*.npy")) == ["image-0.npy", "label-0.npy"]
+    monkeypatch.setattr("ossnet.data.prepared.LARGE_BYTES", 1)
+    large = PreparedCases(dataset, "test", PREPROCESSING, tmp_path, None, Slicing(axis, 3))[0]
+    for volume, other in ((small.image, large.image), (small.label, large.label)):
+        assert torch.equal(volume, other)
+        assert other.movedim(axis - 3, 0)[0].is_contiguous()
+    large.expect(slices)
+    assert torch.equal(slices.read(large.image), slices.of(small.image))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_nothing_but_slices_is_fetched_from_disk(axis: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[tuple[int, int]] = []
+
+    class File(mmap.mmap):
+        def madvise(self, option: int, start: int = 0, length: int | None = None) -> None:
+            if option == mmap.MADV_WILLNEED:
+                assert length is not None
+                fetched.append((start, length))
+            super().madvise(option, start, len(self) if length is None else length)
+
+    monkeypatch.setattr("ossnet.data.prepared.LARGE_BYTES", 1)
+    monkeypatch.setattr(mmap, "mmap", File)
+    shape = (32, 64, 128)
+    case = Case("a", np.zeros((1, *shape), np.float32), np.ones(shape, np.uint8), np.eye(4), ("ct",))
+    dataset = Dataset("own", ("ct",), {"train": ("a",)}, lambda _: case, "")
+    preprocessing = Preprocessing(shape=shape, orientation="stored")
+    prepared = PreparedCases(dataset, "train", preprocessing, tmp_path, None, Slicing(axis, 2))[0]
+    prepared.expect(Slices(axis, shape, torch.tensor([5, 2])))
+    pixels = math.prod(shape) // shape[axis]
+    wanted = [(128 + index * size, size) for size in (4 * pixels, pixels) for index in (5, 2)]
+    for (start, length), (first, size) in zip(fetched, wanted, strict=True):
+        assert start % mmap.PAGESIZE == 0
+        assert first - mmap.PAGESIZE < start <= first
+        assert start + length == first + size
 
 
 @pytest.mark.parametrize("protocol", ["paper", "released"])
@@ -93,27 +209,36 @@ def test_names_with_dots_are_names_of_their_own(dataset: Dataset, tmp_path: Path
         dataset,
         splits={"train": names},
         load=lambda name: replace(dataset.load("abc"[names.index(name)]), name=name),
+        contents={},
     )
     for case, original in zip(PreparedCases(dotted, "train", PREPROCESSING, tmp_path), "abc", strict=True):
         np.testing.assert_array_equal(case.label, prepare(dataset.load(original), PREPROCESSING).label)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda case: replace(case, label=None), "case e has no label; give it one or leave it out"),
-        (lambda case: replace(case, label=np.zeros_like(case.label)), "case e: its label is empty"),
-        (lambda case: replace(case, label=np.ones_like(case.label)), "case e: its label fills the volume"),
-    ],
-)
-def test_a_case_that_cannot_be_learnt_from_is_named(
-    change: Callable[[Case], Case], message: str, dataset: Dataset, tmp_path: Path
-) -> None:
-    preprocessing = Preprocessing(shape=(12, 14, 10))
-    cases = PreparedCases(changed(dataset, change), "test", preprocessing, tmp_path, BORDER)
+def test_a_case_without_label_is_named(dataset: Dataset, tmp_path: Path) -> None:
+    unlabelled = changed(dataset, lambda case: replace(case, label=None))
+    cases = PreparedCases(unlabelled, "test", PREPROCESSING, tmp_path)
     for _ in range(2):
-        with pytest.raises(UserError, match=message):
+        with pytest.raises(UserError, match="case e has no label; give it one or leave it out"):
             cases[0]
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_label_without_a_border_is_prepared(value: int, dataset: Dataset, tmp_path: Path) -> None:
+    flat = changed(dataset, lambda case: replace(case, label=np.full_like(case.label, value)))
+    case = PreparedCases(flat, "test", Preprocessing(shape=(12, 14, 10)), tmp_path, BORDER)[0]
+    assert (case.label == value).all()
+    assert case.border is not None
+    assert case.border.shape == (0,)
+
+
+def test_one_case_with_foreground_is_enough(dataset: Dataset, tmp_path: Path) -> None:
+    def healthy_but(*names: str) -> Dataset:
+        return changed(dataset, lambda case: replace(case, label=case.label * np.uint8(case.name in names)))
+
+    PreparedCases(healthy_but("b"), "train", PREPROCESSING, tmp_path / "one").prepare()
+    with pytest.raises(UserError, match="no case of split train of data set own has foreground"):
+        PreparedCases(healthy_but(), "train", PREPROCESSING, tmp_path / "none").prepare()
 
 
 def test_a_case_that_does_not_fit_is_named(dataset: Dataset, tmp_path: Path) -> None:
@@ -124,5 +249,5 @@ def test_a_case_that_does_not_fit_is_named(dataset: Dataset, tmp_path: Path) -> 
 
 def test_a_cache_that_cannot_be_written_is_named(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot write .*file/own-prepared"):
+    with pytest.raises(UserError, match=r"cannot write .*file/"):
         PreparedCases(dataset, "test", PREPROCESSING, tmp_path / "file").prepare()

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
@@ -12,7 +13,7 @@ from nibabel.affines import apply_affine
 from nibabel.orientations import aff2axcodes
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ossnet.config import build
+from ossnet.config import build, plain
 from ossnet.data.case import Case
 from ossnet.data.nifti import read_image, read_label
 from ossnet.data.preprocessing import GridMap, Preprocessing, grid_map, prepare
@@ -222,6 +223,10 @@ def test_a_case_that_does_not_fit_is_named_with_the_option() -> None:
         ({"classes": 3, "label_values": (0, 1, 1)}, "label_values"),
         ({"classes": 2, "label_values": (0, 256)}, "label_values"),
         ({"fit": "crop"}, "fit"),
+        ({"clip": (1, 1)}, "clip"),
+        ({"clip": (0, float("inf"))}, "clip"),
+        ({"clip": (float("nan"), 1)}, "clip"),
+        ({"clip": (50, 150), "normalise": "foreground"}, "clip"),
     ],
 )
 def test_an_impossible_configuration_is_refused(options: dict[str, object], field: str) -> None:
@@ -229,8 +234,8 @@ def test_an_impossible_configuration_is_refused(options: dict[str, object], fiel
         build(Preprocessing, {"shape": (2, 2, 2), **options}, "test")
 
 
-def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(shared_data: Path) -> None:
-    folder = shared_data / "tcga_glioma" / "TCGA-FG-6692"
+def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(real_cases: Path) -> None:
+    folder = real_cases / "tcga_glioma" / "TCGA-FG-6692"
     image, affine = read_image([folder / "fla.nii.gz"])
     label, _ = read_label(folder / "label_by_algorithms.nii.gz")
     case = Case("FG", image, label, affine, ("flair",))
@@ -243,9 +248,9 @@ def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(shared_data: Path)
     assert_array_equal(moves_of(case, preprocessing).restore(prepared.label), np.where(label == 4, 3, label))
 
 
-def test_a_real_abdomen_is_turned_resized_and_restored(shared_data: Path) -> None:
-    image, affine = read_image([shared_data / "ct_abdomen" / "ct.nii.gz"])
-    label, _ = read_label(shared_data / "ct_abdomen" / "label_by_model.nii.gz")
+def test_a_real_abdomen_is_turned_resized_and_restored(real_cases: Path) -> None:
+    image, affine = read_image([real_cases / "ct_abdomen" / "ct.nii.gz"])
+    label, _ = read_label(real_cases / "ct_abdomen" / "label_by_model.nii.gz")
     liver = (label == 5).astype(np.uint8)
     case = Case("ct", image, liver, affine, ("ct",))
     preprocessing = Preprocessing((128, 128, 128), fit="resize")
@@ -261,3 +266,62 @@ def test_classes_are_given_back_as_the_values_that_they_were_stored_with() -> No
     brats = Preprocessing(shape=(1, 1, 1), classes=4, label_values=(0, 1, 2, 4))
     np.testing.assert_array_equal(brats.stored(classes), [[0, 1], [2, 4]])
     np.testing.assert_array_equal(Preprocessing(shape=(1, 1, 1), classes=4).stored(classes), classes)
+
+
+def single(image: np.ndarray) -> Case:
+    return Case("a", image[None].astype(np.float32), None, np.eye(4), ("ct",))
+
+
+def normalised(image: np.ndarray, **options: object) -> np.ndarray:
+    preprocessing = Preprocessing(image.shape, orientation="stored", **options)
+    return prepare(single(image), preprocessing).image[0]
+
+
+RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
+
+
+@given(exponent=st.integers(-60, 118))
+def test_no_square_overflows_and_no_digit_depends_on_the_scale(exponent: int) -> None:
+    assert_array_equal(normalised(np.ldexp(RANDOM, exponent)), normalised(RANDOM))
+
+
+def test_clipped_values_are_those_of_the_image_without_what_is_beyond() -> None:
+    padded = RANDOM.copy()
+    padded[0] = -32768
+    padded[-1, 0, 0] = np.finfo(np.float32).max
+    assert_array_equal(normalised(padded, clip=(50, 150)), normalised(padded.clip(50, 150)))
+    assert_array_equal(normalised(padded, clip=(50, 150), normalise="none"), padded.clip(50, 150))
+    # What lies below becomes the background.
+    by_foreground = normalised(padded, clip=(0, 150), normalise="foreground")
+    assert not by_foreground[0].any()
+    assert by_foreground[1:].mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_clip_changes_the_identity_and_none_does_not() -> None:
+    assert "clip" not in plain(Preprocessing((8, 8, 8)))
+    clipping = plain(Preprocessing((8, 8, 8), clip=(-200, 250)))
+    assert clipping["clip"] == [-200.0, 250.0]
+    assert build(Preprocessing, clipping, "test").clip == (-200, 250)
+
+
+@pytest.mark.parametrize("padding", [-32768, 32767, -1e5, np.finfo(np.float32).max, -np.finfo(np.float32).max])
+@pytest.mark.parametrize("voxels", [90, 300])
+def test_padding_that_would_decide_the_normalisation_is_refused(padding: float, voxels: int) -> None:
+    padded = RANDOM.copy()
+    padded.ravel()[:voxels] = padding
+    with pytest.raises(UserError, match=re.escape(f"case a: ct has {voxels} voxels of {padding:g},")) as caught:
+        normalised(padded)
+    assert ("preprocessing.clip=[LOW, HIGH]" in str(caught.value)) == (padding < 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_without_padding_is_not_refused() -> None:
+    background = np.where(np.arange(8)[:, None, None] < 6, 0, RANDOM / 10 + 1000)
+    air_of_a_ct = np.where(np.arange(8)[:, None, None] < 4, -3024, 10 * RANDOM - 1000)
+    levels = np.indices((4, 4, 4)).sum(axis=0) % 3 - 1
+    one_bright_voxel = RANDOM.copy()
+    one_bright_voxel[4, 4, 4] = 3000
+    for image in (background, air_of_a_ct, levels, levels > 0, one_bright_voxel):
+        values = normalised(image)
+        assert values.mean() == pytest.approx(0, abs=1e-4)
+        assert values.std() == pytest.approx(1, abs=1e-4)

@@ -63,3 +63,11 @@ def test_brats_in_the_papers_split_and_in_the_released_one(tmp_path: Path) -> No
 def test_an_unknown_field_of_a_generator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="generator of glioma: tumor"):
         open_dataset("glioma", {"tumor": 3}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["own.CSV", "own.Csv", "own.tsv"])
+def test_a_table_is_known_by_its_ending_in_any_case(name: str, data_csv: Path, tmp_path: Path) -> None:
+    text = data_csv.read_text(encoding="utf-8").replace(",e-", f",{data_csv.parent}/e-")
+    rows = [line for line in text.splitlines() if line.startswith(("name", "e"))]
+    (tmp_path / name).write_text("\n".join(rows), encoding="utf-8")
+    assert open_dataset(str(tmp_path / name), {}, tmp_path).splits["test"] == ("e",)

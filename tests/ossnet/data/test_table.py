@@ -1,3 +1,4 @@
+import os
 import pickle
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def test_the_fingerprint_follows_contents_and_splits_not_places(tmp_path: Path) 
         (["name,t1,label", "a,,a/seg.nii.gz"], "line 2, column t1: no file is given"),
         (["name,t1,label", "a,a/t1.nii.gz,"], "line 2, column label: a case to train with needs one"),
         (['name,t1,label"', '"a'], "is no CSV file"),
+        (["name,t1,label", 'a,"a/t1.nii.gz" ,a/seg.nii.gz'], r"is no CSV file \(line 2: "),
+        (["name,t1,label", "a,a/t1\0.nii.gz,a/seg.nii.gz"], r"is no CSV file \(line 2 holds a NUL"),
+        (["name,t1,label", "", '"a\nb",a/t1.nii.gz,a/seg.nii.gz'], "line 4, column name: .* cannot name a case"),
+        (["name t1 label", "a a/t1.nii.gz a/seg.nii.gz"], "no column 'name'.* commas, semicolons or tabs"),
+        (["name;t1;label", "a,a/t1.nii.gz,a/seg.nii.gz"], "line 2: 1 values for 3 columns"),
+        (["name,t1,label", f"a,{'long' * 99},a/seg.nii.gz"], "line 2, column t1: there is no file"),
     ],
 )
 def test_a_mistake_is_named_by_line_and_column(tmp_path: Path, lines: list[str], pattern: str) -> None:
@@ -141,9 +148,46 @@ def test_a_random_split_shares_out_the_names(count: int, seed: int) -> None:
     assert random_splits(names, 320, 45, seed) == splits
 
 
-def test_real_cases_in_a_table(tmp_path: Path, shared_data: Path) -> None:
-    folder = shared_data / "tcga_glioma" / "TCGA-DU-7294"
+def test_real_cases_in_a_table(tmp_path: Path, real_cases: Path) -> None:
+    folder = real_cases / "tcga_glioma" / "TCGA-DU-7294"
     table = write_table(tmp_path, "name,t1c,label", f"DU,{folder}/t1c.nii.gz,{folder}/label_by_algorithms.nii.gz")
     case = table_dataset(table).load("DU")
     assert case.shape == (240, 240, 155)
     assert case.spacing_mm == (1, 1, 1)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", ", ", "; "])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_what_other_programs_write_is_read(separator: str, quote: str, end: str, tmp_path: Path) -> None:
+    make_files(tmp_path)
+    rows = [("name", "t1", "label"), ("a", "a/t1.nii.gz", "a/seg.nii.gz"), ("b", "b/t1.nii.gz", "b/seg.nii.gz")]
+    text = end.join(["", *(separator.join(f"{quote}{value}{quote}" for value in row) for row in rows), ""])
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "mine.csv").write_bytes(text.encode(encoding))
+        dataset = table_dataset(tmp_path / "mine.csv")
+        assert dataset.modalities == ("t1",)
+        assert dataset.splits["train"] == ("a", "b")
+
+
+def test_a_comma_in_a_value_is_none_between_values(tmp_path: Path) -> None:
+    (make_files(tmp_path) / "a" / "t1.nii.gz").rename(tmp_path / "a" / "t1, native.nii.gz")
+    table = write_table(tmp_path, "name;t1;label", "a;a/t1, native.nii.gz;a/seg.nii.gz")
+    assert table_dataset(table).load("a").image.shape == (1, 2, 3, 4)
+
+
+def test_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes("name,t1,label\nmüller,a.nii,b.nii\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"mine\.csv is no CSV file in UTF-8 \(line 2: .*; save it as 'CSV UTF-8'"):
+        table_dataset(tmp_path / "mine.csv")
+
+
+def test_a_table_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    table = two_cases(tmp_path).rename(tmp_path / os.fsdecode(b"m\xe4.csv"))
+    with pytest.raises(UserError, match="this name is no readable text"):
+        table_dataset(table)
+
+
+def test_the_name_of_another_data_set_is_reserved_in_any_case(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'GLIOMA' is the name of another data set"):
+        table_dataset(two_cases(tmp_path).rename(tmp_path / "GLIOMA.CSV"))

@@ -1,6 +1,9 @@
 """What a batch is made of: which cases, how augmented, with which locations."""
 
+import threading
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,11 +12,13 @@ import torch
 from torch import Tensor
 
 from ossnet import training
+from ossnet.batches import BatchMaker
 from ossnet.confidence import ConfidenceMemory
 from ossnet.config import build
 from ossnet.data.prepared import PreparedCase
 from ossnet.model import Batch
-from ossnet.training import Recipe, make_batch
+from ossnet.slices import Slices, Slicing
+from ossnet.training import Recipe
 
 SHAPE = (16, 16, 16)
 ALWAYS_FLIP = {"probability": 1, "noise": 0, "brightness": 0}
@@ -35,7 +40,18 @@ CASES = [make_case(slice(first, first + 3), slice(3, 10), slice(6, 12)) for firs
 
 
 def batch_of(cases: list[PreparedCase], chosen: list[int], recipe: Recipe, memory: ConfidenceMemory | None) -> Batch:
-    return make_batch(cases, chosen, recipe, memory, torch.Generator().manual_seed(0), torch.device("cpu"))
+    with ThreadPoolExecutor(1) as readers:
+        return maker(cases, recipe, readers, memory).begin(chosen, torch.Generator().manual_seed(0))()
+
+
+def maker(
+    cases: list[PreparedCase],
+    recipe: Recipe,
+    readers: ThreadPoolExecutor,
+    memory: ConfidenceMemory | None = None,
+    slicing: Slicing | None = None,
+) -> BatchMaker:
+    return BatchMaker(cases, recipe.sampling, recipe.augmentation, memory, slicing, readers, torch.device("cpu"))
 
 
 def draw(batch: Batch) -> tuple[Tensor, Tensor | None]:
@@ -44,8 +60,11 @@ def draw(batch: Batch) -> tuple[Tensor, Tensor | None]:
 
 @pytest.mark.parametrize(("steps", "expected"), [(None, [1] * 5), (6, [2, 2, 2, 3, 3])])
 def test_an_epoch_sees_each_case_once_or_as_often_as_its_steps_need(steps: int | None, expected: list[int]) -> None:
-    order = training._epoch_order(5, make_recipe(steps_per_epoch=steps), torch.Generator().manual_seed(0))
+    recipe = make_recipe(steps_per_epoch=steps)
+    order = training._epoch_order(5, recipe, torch.Generator().manual_seed(0))
     assert sorted(Counter(order.tolist()).values()) == expected
+    assert recipe.cases_per_epoch(5) == sum(expected)
+    assert recipe.steps(5) == len(order.split(recipe.batch_size))
 
 
 def test_a_batch_is_augmented_alike_in_all_its_parts() -> None:
@@ -98,3 +117,44 @@ def test_the_memory_is_of_the_cases_before_the_flip() -> None:
 def test_augmentation_off_leaves_the_cases_as_they_are() -> None:
     batch = batch_of(CASES, [0, 1, 2], make_recipe(augmentation={"probability": 0}), None)
     assert torch.equal(batch.images, torch.stack([case.image for case in CASES]))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_slicing_model_is_given_slices_of_the_augmented_cases(axis: int) -> None:
+    recipe = make_recipe(augmentation={"probability": 0.8, "flip_axes": [0, 1, 2]})
+    with ThreadPoolExecutor(2) as readers:
+        generator, same = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+        batch = maker(CASES, recipe, readers, slicing=Slicing(axis, 5)).begin([2, 0], generator)()
+        whole = maker(CASES, recipe, readers).begin([2, 0], same)()
+    # After the augmentation, a generator's next draws are the slices, case by case.
+    for image, label, all_of_image, all_of_label in zip(
+        batch.images, batch.labels, whole.images, whole.labels, strict=True
+    ):
+        slices = Slices(axis, SHAPE, torch.randperm(16, generator=same)[:5])
+        assert torch.equal(image, slices.of(all_of_image))
+        assert torch.equal(label, slices.of(all_of_label))
+    assert torch.equal(generator.get_state(), same.get_state())
+
+
+def test_slices_are_all_that_is_read() -> None:
+    case, expected = make_case(slice(4), slice(4), slice(4)), []
+    told = PreparedCase("box", case.image, case.label, None, case.affine, (1, 1, 1), 1.0, expected.append)
+    recipe = make_recipe(augmentation=ALWAYS_FLIP | {"flip_axes": [0]})
+    with ThreadPoolExecutor(1) as readers:
+        maker([told], recipe, readers, slicing=Slicing(0, 3)).begin([0], torch.Generator().manual_seed(0))()
+    (slices,) = expected
+    assert (slices.axis, slices.shape, len(slices.indices)) == (0, SHAPE, 3)
+
+
+def test_cases_are_read_while_the_caller_goes_on() -> None:
+    go_on = threading.Event()
+
+    class Readers(ThreadPoolExecutor):
+        def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+            return super().submit(lambda: go_on.wait(60) and function(*arguments, **named))
+
+    with Readers(1) as readers:
+        batch = maker(CASES, make_recipe(), readers).begin([0, 1], torch.Generator().manual_seed(0))
+        # Nothing has been read yet, and here the caller is.
+        go_on.set()
+        assert batch().images.shape == (2, 1, *SHAPE)

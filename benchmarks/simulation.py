@@ -1,0 +1,197 @@
+"""How often intervals hold the truth and claims are judged rightly, in simulated studies whose truth is known.
+
+Each study compares seven models of equal mean from a few seeds on 16 cases, as a table does: six differences from the
+first model, and a claim of all six. Beside the intervals of `benchmarks.intervals` stand those that the suite had
+before: percentiles of a bootstrap over seeds and cases, with no regard to how many comparisons are made.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.intervals import CONFIDENCE, components, estimate, pool
+from benchmarks.markup import Cell, Grid, markdown
+from ossnet.files import write_text
+
+MODELS, CASES, SEEDS = 7, 16, (2, 3, 5, 10)
+
+CHUNK = 500
+"""Studies whose bootstrap is drawn at a time, to bound the memory."""
+
+TRUTH_STUDIES = 10_000
+"""Studies of one seed whose mean is taken for the true one."""
+
+RESAMPLES = 500
+
+MARGIN = 0.001
+"""By which a claim is true or false."""
+
+POWER = 0.8
+
+Draw = Callable[[np.random.Generator, int, int], np.ndarray]
+"""Scores [studies, models, seeds, cases] of so many studies from so many seeds, of models of equal mean."""
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """Scores around 0 with normal effects of these standard deviations.
+
+    Attributes:
+        unsteady: the factor by which the first model's seeds vary more.
+    """
+
+    seed: float
+    case: float
+    interaction: float
+    residual: float
+    unsteady: float = 1.0
+
+    def __call__(self, generator: np.random.Generator, studies: int, seeds: int) -> np.ndarray:
+        of_seeds = self.seed * generator.normal(size=(studies, MODELS, seeds, 1))
+        of_seeds[:, 0] *= self.unsteady
+        return (
+            of_seeds
+            + self.case * generator.normal(size=(studies, 1, 1, CASES))
+            + self.interaction * generator.normal(size=(studies, MODELS, 1, CASES))
+            + self.residual * generator.normal(size=(studies, MODELS, seeds, CASES))
+        )
+
+
+def dice_like(generator: np.random.Generator, studies: int, seeds: int) -> np.ndarray:
+    """Scores between 0 and 1 with a tail of hard cases, as on the embedded gliomas."""
+    latent = Spreads(seed=0.12, case=0.0, interaction=0.25, residual=0.15)(generator, studies, seeds)
+    difficulty = generator.gamma(1.0, size=(studies, 1, 1, CASES))
+    return 1 / (1 + np.exp(0.6 * difficulty - 2.0 - latent))
+
+
+KINDS: Mapping[str, Draw] = {
+    "seeds dominate": Spreads(seed=0.03, case=0.02, interaction=0.02, residual=0.01),
+    "seeds and cases": Spreads(seed=0.02, case=0.04, interaction=0.04, residual=0.02),
+    "cases dominate": Spreads(seed=0.005, case=0.08, interaction=0.05, residual=0.02),
+    "bounded and skewed": dice_like,
+    "first model unsteady": Spreads(seed=0.015, case=0.04, interaction=0.03, residual=0.02, unsteady=4),
+}
+
+
+class Intervals(NamedTuple):
+    """Lower and upper ends, the last axis of each: of means [n, MODELS, 2], and of the differences of the first model
+    from the others, alone and as claims and tables use several of them, [n, MODELS - 1, 2]."""
+
+    means: np.ndarray
+    differences: np.ndarray
+    joint: np.ndarray
+
+
+def after(scores: np.ndarray) -> Intervals:
+    """The intervals that tables and claims have."""
+    models = [components(scores[:, model]) for model in range(MODELS)]
+    pooled = pool(models)
+    means = [np.stack(estimate([model], pooled=pooled).ends(), axis=-1) for model in models]
+    differences = [estimate([models[0], other], (1, -1), pooled) for other in models[1:]]
+    return Intervals(
+        np.stack(means, axis=1),
+        np.stack([np.stack(one.ends(), axis=-1) for one in differences], axis=1),
+        np.stack([np.stack(one.ends(len(differences)), axis=-1) for one in differences], axis=1),
+    )
+
+
+def before(scores: np.ndarray, generator: np.random.Generator) -> Intervals:
+    """The intervals of a percentile bootstrap; see Owen, The pigeonhole bootstrap, 2007."""
+    seeds = scores.shape[2]
+    chunks = []
+    for chunk in np.array_split(scores.astype(np.float32), -(-len(scores) // CHUNK)):
+        of_cases = generator.multinomial(CASES, [1 / CASES] * CASES, size=RESAMPLES) / CASES
+        of_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, size=(MODELS, RESAMPLES)) / seeds
+        by_seed = chunk @ of_cases.T.astype(np.float32)
+        means = np.einsum("nmsb,mbs->nmb", by_seed, of_seeds.astype(np.float32))
+        differences = means[:, :1] - means[:, 1:]
+        tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+        chunks.append([np.moveaxis(np.quantile(one, tails, axis=-1), 0, -1) for one in (means, differences)])
+    means, differences = (np.concatenate(of) for of in zip(*chunks, strict=True))
+    return Intervals(means, differences, differences)
+
+
+def simulate(generator: np.random.Generator, studies: int, seeds: Sequence[int] = SEEDS) -> pd.DataFrame:
+    """A row for each kind of scores, number of seeds and way to make intervals (`before` and `after`).
+
+    Returns:
+        Columns kind, seeds, intervals and what follows. `mean`, `difference` and `joint` are shares of studies: those
+        in which an interval of a mean and of a difference holds the truth, and in which six intervals of differences
+        all do. `rejected` is the share in which a claim of six differences that is true by `MARGIN` does not hold;
+        `accepted` that in which a claim holds that is false by `MARGIN` in one difference, and true by far in the
+        others. `detectable` and `detectable_joint` are the differences, in units of the scores, that an interval tells
+        from 0 in 80 % of studies, alone and as one of six.
+    """
+    return pd.DataFrame(_rows(generator, studies, seeds))
+
+
+def _rows(generator: np.random.Generator, studies: int, numbers: Sequence[int]) -> Iterator[dict[str, object]]:
+    for kind, draw in KINDS.items():
+        truth = draw(generator, TRUTH_STUDIES, 1).mean()
+        for seeds in numbers:
+            scores = draw(generator, studies, seeds)
+            for name, intervals in {"before": before(scores, generator), "after": after(scores)}.items():
+                low, high = intervals.differences[..., 0], intervals.differences[..., 1]
+                low_joint, high_joint = intervals.joint[..., 0], intervals.joint[..., 1]
+                yield {
+                    **{"kind": kind, "seeds": seeds, "intervals": name},
+                    "mean": np.mean((intervals.means[..., 0] <= truth) & (truth <= intervals.means[..., 1])),
+                    "difference": np.mean((low <= 0) & (high >= 0)),
+                    "joint": np.mean(((low_joint <= 0) & (high_joint >= 0)).all(axis=1)),
+                    "rejected": np.mean((high_joint < -MARGIN).any(axis=1)),
+                    "accepted": np.mean(low > MARGIN),
+                    "detectable": np.quantile(-low, POWER),
+                    "detectable_joint": np.quantile(-low_joint, POWER),
+                }
+
+
+HEADS = {
+    "mean": "Mean",
+    "difference": "Difference",
+    "joint": "Six differences",
+    "rejected": "True claim rejected",
+    "accepted": "False claim accepted",
+    "detectable": "Detectable",
+    "detectable_joint": "Detectable among six",
+}
+
+
+def simulation_markdown(frame: pd.DataFrame) -> str:
+    """What `simulate` gives as GitHub Markdown, each number before and after."""
+    wide = frame.pivot(index=["kind", "seeds"], columns="intervals", values=list(HEADS))
+    rows = []
+    for kind, seeds in frame[["kind", "seeds"]].drop_duplicates().itertuples(index=False, name=None):
+        numbers = wide.loc[(kind, seeds)]
+        texts = [
+            " → ".join(_text(name, numbers[name, intervals]) for intervals in ("before", "after")) for name in HEADS
+        ]
+        rows.append([Cell(text) for text in (kind, str(seeds), *texts)])
+    caption = (
+        f"Simulated studies of {MODELS} models on {CASES} cases: the bootstrap that the suite had before → the "
+        "intervals that it has."
+    )
+    notes = (
+        "Mean, difference, six differences: percentage of studies in which an interval of 95 %, or all of six, holds "
+        f"the truth. Claims are of six differences, true or false by {MARGIN:g}. Detectable: the difference that is "
+        "told from 0 in 80 % of studies, alone and as one of six. The first three kinds of scores are normal; the "
+        "unsteady model's seeds vary four times as much as those of the models that it is compared with."
+    )
+    return markdown(Grid(caption, ["Scores", "Seeds", *HEADS.values()], rows, notes)) + "\n"
+
+
+def write_simulation(frame: pd.DataFrame, stem: str | Path) -> None:
+    """Write what `simulate` gives as `stem`.csv and `stem`.md, each whole or not at all.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}.md", simulation_markdown(frame))
+
+
+def _text(name: str, number: float) -> str:
+    return f"{number:.3f}" if name.startswith("detectable") else f"{100 * number:.1f} %"

@@ -1,0 +1,101 @@
+"""The cases that a training has seen, known again by their voxels, so that none is taken for a test of the model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from ossnet.data.case import Dataset
+from ossnet.data.voxels import kept_voxel_digest
+from ossnet.errors import UserError
+from ossnet.files import write_text
+
+FILE = "cases.json"
+"""In the folder of a training."""
+
+
+@dataclass(frozen=True)
+class LearnedCases:
+    """The cases of a training.
+
+    Attributes:
+        train: names of the cases that it learned from, to their `voxel_digest`.
+        validation: likewise, of those that its best epoch was chosen on.
+    """
+
+    train: Mapping[str, str]
+    validation: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write them into the folder of the training."""
+        write_text(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read_learned_cases(folder: Path) -> LearnedCases | None:
+    """The cases of the training in a folder; None of one that was made before they were recorded.
+
+    Raises:
+        UserError: the record is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        return TypeAdapter(LearnedCases).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{path} is damaged; restore it, or train that run again") from error
+
+
+def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: LearnedCases | None) -> dict[str, str]:
+    """What each case of a split was to a training, by its name: `train`, `validation`, `none`; `unknown` of no record.
+
+    Args:
+        cache: where digests of voxels are kept.
+
+    Raises:
+        UserError: a case cannot be loaded, or the cache cannot be written.
+    """
+    names = dataset.splits[split]
+    if learned is None:
+        return dict.fromkeys(names, "unknown")
+    roles = dict.fromkeys(learned.validation.values(), "validation") | dict.fromkeys(learned.train.values(), "train")
+    # A case is read for it once; from then on its digest is kept.
+    return {name: roles.get(kept_voxel_digest(dataset, name, cache), "none") for name in names}
+
+
+def refuse_learned_cases(
+    dataset: Dataset, split: str, roles: Mapping[str, str], trained_on: str, fingerprint: str, run: str
+) -> None:
+    """Refuse to score a model on cases that it has learned from, whatever they and their files are called now.
+
+    A training that recorded none is compared by its data set: of another split or another profile's data of the same
+    name, any case may be one of its training. The cases that a best epoch was chosen on may be scored, as in the paper.
+
+    Args:
+        split: of the cases to be scored, and `roles` what `roles_in_training` says of them.
+        trained_on: the name of the data set of the training, and `fingerprint` its fingerprint.
+        run: as the user calls it.
+
+    Raises:
+        UserError: the model has learned from a case, or may have; names it and the remedy.
+    """
+    remedy = "choose another split, or add --allow-learned-cases to ossnet evaluate"
+    found = [name for name, role in roles.items() if role == "train"]
+    if found:
+        shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        raise UserError(
+            f"{run} has learned from {len(found)} of the {len(roles)} cases in split {split} of data set "
+            f"{dataset.name}, whose voxels are those of training cases: {shown}; leave them out, {remedy}"
+        )
+    if "unknown" not in roles.values() or dataset.name != trained_on:
+        return
+    if dataset.fingerprint != fingerprint:
+        raise UserError(
+            f"data set {dataset.name} is not as it was in the training of {run} (cases, files, modalities or splits), "
+            "which may have learned the cases to be scored; give the --data and --profile of that training, "
+            "or add --allow-learned-cases to ossnet evaluate"
+        )
+    if split == "train":
+        raise UserError(f"{run} has learned from the cases in split train of data set {dataset.name}; {remedy}")

@@ -1,0 +1,166 @@
+"""Headers that are mended, and files that are not what their names say."""
+
+import gzip
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ossnet.data.nifti import read_image, read_label, read_volume, write_label
+from ossnet.data.nifti_header import OTHER_KINDS
+from ossnet.errors import UserError
+
+VALUES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+DIM, VOX_OFFSET, SLOPE, UNITS = 40, 108, 112, 123
+QFORM, SFORM, QUATERN_B = 252, 254, 256
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A file with both forms of one affine, voxels of 1x2x3 mm."""
+    image = nibabel.Nifti1Image(VALUES, np.diag([1.0, 2, 3, 1]))
+    image.set_qform(image.affine, 1)
+    nibabel.save(image, tmp_path / "plain.nii")
+    return tmp_path / "plain.nii"
+
+
+def overwrite(path: Path, *edits: tuple[int, str, float]) -> None:
+    contents = bytearray(path.read_bytes())
+    for offset, form, value in edits:
+        struct.pack_into(form, contents, offset, value)
+    path.write_bytes(contents)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        read_volume(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("code", "millimetres"), [(0, 1), (1, 1000), (2, 1), (3, 0.001), (5, 1), (10, 1), (11, 0.001)])
+def test_lengths_become_millimetres(code: int, millimetres: float, plain: Path) -> None:
+    image = nibabel.Nifti1Image(VALUES, np.diag([1.0 / millimetres, 2 / millimetres, 3 / millimetres, 1]))
+    image.header["xyzt_units"] = code
+    nibabel.save(image, plain)
+    np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]), rtol=1e-6)
+
+
+def test_voxels_longer_than_any_scanners_are_a_wrong_unit(plain: Path) -> None:
+    overwrite(plain, (UNITS, "<B", 1))
+    assert "voxels of 1000 x 2000 x 3000 mm" in refusal(plain)
+
+
+@pytest.mark.parametrize("start", [0.0, 348.0, -1.0, np.nan])
+def test_voxels_that_start_in_the_header_are_read_from_behind_it(start: float, plain: Path) -> None:
+    overwrite(plain, (VOX_OFFSET, "<f", start))
+    np.testing.assert_array_equal(read_volume(plain)[0], VALUES)
+    # With more behind the header than voxels, nobody knows where they start.
+    plain.write_bytes(plain.read_bytes() + bytes(16))
+    assert "does not say where its voxels start" in refusal(plain)
+
+
+def test_a_header_extension_is_passed_over(plain: Path) -> None:
+    image = nibabel.Nifti1Image(VALUES, np.eye(4))
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"made by a scanner"))
+    nibabel.save(image, plain)
+    np.testing.assert_array_equal(read_volume(plain)[0], VALUES)
+
+
+@pytest.mark.parametrize("squared", [1 + 3.9e-7, 1.001, 1.02])
+def test_a_quaternion_longer_than_1_by_rounding_is_a_rotation(squared: float, plain: Path) -> None:
+    overwrite(plain, (SFORM, "<h", 0), (QUATERN_B + 8, "<f", np.sqrt(squared)))
+    # Half a turn around the third axis.
+    np.testing.assert_allclose(read_volume(plain)[1], np.diag([-1.0, -2, 3, 1]), atol=1e-6)
+
+
+def test_a_quaternion_of_another_length_is_refused_unless_an_sform_is_there(plain: Path) -> None:
+    overwrite(plain, (QUATERN_B, "<f", 1.5))
+    np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]))
+    overwrite(plain, (SFORM, "<h", 0))
+    assert "quaternion that is no rotation" in refusal(plain)
+
+
+def test_voxels_without_a_size_are_refused_unless_an_sform_is_there(plain: Path) -> None:
+    overwrite(plain, (80, "<f", 0.0))
+    np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]))
+    overwrite(plain, (SFORM, "<h", 0))
+    assert "pixdim 0" in refusal(plain)
+
+
+def test_nothing_is_said_about_what_is_mended(plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # A start that is no multiple of 16, unknown kinds of space, a negative voxel size, a wrong size of the header.
+    plain.write_bytes(plain.read_bytes()[:352] + bytes(1) + plain.read_bytes()[352:])
+    overwrite(plain, (VOX_OFFSET, "<f", 353.0), (QFORM, "<h", 77), (80, "<f", -1.0), (0, "<i", 347))
+    for _ in range(3):
+        np.testing.assert_array_equal(read_volume(plain)[0], VALUES)
+        write_label(plain.parent / "mask.nii", VALUES, np.eye(4), like=plain)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.NII.GZ", "a.hdr", "a", "a.dcm"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_the_contents_say_what_a_file_is_not_its_name(name: str, compress: type[bytes], plain: Path) -> None:
+    misnamed = plain.parent / name
+    misnamed.write_bytes(compress(plain.read_bytes()))
+    np.testing.assert_array_equal(read_volume(misnamed)[0], VALUES)
+
+
+def test_vectors_are_channels(plain: Path) -> None:
+    both = np.stack([VALUES, -VALUES])
+    nibabel.save(nibabel.Nifti1Image(np.moveaxis(both, 0, -1)[:, :, :, None], np.eye(4)), plain)
+    np.testing.assert_array_equal(read_image([plain])[0], both)
+
+
+@pytest.mark.parametrize(("place", "magic", "name"), OTHER_KINDS)
+def test_another_kind_of_file_is_named(place: int, magic: bytes, name: str, plain: Path) -> None:
+    plain.write_bytes(bytes(place) + magic + bytes(600))
+    assert f"(it is {name}); give a NIfTI file" in refusal(plain)
+
+
+def test_a_damaged_file_is_to_be_replaced_and_a_misnamed_one_is_not(plain: Path) -> None:
+    whole = plain.read_bytes()
+    plain.write_bytes(whole[:-1])
+    assert "intact copy" in refusal(plain)
+    for contents in (b"", b"name,image\n" * 99):
+        plain.write_bytes(contents)
+        assert "intact copy" not in refusal(plain)
+
+
+@pytest.mark.parametrize(
+    ("slope", "label"),
+    [(4 / 255, [0, 1, 2, 4]), (1 / 8191, [0, 1, 2, 3, 4]), (1.0, [0, 1, 255])],
+)
+def test_labels_that_a_writer_scaled_are_whole(slope: float, label: list[int], plain: Path) -> None:
+    stored = np.rint(np.array(label) / slope).astype(np.uint16).reshape(1, 1, -1)
+    nibabel.save(nibabel.Nifti1Image(stored, np.eye(4)), plain)
+    overwrite(plain, (SLOPE, "<f", slope), (SLOPE + 4, "<f", 0.0))
+    assert read_label(plain)[0].ravel().tolist() == label
+
+
+@pytest.mark.parametrize("value", [0.98, 1.02, 0.5, -0.02, 255.02])
+def test_values_between_labels_are_refused(value: float, plain: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.full((2, 2, 2), value, dtype=np.float32), np.eye(4)), plain)
+    with pytest.raises(UserError, match=rf"8 values that are no labels, for example {np.float32(value):.9g}"):
+        read_label(plain)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(edits=st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_spoilt_header_leads_to_an_image_or_one_line(edits: list[tuple[int, int]], plain: Path) -> None:
+    spoilt = bytearray(plain.read_bytes())
+    for place, value in edits:
+        spoilt[place] = value
+    path = plain.parent / "spoilt.nii"
+    path.write_bytes(spoilt)
+    # Without an error where only what is not needed is spoilt.
+    with suppress(UserError):
+        volume, affine = read_volume(path)
+        assert volume.dtype == np.float32
+        assert np.isfinite(affine).all()

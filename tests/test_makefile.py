@@ -1,0 +1,69 @@
+"""Targets hand what the user gave to the commands behind them, whatever characters it holds."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+RECORDER = f"""#!{sys.executable}
+import json, sys
+with open("calls", "a") as calls:
+    print(json.dumps(sys.argv[1:]), file=calls)
+"""
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose Python only writes down what it is called with, in a folder with a space."""
+    folder = tmp_path / "my checkout"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(CHECKOUT / name, folder)
+    (folder / ".venv" / ".ready").touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(RECORDER, encoding="utf-8")
+    python.chmod(0o755)
+    return folder
+
+
+def calls(folder: Path, *arguments: str, **environment: str) -> list[list[str]]:
+    """Run a target; the arguments of each call of Python."""
+    usual = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    subprocess.run(["make", *arguments], cwd=folder, env=usual | environment, check=True, capture_output=True)
+    return [json.loads(line) for line in (folder / "calls").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("data", ["/my data/cases.csv", 'brats:/it\'s "here"', "glioma"])
+@pytest.mark.parametrize("target", ["tables", "table1", "table2", "table3"])
+def test_a_data_set_and_a_profile_arrive_as_they_were_given(checkout: Path, target: str, data: str) -> None:
+    run, *_ = calls(checkout, target, f"DATASET={data}", "PROFILE=my profile.toml")
+    named = [] if target == "tables" else [target]
+    assert run == ["-m", "benchmarks", "run", "--data", data, "--profile", "my profile.toml", *named]
+
+
+def test_they_may_come_from_the_environment_and_have_defaults(checkout: Path) -> None:
+    (run,) = calls(checkout, "table2", "JOBS=3", "OPTIONS=--force --retry-failed", DATASET="my cases.csv")
+    options = ["--workers", "3", "--force", "--retry-failed"]
+    assert run == ["-m", "benchmarks", "run", "--data", "my cases.csv", "--profile", "laptop", *options, "table2"]
+
+
+def test_what_only_reads_takes_them_too(checkout: Path) -> None:
+    case, _, claims = calls(checkout, "figure4", "claims", "DATASET=my cases.csv", "PROFILE=my.toml")
+    assert case == ["-m", "benchmarks.extraction_case", "--data", "my cases.csv"]
+    assert claims == ["-m", "benchmarks", "claims", "--profile", "my.toml"]
+
+
+@pytest.mark.parametrize(
+    ("saved", "option"), [([], "--benchmark-compare"), (["SAVED=my own"], "--benchmark-compare=my own")]
+)
+def test_a_saved_run_to_compare_with_is_handed_on(checkout: Path, saved: list[str], option: str) -> None:
+    (bench,) = calls(checkout, "bench-compare", *saved)
+    assert bench[-1] == option
