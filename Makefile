@@ -19,14 +19,14 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 tables figure4 figure5 figure6 scaling whole gpu figures claims simulate status \
-	verify reference bench bench-compare test lint clean
+.PHONY: help setup table1 table2 table3 inference tables figure4 figure5 figure6 scaling whole gpu figures claims simulate \
+	status verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Options of tables, table1 and table2: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
+	@echo "  Options of tables, table1, table2 and inference: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
-	@echo "  Of tables, table1 to table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed"
+	@echo "  Of tables, table1 to table3, inference, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed"
 	@echo "  Of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
 
 $(READY): pyproject.toml constraints.txt
@@ -39,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## Only set up .venv
 
 tables: $(READY)  ## Make what is missing of every table, then the tables and figures
-	@$(call run_and_draw,,sampling models figure1 segmentations memory_parts)
+	@$(call run_and_draw,,sampling models tradeoff figure1 segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 	@$(RUN) table1
@@ -50,11 +50,14 @@ table2: $(READY)  ## Table 2: every model
 table3: $(READY)  ## Table 3: memory of every model, predicted, and measured as far as this machine can
 	@$(call run_and_draw,table3,memory_parts)
 
+inference: $(READY)  ## What the improved inference saves and loses, by the paper's text and by its code
+	@$(RUN) inference
+
 figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
 	@$(BIN)/python -m benchmarks.extraction_case --data "$$DATASET"
 	@$(BIN)/python -m paper_figures figure4
 
-figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (six minutes without a GPU)
+figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (a quarter of an hour without a GPU)
 	@$(call run_and_draw,figure5,figure5)
 
 figure6: $(READY)  ## Figure 6: memory of one pass by its locations
@@ -86,7 +89,7 @@ verify: $(READY)  ## Tell where a number of a table comes from, and train a seed
 	@$(BIN)/python -m benchmarks verify $(CELL) --data "$$DATASET" --profile "$$PROFILE" $(OPTIONS)
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
-	$(BIN)/python -m benchmarks collect --no-reference table1 table2
+	$(BIN)/python -m benchmarks collect --no-reference table1 table2 inference
 	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling whole
 	$(BIN)/python -m benchmarks claims > /dev/null
 	$(BIN)/python -m benchmarks simulate > /dev/null

@@ -70,10 +70,11 @@ TRAINING = ("model", "sampling", "locations")
 def measure(kind: Kind, group: Sequence[Row], comparisons: int = 1) -> Interval:
     """A measure of some records, with its interval of 95 % or, of several comparisons, one of those that hold at once.
 
-    Where both numbers of a difference or ratio have `scores` of one table and source, their
-    cases are paired, and their seeds if they are of the same training; the interval of a ratio is that of its
-    logarithm, to first order. Else it goes from the lowest to the highest value that the ends of the parts allow. A
-    spread is the largest difference of two numbers; its interval is that of all differences at once.
+    Where both numbers of a difference or ratio have `scores` of one table and source, their cases are paired, and their
+    seeds if they are of the same training; the interval of a ratio is that of its logarithm, to first order. Else it
+    goes from the lowest to the highest value that the ends of the parts allow. A spread is the largest difference of
+    two numbers; its interval is that of all differences at once. Of a number that has but `low` and `high`, such as a
+    timing, one of several intervals is made wider as that of a normal number would be.
     """
     if kind == "spread":
         pairs = list(itertools.combinations(group, 2))

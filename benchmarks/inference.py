@@ -33,8 +33,8 @@ INFERENCE = Study(
             "Evaluated: locations of a volume. Disagreement: of all its voxels. Precision and recall: of the encoder's "
             "segmentation, up-sampled to the first lattice and thresholded, against the decoder at the same points. By "
             "the paper's text, the points that it marks as occupied are never evaluated; by the released code, only "
-            "these are, of the first lattice. Times of these runs, measured beside whatever else the machine did, are in "
-            "the table of costs"
+            "these are, of the first lattice. Times of these runs, beside whatever else the machine did, are in the "
+            "table of costs"
         ),
     ),
     closed_form_grids,

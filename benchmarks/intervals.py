@@ -108,10 +108,10 @@ def components(scores: np.ndarray) -> Components:
 
 def pool(models: Sequence[Components]) -> Pool:
     """Medians over the models that have two or more seeds; NaN without any."""
-    degrees = [model.seeds - 1 for model in models if np.all(model.seeds > 1)]
     models = [model for model in models if np.all(model.seeds > 1)]
     if not models:
         return Pool(np.asarray(np.nan), np.asarray(np.nan), 0.0)
+    degrees = [model.seeds - 1 for model in models]
     spreads = [model.spread * of / chdtri(of, 0.5) for model, of in zip(models, degrees, strict=True)]
     residuals = [model.residual for model in models]
     return Pool(np.median(spreads, axis=0), np.median(residuals, axis=0), np.sum(degrees, axis=0) * 2 / np.pi)
@@ -134,23 +134,33 @@ def estimate(
         Numbers [...], without a variance where a part has fewer than two seeds or all of them fewer than two cases.
     """
     pooled = pool(parts) if pooled is None else pooled
-    value = np.sum([weight * part.value for part, weight in zip(parts, weights, strict=True)], axis=0)
-    by_case = np.sum([weight * part.by_case for part, weight in zip(parts, weights, strict=True)], axis=0)
+    weighted = list(zip(weights, parts, strict=True))
+    value = np.sum([weight * part.value for weight, part in weighted], axis=0)
+    by_case = np.sum([weight * part.by_case for weight, part in weighted], axis=0)
     cases_degrees = np.any([part.has_case for part in parts], axis=0).sum(axis=-1) - 1
     with np.errstate(divide="ignore", invalid="ignore"):
         of_cases = (by_case**2).sum(axis=-1) * (cases_degrees + 1) / cases_degrees
-        factors = np.array([weight**2 / part.seeds for part, weight in zip(parts, weights, strict=True)])
-        pooled_weights = [PRIOR_DEGREES / (PRIOR_DEGREES + part.seeds - 1) for part in parts]
-        own = [(1 - weight) * factor for weight, factor in zip(pooled_weights, factors, strict=True)]
-        common = np.sum([weight * factor for weight, factor in zip(pooled_weights, factors, strict=True)], axis=0)
+        # Each part's spread is its own with the degrees of freedom that it has, and the pooled one for the rest.
+        own = [
+            weight**2 / part.seeds * (part.seeds - 1) / (part.seeds - 1 + PRIOR_DEGREES) for weight, part in weighted
+        ]
+        common = np.sum([weight**2 / part.seeds for weight, part in weighted], axis=0) - np.sum(own, axis=0)
         spreads = [*(factor * part.spread for factor, part in zip(own, parts, strict=True)), common * pooled.spread]
-        degrees = [*(part.seeds - 1 for part in parts), pooled.degrees]
         residual = np.sum([factor * part.residual for factor, part in zip(own, parts, strict=True)], axis=0)
-        total = np.sum(spreads, axis=0)
-        of_seeds = np.maximum(total - residual - common * pooled.residual, 0)
-        seeds_degrees = total**2 / np.sum([one**2 / of for one, of in zip(spreads, degrees, strict=True)], axis=0)
-        terms = of_cases**2 / cases_degrees + np.where(of_seeds > 0, of_seeds**2 / seeds_degrees, 0)
-        return Estimate(value, of_cases + of_seeds, (of_cases + of_seeds) ** 2 / terms)
+        spread = np.sum(spreads, axis=0)
+        of_seeds = np.maximum(spread - residual - common * pooled.residual, 0)
+        degrees: list[np.ndarray | float] = [*(part.seeds - 1 for part in parts), pooled.degrees]
+        seeds_degrees = _satterthwaite(spreads, degrees)
+        degrees_of_sum = np.where(
+            of_seeds > 0, _satterthwaite([of_cases, of_seeds], [cases_degrees, seeds_degrees]), cases_degrees
+        )
+    return Estimate(value, of_cases + of_seeds, degrees_of_sum)
+
+
+def _satterthwaite(variances: Sequence[np.ndarray], degrees: Sequence[np.ndarray | float]) -> np.ndarray:
+    """The degrees of freedom of a sum of independent variances."""
+    squares = [variance**2 / of for variance, of in zip(variances, degrees, strict=True)]
+    return np.sum(variances, axis=0) ** 2 / np.sum(squares, axis=0)
 
 
 def widening(comparisons: int) -> float:

@@ -54,8 +54,9 @@ def judge(
     does. That needs no correction for their number: a false claim has a comparison beyond its limit, and is accepted
     only if that one's own interval errs (an intersection-union test; Berger 1982). It `does not hold` if a single
     interval lies beyond its limit; there are as many chances to err as comparisons, so these intervals are wider, for
-    all of the claim to hold the truth at once in 95 % of studies. Else it is `undecided`. Either error is made in at
-    most 5 % of studies; there is no correction over claims. The interval that is shown is the one that decided.
+    all of the claim to hold the truth at once in 95 % of studies. Else it is `undecided`. There is no correction over
+    claims. `benchmarks.simulation` shows how often either error is made. The interval that is told is the one that
+    decided.
 
     What an interval is, `benchmarks.claims.measure` says. A record without one, such as a score of one seed, decides
     nothing. The paper's numbers are taken as printed: they are the best of three runs, ours are means over seeds.
@@ -177,8 +178,7 @@ def _beside(claim: Claim, side: _Side) -> str:
     """What a claim shows with its verdict, of the data sets that it is about."""
     if not claim.beside:
         return ""
-    about: Selection = {column: values for column, values in claim.on.items() if column in ("dataset", "model")}
-    rows, _ = side.select({**about, **claim.beside})
+    rows, _ = side.select({**claim.on, **claim.beside})
     return "".join(f"; {_formula('value', (row,), measure('value', (row,)))}" for row in rows)
 
 

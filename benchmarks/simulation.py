@@ -20,7 +20,7 @@ from ossnet.files import write_text
 MODELS, CASES, SEEDS = 7, 16, (2, 3, 5, 10)
 
 CHUNK = 500
-"""Studies that are resampled at a time, to bound the memory."""
+"""Studies whose bootstrap is drawn at a time, to bound the memory."""
 
 TRUTH_STUDIES = 10_000
 """Studies of one seed whose mean is taken for the true one."""

@@ -124,7 +124,7 @@ def compare(matrices: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
         `high_joint` of all pairs hold at once in 95 % of studies: a pair picked from among them for its difference
         differs if its joint interval does not hold 0. All are NaN with fewer than two seeds or shared cases.
     """
-    cases = sorted({str(case) for matrix in matrices.values() for case in matrix})
+    cases = sorted({case for matrix in matrices.values() for case in matrix}, key=str)
     scores = {model: matrix.reindex(columns=cases).to_numpy(float) for model, matrix in matrices.items()}
     pooled = pool([components(of_model) for of_model in scores.values()])
     pairs = []

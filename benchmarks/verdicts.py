@@ -59,8 +59,9 @@ def _caption(frame: pd.DataFrame) -> str:
         "Our numbers are means over seeds, with intervals in brackets; the paper's are the best of three runs. A claim "
         "holds if the 95 % interval of each of its comparisons lies within the limits, and does not hold if one lies "
         "beyond them that was made wide enough for all of the claim's intervals to hold the truth at once in 95 % of "
-        "studies: a claim that is true is called false in at most 5 % of studies, and one that is false is called true "
-        "in at most 5 %. Undecided: neither. The limits, and how vague words are read, are in "
+        "studies. Undecided: neither. In simulations with three or more seeds, 2 to 3 % of true claims are called "
+        "false and 2 to 3 % of false ones true, either up to 5 % where one model's seeds vary four times as much as "
+        "the others'. The limits, and how vague words are read, are in "
         "results/published/claims.toml."
     )
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.efficiency.probe import encoder_channels
 from benchmarks.efficiency.records import GIGABYTE
+from benchmarks.efficiency.scaling import VOXELISED
 from benchmarks.markup import power_of_two
 from benchmarks.tables import MODEL_NAMES
 from paper_figures.curves import Curve, draw_curves, name_ends, write_names
@@ -41,16 +42,17 @@ GPU_COLOUR = "0.55"
 MARKERS_PT = (9.0, 4.0)
 """Sizes of the first and the last model's markers: where models come to the same, one is seen around the other."""
 
-ROOM = (4.0, 3.0)
+ROOM = (5.5, 7.0)
 """By these factors the axis goes on beyond the resolutions, for the names of GPUs' sizes and those of curves."""
 
 NOTE_CHARACTERS = 145
 ENTRY_CHARACTERS = 28
 """In a line of the note below, and of the legend."""
 
+LEGEND_COLUMNS = 4
+
 TITLE = "Memory and time by the volume's resolution"
 PHASES = {"training": "training step", "inference": "one evaluation", "extraction": "whole segmentation"}
-OF_MEMORY = ("training", "inference")
 
 
 def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
@@ -61,7 +63,8 @@ def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
 def draw(rows: pd.DataFrame) -> Figure:
     """Above memory, predicted and measured, with the sizes of GPUs; below time as measured; on scales of logarithms.
 
-    Where a GPU has measured memory, that of the CPU is left out, whose tensors are counted as the prediction's are.
+    Where a GPU has measured memory, that of the CPU is left out, whose tensors are counted as the prediction's are. The
+    memory of a U-Net's segmentation is that of its evaluation.
 
     Args:
         rows: of `paper_figures.probes.read_probes`.
@@ -69,12 +72,15 @@ def draw(rows: pd.DataFrame) -> Figure:
     rows = rows.assign(gigabytes=rows["allocated_bytes"] / GIGABYTE)
     if rows.loc[rows["kind"] == "gpu", "gigabytes"].notna().any():
         rows.loc[rows["kind"] == "cpu", "gigabytes"] = np.nan
+    evaluations = rows["model"].isin(VOXELISED) & (rows["phase"] == "inference") & rows["gigabytes"].notna()
+    rows = pd.concat([rows, rows[evaluations].assign(phase="extraction")], ignore_index=True)
     times = repeats_text(rows)
     with settings():
-        figure = Figure(figsize=(PAGE_WIDTH_IN, 6.6), layout="constrained")
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 7.0), layout="constrained")
         figure.suptitle(title_of(f"{TITLE}; times: {times}" if times else TITLE, rows), fontsize="medium")
-        (*above, corner), below = figure.subplots(2, len(PHASES), sharey="row", height_ratios=(6, 5))
-        memory, time = dict(zip(OF_MEMORY, above, strict=True)), dict(zip(PHASES, below, strict=True))
+        grid = figure.add_gridspec(3, len(PHASES), height_ratios=(6, 5, 1))
+        above, below = np.asarray(grid[:2, :].subgridspec(2, len(PHASES), height_ratios=(6, 5)).subplots(sharey="row"))
+        memory, time = dict(zip(PHASES, above, strict=True)), dict(zip(PHASES, below, strict=True))
         first, last = _edges(rows)[0], _edges(rows)[-1]
         sizes = [Curve(f"{size} GB", GPU_COLOUR, [(first, size)]) for size in GPU_SIZES_GB]
         curves = {}
@@ -88,7 +94,7 @@ def draw(rows: pd.DataFrame) -> Figure:
             axes.set_xlabel("Resolution (voxels)")
         above[0].set_ylabel("Peak of tensors (GB of 10⁹ bytes)")
         below[0].set_ylabel("Time (s)")
-        _draw_legend(corner, rows)
+        _draw_legend(figure.add_subplot(grid[2, :]), rows)
         figure.supxlabel(_note(rows), x=0.01, horizontalalignment="left", fontsize="small")
         # The layout has to be made before names can be set apart in it.
         figure.draw_without_rendering()
@@ -143,7 +149,7 @@ def _draw_legend(axes: Axes, rows: pd.DataFrame) -> None:
     entries["memory of GPUs"] = {"color": GPU_COLOUR, "linewidth": 0.6}
     wrapped = {textwrap.fill(label, ENTRY_CHARACTERS): look for label, look in entries.items()}
     axes.set_axis_off()
-    axes.legend(handles=handles_of(wrapped), loc="center", handlelength=1.5)
+    axes.legend(handles=handles_of(wrapped), loc="center", ncols=LEGEND_COLUMNS, handlelength=1.5)
 
 
 def _note(rows: pd.DataFrame) -> str:
@@ -153,7 +159,7 @@ def _note(rows: pd.DataFrame) -> str:
     encoders = (f"{'-'.join(map(str, encoder_channels((edge,) * 3)))} at {edge}³" for edge in (edges[0], edges[-1]))
     lines = (
         f"Training: one volume (2D U-Net: one slice). Evaluation: {per_pass} locations "
-        "(U-Nets: all voxels, 2D one slice a pass, timed as whole segmentation).",
+        "(U-Nets: all voxels, 2D one slice a pass, which is their whole segmentation).",
         "At each doubling, encoders in function space gain a block of half as many filters "
         f"({', '.join(encoders)}), which flattens their curves; U-Nets do not. Predicted with an assumed workspace of "
         "convolutions.",

@@ -39,8 +39,8 @@ class Preprocessing:
         label_values: the stored value of each class, background first (BraTS: 0, 1, 2, 4). None: the indices
             themselves, or with two classes everything > 0 as one, as in the paper: whole tumour, full liver.
         clip: lowest and highest value of every modality as stored, such as (-200, 250) in Hounsfield units; values
-            beyond become these. None leaves all values, as the paper does. Padding far outside the range of an image,
-            such as -32768, would otherwise decide its mean and standard deviation, and is refused.
+            beyond become these. None leaves all values, as the paper does. Padding far below all else, such as -32768,
+            would otherwise decide mean and standard deviation, and is refused.
     """
 
     shape: tuple[Size, Size, Size]
@@ -252,9 +252,10 @@ def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> n
 
 def _root_mean_square(values: np.ndarray) -> np.float32:
     # Scaled by a power of two, which changes no digit, since the square of a float32 can exceed the range of float32.
-    exponent = np.frexp(np.abs(values).max())[1]
-    squares = np.square(np.ldexp(values, -exponent))
-    root: np.float32 = np.ldexp(np.float32(np.sqrt(squares.mean(dtype=np.float64))), exponent)
+    exponent = np.frexp(max(values.max(), -values.min()))[1]
+    scaled = np.ldexp(values, -exponent)
+    np.square(scaled, out=scaled)
+    root: np.float32 = np.ldexp(np.float32(np.sqrt(scaled.mean(dtype=np.float64))), exponent)
     return root
 
 
@@ -269,9 +270,11 @@ def _refuse_padding(values: np.ndarray, deviation: np.float32, name: str) -> Non
     others = sample[~np.isin(sample, extremes)].astype(np.float64)
     if others.size and 0 < others.std() < PADDING_RATIO * deviation:
         padding = max(extremes, key=lambda value: abs(value - others.mean()))
+        # Clipped from above, padding would be the brightest tissue.
+        or_clip = ", or train with preprocessing.clip=[LOW, HIGH]" if padding < others.mean() else ""
         raise UserError(
             f"{name} has {np.count_nonzero(values == padding)} voxels of {padding:g}, far from all others, which would "
-            "vanish in the normalisation; replace that padding by 0, or train with preprocessing.clip=[LOW, HIGH]"
+            f"vanish in the normalisation; replace that padding by the value of the background{or_clip}"
         )
 
 

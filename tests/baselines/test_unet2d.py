@@ -81,6 +81,10 @@ def test_all_slices_give_the_loss_of_the_whole_prediction(kind: type[UNet2d]) ->
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_it_learns_from_the_pixels_of_its_slices() -> None:
+    assert [small(kind, slices_per_case=3).learned_per_case(7) for kind in ORIENTATIONS] == [3 * 30, 3 * 40, 3 * 48]
+
+
 @pytest.mark.parametrize("kind", ORIENTATIONS)
 def test_it_learns_a_sphere(kind: type[UNet2d]) -> None:
     axis = torch.arange(16) - 7.5

@@ -67,6 +67,11 @@ def test_a_training_shape_resizes_image_and_label_alike() -> None:
     torch.testing.assert_close(actual, expected)
 
 
+def test_it_learns_from_all_voxels_of_the_training_grid() -> None:
+    assert small().learned_per_case(7) == 8 * 6 * 5
+    assert small(training_shape=(4, 3, 2)).learned_per_case(7) == 4 * 3 * 2
+
+
 def test_it_learns_a_sphere() -> None:
     axis = torch.arange(16) - 7.5
     label = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 36).to(torch.uint8)

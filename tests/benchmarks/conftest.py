@@ -110,8 +110,8 @@ def records() -> Frame:
 def scored(records: Frame) -> Frame:
     """Make them from each model's scores [seeds, cases], as `summarise` does."""
 
-    def make(scores: Mapping[str, Sequence[Sequence[float]]], **columns: object) -> pd.DataFrame:
-        described = describe({model: pd.DataFrame(np.asarray(of, float)) for model, of in scores.items()})
+    def make(of_models: Mapping[str, Sequence[Sequence[float]]], **columns: object) -> pd.DataFrame:
+        described = describe({model: pd.DataFrame(np.asarray(of, float)) for model, of in of_models.items()})
         frame = records({row.model: (row.mean, row.low, row.high) for row in described.itertuples()})
         return frame.assign(scores=list(described["scores"])).assign(**columns)
 

@@ -1,14 +1,20 @@
 """The file of the paper's claims, and what is told of a mistake in it."""
 
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from benchmarks.claims import Kind, fits, measure, read_claims, select
+from benchmarks.intervals import widening
+from benchmarks.statistics import describe
 from ossnet.errors import UserError
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"
@@ -31,7 +37,10 @@ tests = [{ kind = "value", of = { model = "c" }, at_least = 0.5 }]
 def test_the_claims_are_many_distinct_and_reasoned() -> None:
     assert len(CLAIMS) >= 18
     assert all(item.text and item.why and re.search("Section|Table|Abstract", item.where) for item in CLAIMS)
-    assert list(dict.fromkeys(item.subject for item in CLAIMS)) == ["Segmentation", "Sampling", "Memory", "Inference"]
+    assert list(dict.fromkeys(item.subject for item in CLAIMS)) == [
+        *("Segmentation", "Sampling", "Memory"),
+        *("Inference, by the paper's text", "Inference, by the released code", "Inference"),
+    ]
     assert {table for item in CLAIMS for table in item.on.get("table", ())} == {"table1", "table2", "table3"}
 
 
@@ -75,28 +84,40 @@ def test_each_combination_of_a_selection_is_there_or_absent() -> None:
     assert not fits(None, "*")
 
 
-def test_a_paired_interval_is_of_the_measure_of_each_resample() -> None:
-    # Differences 1, 2, ..., 101: the 2.5 and 97.5 percentiles are 1 + 2.5 and 1 + 97.5.
-    first = {"value": 60.0, "low": 0.0, "high": 150.0, "resampled": np.arange(101.0) + 11, "source": "x"}
-    second = {"value": 10.0, "low": 10.0, "high": 10.0, "resampled": np.full(101, 10.0), "source": "x"}
-    assert measure("difference", [first, second]) == (50.0, 3.5, 98.5)
-    # Spreads of 51 on average where there is one of 50: one too large.
-    assert measure("spread", [second, first]) == (50.0, 2.5, 97.5)
-    assert measure("ratio", [first, second]) == pytest.approx((6.0, 1.35, 10.85))
-    assert measure("value", [first]) == (60.0, 0.0, 150.0)
-    assert measure("difference", [first, {**second, "source": "y"}]) == (50.0, -10.0, 140.0)
+def rows_of(*models: np.ndarray) -> list[dict[str, Any]]:
+    """Records of models from their scores [seeds, cases]."""
+    frame = describe({str(place): pd.DataFrame(scores) for place, scores in enumerate(models)})
+    rows = frame.rename(columns={"mean": "value"}).to_dict("records")
+    return [{**row, "source": "x", "quantity": "iou"} for row in rows]
 
 
-@given(st.lists(st.tuples(st.floats(0.1, 1), st.floats(0.1, 1)), min_size=2, max_size=50))
-def test_a_paired_interval_lies_within_the_ends_furthest_apart(pairs: list[tuple[float, float]]) -> None:
-    rows = [
-        {"value": float(of.mean()), "low": of.min(), "high": of.max(), "resampled": of, "source": "x"}
-        for of in np.array(pairs).T
-    ]
-    alone = [{name: value for name, value in row.items() if name != "resampled"} for row in rows]
+def test_intervals_of_measures() -> None:
+    # Cases differ by 2 and 4, seeds by nothing.
+    first, second = rows_of(np.array([[8.0, 12.0]] * 3), np.array([[4.0, 6.0]] * 3))
+    t = stats.t(1).ppf(0.975)
+    assert measure("value", [first]) == pytest.approx((10, 10 - 2 * t, 10 + 2 * t))
+    assert measure("difference", [first, second]) == pytest.approx((5, 5 - t, 5 + t))
+    assert measure("spread", [second, first]) == pytest.approx((5, 0, 5 + t))
+    # One is twice the other in each case.
+    assert measure("ratio", [first, {**second, "low": 1}]) == (2, -math.inf, math.inf)
+    large = rows_of(np.array([[80.0, 82.0]] * 3), np.array([[40.0, 41.0]] * 3))
+    assert measure("ratio", large) == pytest.approx((2, 2, 2), rel=1e-3)
+
+
+def test_one_of_several_intervals_is_wider() -> None:
+    generator = np.random.default_rng(0)
+    rows = rows_of(*generator.random((2, 3, 8)) + 5)
+    ends = {"value": 3.0, "low": 2.9, "high": 3.2}
     for kind in PAIRED:
-        paired, furthest = measure(kind, rows), measure(kind, alone)
-        assert furthest.low - 1e-9 <= paired.low <= paired.high <= furthest.high + 1e-9
+        for group in (rows, [{**ends, "source": "x"}] * 2):
+            one, two = (measure(kind, group[: 1 if kind == "value" else 2], number) for number in (1, 5))
+            assert two.low < one.low < one.value == two.value < one.high < two.high
+    assert measure("value", [ends], 5).high - 3 == pytest.approx(0.2 * widening(5))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_order_of_a_difference_is_its_sign(state: int) -> None:
+    rows = rows_of(*np.random.default_rng(state).random((2, 3, 5)))
     first, second = measure("difference", rows), measure("difference", rows[::-1])
     assert (first.low, first.high) == pytest.approx((-second.high, -second.low))
 

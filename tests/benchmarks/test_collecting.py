@@ -94,7 +94,7 @@ def test_failures_and_what_is_missing_are_shown_as_such(tmp_path: Path) -> None:
 
 def test_nothing_to_collect_is_a_mistake(tmp_path: Path) -> None:
     plan_of(tmp_path).write(tmp_path)
-    with pytest.raises(UserError, match="no run of table1, table2 has ended in"):
+    with pytest.raises(UserError, match="no run of table1, table2, inference has ended in"):
         collect_studies(list(STUDIES.values()), tmp_path)
 
 
@@ -122,5 +122,6 @@ def test_everything_but_training_is_pure(tmp_path: Path) -> None:
         return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
 
     first = collected()
-    assert len(first) == 8
+    # Records and figure case; the table, its comparisons and its costs in three forms each.
+    assert len(first) == 11
     assert collected() == first

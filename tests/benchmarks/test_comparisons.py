@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from benchmarks.comparisons import (
     NO_PAIRS,
@@ -14,10 +15,8 @@ from benchmarks.comparisons import (
     comparison_columns,
     comparisons_latex,
     comparisons_markdown,
-    fewest_cases,
     write_comparisons,
 )
-from benchmarks.summary import summarise
 from benchmarks.tables import Layout
 
 LAYOUT = Layout(
@@ -27,7 +26,6 @@ LAYOUT = Layout(
     [("c", "uniform"), ("c", "border")],
     {"sampling": {"uniform": "even"}},
 )
-PUBLISHED = pd.DataFrame(columns=["table", "dataset", "model", "quantity", "value"])
 
 
 def scores_of(values: dict[str, list[list[float]]], quantity: str = "dice", dataset: str = "own") -> pd.DataFrame:
@@ -43,7 +41,9 @@ def scores_of(values: dict[str, list[list[float]]], quantity: str = "dice", data
 
 
 STEPS = [0.01 * step for step in range(1, 13)]
-"""Differences of 12 cases, all different and all of one sign: p is 2 / 2^12."""
+"""Differences of 12 cases, all different and all of one sign."""
+
+SHIFTS = {"uniform": 0.0, "border": 0.2, "a": 0.5, "b": 0.9, "c": 0.9}
 
 SCORES = scores_of({"border": [[0.5] * 12] * 2, "uniform": [[0.5 + step for step in STEPS]] * 2})
 
@@ -55,12 +55,14 @@ def test_a_pair_worked_by_hand() -> None:
         *("table1", "own", "laptop", "dense", "dice"),
     )
     assert row.difference == pytest.approx(0.065)
-    assert row.p == row.p_adjusted == pytest.approx(2 / 2**12)
-    assert 0.01 < row.low < 0.065 < row.high < 0.12
+    # Seeds are alike, and cases have a standard deviation of 0.01 sqrt(13), of which the mean has the t interval.
+    half = stats.t(11).ppf(0.975) * 0.01 * math.sqrt(13 / 12)
+    assert (row.low, row.high) == pytest.approx((0.065 - half, 0.065 + half))
+    assert (row.low_joint, row.high_joint) == (row.low, row.high)
     assert row.n == 12
 
 
-def test_holm_corrects_for_the_pairs_of_one_quantity() -> None:
+def test_joint_intervals_are_for_the_pairs_of_one_quantity() -> None:
     three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.5] * 12] * 2}
     both = pd.concat([scores_of(three), scores_of(three, "iou"), scores_of(three, "surface_dice")])
     frame = compare_rows(both, LAYOUT)
@@ -68,16 +70,8 @@ def test_holm_corrects_for_the_pairs_of_one_quantity() -> None:
     assert list(frame["quantity"]) == ["dice"] * 3 + ["iou"] * 3
     pairs = list(zip(frame["sampling"][:3], frame["other_sampling"][:3], strict=True))
     assert pairs == [("uniform", "border"), ("uniform", "other"), ("border", "other")]
-    # Two pairs at 2 / 2^12 take 3 times that, and one of equals keeps its 1.
-    assert list(frame["p_adjusted"][:3]) == pytest.approx([6 / 2**12, 6 / 2**12, 1])
-
-
-def test_the_difference_is_that_of_the_summary_resample_by_resample() -> None:
-    generator = np.random.default_rng(1)
-    scores = scores_of({name: generator.random((3, 12)).tolist() for name in ("uniform", "border")})
-    (pair,) = compare_rows(scores, LAYOUT).itertuples()
-    first, second = summarise(scores, PUBLISHED.assign(sampling=""), LAYOUT)["resampled"]
-    assert (pair.low, pair.high) == pytest.approx(np.quantile(first - second, [0.025, 0.975]))
+    half = stats.t(11).ppf((1 + 0.95 ** (1 / 3)) / 2) * 0.01 * math.sqrt(13 / 12)
+    assert list(frame["high_joint"][:3] - frame["difference"][:3]) == pytest.approx([half, half, 0])
 
 
 def test_order_of_scores_does_not_matter() -> None:
@@ -93,22 +87,35 @@ def test_the_matrix_has_differences_above_and_intervals_below() -> None:
     text = comparisons_markdown(frame, LAYOUT)
     lines = text.splitlines()
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    low, high = frame.loc[0, ["low", "high"]]
+    low, high = frame.loc[0, ["low_joint", "high_joint"]]
     assert table[0] == ["Dice", "1", "2", "3"]
     assert table[2] == ["1. even, 8", "–", "**+0.065**", "+0.000"]
-    # Three cases cannot be significant however much they agree.
-    assert table[3] == ["2. border, 8", f"[{low:+.3f}, {high:+.3f}]", "–", "−0.020"]
+    # Of the last two rows neither seeds nor cases vary: what they differ by is exact.
+    assert table[3] == ["2. border, 8", f"[{low:+.3f}, {high:+.3f}]", "–", "**−0.020**"]
     assert table[4][0] == "3. other, 8"
     assert table[4][2:] == ["[−0.020, −0.020]", "–"]
     assert "cases: 3–12." in lines[0]
-    assert "corrected by Holm for 3 pairs, which fewer than 7 cases cannot reach" in lines[-1]
-    assert "knows nothing of seeds" in lines[-1]
+    assert "all 3 intervals" in lines[-1]
+
+
+def test_bold_is_what_the_interval_below_the_diagonal_says() -> None:
+    generator = np.random.default_rng(0)
+    scores = scores_of({name: (generator.random((3, 12)) + shift).tolist() for name, shift in SHIFTS.items()})
+    text = comparisons_markdown(compare_rows(scores, LAYOUT), LAYOUT)
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
+    bold = 0
+    for place in range(len(SHIFTS)):
+        for other in range(place):
+            low, high = (float(end.replace("−", "-")) for end in table[2 + place][other + 1].strip("[]").split(", "))
+            assert table[2 + other][place + 1].startswith("**") == (low > 0 or high < 0)
+            bold += low > 0 or high < 0
+    assert 0 < bold < 10
 
 
 def test_rows_without_a_shared_case_or_a_second_seed_leave_their_places_empty() -> None:
     scores = scores_of({"uniform": [[0.5, 0.6, math.nan]], "border": [[math.nan, math.nan, 0.7]]})
     frame = compare_rows(scores, LAYOUT)
-    assert frame.loc[0, ["difference", "low", "p", "p_adjusted"]].isna().all()
+    assert frame.loc[0, ["difference", "low", "low_joint", "high_joint"]].isna().all()
     assert "| 2. border, 8 | – | – |" in comparisons_markdown(frame, LAYOUT)
 
 
@@ -118,13 +125,6 @@ def test_one_row_or_none_has_no_pair(scores: pd.DataFrame) -> None:
     assert list(frame) == comparison_columns(LAYOUT)
     assert frame.empty
     assert comparisons_markdown(frame, LAYOUT) == comparisons_latex(frame, LAYOUT) == f"{NO_PAIRS}\n"
-
-
-@pytest.mark.parametrize("pairs", [1, 3, 15, 36, 40])
-def test_fewer_cases_cannot_be_significant(pairs: int) -> None:
-    cases = fewest_cases(pairs)
-    # All cases of one sign have a p of 2 / 2^n.
-    assert pairs * 2 / 2**cases < 0.05 <= pairs * 2 / 2 ** (cases - 1)
 
 
 def test_comparisons_are_written_in_three_forms(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.markup import power_of_two
-from benchmarks.tables import MODEL_NAMES, Layout, columns_of, to_latex, to_markdown, write_table
+from benchmarks.tables import COVERAGE, MODEL_NAMES, Layout, columns_of, to_latex, to_markdown, write_table
 from ossnet.quantities import QUANTITIES
 
 NAN = math.nan
@@ -33,13 +33,13 @@ def number(value: float, quantity: str = "dice", layout: Layout = TABLE2, **colu
         **{"table": layout.table, "dataset": "glioma", "profile": "laptop", "protocol": "dense", "model": "c"},
         **{"quantity": quantity, "unit": QUANTITIES[quantity].unit, "value": value, "seeds": 3, "n": 16},
         **{"low": value - 0.02, "high": value + 0.02, "std_seeds": 0.004, "std_cases": 0.1, "best": value + 0.005},
-        **{"published": NAN, "reference": NAN, "resampled": None},
+        **{"published": NAN, "reference": NAN, "scores": None},
         **columns,
     }
 
 
 def frame_of(*rows: dict[str, object], layout: Layout = TABLE2) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*columns_of(layout), "resampled"])
+    return pd.DataFrame(rows, columns=[*columns_of(layout), "scores"])
 
 
 def failure(model: str, seed: int, reason: str, dataset: str = "glioma") -> dict[str, object]:
@@ -109,9 +109,8 @@ def test_caption_and_notes_say_what_the_numbers_are() -> None:
     )
     for part in (
         "mean over seeds of each seed's mean over valid cases",
-        "95 % interval by a bootstrap over seeds and cases",
-        "Few seeds make intervals too narrow",
-        "75 % with three",
+        "95 % interval for other seeds and other cases",
+        COVERAGE,
         "Best: the mean of the best of three seeds",
         "best of three runs, on BraTS 2020 and so not directly comparable",
         "HD95: the larger of the two directed",

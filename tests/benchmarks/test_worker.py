@@ -17,7 +17,9 @@ from benchmarks.segmentation import Segmentation
 from ossnet.config import plain
 from ossnet.data.nifti import read_label
 from ossnet.errors import UserError
+from ossnet.footprint import count
 from ossnet.metrics import dice
+from ossnet.quantities import SCORES
 from ossnet.run import RunSpec, load_run
 from ossnet.training import EpochReport
 
@@ -70,7 +72,7 @@ def test_all_records_are_there(run: Run) -> None:
     }
     assert {path.name for path in run.training.iterdir()} == {
         *("spec.json", "lock", "training.lock", "checkpoint.pt", "history.csv", "model.safetensors"),
-        *("provenance.json", "result.json"),
+        *("cases.json", "provenance.json", "result.json"),
     }
     assert run.trained() == 1
     assert run.is_trained
@@ -97,6 +99,10 @@ def test_the_result_is_what_the_same_run_comes_to_again(run: Run) -> None:
         assert 0 < result["locations_mean"] <= 12 * 14 * 10
         (percent,) = result["disagreement_with_dense_percent"].values()
         assert 0 <= percent <= 100
+    assert trained["steps"] == 6
+    # Two steps of two cases in each of three epochs.
+    seen = {"locations_seen": 12 * 64} if run.model == "c" else {"voxels_seen": 12 * 16**3}
+    assert {name: trained[name] for name in trained if name.endswith("_seen")} == seen
     # Nothing in it is a time, which no two runs would have in common.
     assert not [name for name in (*result, *trained) if name.endswith("_s") or "seconds" in name]
 
@@ -111,13 +117,22 @@ def test_where_it_came_from(run: Run) -> None:
     assert 0 < provenance["timing"]["extraction_s_median"] < provenance["seconds"]
     history = pd.read_csv(run.training / "history.csv")
     assert of_training["timing"]["training_s"] == pytest.approx(history["seconds"].sum())
+    # Of so small a model, the tensors are little beside the process.
+    for one in (provenance, of_training):
+        assert set(one["memory"]) == {"allocated_bytes", "resident_bytes"}
+        assert 1e5 < one["memory"]["allocated_bytes"] < one["memory"]["resident_bytes"]
+    model, spec = load_run(run.training)
+    parameters = sum(parameter.nbytes for parameter in model.parameters())
+    # Weights, gradients, two moments and Lookahead's copy, or more.
+    assert of_training["memory"]["allocated_bytes"] > 4 * parameters
+    assert of_training["memory"]["allocated_bytes"] == count(training.step_of(spec, 3), "cpu").allocated_bytes
 
 
 def test_the_scores_of_every_test_case(run: Run) -> None:
     scores = pd.read_csv(run.folder / "per_case.csv", keep_default_na=False)
     assert list(scores) == ["case", "quantity", "value", "unit"]
-    assert scores["case"].tolist() == ["e"] * 4
-    assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+    assert set(scores["case"]) == {"e"}
+    assert scores["quantity"].tolist() == list(SCORES)
 
 
 def test_the_sampled_scores_of_every_test_case(run: Run) -> None:

@@ -60,8 +60,11 @@ def draw(batch: Batch) -> tuple[Tensor, Tensor | None]:
 
 @pytest.mark.parametrize(("steps", "expected"), [(None, [1] * 5), (6, [2, 2, 2, 3, 3])])
 def test_an_epoch_sees_each_case_once_or_as_often_as_its_steps_need(steps: int | None, expected: list[int]) -> None:
-    order = training._epoch_order(5, make_recipe(steps_per_epoch=steps), torch.Generator().manual_seed(0))
+    recipe = make_recipe(steps_per_epoch=steps)
+    order = training._epoch_order(5, recipe, torch.Generator().manual_seed(0))
     assert sorted(Counter(order.tolist()).values()) == expected
+    assert recipe.cases_per_epoch(5) == sum(expected)
+    assert recipe.steps(5) == len(order.split(recipe.batch_size))
 
 
 def test_a_batch_is_augmented_alike_in_all_its_parts() -> None:

@@ -56,6 +56,10 @@ def model() -> Threshold:
     return Threshold(build(ModelConfig, CONFIG, "test"))
 
 
+def test_by_default_all_voxels_are_learned_from() -> None:
+    assert model().learned_per_case(7) == 5 * 4 * 3
+
+
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (3, 3), (4, 4)])
 def test_outputs(classes: int, outputs: int) -> None:
     assert build(ModelConfig, CONFIG | {"classes": classes}, "test").outputs == outputs

@@ -189,6 +189,10 @@ def test_learned_activations_are_a_group_of_their_own() -> None:
     assert network(activation="relu").parameter_groups()["activation"] == []
 
 
+def test_the_drawn_locations_are_learned_from() -> None:
+    assert network().learned_per_case(7) == 7
+
+
 def test_equation_2_by_hand() -> None:
     label = torch.zeros(1, 16, 16, 16, dtype=torch.uint8)
     label[0, 15, 2, 3] = 1  # In cell (1, 0, 0) of the 2 x 2 x 2 that the encoder ends with.

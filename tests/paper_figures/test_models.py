@@ -34,7 +34,9 @@ def test_numbers_are_beside_their_model(tmp_path: Path, write_records: Any) -> N
     place = list(MODEL_NAMES).index("d")
     interval, seeds, mean, paper = dice.lines
     assert {line.get_color() for line in dice.lines} == {MODEL_COLOURS["d"]}
-    np.testing.assert_allclose(interval.get_xydata(), [(0.6, place), (0.9, place)])
+    (numbers,) = read_numbers(TABLE2, tmp_path)["laptop"]
+    low, high = numbers.rows.set_index("quantity").loc["dice", ["low", "high"]]
+    np.testing.assert_allclose(interval.get_xydata(), [(low, place), (high, place)])
     np.testing.assert_allclose(seeds.get_xdata(), [0.7, 0.8])
     np.testing.assert_allclose(mean.get_xydata(), [(0.75, place)])
     np.testing.assert_allclose(paper.get_xydata(), [(0.8774, place)])

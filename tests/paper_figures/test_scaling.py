@@ -63,10 +63,10 @@ def test_memory_above_and_time_below(write_probes: Any) -> None:
     write_probes("scaling", "predicted", memory(1000))
     (picture,) = SCALING.pictures(write_probes("scaling", GPU, memory(2000)[:1] + runtime()))
     figure = picture.draw()
-    training, inference, legend, training_time, inference_time, whole = figure.axes
+    training, inference, segmentation, training_time, inference_time, whole, legend = figure.axes
     assert [axes.get_title() for axes in figure.axes] == [
-        *("Memory, training step", "Memory, one evaluation", ""),
-        *("Time, training step", "Time, one evaluation", "Time, whole segmentation"),
+        *("Memory, training step", "Memory, one evaluation", "Memory, whole segmentation"),
+        *("Time, training step", "Time, one evaluation", "Time, whole segmentation", ""),
     ]
     assert figure.get_suptitle().replace("\n", " ") == (
         "Memory and time by the volume's resolution; times: median of 7 repeats (bars: its 95 % interval)"
@@ -82,7 +82,10 @@ def test_memory_above_and_time_below(write_probes: Any) -> None:
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["64³", "128³", "256³"]
     assert names(whole) == ["not measured"]
-    assert not legend.lines
+    # A U-Net's is its evaluation; the other model's was not predicted.
+    np.testing.assert_allclose(points(drawn(segmentation, "unet3d", joined=True))[:1], predicted[:1])
+    assert not drawn(segmentation, "c", joined=True)
+    assert "predicted" in [text.get_text() for text in legend.get_legend().get_texts()]
 
 
 def test_curves_are_named_at_their_ends_and_together_where_they_are_the_same(write_probes: Any) -> None:
@@ -114,7 +117,7 @@ def test_memory_of_a_cpu_is_shown_where_there_is_no_gpu(write_probes: Any) -> No
     )
     write_probes("scaling", GPU, memory(2000)[:1])
     (picture,) = SCALING.pictures(folder)
-    training, *_, training_time, _, _ = picture.draw().axes
+    training, _, _, training_time, *_ = picture.draw().axes
     np.testing.assert_allclose(points(drawn(training, "c", joined=False)), [(64, 2e-6 * 64**3)])
     assert len(drawn(training_time, "c", joined=False)) == 1
 
@@ -137,7 +140,9 @@ def test_sizes_of_gpus_are_levels_that_have_their_names_on_the_left(write_probes
 def test_the_note_tells_what_else_changes_with_the_resolution(write_probes: Any) -> None:
     (picture,) = SCALING.pictures(write_probes("scaling", "predicted", memory(1000)))
     note = " ".join(picture.draw().get_supxlabel().split())
-    assert "Evaluation: 2¹⁴ locations (U-Nets: all voxels, 2D one slice a pass, timed as whole segmentation)" in note
+    assert (
+        "Evaluation: 2¹⁴ locations (U-Nets: all voxels, 2D one slice a pass, which is their whole segmentation)" in note
+    )
     assert "half as many filters (64-128 at 64³, 16-32-64-128 at 256³), which flattens their curves" in note
 
 
@@ -146,7 +151,7 @@ def test_models_are_in_the_order_of_the_tables_and_failures_told(write_probes: A
     failed = [(probe("memory", "training", "unet3d", 256), "OOM")]
     (picture,) = SCALING.pictures(write_probes("scaling", GPU, failed))
     figure = picture.draw()
-    legend = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
     assert legend == ["3D residual U-Net", "OSS-Net C", "predicted", f"measured: {GPU}", "memory of GPUs"]
     assert figure.get_suptitle().splitlines() == [
         "Memory and time by the volume's resolution",

@@ -1,0 +1,181 @@
+"""The paper's thesis at a glance: the accuracy of every model against its memory, with time as the size of a marker."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from benchmarks.costs import costs_of
+from benchmarks.records import read_records
+from benchmarks.table2 import TABLE2
+from paper_figures.numbers import Numbers, read_numbers
+from paper_figures.panels import INTERVAL, axis_label
+from paper_figures.picture import PaperFigure, Picture, RecordFiles
+from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
+
+GB = 1e9
+
+ROW_HEIGHT_IN = 2.5
+
+LARGEST_MARKER_PT2 = 180
+"""Area of the marker of the longest time of a panel, in square points; others are in proportion."""
+
+SMALLEST_MARKER_PT2 = 12
+"""Below this area, colours and shapes cannot be told apart."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A column of panels.
+
+    Attributes:
+        title: above the panels.
+        memory: the column of `benchmarks.costs.costs_of` along the horizontal axis.
+        time: the column, in seconds, that the markers' area stands for.
+    """
+
+    title: str
+    memory: str
+    time: str
+
+
+PHASES = (
+    Phase("Training", "training_allocated_bytes", "training_s"),
+    Phase("Segmentation of a case", "segmentation_allocated_bytes", "segmentation_s"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Tradeoff:
+    """The models of one data set, profile and protocol.
+
+    Attributes:
+        title: where the numbers come from.
+        models: a row a model: `value`, `low` and `high` of its Dice, and the medians over seeds of its costs.
+        devices: on which the costs were measured.
+    """
+
+    title: str
+    models: pd.DataFrame
+    devices: Sequence[str]
+
+
+def read_tradeoffs(folder: Path) -> dict[str, list[Tradeoff]]:
+    """By profile, what the records of Table 2 in a folder tell of accuracy and cost; without those that have no costs.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    costs = costs_of(read_records(folder, [TABLE2.name]))
+    costs = costs.dropna(subset=[column for phase in PHASES for column in (phase.memory, phase.time)])
+    by_profile = {
+        profile: [tradeoff for of_data in numbers for tradeoff in _tradeoffs(of_data, costs)]
+        for profile, numbers in read_numbers(TABLE2, folder).items()
+    }
+    return {profile: tradeoffs for profile, tradeoffs in by_profile.items() if tradeoffs}
+
+
+def _tradeoffs(numbers: Numbers, costs: pd.DataFrame) -> Iterator[Tradeoff]:
+    dataset, profile, protocol = numbers.key
+    own = costs[(costs["dataset"] == dataset) & (costs["profile"] == profile) & (costs["protocol"] == protocol)]
+    if own.empty:
+        return
+    dice = numbers.rows[numbers.rows["quantity"] == "dice"].set_index("model")[["value", "low", "high"]]
+    medians = own.groupby("model")[[column for phase in PHASES for column in (phase.memory, phase.time)]].median()
+    order = [model for (model,) in TABLE2.layout.arrange((model,) for model in medians.index)]
+    models = dice.join(medians, how="inner")
+    devices = sorted({name for name in own["device"] if name})
+    yield Tradeoff(numbers.title, models.loc[[model for model in order if model in models.index]], devices)
+
+
+def draw(tradeoffs: Sequence[Tradeoff]) -> Figure:
+    """A row of panels for each data set: Dice against the memory of training, and against that of a segmentation."""
+    with settings():
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 0.8 + ROW_HEIGHT_IN * len(tradeoffs)), layout="constrained")
+        for part, tradeoff in zip(figure.subfigures(len(tradeoffs), 1, squeeze=False)[:, 0], tradeoffs, strict=True):
+            devices = f"; {', '.join(tradeoff.devices)}" if tradeoff.devices else ""
+            part.suptitle(f"{tradeoff.title}{devices}", x=0.01, ha="left", fontsize="medium")
+            for axes, phase in zip(part.subplots(1, len(PHASES), sharey=True), PHASES, strict=True):
+                _draw_phase(axes, tradeoff.models, phase)
+            part.axes[0].set_ylabel(axis_label("dice"))
+        models = dict.fromkeys(str(model) for tradeoff in tradeoffs for model in tradeoff.models.index)
+        figure.legend(handles=[_entry(model) for model in models], loc="outside lower center", ncols=3)
+    return figure
+
+
+def _entry(model: str) -> Line2D:
+    colour, marker = model_look(model)
+    return Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=6, label=model_name(model))
+
+
+def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
+    longest = float(models[phase.time].max())
+
+    def area(seconds: float) -> float:
+        return max(SMALLEST_MARKER_PT2, LARGEST_MARKER_PT2 * seconds / longest)
+
+    # Small markers lie above large ones.
+    for model, row in models.sort_values(phase.time, ascending=False).iterrows():
+        colour, marker = model_look(str(model))
+        memory = row[phase.memory] / GB
+        axes.plot([memory, memory], [row["low"], row["high"]], color=colour, **INTERVAL)
+        axes.scatter(
+            memory,
+            row["value"],
+            s=area(row[phase.time]),
+            color=colour,
+            marker=marker,
+            edgecolor="white",
+            linewidth=0.5,
+            zorder=4,
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda memory, _: f"{memory:g}"))
+    axes.xaxis.set_minor_formatter(FuncFormatter(_at_two_and_five))
+    axes.tick_params(axis="x", which="minor", labelsize=6)
+    axes.set_title(f"{phase.title}; area of a marker: time")
+    axes.set_xlabel("Memory of tensors at the peak (GB, 10⁹ bytes)")
+    axes.grid(color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    _explain_areas(axes, longest, area)
+
+
+def _at_two_and_five(memory: float, _position: int) -> str:
+    """Label the ticks between powers of ten at which labels do not touch."""
+    return f"{memory:g}" if f"{memory:e}"[0] in "25" else ""
+
+
+def _explain_areas(axes: Axes, longest: float, area: Callable[[float], float]) -> None:
+    """Show markers of round times, the longest of them below the longest time of the panel."""
+    largest = _round_down(longest)
+    handles = [
+        Line2D([], [], color="0.6", marker="o", linestyle="none", markersize=math.sqrt(area(time)), label=f"{time:g} s")
+        for time in (largest, largest / 5)
+    ]
+    axes.legend(handles=handles, loc="best", labelspacing=1.1, borderpad=0.8)
+
+
+def _round_down(number: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is no larger."""
+    power = 10.0 ** np.floor(np.log10(number))
+    return float(power * max(digit for digit in (1, 2, 5) if digit * power <= number * (1 + 1e-9)))
+
+
+def _pictures(folder: Path) -> list[Picture]:
+    sources = RECORDS.find(folder)
+    return [
+        Picture(f"tradeoff-{profile}", partial(draw, tradeoffs), sources)
+        for profile, tradeoffs in read_tradeoffs(folder).items()
+    ]
+
+
+RECORDS = RecordFiles(TABLE2.name, ".jsonl")
+TRADEOFF = PaperFigure("tradeoff", _pictures, RECORDS)
