@@ -168,8 +168,10 @@ def facts_of(attempt: Mapping[str, Any]) -> dict[str, str]:
     return {
         "commit": f"{attempt['commit'] or 'unknown'}{changes}",
         "CPU": str(cpu["model"]),
+        "family": cpu.get("family", "unknown"),
+        "instructions": cpu.get("instructions", "unknown"),
         "threads": str(cpu["torch_threads"]),
-        "GPU": gpu["name"] if gpu else "none",
+        "GPU": str(gpu["name"]) if gpu else "none",
         **{name: str(version) for name, version in sorted(attempt["versions"].items())},
     }
 

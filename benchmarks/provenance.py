@@ -46,7 +46,8 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
 
     Returns:
         `command`; `device`; `commit` and `dirty` (see `git_state`); `versions` by distribution, and of `python`;
-        `platform` (system, release, machine); `cpu` (model, cores, usable_cores, torch_threads);
+        `platform` (system, release, machine); `cpu` (model, family, instructions, cores, usable_cores,
+        torch_threads), of which family and instructions tell CPUs apart that round otherwise under one model's name;
         `memory_bytes` of the machine; `gpu`, see `gpu_state`; `cuda`, see `cuda_state`; `slurm` (job_id, array_task_id,
         partition), or None outside a SLURM job.
     """
@@ -58,7 +59,9 @@ def provenance(command: str, device: torch.device) -> dict[str, object]:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in DISTRIBUTIONS},
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
         "cpu": {
-            "model": _cpu_model(),
+            "model": _cpu_fields().get("model name") or platform.processor() or platform.machine(),
+            "family": " ".join(_cpu_fields().get(name, "-") for name in ("cpu family", "model", "stepping")),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
             "cores": os.cpu_count(),
             "usable_cores": _usable_cores(),
             "torch_threads": torch.get_num_threads(),
@@ -155,13 +158,13 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _cpu_model() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
+def _cpu_fields() -> dict[str, str]:
+    """What Linux tells of the first CPU, by name; nothing elsewhere."""
+    if sys.platform != "linux":
+        return {}
+    first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
+    fields = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in fields}
 
 
 def _usable_cores() -> int | None:

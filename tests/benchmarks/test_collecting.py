@@ -13,6 +13,7 @@ from benchmarks.studies import STUDIES
 from ossnet.errors import UserError
 
 MODELS = ("onet", "c")
+TRAINING = {"network": {}, "recipe": {"sampling": {"strategy": "uniform"}}}
 
 
 def plan_of(results: Path, dataset: str = "glioma") -> Plan:
@@ -22,7 +23,7 @@ def plan_of(results: Path, dataset: str = "glioma") -> Plan:
 
 def finish(run: Run, dice: float) -> None:
     """Leave what a worker leaves, with two test cases."""
-    run.prepare({"seed": run.seed}, {})
+    run.prepare({"training": TRAINING | {"seed": run.seed}}, {})
     rows = [f"{case},dice,{dice + shift}," for case, shift in (("x", -0.1), ("y", 0.1))]
     (run.folder / "per_case.csv").write_text("\n".join(["case,quantity,value,unit", *rows]) + "\n")
     label = np.ones((2, 2, 2), bool)

@@ -17,6 +17,8 @@ from ossnet.errors import UserError
 # The seeds' means over valid cases are 0.6 and 0.5.
 DICE: dict[int, dict[str, float | None]] = {0: {"x": 0.5, "y": 0.7}, 1: {"x": None, "y": 0.5}}
 
+SPEC = {"network": {}, "preprocessing": {"shape": [8, 8, 8]}, "recipe": {"sampling": {"strategy": "uniform"}}}
+
 
 def attempt(**changes: Any) -> dict[str, Any]:
     cpu = {"model": "a CPU", "torch_threads": 1}
@@ -28,7 +30,7 @@ def record(seed: int, dice: dict[str, float | None], **columns: Any) -> dict[str
     model = columns.pop("model", "c")
     return {
         **{"study": "table2", "dataset": "own", "profile": "laptop", "model": model, "seed": seed, "columns": columns},
-        **{"identity": f"{model}{seed}", "spec": {}, "provenance": {"attempts": [attempt()]}},
+        **{"identity": f"{model}{seed}", "spec": {"training": SPEC}, "provenance": {"attempts": [attempt()]}},
         **{"result": {"protocol": "dense"}, "scores": {"dice": dice}},
     }
 
@@ -143,7 +145,13 @@ def test_all_attempts_at_a_record_are_told() -> None:
     gpu = attempt(gpu={"name": "a GPU"})
     told = made_with(record(0, {}) | {"training": {"provenance": trained}, "provenance": {"attempts": [gpu]}})
     assert told == {
-        **{"commit": "abc and def with changes", "CPU": "a CPU", "threads": "1", "GPU": "none and a GPU"},
-        "torch": "2.0",
+        **{
+            "commit": "abc and def with changes",
+            "CPU": "a CPU",
+            "family": "unknown",
+            "threads": "1",
+            "GPU": "none and a GPU",
+        },
+        **{"torch": "2.0", "instructions": "unknown"},
     }
     assert json.dumps(told)

@@ -141,6 +141,8 @@ def test_what_is_told_of_a_run_on_the_cpu() -> None:
     assert 1 <= cpu["usable_cores"] <= cpu["cores"]
     assert cpu["torch_threads"] == torch.get_num_threads()
     assert cpu["model"]
+    assert cpu["family"]
+    assert cpu["instructions"] == torch.backends.cpu.get_cpu_capability()
     assert isinstance(told["memory_bytes"], int)
     assert told["memory_bytes"] > 2**28
 

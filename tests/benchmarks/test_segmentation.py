@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmarks import segmentation
@@ -14,6 +15,7 @@ from benchmarks.study import Point
 from ossnet.config import build, plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
+from ossnet.model import SegmentationModel
 from ossnet.profile import load_profile
 from ossnet.run import RunSpec
 from ossnet.validation import Validation
@@ -58,3 +60,23 @@ def test_only_choices_that_are_made_join_the_identity(tiny_spec: Callable[..., R
 def test_nothing_to_score_is_an_error(dataset: Dataset) -> None:
     with pytest.raises(UserError, match="nothing to score"):
         segmentation.scored_split(replace(dataset, splits={"train": ("a",), "validation": (), "test": ()}))
+
+
+def test_cases_of_unknown_spacing_are_on_record(
+    tiny_spec: Callable[..., RunSpec],
+    dataset: Dataset,
+    intensity_model: Callable[..., SegmentationModel],
+    tmp_path: Path,
+) -> None:
+    spec = tiny_spec("c")
+    two = replace(dataset, splits=dict(dataset.splits) | {"test": ("d", "e")})
+    unknown = replace(two, load=lambda name: replace(dataset.load(name), spacing_known=name == "d"))
+    results = [
+        Segmentation(spec, "mise", protocols=()).measure(intensity_model((16, 16, 16), 2), data, tmp_path, tmp_path)
+        for data in (two, unknown)
+    ]
+    assert "cases_without_spacing" not in results[0].result
+    assert results[1].result["cases_without_spacing"] == ["e"]
+    scores = pd.read_csv(tmp_path / "per_case.csv").set_index(["case", "quantity"])["value"]
+    assert scores["e"].drop(["dice", "iou"]).isna().all()
+    assert scores["d"]["dice"] == scores["d"]["dice"]

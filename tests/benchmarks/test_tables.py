@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -124,10 +125,17 @@ def test_real_data_are_not_called_synthetic() -> None:
     assert "best of three runs." in notes_of(markdown)
 
 
-def test_where_the_epoch_was_chosen_on_the_scored_cases_a_note_says_so() -> None:
-    chosen = "epoch of each training was chosen by its score on the very cases"
-    assert chosen in notes_of(to_markdown(frame_of(number(0.8, protocol="dense, validation cases")), TABLE2))
-    assert chosen not in notes_of(to_markdown(frame_of(number(0.8)), TABLE2))
+def test_what_a_reader_must_know_of_the_runs_stands_in_the_notes_of_their_table() -> None:
+    frame = frame_of(number(0.8), number(0.7, dataset="liver"))
+    markdown = to_markdown(
+        frame,
+        replace(TABLE2, note="A note of the layout"),
+        caveats={("glioma", "laptop", "dense"): ["First", "Second"]},
+    )
+    of_glioma, of_liver = markdown.split("Data set liver")
+    assert "First. Second. A note of the layout." in of_glioma
+    assert "First" not in of_liver
+    assert "A note of the layout." in of_liver
 
 
 def test_values_that_read_alike_are_best_together() -> None:

@@ -119,6 +119,31 @@ def test_train_evaluate_segment(
     np.testing.assert_array_equal(read_label(again)[1], affine)
 
 
+def test_of_files_that_tell_no_spacing_nothing_is_said_in_mm_or_ml(
+    train_command: Callable[..., list[str]],
+    make_data: Callable[[Path], Path],
+    tmp_path: Path,
+    capsys: Capture,
+) -> None:
+    table, run = make_data(tmp_path), tmp_path / "run"
+    for file in ("flair", "t1", "label"):
+        path = tmp_path / f"e-{file}.nii.gz"
+        write_volume(path, nibabel.load(path).get_fdata(), np.eye(4))
+    command = train_command("c", run, {})
+    command[command.index("--data") + 1] = str(table)
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--data", str(table), "--device", "cpu"]) == 0
+    told = capsys.readouterr().out
+    assert "mean hausdorff95: nan over 0 of 1 cases" in told
+    assert "1 cases have no scores that rest on mm or ml" in told
+    images = [str(tmp_path / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
+    assert main(["segment", *images, "--model", str(run), "-o", str(tmp_path / "m.nii"), "--device", "cpu"]) == 0
+    told = capsys.readouterr().out
+    assert "voxels, of unknown size" in told
+    assert " ml" not in told
+
+
 def test_sparse_extraction_and_any_number_of_locations_give_the_mask(
     train_command: Callable[..., list[str]], data_csv: Path, tmp_path: Path
 ) -> None:

@@ -164,6 +164,16 @@ def test_every_case_of_the_split_is_scored(intensity_model: Model) -> None:
     assert scores.loc[scores["quantity"] == "dice", "value"].tolist() == [1, 1]
 
 
+def test_what_rests_on_mm_is_left_out_of_cases_of_unknown_spacing(intensity_model: Model) -> None:
+    cases = {name: replace(ball_case(), name=name, spacing_known=name == "x") for name in ("x", "y")}
+    dataset = Dataset("balls", ("ct",), {"test": ("x", "y")}, cases.__getitem__, "f")
+    scores = evaluate_run(intensity_model(PAD.shape), PAD, ("ct",), dataset, "test", "mise", 2**14)
+    assert scores["spacing_known"].tolist() == (scores["case"] == "x").tolist()
+    counts = scores.dropna(subset="value").groupby("quantity")["case"].agg(list)
+    assert counts["dice"] == counts["iou"] == ["x", "y"]
+    assert counts["hausdorff95"] == counts["surface_dice"] == ["x"]
+
+
 def test_an_empty_split_and_other_modalities_are_refused(intensity_model: Model) -> None:
     model = intensity_model(PAD.shape)
     with pytest.raises(UserError, match="balls has no case in split validation; choose another with --split"):

@@ -180,3 +180,15 @@ def test_false_positives_are_told_in_ml() -> None:
     assert false_positive_volume_ml(prediction, label, (1, 2, 2.5)) == pytest.approx(2)
     assert false_positive_volume_ml(label, label, (1, 2, 2.5)) == 0
     assert false_positive_volume_ml(0 * label, 0 * label, (1, 2, 2.5)) == 0
+
+
+def test_where_the_spacing_is_not_known_nothing_is_told_in_mm_or_ml() -> None:
+    unknown = (float("nan"),) * 3
+    box, nothing = np.pad(np.ones((2, 2, 2), bool), 2), np.zeros((6, 6, 6), bool)
+    for prediction in (box, nothing, np.roll(box, 1, 0)):
+        scores = score_case(prediction, box, unknown, surface_tolerance_mm(unknown))
+        known = score_case(prediction, box, (1, 1, 1), 2)
+        assert {name for name, value in scores.items() if np.isnan(value)} == {
+            *("hausdorff95", "surface_dice", "false_positive_volume"),
+        }
+        assert (scores["dice"], scores["iou"]) == (known["dice"], known["iou"])

@@ -16,6 +16,7 @@ def tiny_case() -> Case:
 def test_shape_and_spacing_follow_the_axes() -> None:
     assert tiny_case().shape == (3, 4, 5)
     assert tiny_case().spacing_mm == (3.0, 2.0, 4.0)
+    assert np.isnan(replace(tiny_case(), spacing_known=False).spacing_mm).all()
 
 
 def test_a_case_may_lack_a_label() -> None:

@@ -39,6 +39,15 @@ def test_labels_are_kept_and_the_place_is_the_volumes(tmp_path: Path) -> None:
     np.testing.assert_allclose(case.spacing_mm, (0.7, 0.7, 5.0), rtol=1e-6)
 
 
+def test_of_a_volume_without_a_real_affine_the_spacing_is_not_known(tmp_path: Path) -> None:
+    make_case(tmp_path, 27)
+    make_case(tmp_path, 28)
+    write_volume(tmp_path / "volume-28.nii", np.zeros((2, 3, 4)), np.eye(4))
+    dataset = lits_dataset(tmp_path, seed=0)
+    assert dataset.load("volume-27").spacing_known
+    assert not dataset.load("volume-28").spacing_known
+
+
 def test_the_papers_random_split(tmp_path: Path) -> None:
     folder = make_empty_release(tmp_path, 131)
     splits = lits_dataset(folder, seed=1).splits

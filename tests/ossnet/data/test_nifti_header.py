@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ossnet.data.nifti import read_image, read_label, read_volume, write_label
+from ossnet.data.nifti import has_spacing, read_image, read_label, read_volume, write_label
 from ossnet.data.nifti_header import OTHER_KINDS
 from ossnet.errors import UserError
 
@@ -55,6 +55,30 @@ def test_lengths_become_millimetres(code: int, millimetres: float, plain: Path) 
 def test_voxels_longer_than_any_scanners_are_a_wrong_unit(plain: Path) -> None:
     overwrite(plain, (UNITS, "<B", 1))
     assert "voxels of 1000 x 2000 x 3000 mm" in refusal(plain)
+
+
+@pytest.mark.parametrize(
+    ("affine", "code", "known"),
+    [
+        (np.eye(4), 0, False),
+        (np.eye(4), 1, False),
+        (np.eye(4), 2, False),
+        (np.diag([1.0, 1, 2, 1]), 0, True),
+        (np.diag([1.0, 1, 2, 1]), 1, True),
+        # As the gliomas of BraTS have it.
+        (np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]]), 1, True),
+        (np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]]), 0, False),
+    ],
+)
+def test_a_header_that_nobody_filled_in_tells_no_spacing(
+    affine: np.ndarray, code: int, known: bool, tmp_path: Path
+) -> None:
+    for form in ("sform", "qform"):
+        image = nibabel.Nifti1Image(VALUES, affine)
+        image.set_sform(affine, code if form == "sform" else 0)
+        image.set_qform(affine, code if form == "qform" else 0)
+        nibabel.save(image, tmp_path / "a.nii.gz")
+        assert has_spacing(tmp_path / "a.nii.gz") is known
 
 
 @pytest.mark.parametrize("start", [0.0, 348.0, -1.0, np.nan])
