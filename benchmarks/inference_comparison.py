@@ -11,14 +11,14 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from benchmarks.measurement import Outcome
-from benchmarks.peak_memory import PeakMemory
+from benchmarks.peak_memory import PeakMemory, count_tensors
 from benchmarks.segmentation import scored_split
 from benchmarks.study import Point
 from ossnet.checks import STRICT
 from ossnet.data.case import Dataset
 from ossnet.data.preprocessing import class_indices
 from ossnet.errors import UserError
-from ossnet.evaluation import field_of_case
+from ossnet.evaluation import field_of_case, segment_case
 from ossnet.extraction import EXTRACTORS, FIRST_STATES, Extraction, FirstState
 from ossnet.field import Grid, OccupancyField
 from ossnet.files import write_text
@@ -83,6 +83,13 @@ class InferenceComparison:
             values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
             values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
             rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
+        if peak.device.type == "cpu":
+            first = dataset.load(dataset.splits[split][0])
+            peak.add(
+                count_tensors(
+                    model, lambda: segment_case(model, first, preprocessing, self.extraction, self.max_locations)
+                )
+            )
         table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
         write_text(folder / "per_case.csv", table.to_csv(index=False))
         protocol = "dense" if split == "test" else f"dense, {split} cases"

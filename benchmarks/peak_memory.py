@@ -1,12 +1,14 @@
 """The most memory that this process takes for a part of its work, on a GPU or without one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from benchmarks.nvml import used_memory
 from benchmarks.resident import peak_resident, restart_peak_resident
+from ossnet.footprint import make_account
 
 Peaks = Mapping[str, int | None]
 """Bytes by how they are counted, None where that cannot be told.
@@ -24,12 +26,13 @@ class PeakMemory:
         device: that the work is done on. What torch keeps of a GPU for later is let go first.
 
     Attributes:
+        device: as given.
         peaks: of what was watched so far.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.peaks: Peaks = {}
-        self._device = device
+        self.device = device
         if device.type == "cuda":
             torch.cuda.init()
             torch.cuda.empty_cache()
@@ -38,23 +41,35 @@ class PeakMemory:
     def watch(self) -> Iterator[None]:
         """Watch what is done within."""
         restart_peak_resident()
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
         yield
         self.note()
 
     def note(self) -> None:
         """Take up the peaks so far of what is being watched, while torch still holds what it took."""
         found: dict[str, int | None] = {"resident_bytes": peak_resident()}
-        if self._device.type == "cuda":
-            found["allocated_bytes"] = torch.cuda.max_memory_allocated(self._device)
-            found["reserved_bytes"] = torch.cuda.max_memory_reserved(self._device)
-            found["process_bytes"] = used_memory(self._device).process_bytes
+        if self.device.type == "cuda":
+            found["allocated_bytes"] = torch.cuda.max_memory_allocated(self.device)
+            found["reserved_bytes"] = torch.cuda.max_memory_reserved(self.device)
+            found["process_bytes"] = used_memory(self.device).process_bytes
         self.add(found)
 
     def add(self, peaks: Peaks) -> None:
         """Take up peaks that were found in another way."""
         self.peaks = highest([self.peaks, peaks])
+
+
+def count_tensors(model: nn.Module, work: Callable[[], object]) -> Peaks:
+    """Do a piece of work with a model on the CPU, and tell the peak of tensors, the model's own among them.
+
+    It takes longer than the work alone, which therefore is not timed here.
+    """
+    account = make_account(torch.device("cpu"))
+    account.hold([*model.parameters(), *model.buffers()], "parameters")
+    with account:
+        work()
+    return {"allocated_bytes": account.peak_bytes}
 
 
 def highest(several: Iterable[Peaks]) -> dict[str, int | None]:

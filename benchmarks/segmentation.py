@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from benchmarks.measurement import Outcome
-from benchmarks.peak_memory import PeakMemory
+from benchmarks.peak_memory import PeakMemory, count_tensors
 from benchmarks.protocols import sampled_protocols, score_sampled
 from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
@@ -22,7 +22,6 @@ from ossnet.errors import UserError
 from ossnet.evaluation import score_segmentation, segment_case
 from ossnet.extraction import EXTRACTORS
 from ossnet.files import replacing, write_text
-from ossnet.footprint import make_account
 from ossnet.metrics import disagreement_percent, surface_tolerance_mm
 from ossnet.model import SegmentationModel
 from ossnet.profile import Profile
@@ -109,12 +108,8 @@ class Segmentation:
         for name, segmentation in to_compare.items():
             from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
         if device.type == "cpu":
-            # Of one case, apart from those that are timed, which counting would slow down.
-            account = make_account(device)
-            account.hold([*model.parameters(), *model.buffers()], "parameters")
-            with account:
-                segment(dataset.load(dataset.splits[split][0]), self.extraction)
-            peak.add({"allocated_bytes": account.peak_bytes})
+            first = dataset.load(dataset.splits[split][0])
+            peak.add(count_tensors(model, lambda: segment(first, self.extraction)))
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
         protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
         sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
