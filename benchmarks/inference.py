@@ -30,11 +30,11 @@ INFERENCE = Study(
         rows=[(MODEL, extraction) for extraction in EXTRACTIONS],
         names={"extraction": EXTRACTIONS},
         note=(
-            "Evaluated: locations of a volume. Disagreement: of all its voxels. Precision and recall: of the encoder's "
-            "segmentation, up-sampled to the first lattice and thresholded, against the decoder at the same points. By "
-            "the paper's text, the points that it marks as occupied are never evaluated; by the released code, only "
-            "these are, of the first lattice. Times of these runs, beside whatever else the machine did, are in the "
-            "table of costs"
+            "Evaluated: locations of a volume. Disagreement: of all its voxels; that with every voxel evaluated stands "
+            "in the row of dense. Precision and recall: of the encoder's segmentation, up-sampled to the first lattice "
+            "and thresholded, against the decoder at the same points. By the paper's text, the points that it marks as "
+            "occupied are never evaluated; by the released code, only these are, of the first lattice. Times of these "
+            "runs, beside whatever else the machine did, are in the table of costs"
         ),
     ),
     closed_form_grids,

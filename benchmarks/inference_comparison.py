@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -20,7 +21,7 @@ from ossnet.data.preprocessing import class_indices
 from ossnet.errors import UserError
 from ossnet.evaluation import field_of_case, segment_case
 from ossnet.extraction import EXTRACTORS, FIRST_STATES, Extraction, FirstState
-from ossnet.field import Grid, OccupancyField
+from ossnet.field import Grid, OccupancyField, evaluate, labels_of
 from ossnet.files import write_text
 from ossnet.metrics import dice_per_class, disagreement_percent, valid_mean
 from ossnet.model import SegmentationModel
@@ -29,8 +30,11 @@ from ossnet.quantities import QUANTITIES
 from ossnet.registry import model_type
 from ossnet.run import RunSpec
 
-REFERENCES = ("dense", "mise", "released")
-"""What each extraction is compared with: every voxel, and the original inference by the paper's text and its code."""
+ORIGINALS = ("mise", "released")
+"""The original inference by the paper's text and by its code: every extraction is compared with both.
+
+What is compared with every voxel is told by the extraction `dense`, which evaluates them once and is compared with all.
+"""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -106,34 +110,32 @@ def compare_extraction(
 
     Returns:
         By quantity of `ossnet.quantities.OF_EXTRACTIONS`: `evaluated_locations`, and by stage `evaluated_stage1` and so
-        on; `disagreement_X`, the percentage of voxels that differ from extraction X of `REFERENCES`, unless X is this
-        one (Section 4.3); and of one that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
-        see `prior_quality`.
+        on; `disagreement_X`, the percentage of voxels that differ from extraction X (Section 4.3), for the other ones
+        of `ORIGINALS` and, of `dense`, for all; and of an extraction that begins with the encoder's segmentation
+        `prior_precision` and `prior_recall`, see `prior_quality`.
     """
-    others = {
-        other: EXTRACTORS[other](field, grid, max_locations).segmentation for other in REFERENCES if other != name
-    }
     values = {"evaluated_locations": float(sum(extraction.evaluated))}
     if len(extraction.evaluated) > 1:
         values |= {f"evaluated_stage{stage}": count for stage, count in enumerate(extraction.evaluated, start=1)}
-    values |= {
-        f"disagreement_{other}": disagreement_percent(extraction.segmentation, segmentation)
-        for other, segmentation in others.items()
-    }
+    for other in EXTRACTORS:
+        has_first_state = field.prior is not None or other not in FIRST_STATES
+        if other != name and (other in ORIGINALS or (name == "dense" and has_first_state)):
+            segmentation = EXTRACTORS[other](field, grid, max_locations).segmentation
+            values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentation)
     if name in FIRST_STATES:
-        values |= prior_quality(FIRST_STATES[name](field, grid), others["dense"])
+        values |= prior_quality(FIRST_STATES[name](field, grid), field, grid, max_locations)
     return values
 
 
-def prior_quality(state: FirstState, dense: Tensor) -> dict[str, float]:
+def prior_quality(state: FirstState, field: OccupancyField, grid: Grid, max_locations: int = 2**14) -> dict[str, float]:
     """Precision and recall of the encoder's segmentation at an extraction's first lattice.
 
     They tell how well its occupied points, up-sampled and thresholded, agree with those of the decoder, evaluated at
-    every voxel (`dense`, [H, W, D]). NaN where the prior marks no point as occupied, or the decoder none.
+    all points of the lattice. NaN where the prior marks no point as occupied, or the decoder none.
     """
-    height, width, depth = state.axes
-    occupied = dense[height][:, width][:, :, depth] > 0
-    marked = state.labels > 0
+    locations = grid.locate(torch.cartesian_prod(*state.axes))
+    occupied = labels_of(evaluate(field, locations, max_locations), field.classes) > 0
+    marked = state.labels.flatten() > 0
     both = int((marked & occupied).sum())
 
     def part_of(whole: Tensor) -> float:

@@ -33,7 +33,8 @@ OF_EXTRACTIONS = {
     "evaluated_stage3": Quantity("Evaluated in stage 3", "", higher_is_better=False, digits=0),
     "disagreement_mise": Quantity("Disagreement with mise", "%", higher_is_better=False, digits=4),
     "disagreement_released": Quantity("Disagreement with released", "%", higher_is_better=False, digits=4),
-    "disagreement_dense": Quantity("Disagreement with dense", "%", higher_is_better=False, digits=4),
+    "disagreement_paper-prior": Quantity("Disagreement with paper-prior", "%", higher_is_better=False, digits=4),
+    "disagreement_released-prior": Quantity("Disagreement with released-prior", "%", higher_is_better=False, digits=4),
     "prior_precision": Quantity("Precision of the prior", "", higher_is_better=True),
     "prior_recall": Quantity("Recall of the prior", "", higher_is_better=True),
 }

@@ -60,13 +60,16 @@ def test_an_original_inference_has_no_prior_and_is_not_compared_with_itself() ->
     values = compare("mise", "right")
     assert set(values) == {
         *("evaluated_locations", "evaluated_stage1", "evaluated_stage2", "evaluated_stage3"),
-        *("disagreement_dense", "disagreement_released"),
+        "disagreement_released",
     }
-    assert values["disagreement_dense"] == 0
+    assert values["disagreement_released"] == 0
     assert values["evaluated_stage1"] == 9**3
     stages = sum(values[f"evaluated_stage{stage}"] for stage in (1, 2, 3))
     assert values["evaluated_locations"] == stages
-    assert compare("dense", "right")["evaluated_locations"] == EDGE**3
+    everything = compare("dense", "right")
+    assert everything["evaluated_locations"] == EDGE**3
+    disagreements = {name: value for name, value in everything.items() if name.startswith("disagreement")}
+    assert disagreements == {f"disagreement_{name}": 0 for name in EXTRACTORS if name != "dense"}
 
 
 def test_a_right_prior_saves_what_each_reading_says() -> None:
@@ -90,24 +93,26 @@ def test_a_wrong_prior_is_charged_where_it_is_wrong() -> None:
     for name, wrong in (("paper-prior", outside), ("released-prior", inside)):
         values = compare(name, "inverted")
         assert (values["prior_precision"], values["prior_recall"]) == (0, 0)
-        assert values["disagreement_dense"] == pytest.approx(wrong)
+        assert values["disagreement_mise"] == pytest.approx(wrong)
     # A surface that is not there takes evaluations, too.
     shifted = compare("paper-prior", "shifted")
     assert shifted["evaluated_locations"] > compare("mise", "shifted")["evaluated_locations"]
     wrong = int((label.astype(int) < np.roll(label, 8, axis=0))[::4, ::4, ::4].sum())
-    assert shifted["disagreement_dense"] == pytest.approx(100 * wrong / EDGE**3)
+    assert shifted["disagreement_mise"] == pytest.approx(100 * wrong / EDGE**3)
+    assert compare("dense", "shifted")["disagreement_paper-prior"] == shifted["disagreement_mise"]
     # An empty one has no precision.
     assert np.isnan(compare("paper-prior", "empty")["prior_precision"])
 
 
 def test_precision_and_recall_by_hand() -> None:
-    axes = torch.tensor([0, 2]), torch.tensor([1]), torch.tensor([0, 1])
-    decoder = torch.zeros(3, 2, 2, dtype=torch.uint8)
+    decoder = torch.zeros(3, 2, 2)
     decoder[0, 1] = 1
-    decoder[2, 1, 1] = 2
-    # At the four points: 1, 1 and 0, 2. The prior marks the first and the third.
+    decoder[2, 1, 1] = 1
+    field = VoxelField(decoder)
+    # At the four points it is 1, 1 and 0, 1. The prior marks the first and the third.
+    axes = torch.tensor([0, 2]), torch.tensor([1]), torch.tensor([0, 1])
     state = FirstState(axes, torch.tensor([[[1, 0]], [[1, 0]]], dtype=torch.uint8))
-    assert prior_quality(state, decoder) == {"prior_precision": 1 / 2, "prior_recall": 1 / 3}
+    assert prior_quality(state, field, Grid.over(field), 3) == {"prior_precision": 1 / 2, "prior_recall": 1 / 3}
 
 
 class BallModel(nn.Module):
