@@ -16,7 +16,7 @@ import torch
 from ossnet.checkpoint import load_checkpoint
 from ossnet.cli import main
 from ossnet.data.nifti import read_label, write_volume
-from ossnet.quantities import QUANTITIES
+from ossnet.quantities import SCORES
 from ossnet.registry import model_names
 
 Capture = pytest.CaptureFixture[str]
@@ -88,7 +88,7 @@ def test_train_evaluate_segment(
 
     assert main(["evaluate", str(run), "--data", str(data_csv), "--device", "cpu"]) == 0
     scores = pd.read_csv(run / "scores-test.csv")
-    assert scores["quantity"].tolist() == list(QUANTITIES)
+    assert scores["quantity"].tolist() == list(SCORES)
     dice = scores["value"][0]
     assert dice > 0.8
     assert f"mean dice: {dice:.4f} over 1 of 1 cases" in capsys.readouterr().out
