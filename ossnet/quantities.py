@@ -28,13 +28,13 @@ SCORES = {
 
 OF_EXTRACTIONS = {
     "evaluated_locations": Quantity("Evaluated", "", higher_is_better=False, digits=0),
-    "evaluated_stage1": Quantity("of these in stage 1", "", higher_is_better=False, digits=0),
-    "evaluated_stage2": Quantity("in stage 2", "", higher_is_better=False, digits=0),
-    "evaluated_stage3": Quantity("in stage 3", "", higher_is_better=False, digits=0),
+    "evaluated_stage1": Quantity("Evaluated in stage 1", "", higher_is_better=False, digits=0),
+    "evaluated_stage2": Quantity("Evaluated in stage 2", "", higher_is_better=False, digits=0),
+    "evaluated_stage3": Quantity("Evaluated in stage 3", "", higher_is_better=False, digits=0),
     "disagreement_mise": Quantity("Disagreement with mise", "%", higher_is_better=False, digits=4),
-    "disagreement_released": Quantity("with released", "%", higher_is_better=False, digits=4),
-    "disagreement_paper-prior": Quantity("with paper-prior", "%", higher_is_better=False, digits=4),
-    "disagreement_released-prior": Quantity("with released-prior", "%", higher_is_better=False, digits=4),
+    "disagreement_released": Quantity("Disagreement with released", "%", higher_is_better=False, digits=4),
+    "disagreement_paper-prior": Quantity("Disagreement with paper-prior", "%", higher_is_better=False, digits=4),
+    "disagreement_released-prior": Quantity("Disagreement with released-prior", "%", higher_is_better=False, digits=4),
     "prior_precision": Quantity("Precision of the prior", "", higher_is_better=True),
     "prior_recall": Quantity("Recall of the prior", "", higher_is_better=True),
 }
