@@ -127,7 +127,7 @@ def draw(case: StagedCase) -> Figure:
     """
     stages = len(case.strides)
     with settings():
-        figure = Figure(figsize=(PAGE_WIDTH_IN, 5.0), layout=ConstrainedLayoutEngine(h_pad=0.12))
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 5.6), layout=ConstrainedLayoutEngine(h_pad=0.11))
         evaluated = sum(case.evaluated)
         figure.suptitle(
             f"Case {case.name}, {case.modality}, {model_name(case.model)}, improved inference by the paper's text:\n"
