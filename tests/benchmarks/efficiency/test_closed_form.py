@@ -122,7 +122,9 @@ def test_every_extraction_finds_the_target(name: str) -> None:
     field = ClosedFormField(network, volume.label, volume.prior((8, 7, 6)))
     extraction = EXTRACTORS[name](field, None, 1000)
     wrong = (extraction.segmentation.bool() != volume.label).sum()
-    assert wrong == 0 or (name.startswith("released") and wrong < 0.01 * volume.label.sum())
+    # The paper's text takes a prior at its word, and this one is max-pooled; the released code looks within shells.
+    tolerated = {"paper-prior": 0.1, "released": 0.01, "released-prior": 0.01}
+    assert wrong <= tolerated.get(name, 0) * volume.label.sum()
     asked = torch.cat(network.asked)
     assert len(asked) == sum(extraction.evaluated) <= math.prod(shape)
     assert len(asked.unique(dim=0)) == len(asked)
