@@ -18,6 +18,7 @@ from ossnet.config import plain
 from ossnet.data.nifti import read_label
 from ossnet.errors import UserError
 from ossnet.metrics import dice
+from ossnet.quantities import QUANTITIES
 from ossnet.run import RunSpec, load_run
 
 
@@ -100,7 +101,7 @@ def test_the_scores_of_every_test_case(run: Run) -> None:
     scores = pd.read_csv(run.folder / "per_case.csv", keep_default_na=False)
     assert list(scores) == ["case", "quantity", "value", "unit"]
     assert scores["case"].tolist() == ["e"] * 4
-    assert scores["quantity"].tolist() == ["dice", "iou", "hausdorff95", "surface_dice"]
+    assert scores["quantity"].tolist() == list(QUANTITIES)
 
 
 def test_the_case_to_draw(run: Run, data_csv: Path) -> None:
