@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.plans import Plan
-from benchmarks.records import collect, failures_of, read_records, scores_of
+from benchmarks.records import Records, collect, failures_of, read_records, scores_of
 from benchmarks.runs import Run, identity
 from ossnet.errors import UserError
 
@@ -80,6 +80,16 @@ def test_a_failure_is_never_a_score(plan: Plan) -> None:
     # Scores that were left by a run that failed after them.
     (plan.runs[1].folder / "per_case.csv").write_text("case,quantity,value,unit\nx,dice,0.9,\n")
     assert set(scores_of([collect(plan)])["seed"]) == {0}
+
+
+@pytest.mark.parametrize(("healthy", "shown"), [([], {"dice"}), (["x"], {"dice", "false_positive_volume"})])
+def test_false_positive_volumes_are_shown_where_a_case_has_no_foreground(healthy: list[str], shown: set[str]) -> None:
+    row = {
+        **{"dataset": "own", "profile": "laptop", "model": "c", "seed": 0, "columns": COLUMNS},
+        "result": {"protocol": "dense"} | ({"cases_without_foreground": healthy} if healthy else {}),
+        "scores": {"dice": {"x": None, "y": 0.5}, "false_positive_volume": {"x": 1.5, "y": 0.25}},
+    }
+    assert set(scores_of([Records("table1", "own", "laptop", (row,))])["quantity"]) == shown
 
 
 @pytest.mark.parametrize("text", ["{", "[]\n", '{"study": "table1"}\n'])
