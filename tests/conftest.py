@@ -1,6 +1,7 @@
 """What tests of every folder share."""
 
 import os
+import signal
 
 # Tests hold with any number of threads, but their tensors are so small that several threads only wait for each other:
 # on a busy machine they take three times as long. Processes that tests start inherit it.
@@ -25,6 +26,9 @@ from ossnet.model import Batch, ModelConfig, SegmentationModel
 from ossnet.profile import load_profile
 from ossnet.registry import model_type
 from ossnet.run import RunSpec
+
+# A shell lets what it starts in the background ignore Ctrl-C, which tests of interruption then wait for in vain.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a test shows does not depend on how busy the machine is.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
