@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ossnet.errors import UserError
 from ossnet.files import replacing
+from ossnet.wrappers import without_wrappers
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -54,15 +55,3 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         raise UserError(f"there is no {path}; is that the folder of a finished training?") from error
     except (OSError, SafetensorError) as error:
         raise UserError(f"weights {path} are damaged; train again or fetch the file again") from error
-
-
-WRAPPERS = ("module.", "_orig_mod.")
-"""What `DataParallel` (and its distributed kind) and `torch.compile` put before the names of a model's weights."""
-
-
-def without_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict with the names that the model had before it was wrapped, if it was."""
-    for wrapper in WRAPPERS * 2:
-        if weights and all(name.startswith(wrapper) for name in weights):
-            weights = {name.removeprefix(wrapper): value for name, value in weights.items()}
-    return weights

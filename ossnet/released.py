@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ossnet.checkpoint import without_wrappers
 from ossnet.errors import UserError
 from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
 from ossnet.patches import Pooling
 from ossnet.variants import OSSNetA, OSSNetB, OSSNetC, OSSNetD
+from ossnet.wrappers import without_wrappers
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
 ReleasedDataset = Literal["brats", "lits"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights, without_wrappers
+from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from ossnet.errors import UserError
 
 WEIGHTS = {"layer.weight": torch.arange(3000.0).reshape(30, 100).T, "steps": torch.tensor(7)}
@@ -126,9 +126,3 @@ def test_names_lose_what_wrappers_put_before_them(prefix: str, tmp_path: Path) -
     weights = load_weights(tmp_path / "model.safetensors")
     assert weights.keys() == WEIGHTS.keys()
     assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
-
-
-def test_a_module_of_that_name_keeps_it() -> None:
-    weights = {"module.weight": torch.zeros(1), "head.weight": torch.zeros(1)}
-    assert without_wrappers(weights) == weights
-    assert without_wrappers({}) == {}

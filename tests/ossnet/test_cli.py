@@ -201,17 +201,17 @@ KILLED_IN_STEP_11 = """
 import os, signal, sys
 from itertools import count
 
-from ossnet import training
+from ossnet.batches import BatchMaker
 from ossnet.cli import main
 
-steps, make_batch = count(1), training.make_batch
+steps, begin = count(1), BatchMaker.begin
 
-def make_batch_or_die(*arguments):
+def begin_or_die(*arguments):
     if next(steps) == 11:
         os.kill(os.getpid(), signal.SIGKILL)
-    return make_batch(*arguments)
+    return begin(*arguments)
 
-training.make_batch = make_batch_or_die
+BatchMaker.begin = begin_or_die
 main(sys.argv[1:])
 """
 
@@ -242,14 +242,15 @@ FITS = [
 
 def test_fits_is_told_by_the_status_too(capsys: Capture) -> None:
     assert main([*FITS, "--memory", "8GiB", "--locations", "512"]) == 0
-    title, training, inference = capsys.readouterr().out.splitlines()
+    title, training, inference, extraction = capsys.readouterr().out.splitlines()
     assert title == "model a, predicted for a GPU of 8.59 GB"
     assert training.startswith("training (batch 1, 512 locations, float32): 0.0")
     assert inference.startswith("inference (512 locations, float32): 0.0")
-    assert all(line.endswith(" with the CUDA context: fits") for line in (training, inference))
+    assert extraction.startswith("extraction (512 locations, float32): 0.0")
+    assert all(line.endswith(" with the CUDA context: fits") for line in (training, inference, extraction))
 
     assert main([*FITS, "--memory", "0.6", "--checkpointing", "--precision", "bfloat16"]) == 1
-    _, training, no_better, inference, _ = capsys.readouterr().out.splitlines()
+    _, training, no_better, inference, _, _, _ = capsys.readouterr().out.splitlines()
     assert training.startswith("training (batch 1, 16384 locations, checkpointing, bfloat16): ")
     assert no_better == "  nor does it with all that lowers it: --set recipe.sampling.count=256"
     assert inference.startswith("inference (16384 locations, bfloat16): ")

@@ -114,7 +114,7 @@ def test_size_follows_from_the_data(tiny_spec: Callable[..., RunSpec]) -> None:
 
 def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]) -> None:
     assert {path.name for path in trained.iterdir()} == {
-        *("spec.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"),
+        *("spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"),
     }
     model, spec = load_run(trained)
     assert spec == tiny_spec()
