@@ -49,7 +49,7 @@ def read_learned_cases(folder: Path) -> LearnedCases | None:
 
 
 def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: LearnedCases | None) -> dict[str, str]:
-    """What each case of a split was to a training, by its name: `train`, `validation`, `unseen`; `unknown` of no record.
+    """Tell what each case of a split was to a training: `train`, `validation`, `unseen`, or `unknown` without a record.
 
     Args:
         cache: where digests of voxels are kept.
