@@ -49,7 +49,7 @@ def read_learned_cases(folder: Path) -> LearnedCases | None:
 
 
 def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: LearnedCases | None) -> dict[str, str]:
-    """What each case of a split was to a training, by its name: `train`, `validation`, `none`; `unknown` of no record.
+    """Tell what each case of a split was to a training: `train`, `validation`, `unseen`, or `unknown` without a record.
 
     Args:
         cache: where digests of voxels are kept.
@@ -62,7 +62,7 @@ def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: Learne
         return dict.fromkeys(names, "unknown")
     roles = dict.fromkeys(learned.validation.values(), "validation") | dict.fromkeys(learned.train.values(), "train")
     # A case is read for it once; from then on its digest is kept.
-    return {name: roles.get(kept_voxel_digest(dataset, name, cache), "none") for name in names}
+    return {name: roles.get(kept_voxel_digest(dataset, name, cache), "unseen") for name in names}
 
 
 def refuse_learned_cases(

@@ -242,10 +242,7 @@ def test_evaluate_refuses_cases_that_the_model_has_learned_from(
     assert ": x; leave them out" in error
     assert main([*command, "--allow-learned-cases"]) == 0
     scores = pd.read_csv(place / "run" / "scores-test.csv")
-    assert dict(zip(scores["case"], scores["role_in_training"].fillna("none"), strict=True)) == {
-        "new": "none",
-        "x": "train",
-    }
+    assert dict(zip(scores["case"], scores["role_in_training"], strict=True)) == {"new": "unseen", "x": "train"}
 
 
 def test_evaluate_takes_a_changed_data_set_of_cases_that_are_new(place: Path) -> None:

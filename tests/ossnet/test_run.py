@@ -10,6 +10,7 @@ import torch
 from ossnet.config import build, plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
+from ossnet.learned import read_learned_cases
 from ossnet.locks import hold
 from ossnet.registry import model_names
 from ossnet.run import RunSpec, load_run, read_spec, train_run, write_spec
@@ -119,6 +120,9 @@ def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]
     model, spec = load_run(trained)
     assert spec == tiny_spec()
     assert not model.training
+    learned = read_learned_cases(trained)
+    assert learned is not None
+    assert (list(learned.train), list(learned.validation)) == (["a", "b", "c"], ["d"])
 
 
 def test_a_finished_run_reports_its_course_again(
