@@ -26,7 +26,7 @@ EXECUTORS = ("local", "slurm")
 UNNAMED = ("table3",)
 """The studies of memory and time that `run` makes where none is named, by their predictions alone."""
 
-WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables")
+WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables", "trainings")
 """Folders of a results folder that `run` writes in."""
 
 
