@@ -42,7 +42,6 @@ def _measure(folder: Path, job: Job) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if job.gpu and device.type == "cpu":
         raise UserError("a GPU was asked for and torch sees none; mend the node or its driver, and use --retry-failed")
-    attempt = Attempt(folder, job.command, device)
     measurement = read_measurement(folder)
     dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
     if dataset.fingerprint != measurement.training.fingerprint:
@@ -50,6 +49,8 @@ def _measure(folder: Path, job: Job) -> None:
     training = training_folder(folder.parent.parent, measurement.training)
     if not _train(measurement.training, dataset, training, job, device):
         return
+    # The training has attempts of its own: what it took is not counted twice.
+    attempt = Attempt(folder, job.command, device)
     _refuse_leakage(dataset, measurement.training, training, Path(job.cache))
     model, _ = load_run(training, device)
     outcome = measurement.measure(model, dataset, Path(job.cache), folder)

@@ -5,7 +5,8 @@ A run measures a trained model. Its folder holds
 - `spec.json`, what is measured: its SHA-256 is the run's identity, and nothing else decides the outcome;
 - `job.json`, how: where the data are, threads, the command;
 - `lock`, held by the process that is at work on it;
-- `provenance.json`, where and when it was made, by which code, and what it took (see `benchmarks.attempts`);
+- `provenance.json`, where and when it was made, by which code, and what it took since its model was trained (see
+  `benchmarks.attempts`);
 - files of detail, such as `per_case.csv`, and last `result.json`, or `failure.json` in place of a result.
 
 The training has a folder of its own, which every run of that trained model shares. It holds `spec.json`, `lock`,

@@ -83,7 +83,7 @@ def test_a_cluster_comes_to_the_records_of_this_machine(
     sweep(here)
     assert records(cluster) == records(here)
     attempts = [
-        json.loads(path.read_text())["attempts"] for path in sorted((cluster / "runs").glob("*/provenance.json"))
+        json.loads(path.read_text())["attempts"] for path in sorted((cluster / "trainings").glob("*/provenance.json"))
     ]
     assert sorted(map(len, attempts)) == [1, 1, 1, 2]
     assert all(attempt["slurm"]["job_id"] for several in attempts for attempt in several)
