@@ -20,9 +20,11 @@ DICE = ["dice", "dice_low", "dice_high"]
 GB = 1e9
 
 NOTES = (
-    "Medians over seeds; of memory the peaks, in 10⁹ bytes, of training (with its validation) and of segmentations. "
-    "Tensors: on a GPU as torch counts them, on a CPU by the suite's accounting; reserved: by torch's allocator of a "
-    "GPU; process: on a GPU what it uses of that by NVML, on a CPU its resident set, with Python and its libraries. "
+    "Medians over seeds; of memory the peaks, in 10⁹ bytes, of training and of segmentations. Tensors: on a GPU as "
+    "torch counts them, validation included; on a CPU by the suite's accounting, of training in one bare step, without "
+    "validation and without the batch that is prepared ahead, and of segmentation in the case of the most voxels. "
+    "Reserved: by torch's allocator of a GPU. Process: on a GPU what it uses of that by NVML; on a CPU its resident "
+    "set, with Python and its libraries, and in segmentation with what has stayed of a training in the same process. "
     "Training: seconds of all epochs, in however many attempts, validation included. Learned from: locations or voxels "
     "whose labels the training has compared with predictions, each time that it did. Segmentation: seconds for a case."
 )

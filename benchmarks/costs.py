@@ -27,7 +27,7 @@ def costs_of(records: Sequence[Records], columns: Sequence[str] = ()) -> pd.Data
 
     Returns:
         dataset, profile, protocol, model, seed, `columns`, `device`, and `COSTS`: peaks of memory in bytes of training
-        (validation included) and of segmentation, see `benchmarks.peak_memory`; `training_s`, seconds of all epochs
+        and of segmentation, see `benchmarks.training` and `benchmarks.peak_memory`; `training_s`, seconds of all epochs
         whatever the number of attempts; `segmentation_s`, the median over cases of a segmentation; `steps` of the
         optimiser; `locations_seen` or `voxels_seen`, places whose labels were learned from, each time that they were;
         and the model's `parameters`.

@@ -73,10 +73,12 @@ class InferenceComparison:
         split, preprocessing = scored_split(dataset), self.training.preprocessing
         peak = PeakMemory(next(model.parameters()).device)
         rows, seconds = [], []
+        voxels: dict[str, int] = {}
         for name in dataset.splits[split]:
             case = dataset.load(name)
             if case.label is None:
                 raise UserError(f"case {name} has no label to be scored against; give it one or leave it out")
+            voxels[name] = case.image[0].size
             with peak.watch():
                 start = time.perf_counter()
                 field, grid = field_of_case(model, case, preprocessing)
@@ -88,10 +90,10 @@ class InferenceComparison:
             values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
             rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
         if peak.device.type == "cpu":
-            first = dataset.load(dataset.splits[split][0])
+            largest = dataset.load(max(voxels, key=voxels.__getitem__))
             peak.add(
                 count_tensors(
-                    model, lambda: segment_case(model, first, preprocessing, self.extraction, self.max_locations)
+                    model, lambda: segment_case(model, largest, preprocessing, self.extraction, self.max_locations)
                 )
             )
         table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])

@@ -15,7 +15,7 @@ Peaks = Mapping[str, int | None]
 
 `allocated_bytes` of tensors (GPU: as torch counts them; CPU: by the accounting of `ossnet.footprint`), `reserved_bytes`
 by torch's allocator of a GPU, `process_bytes` of the GPU in use by this process as NVML tells, and `resident_bytes` of
-the process beside the GPU (see `benchmarks.resident`).
+the process beside the GPU (see `benchmarks.resident`), with what has stayed of earlier work such as a training.
 """
 
 

@@ -87,8 +87,10 @@ class Segmentation:
         device = next(model.parameters()).device
         peak = PeakMemory(device)
         to_compare: dict[str, np.ndarray] = {}
+        voxels: dict[str, int] = {}
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)
+            voxels[name] = case.image[0].size
             with peak.watch():
                 start = time.perf_counter()
                 segmentation, locations = segment(case, self.extraction)
@@ -108,8 +110,8 @@ class Segmentation:
         for name, segmentation in to_compare.items():
             from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
         if device.type == "cpu":
-            first = dataset.load(dataset.splits[split][0])
-            peak.add(count_tensors(model, lambda: segment(first, self.extraction)))
+            largest = dataset.load(max(voxels, key=voxels.__getitem__))
+            peak.add(count_tensors(model, lambda: segment(largest, self.extraction)))
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
         protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
         sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)

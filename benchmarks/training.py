@@ -22,7 +22,8 @@ def train_for(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: t
     """Train the model of a specification in its folder, or go on with that, and leave `result.json` there.
 
     The seconds and the peak of memory in `provenance.json` are those of the training with its validation. Without a
-    GPU, tensors are not counted while the model trains, which would slow it down, but in two steps of their own after.
+    GPU, tensors are not counted while the model trains, which would slow it down, but in two steps of their own after:
+    without validation, and without the batch that is prepared ahead.
 
     Raises:
         UserError: as `train_run` says.

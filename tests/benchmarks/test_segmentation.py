@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,7 +14,7 @@ from benchmarks.runs import identity
 from benchmarks.segmentation import Segmentation
 from benchmarks.study import Point
 from ossnet.config import build, plain
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
 from ossnet.profile import load_profile
@@ -80,3 +81,32 @@ def test_cases_of_unknown_spacing_are_on_record(
     scores = pd.read_csv(tmp_path / "per_case.csv").set_index(["case", "quantity"])["value"]
     assert scores["e"].drop(["dice", "iou"]).isna().all()
     assert scores["d"]["dice"] == scores["d"]["dice"]
+
+
+def test_tensors_are_counted_of_the_largest_case(
+    tiny_spec: Callable[..., RunSpec],
+    dataset: Dataset,
+    intensity_model: Callable[..., SegmentationModel],
+    tmp_path: Path,
+) -> None:
+    def load(name: str) -> Case:
+        """Load `e` twice as long."""
+        case = dataset.load(name)
+        assert case.label is not None
+        if name == "d":
+            return case
+        return replace(case, image=np.repeat(case.image, 2, axis=1), label=np.repeat(case.label, 2, axis=0))
+
+    spec = tiny_spec("c", changes={"preprocessing": {"fit": "resize"}})
+
+    def counted(*names: str) -> int | None:
+        data = replace(dataset, load=load, splits=dict(dataset.splits) | {"test": names})
+        model = intensity_model((16, 16, 16), 2)
+        outcome = Segmentation(spec, "dense", protocols=()).measure(model, data, tmp_path, tmp_path)
+        return outcome.memory["allocated_bytes"]
+
+    small, large = counted("d"), counted("e")
+    assert small is not None
+    assert large is not None
+    assert small < large
+    assert counted("d", "e") == counted("e", "d") == large
