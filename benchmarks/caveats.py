@@ -24,6 +24,11 @@ def caveats_of(records: Sequence[Records]) -> Caveats:
     return {key: list(_sentences(key[0], key[2], of_key)) for key, of_key in runs.items()}
 
 
+def with_caveats(notes: str, caveats: Sequence[str]) -> str:
+    """Put sentences of caveats below the notes of a table."""
+    return " ".join([notes, *(f"{sentence.rstrip('.')}." for sentence in caveats)])
+
+
 def scaled_border_width(shape: Sequence[int], paper_shape: Sequence[int]) -> int:
     """Scale the paper's border width from its grid to another, by the mean of the axes' scales; odd."""
     scale = sum(size / whole for size, whole in zip(shape, paper_shape, strict=True)) / len(shape)

@@ -77,10 +77,11 @@ def write_study(
     """
     scores = scores_of(records)
     numbers = summary_of(study, scores, reference)
-    write_table(numbers, stem, study.layout, failures_of(records), appendix, caveats_of(records))
-    write_comparisons(compare_rows(scores, study.layout), stem, study.layout)
-    write_protocols(records, stem, study.layout)
-    write_costs(records, numbers, stem, study.layout)
+    caveats = caveats_of(records)
+    write_table(numbers, stem, study.layout, failures_of(records), appendix, caveats)
+    write_comparisons(compare_rows(scores, study.layout), stem, study.layout, caveats)
+    write_protocols(records, stem, study.layout, caveats)
+    write_costs(records, numbers, stem, study.layout, caveats)
 
 
 def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.caveats import with_caveats
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from benchmarks.statistics import compare
 from benchmarks.summary import groups
-from benchmarks.tables import GROUP, OF_THE_PAPER, Layout, source_text
+from benchmarks.tables import GROUP, OF_THE_PAPER, Caveats, Layout, source_text
 from ossnet.files import write_text
 from ossnet.quantities import QUANTITIES
 
@@ -57,39 +58,45 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[comparison_columns(layout)]
 
 
-def comparisons_markdown(frame: pd.DataFrame, layout: Layout) -> str:
+def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
     """What `compare_rows` gives as GitHub Markdown, for each data set, profile, protocol and quantity a matrix of rows.
 
     Above the diagonal stands the difference, the row's score less the column's, bold where its joint interval does not
     hold 0; below it, mirrored, this interval.
+
+    Args:
+        caveats: for the notes.
     """
-    return ("\n\n".join(markdown(grid) for grid in _grids(frame, layout)) or NO_PAIRS) + "\n"
+    return ("\n\n".join(markdown(grid) for grid in _grids(frame, layout, caveats)) or NO_PAIRS) + "\n"
 
 
-def comparisons_latex(frame: pd.DataFrame, layout: Layout) -> str:
+def comparisons_latex(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
     """As `comparisons_markdown`, in LaTeX for a document that loads booktabs and graphicx."""
-    return ("\n\n".join(latex(grid) for grid in _grids(frame, layout)) or NO_PAIRS) + "\n"
+    return ("\n\n".join(latex(grid) for grid in _grids(frame, layout, caveats)) or NO_PAIRS) + "\n"
 
 
-def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout) -> None:
+def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, caveats: Caveats | None = None) -> None:
     """Write what `compare_rows` gives as `stem`-comparisons.csv, .md and .tex, each whole or not at all.
+
+    Args:
+        caveats: for the notes.
 
     Raises:
         UserError: a file cannot be written.
     """
     write_text(f"{stem}-comparisons.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}-comparisons.md", comparisons_markdown(frame, layout))
-    write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout))
+    write_text(f"{stem}-comparisons.md", comparisons_markdown(frame, layout, caveats))
+    write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout, caveats))
 
 
-def _grids(frame: pd.DataFrame, layout: Layout) -> list[Grid]:
+def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Grid]:
     return [
-        _grid(of_grid, [str(part) for part in key], layout)
+        _grid(of_grid, [str(part) for part in key], layout, (caveats or {}).get(key[:3], ()))
         for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False)
     ]
 
 
-def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout) -> Grid:
+def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Grid:
     dataset, profile, protocol, quantity = key
     first = list(pairs[list(layout.columns)].itertuples(index=False, name=None))
     second = list(pairs[[f"other_{column}" for column in layout.columns]].itertuples(index=False, name=None))
@@ -119,7 +126,9 @@ def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout) -> Grid:
         "% with three seeds for a model whose seeds vary four times as much as the others'). Bold: the interval does "
         "not hold 0, so that the methods differ, and not merely these runs or these cases."
     )
-    return Grid(caption, [name, *(str(place) for place in range(1, len(rows) + 1))], cells, notes)
+    return Grid(
+        caption, [name, *(str(place) for place in range(1, len(rows) + 1))], cells, with_caveats(notes, caveats)
+    )
 
 
 def _signed(number: float) -> str:

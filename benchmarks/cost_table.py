@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.caveats import with_caveats
 from benchmarks.costs import COSTS, PHASES, costs_of
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from benchmarks.records import Records, failures_of
-from benchmarks.tables import GROUP, Layout, Row, failed_rows, group_keys, source_text, status_text
+from benchmarks.tables import GROUP, Caveats, Layout, Row, failed_rows, group_keys, source_text, status_text
 from ossnet.files import write_text
 
 NOT_RECORDED = Cell("not recorded")
@@ -70,8 +71,17 @@ def summarise_costs(records: Sequence[Records], numbers: pd.DataFrame, layout: L
     return joined[cost_columns(layout)]
 
 
-def write_costs(records: Sequence[Records], numbers: pd.DataFrame, stem: str | Path, layout: Layout) -> None:
+def write_costs(
+    records: Sequence[Records],
+    numbers: pd.DataFrame,
+    stem: str | Path,
+    layout: Layout,
+    caveats: Caveats | None = None,
+) -> None:
     """Write `stem`-cost.csv, .md and .tex.
+
+    Args:
+        caveats: for the notes.
 
     Raises:
         UserError: a file cannot be written.
@@ -79,7 +89,13 @@ def write_costs(records: Sequence[Records], numbers: pd.DataFrame, stem: str | P
     costs = summarise_costs(records, numbers, layout)
     failed = failed_rows(failures_of(records), layout)
     grids = [
-        _grid(costs[(costs[GROUP] == list(key)).all(axis=1)], key, layout, failed.get(key[:2], {}))
+        _grid(
+            costs[(costs[GROUP] == list(key)).all(axis=1)],
+            key,
+            layout,
+            failed.get(key[:2], {}),
+            (caveats or {}).get(key, ()),
+        )
         for key in group_keys(costs)
     ]
     write_text(f"{stem}-cost.csv", costs.to_csv(index=False, lineterminator="\n"))
@@ -88,7 +104,11 @@ def write_costs(records: Sequence[Records], numbers: pd.DataFrame, stem: str | P
 
 
 def _grid(
-    costs: pd.DataFrame, key: tuple[str, str, str], layout: Layout, failed: Mapping[Row, Mapping[int, str]]
+    costs: pd.DataFrame,
+    key: tuple[str, str, str],
+    layout: Layout,
+    failed: Mapping[Row, Mapping[int, str]],
+    caveats: Sequence[str],
 ) -> Grid:
     by_row = {tuple(row[name] for name in layout.columns): row for row in costs.to_dict("records")}
     hidden = {name for name in RESERVED if costs[name].isna().all()}
@@ -105,7 +125,7 @@ def _grid(
     devices = sorted({name for text in costs["devices"] for name in text.split("; ") if name})
     made_on = f" Made on: {'; '.join(devices)}." if devices else ""
     caption = f"{layout.title}: accuracy and its cost. {source_text(*key)}; seeds: {span(costs['seeds'])}."
-    return Grid(caption, head, cells, NOTES + made_on)
+    return Grid(caption, head, cells, with_caveats(NOTES + made_on, caveats))
 
 
 def _cells(found: Mapping[Any, Any], heads: Iterable[str]) -> list[Cell]:

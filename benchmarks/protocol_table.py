@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.caveats import with_caveats
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
-from benchmarks.records import Records, scores_by_protocol
+from benchmarks.records import SEVERAL, Records, by_several, scores_by_protocol
 from benchmarks.summary import summarise
-from benchmarks.tables import GROUP, Layout, Row, columns_of, group_keys, source_text
+from benchmarks.tables import GROUP, Caveats, Layout, Row, columns_of, group_keys, source_text
 from ossnet.files import write_text
 from ossnet.quantities import QUANTITIES
 
@@ -37,8 +38,13 @@ def summarise_protocols(records: Sequence[Records], layout: Layout) -> pd.DataFr
     return summarise(scores_by_protocol(records), none_published, protocol_layout(layout))
 
 
-def write_protocols(records: Sequence[Records], stem: str | Path, layout: Layout) -> None:
+def write_protocols(
+    records: Sequence[Records], stem: str | Path, layout: Layout, caveats: Caveats | None = None
+) -> None:
     """Write `stem`-protocols.csv, .md and .tex, unless no run has sampled scores, as in records of earlier versions.
+
+    Args:
+        caveats: for the notes, by what the study's own table is told apart by.
 
     Raises:
         UserError: a file cannot be written.
@@ -48,8 +54,9 @@ def write_protocols(records: Sequence[Records], stem: str | Path, layout: Layout
         return
     csv = numbers[columns_of(protocol_layout(layout))].to_csv(index=False, lineterminator="\n")
     write_text(f"{stem}-protocols.csv", csv)
+    told = {(*where, by_several(protocol)): sentences for (*where, protocol), sentences in (caveats or {}).items()}
     grids = [
-        _grid(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity)
+        _grid(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity, told.get(key, ()))
         for key in group_keys(numbers)
         for quantity in QUANTITIES
         if quantity in set(numbers["quantity"])
@@ -58,7 +65,9 @@ def write_protocols(records: Sequence[Records], stem: str | Path, layout: Layout
     write_text(f"{stem}-protocols.tex", "\n\n".join(map(latex, grids)) + "\n")
 
 
-def _grid(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, quantity: str) -> Grid:
+def _grid(
+    numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, quantity: str, caveats: Sequence[str]
+) -> Grid:
     """A row for each row of the study's table, a column for each protocol."""
     numbers = numbers[numbers["quantity"] == quantity]
     of_cell: dict[tuple[Row, Row], dict[str, float]] = {}
@@ -72,8 +81,11 @@ def _grid(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, quan
         head = f"{QUANTITIES[quantity].name}, {scored} ({sampled})"
         columns[head] = _column([of_cell.get((row, (scored, sampled))) for row in rows])
     size = f"cases: {span(numbers['n'])}; seeds: {span(numbers['seeds'])}"
-    caption = f"{layout.title}: {QUANTITIES[quantity].name} by protocol. {source_text(*key)}; {size}."
-    return Grid(caption, list(columns), [list(row) for row in zip(*columns.values(), strict=True)], NOTES)
+    dataset, profile, protocol = key
+    source = source_text(dataset, profile, "") + protocol.removeprefix(SEVERAL)
+    caption = f"{layout.title}: {QUANTITIES[quantity].name} by protocol. {source}; {size}."
+    cells = [list(row) for row in zip(*columns.values(), strict=True)]
+    return Grid(caption, list(columns), cells, with_caveats(NOTES, caveats))
 
 
 def _column(numbers: Sequence[dict[str, float] | None]) -> list[Cell]:

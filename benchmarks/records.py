@@ -26,6 +26,9 @@ from ossnet.quantities import QUANTITIES
 
 Record = Mapping[str, Any]
 
+SEVERAL = "several"
+"""The protocol of numbers that are by several, each of which they name."""
+
 
 @dataclass(frozen=True)
 class Records:
@@ -109,12 +112,12 @@ def scores_of(records: Sequence[Records]) -> pd.DataFrame:
 def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
     """The rows of `scores_of` and those of the sampled scores, of the runs and quantities that have both.
 
-    `protocol` tells only which cases were scored. Columns besides: `scored` (`dense`, `paper`, or `released` with its
-    share of border locations) and `sampled`, the locations of each case, or `all`.
+    `protocol` tells only which cases were scored, see `by_several`. Columns besides: `scored` (`dense`, `paper`, or
+    `released` with its share of border locations) and `sampled`, the locations of each case, or `all`.
     """
     rows = [
         {**{name: row[name] for name in ("dataset", "profile", "model", "seed")}, **row["columns"]}
-        | {"protocol": row["result"]["protocol"].replace("dense", "several", 1), "scored": scored, "sampled": locations}
+        | {"protocol": by_several(row["result"]["protocol"]), "scored": scored, "sampled": locations}
         | {"case": case, "quantity": quantity, "value": math.nan if value is None else value}
         | {"unit": QUANTITIES[quantity].unit}
         for part in records
@@ -125,6 +128,11 @@ def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
         for case, value in scores.items()
     ]
     return pd.DataFrame(rows)
+
+
+def by_several(protocol: str) -> str:
+    """Name the protocol of numbers that are by several, on the cases that a run was scored on by `protocol`."""
+    return protocol.replace("dense", SEVERAL, 1)
 
 
 def failures_of(records: Sequence[Records]) -> pd.DataFrame:

@@ -110,6 +110,22 @@ def test_each_table_has_its_own(tmp_path: Path) -> None:
     assert "scores there" in (tmp_path / "table2.tex").read_text(encoding="utf-8")
 
 
+def test_every_table_of_the_scores_has_them(tmp_path: Path) -> None:
+    rows = [
+        record(
+            protocol="dense, validation cases",
+            sampled_protocols=[{"protocol": "paper", "locations": 8, "border_share": 0}],
+        )
+        | {"model": model, "sampled_scores": {"paper": {"dice": {"x": 0.4}}}}
+        for model in ("c", "d")
+    ]
+    write_study(TABLE2, [Records("table2", "own", "laptop", tuple(rows))], [], tmp_path / "table2")
+    tables = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
+    assert tables.keys() == {"table2", "table2-comparisons", "table2-cost", "table2-protocols"}
+    assert all("epoch of each training" in text for text in tables.values())
+    assert "profile laptop, validation cases; cases" in tables["table2-protocols"]
+
+
 @pytest.mark.parametrize(("table", "dataset"), [("table1", "glioma"), ("table1", "liver"), ("table2", "liver")])
 def test_the_reference_says_how_wide_its_borders_are(table: str, dataset: str) -> None:
     records = [part for part in read_records(REFERENCE / "records", [table]) if part.dataset == dataset]

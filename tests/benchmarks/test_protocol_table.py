@@ -51,7 +51,7 @@ def test_dense_and_sampled_scores_are_of_the_same_runs_cases_and_quantities() ->
 def test_the_protocols_stand_side_by_side(tmp_path: Path) -> None:
     write_protocols(TWO_MODELS, tmp_path / "table2", TABLE2.layout)
     lines = (tmp_path / "table2-protocols.md").read_text().splitlines()
-    assert lines[0].endswith(", protocol several; cases: 2; seeds: 2.")
+    assert lines[0].endswith(", profile laptop; cases: 2; seeds: 2.")
     (head,) = [line for line in lines if line.startswith("| Model ")]
     assert [cell.strip() for cell in head.strip("|").split("|")] == [
         *("Model", "Dice, dense (all)", "Dice, paper (512)", "Dice, released, 40 % border (64)"),
