@@ -27,6 +27,8 @@ INTERRUPT_S = 2.0
 class Ending(StrEnum):
     """How a task ended that left no record of its own."""
 
+    RETURNED = "returned"
+    """By itself, having left the run, or its training, to another process that was at work on it."""
     LOST = "lost"
     OUT_OF_MEMORY = "out of memory"
     EVICTED = "evicted"
@@ -140,6 +142,8 @@ class _LocalTask:
         return status_text(self._status())
 
     def ending(self) -> Ending:
+        if self._status() == 0:
+            return Ending.RETURNED
         # The kernel ends a process for its memory by the same signal as anyone else, but counts how often it did.
         killed = self._status() == -signal.SIGKILL
         return Ending.OUT_OF_MEMORY if killed and kernel_oom_kills() > self.oom_kills else Ending.LOST

@@ -61,6 +61,7 @@ class _Resumable(submitit.helpers.Checkpointable):
 
 
 ENDINGS = {
+    "COMPLETED": Ending.RETURNED,
     "OUT_OF_MEMORY": Ending.OUT_OF_MEMORY,
     "CANCELLED": Ending.CANCELLED,
     "PREEMPTED": Ending.EVICTED,

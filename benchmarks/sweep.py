@@ -130,11 +130,8 @@ class Sweep:
             tell(f"{run.name}: done after {time.time() - item.start:.0f} s")
         elif run.failure is not None:
             tell(f"{run.name}: failed: {run.failure}")
-        elif item.task is not None and is_locked(run.folder):
-            # Ours found another sweep's process at work on it, and left it to that.
-            self.running.append(_Running(item.planned, None))
-        elif item.task is not None and is_locked(run.training):
-            # Likewise on its training.
+        elif item.task is not None and item.task.ending() == Ending.RETURNED:
+            # Another sweep's process may be done by now.
             self.waiting.append(item.planned)
         else:
             self._lost(item)

@@ -93,7 +93,7 @@ def test_tasks_are_in_the_order_of_their_folders_and_run_at_a_time(
     (log,) = (folders[0] / "log").glob("*_log.out")
     assert tasks[0].reason() == "ended with status 0"
     assert tasks[0].log == log
-    assert tasks[0].ending() == Ending.LOST
+    assert tasks[0].ending() == Ending.RETURNED
     assert executor.adopt(folders[0]) is None
     tasks[0].cancel()
 
@@ -124,6 +124,7 @@ def test_an_exception_is_told_as_a_status_and_in_the_log(folders: list[Path]) ->
     (task,) = LocalExecutor(work, workers=1).submit(folders[:1])
     wait_for(task.finished)
     assert task.reason() == "ended with status 1"
+    assert task.ending() == Ending.LOST
     assert f"ValueError: nothing in {folders[0]}" in task.log.read_text()
 
 

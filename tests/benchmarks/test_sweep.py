@@ -226,7 +226,7 @@ def test_a_process_of_ours_that_came_second_is_not_lost(
 
     def come_second(folder: Path) -> FakeTask:
         held.add(folder)
-        return FakeTask()
+        return FakeTask(Ending.RETURNED)
 
     def sleep(_: float) -> None:
         if len(polls) == 2:
@@ -293,7 +293,7 @@ def test_a_process_of_ours_that_left_the_training_to_another_is_not_lost(
     def come_second(folder: Path) -> FakeTask:
         if not executor.started[1:]:
             held.add(training)
-            return FakeTask()
+            return FakeTask(Ending.RETURNED)
         return succeed(folder)
 
     def sleep(_: float) -> None:
@@ -307,6 +307,16 @@ def test_a_process_of_ours_that_left_the_training_to_another_is_not_lost(
     executor = FakeExecutor(come_second)
     make(sharing(planned[:1], training), executor)
     assert executor.started == [["run0"], ["run0"]]
+    assert "started again" not in capfd.readouterr().err
+
+
+def test_however_often_ours_leave_a_training_to_others_that_end_at_once_none_is_lost(
+    planned: list[PlannedRun], capfd: Capture
+) -> None:
+    """The lock may be free again before this sweep looks at it."""
+    deeds = iter([*[lambda _: FakeTask(Ending.RETURNED)] * (LOSSES + 1), succeed])
+    make(planned[:1], FakeExecutor(lambda folder: next(deeds)(folder)))
+    assert planned[0].run.done
     assert "started again" not in capfd.readouterr().err
 
 
