@@ -94,10 +94,11 @@ class Run:
         (self.folder / "failure.json").unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
-        """Record that it failed, and so did its training if that is not done: no other run can do with it."""
+        """Record that it failed, and so did its training if that is not done and nobody makes it: none can do with it."""
         write_failure(self.folder, reason)
-        if not self.is_trained:
-            write_failure(self.training, reason)
+        with lock(self.training) as mine:
+            if mine and not self.is_trained:
+                write_failure(self.training, reason)
 
     @property
     def training(self) -> Path:

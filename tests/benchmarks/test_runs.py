@@ -59,6 +59,13 @@ def test_a_training_that_is_not_done_fails_with_its_run(run: Run, tmp_path: Path
     assert not (sharing.training / "failure.json").exists()
 
 
+def test_a_training_that_another_process_makes_does_not_fail_with_a_run(run: Run) -> None:
+    with lock(run.training):
+        run.fail("cancelled")
+    assert run.failure == "cancelled"
+    assert not (run.training / "failure.json").exists()
+
+
 def test_work_left_counts_a_training_once(run: Run, tmp_path: Path) -> None:
     write_history(run, 1)
     sharing = [replace(run, folder=tmp_path / name, trained_in=run.training) for name in ("a", "b")]
