@@ -225,7 +225,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
     run.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
     run.add_argument(
-        "--force", action="store_true", help="delete what these studies came to, trainings too, and make it anew"
+        "--force",
+        action="store_true",
+        help="delete what these studies came to, and make it anew: trainings too, and so what other studies came to by "
+        "the same trainings, which they have to be run again for",
     )
     run.add_argument("--shared", action="store_true", help="measure memory and time although others use the GPU")
     run.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")

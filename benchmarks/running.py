@@ -17,7 +17,7 @@ from benchmarks.measurement import Job
 from benchmarks.pace import Pace, in_words
 from benchmarks.planning import PlannedRun, longest_first, plan_study
 from benchmarks.plans import Plan, pace_of
-from benchmarks.runs import State, is_locked, work_left
+from benchmarks.runs import Run, State, identity, is_locked, lock, read_json, work_left
 from benchmarks.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.study import Study
 from benchmarks.sweep import Sweep, tell
@@ -32,6 +32,9 @@ CPU_WORKERS = 2
 
 CPU_THREADS = 1
 """CPU threads of a run, where no cluster says otherwise. Another number can change the last digits of results."""
+
+OTHERS = "Other runs that measure these trainings go with them: {}; run their studies again"
+"""What --force says of runs that it was not asked for, with their number."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,10 @@ def run(request: Request) -> int:
     executor = _executor(request, settings)
     plans, planned = _plan(request, profile, settings, make_cases=True)
     if request.force:
-        _forget(planned, executor)
+        _forget(planned, request.results, executor)
     missing = _missing(planned, request.retry_failed)
     if request.retry_failed:
-        for one in missing:
-            (one.run.training / "failure.json").unlink(missing_ok=True)
+        _try_trainings_again([one.run for one in missing])
     for plan in plans:
         plan.write(request.results)
         tell(_summary(plan))
@@ -84,17 +86,20 @@ def run(request: Request) -> int:
 
 
 def dry_run(request: Request) -> int:
-    """List the runs, what has become of each, and how long those that are missing would take. Changes nothing."""
+    """List the runs, what has become of each, and how long missing trainings would take. Changes nothing."""
     profile = load_profile(request.profile)
     plans, planned = _plan(request, profile, _slurm_settings(request, profile), make_cases=False)
     missing = planned if request.force else _missing(planned, request.retry_failed)
     pace = _pace(plans)
     wanted = {one.run.folder for one in missing}
+    told: set[Path] = set()
     for plan in plans:
         print(_summary(plan))
         for one in plan.runs:
-            to_make = f", about {in_words(pace.seconds(one.model, one.work) or 0)}" if one.folder in wanted else ""
+            to_make = f", {_to_train(one, pace, told, request.force)}" if one.folder in wanted else ""
             print(f"  {one.name}: {one.state}{to_make}")
+    if request.force and (others := _others_of_trainings(planned, request.results)):
+        print(OTHERS.format(len(others)))
     print(_total(missing, pace, anew=request.force))
     return 0
 
@@ -126,15 +131,48 @@ def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedR
     return [one for one in planned if one.run.state not in kept]
 
 
-def _forget(planned: Sequence[PlannedRun], executor: Executor) -> None:
-    for one in planned:
-        for folder in (one.run.folder, one.run.training):
-            if is_locked(folder) or executor.adopt(folder) is not None:
-                raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
-    for one in planned:
-        for folder in (one.run.folder, one.run.training):
-            if folder.exists():
-                shutil.rmtree(folder)
+def _try_trainings_again(runs: Sequence[Run]) -> None:
+    """Forget the failures of their trainings, except where another process is at work on one."""
+    for failure in {run.training / "failure.json" for run in runs}:
+        if failure.exists():
+            with lock(failure.parent) as mine:
+                if mine:
+                    failure.unlink(missing_ok=True)
+
+
+def _forget(planned: Sequence[PlannedRun], results: Path, executor: Executor) -> None:
+    """Delete runs and their trainings, and with these whatever other runs came to by them.
+
+    Raises:
+        UserError: one of them is being made.
+    """
+    others = _others_of_trainings(planned, results)
+    folders = {folder for one in planned for folder in (one.run.folder, one.run.training)} | others
+    for folder in sorted(folders):
+        if is_locked(folder) or executor.adopt(folder) is not None:
+            raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
+    if others:
+        tell(OTHERS.format(len(others)))
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _others_of_trainings(planned: Sequence[PlannedRun], results: Path) -> set[Path]:
+    """The folders of other runs, whichever study asked for them, whose trainings are those of the planned ones."""
+    trainings = {identity(one.spec["training"]) for one in planned}
+    specs = (results / "runs").glob("*/spec.json")
+    of_trainings = {path.parent for path in specs if identity(read_json(path).get("training")) in trainings}
+    return of_trainings - {one.run.folder for one in planned}
+
+
+def _to_train(run: Run, pace: Pace, told: set[Path], anew: bool) -> str:
+    """How long the training of a run would take, in words; `told` are those of which that has been told."""
+    if run.training in told:
+        return "of a training above"
+    told.add(run.training)
+    ((model, work),) = work_left([run], anew)
+    return f"about {in_words(pace.seconds(model, work) or 0)}" if work else "trained"
 
 
 def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
