@@ -13,7 +13,7 @@ from ossnet.execution import Execution
 from ossnet.footprint import Footprint, predict
 from ossnet.model import ModelConfig
 from ossnet.registry import model_type
-from ossnet.workload import Phase, Workload, locations_for
+from ossnet.workload import EXTRACTION, Phase, Workload, locations_for
 
 CUDA_CONTEXT_BYTES = 600_000_000
 """Assumed, not predicted: what a process holds on a GPU beside torch's tensors, the CUDA context with the kernels of
@@ -254,8 +254,9 @@ def describe(answer: Answer) -> str:
         execution.precision: True,
     }
     needed = needed_bytes(footprint)
+    what = f"extraction {EXTRACTION}" if workload.phase == "extraction" else workload.phase
     lines = [
-        f"{workload.phase} ({', '.join(name for name, said in done.items() if said)}): "
+        f"{what} ({', '.join(name for name, said in done.items() if said)}): "
         f"{_gb(footprint.allocated_bytes)} allocated, {_gb(footprint.reserved_bytes)} reserved, "
         f"{_gb(needed)} with the CUDA context: {'fits' if answer.fits else 'does not fit'}"
     ]

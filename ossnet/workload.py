@@ -12,13 +12,16 @@ from torch import Tensor
 from ossnet.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.errors import UserError
 from ossnet.execution import DEFAULT, Execution, set_execution
-from ossnet.extraction import mise
+from ossnet.extraction import EXTRACTORS
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network import OccupancyNetwork
 from ossnet.patches import has_no_values
 from ossnet.registry import model_type
 
 Phase = Literal["training", "inference", "extraction"]
+
+EXTRACTION = "mise"
+"""The one that the phase `extraction` makes where the model evaluates locations."""
 
 
 @dataclass(eq=False)
@@ -61,7 +64,7 @@ class Workload:
     Attributes:
         model: a name of the registry, made for `config`.
         phase: `inference` is one evaluation of the network, encoder included; `extraction` a segmentation of all voxels
-            of the volume's own grid, by `mise` of an object in closed form (`ossnet.ellipsoid`) where the model
+            of the volume's own grid, by `EXTRACTION` of an object in closed form (`ossnet.ellipsoid`) where the model
             evaluates locations.
         batch_size: volumes of a training step; the other phases are of one volume.
         locations: of each volume, in training; otherwise of a pass. None for models of all voxels.
@@ -148,7 +151,7 @@ def _extract(model: SegmentationModel, image: Tensor, max_locations: int | None)
     # On tensors without values an octree cannot find its points.
     unknown = PointsAroundEllipsoid(model.config.shape, max_locations) if has_no_values(image) else nullcontext()
     with unknown:
-        mise(EllipsoidField(model.field(image)), None, max_locations)
+        EXTRACTORS[EXTRACTION](EllipsoidField(model.field(image)), None, max_locations)
 
 
 def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:

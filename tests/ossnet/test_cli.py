@@ -246,7 +246,7 @@ def test_fits_is_told_by_the_status_too(capsys: Capture) -> None:
     assert title == "model a, predicted for a GPU of 8.59 GB"
     assert training.startswith("training (batch 1, 512 locations, float32): 0.0")
     assert inference.startswith("inference (512 locations, float32): 0.0")
-    assert extraction.startswith("extraction (512 locations, float32): 0.0")
+    assert extraction.startswith("extraction mise (512 locations, float32): 0.0")
     assert all(line.endswith(" with the CUDA context: fits") for line in (training, inference, extraction))
 
     assert main([*FITS, "--memory", "0.6", "--checkpointing", "--precision", "bfloat16"]) == 1

@@ -163,7 +163,9 @@ def test_an_extraction_is_asked_of_models_that_evaluate_locations() -> None:
     assert (extraction.batch_size, extraction.execution) == (1, Execution(precision="bfloat16"))
     (*_, extraction) = of("a", 8, 1024)
     assert advice(ask(extraction, 600)) == [("--max-locations 512",), ("--precision bfloat16",)]
-    assert describe(answer(extraction, 0, lambda *_: footprint(1))).startswith("extraction (1024 locations, float32)")
+    assert describe(answer(extraction, 0, lambda *_: footprint(1))).startswith(
+        "extraction mise (1024 locations, float32)"
+    )
 
 
 def test_slices_at_once_are_told() -> None:
