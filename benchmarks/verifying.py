@@ -162,7 +162,7 @@ def train_again(origin: Origin, request: VerifyRequest, profile: Profile) -> Aga
         return Again(False, [f"Seed {seed} trained again: it failed: {again['failure']}"])
     comparison = compare(record, again, origin.quantity, origin.numbers["std_seeds"])
     told = [
-        f"Seed {seed} trained again in {run.training}: {in_words(comparison)}",
+        f"Seed {seed} trained again in {run.training}: {agreement(comparison)}",
         f"Then and now differ in: {differences(comparison.changes)}",
     ]
     return Again(comparison.equal or comparison.within_bound, told)
@@ -174,7 +174,7 @@ def compare(then: Record, now: Record, quantity: str, spread: float) -> Comparis
     return Comparison(scores, spread, made_with(then), made_with(now))
 
 
-def in_words(comparison: Comparison) -> str:
+def agreement(comparison: Comparison) -> str:
     """How two trainings of a seed compare: equal, or by how much not."""
     scores = comparison.scores
     if comparison.equal:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import studies
 from benchmarks.__main__ import main
 from benchmarks.study import Study
-from benchmarks.verifying import compare, differences, in_words
+from benchmarks.verifying import agreement, compare, differences
 
 Capture = pytest.CaptureFixture[str]
 ROW = ["table1", "c", "uniform", "8192", "dice"]
@@ -34,7 +34,7 @@ def test_the_same_scores_are_equal_whatever_made_them() -> None:
     comparison = compare(THEN, record({"x": 0.5, "y": 0.75, "z": None}, "def", threads=2), "dice", 0.01)
     assert comparison.equal
     assert comparison.changes == {"commit": ("abc", "def"), "threads": ("1", "2")}
-    assert "3 cases" in in_words(comparison)
+    assert "3 cases" in agreement(comparison)
     assert differences(comparison.changes) == "commit (abc then, def now), threads (1 then, 2 now)"
 
 
@@ -42,7 +42,7 @@ def test_by_how_much_scores_differ() -> None:
     comparison = compare(THEN, record({"x": 0.5, "y": 0.875, "z": 0.25}), "dice", 0.25)
     assert not comparison.equal
     assert comparison.mean_difference == pytest.approx((0.5 + 0.875 + 0.25) / 3 - 0.625)
-    told = in_words(comparison)
+    told = agreement(comparison)
     assert "0.125 (y: 0.750000 then, 0.875000 now)" in told
     assert "valid only then or now: z" in told
     assert "0.33 times" in told
