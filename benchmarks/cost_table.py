@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.caveats import with_caveats
 from benchmarks.costs import COSTS, PHASES, costs_of
+from benchmarks.efficiency.records import GIGABYTE
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from benchmarks.records import Records, failures_of
 from benchmarks.tables import GROUP, Caveats, Layout, Row, failed_rows, group_keys, source_text, status_text
@@ -17,8 +18,6 @@ from ossnet.files import write_text
 NOT_RECORDED = Cell("not recorded")
 
 DICE = ["dice", "dice_low", "dice_high"]
-
-GB = 1e9
 
 NOTES = (
     "Medians over seeds; of memory the peaks, in 10⁹ bytes, of training and of segmentations. Tensors: on a GPU as "
@@ -134,7 +133,7 @@ def _cells(found: Mapping[Any, Any], heads: Iterable[str]) -> list[Cell]:
     kind = "process" if on_gpu else "resident"
     memory = {name: found[name] for name in HEADS if name.endswith("_bytes")}
     memory |= {f"{phase}_process": found[f"{phase}_{kind}_bytes"] for phase in PHASES}
-    texts = {name: _text(count / GB, ".3f") for name, count in memory.items()}
+    texts = {name: _text(count / GIGABYTE, ".3f") for name, count in memory.items()}
     texts |= {"training_s": _text(found["training_s"], ".0f"), "steps": _text(found["steps"], ".0f")}
     texts |= {"segmentation_s": _text(found["segmentation_s"], ".2f"), "seen": _seen(found)}
     # Of a CPU nothing is reserved, however much is recorded.

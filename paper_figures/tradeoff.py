@@ -14,14 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.costs import costs_of
+from benchmarks.efficiency.records import GIGABYTE
 from benchmarks.records import read_records
 from benchmarks.table2 import TABLE2
 from paper_figures.numbers import Numbers, read_numbers
 from paper_figures.panels import INTERVAL, axis_label
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
 from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
-
-GB = 1e9
 
 ROW_HEIGHT_IN = 2.5
 
@@ -125,7 +124,7 @@ def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
     # Small markers lie above large ones.
     for model, row in models.sort_values(phase.time, ascending=False).iterrows():
         colour, marker = model_look(str(model))
-        memory = row[phase.memory] / GB
+        memory = row[phase.memory] / GIGABYTE
         axes.plot([memory, memory], [row["low"], row["high"]], color=colour, **INTERVAL)
         axes.scatter(
             memory,
