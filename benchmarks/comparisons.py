@@ -90,10 +90,12 @@ def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, cav
 
 
 def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Grid]:
-    return [
-        _grid(of_grid, [str(part) for part in key], layout, (caveats or {}).get(key[:3], ()))
-        for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False)
-    ]
+    grids = []
+    for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False):
+        dataset, profile, protocol, quantity = map(str, key)
+        told = (caveats or {}).get((dataset, profile, protocol), ())
+        grids.append(_grid(of_grid, (dataset, profile, protocol, quantity), layout, told))
+    return grids
 
 
 def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Grid:

@@ -54,7 +54,7 @@ def write_protocols(
         return
     csv = numbers[columns_of(protocol_layout(layout))].to_csv(index=False, lineterminator="\n")
     write_text(f"{stem}-protocols.csv", csv)
-    told = {(*where, by_several(protocol)): sentences for (*where, protocol), sentences in (caveats or {}).items()}
+    told = {(dataset, profile, by_several(of)): told for (dataset, profile, of), told in (caveats or {}).items()}
     grids = [
         _grid(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity, told.get(key, ()))
         for key in group_keys(numbers)
@@ -81,8 +81,8 @@ def _grid(
         head = f"{QUANTITIES[quantity].name}, {scored} ({sampled})"
         columns[head] = _column([of_cell.get((row, (scored, sampled))) for row in rows])
     size = f"cases: {span(numbers['n'])}; seeds: {span(numbers['seeds'])}"
-    dataset, profile, protocol = key
-    source = source_text(dataset, profile, "") + protocol.removeprefix(SEVERAL)
+    dataset, profile, by_protocol = key
+    source = source_text(dataset, profile, "") + by_protocol.removeprefix(SEVERAL)
     caption = f"{layout.title}: {QUANTITIES[quantity].name} by protocol. {source}; {size}."
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
     return Grid(caption, list(columns), cells, with_caveats(NOTES, caveats))

@@ -94,7 +94,7 @@ class Run:
         (self.folder / "failure.json").unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
-        """Record that it failed, and so did its training if that is not done and nobody makes it: none can do with it."""
+        """Record that it failed, and so did its training if that is not done, nor made by another: none can use it."""
         write_failure(self.folder, reason)
         with lock(self.training) as mine:
             if mine and not self.is_trained:
