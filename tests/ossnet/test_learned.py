@@ -77,3 +77,12 @@ def test_a_record_is_read_as_it_was_written(learned: LearnedCases, tmp_path: Pat
     (tmp_path / "cases.json").write_text('{"train": 1}')
     with pytest.raises(UserError, match=r"cases\.json is damaged"):
         read_learned_cases(tmp_path)
+
+
+def test_a_record_without_permission_is_not_called_damaged(
+    learned: LearnedCases, forbid: Callable[[Path], None], tmp_path: Path
+) -> None:
+    learned.write(tmp_path)
+    forbid(tmp_path / "cases.json")
+    with pytest.raises(UserError, match=r"cannot read .*cases\.json: Permission denied; make it readable"):
+        read_learned_cases(tmp_path)

@@ -2,8 +2,10 @@
 
 import gzip
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import nibabel
 import numpy as np
@@ -155,6 +157,16 @@ def test_a_damaged_file_is_to_be_replaced_and_a_misnamed_one_is_not(plain: Path)
     for contents in (b"", b"name,image\n" * 99):
         plain.write_bytes(contents)
         assert "intact copy" not in refusal(plain)
+
+
+def test_an_intact_file_is_not_to_be_replaced(
+    plain: Path, forbid: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "empty", Mock(side_effect=MemoryError("Unable to allocate 9 TiB")))
+        assert "not enough memory (Unable to allocate 9 TiB); free some" in refusal(plain)
+    forbid(plain)
+    assert "Permission denied; make it readable" in refusal(plain)
 
 
 @pytest.mark.parametrize(
