@@ -157,7 +157,7 @@ def _segment(arguments: argparse.Namespace) -> None:
         write_mesh(arguments.mesh, *mesh_of(mask > 0, affine))
     write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
     voxels = np.count_nonzero(mask)
-    volume = f"{voxels * np.prod(case.spacing_mm) / 1000:.1f} ml" if spacing_known else "of unknown size"
+    volume = f"{voxels * case.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
     print(
         f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
         f"{' + '.join(map(str, result.evaluated))} locations"
