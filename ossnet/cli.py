@@ -154,7 +154,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     mask = result.segmentation.cpu().numpy()
     # The surface first: where it cannot be written, no mask is left as half of what was asked for.
     if arguments.mesh and mask.any():
-        write_mesh(arguments.mesh, *mesh_of(mask > 0, affine))
+        write_mesh(arguments.mesh, *mesh_of(mask > 0, affine), unit="mm" if spacing_known else "voxels")
     write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
     voxels = np.count_nonzero(mask)
     volume = f"{voxels * case.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
@@ -164,6 +164,8 @@ def _segment(arguments: argparse.Namespace) -> None:
     )
     if arguments.mesh and not mask.any():
         print(f"{arguments.mesh}: not written, as the segmentation is empty and has no surface")
+    elif arguments.mesh and not spacing_known:
+        print(f"{arguments.mesh}: in voxels rather than mm, as {name} does not tell their size")
 
 
 def _require_name(option: str, path: Path, endings: Sequence[str], form: str) -> None:
