@@ -57,7 +57,8 @@ def _closed_form(answers: Answers) -> Grid:
         for name, probe in probes.items()
     ]
     return Grid(
-        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels, prior without error.",
+        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels, from its target max-pooled "
+        "to the encoder's grid.",
         [
             *("Inference", "Evaluated", "By stage", "Evaluated / original's"),
             *(f"Time, {answers.title(machine)} (s)" for machine in answers.measured),
