@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 
 # Tests hold with any number of threads, but their tensors are so small that several threads only wait for each other:
 # on a busy machine they take three times as long. Processes that tests start inherit it.
@@ -42,6 +43,19 @@ def real_cases() -> Path:
     if not folder:
         pytest.skip("no real cases: OSSNET_REAL_CASES names no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def overwrite() -> Callable[..., None]:
+    """Replace bytes of a file: of (offset, struct format, value) as many as are given."""
+
+    def edit(path: Path, *edits: tuple[int, str, Any]) -> None:
+        contents = bytearray(path.read_bytes())
+        for offset, form, value in edits:
+            struct.pack_into(form, contents, offset, value)
+        path.write_bytes(contents)
+
+    return edit
 
 
 @pytest.fixture
