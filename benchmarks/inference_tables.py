@@ -25,7 +25,7 @@ EXTRACTIONS = {
 """As rows of the tables name them."""
 
 ORIGINALS = {improved: original for original, improved in figure5.READINGS.values()}
-"""Of each improved inference the original one that it is compared with."""
+"""By improved inference, the original one that it is compared with."""
 
 
 PRIOR = (

@@ -37,7 +37,7 @@ def _device(arguments: argparse.Namespace) -> torch.device:
 
 
 def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
-    """To another precision, and other slices a pass, than the training's where they are given."""
+    """Adapt a model to another precision, and other slices a pass, than the training's where they are given."""
     if arguments.precision:
         set_execution(model, Execution(precision=arguments.precision))
     if arguments.max_slices:

@@ -11,7 +11,7 @@ from ossnet.errors import UserError
 from ossnet.files import replacing
 
 MESH_SUFFIXES = (".ply", ".obj")
-"""Of files that `write_mesh` writes, in upper or lower case."""
+"""Endings of files that `write_mesh` writes, in upper or lower case."""
 
 
 def mesh_of(

@@ -1,4 +1,4 @@
-"""How well a segmentation agrees with its label: overlap (Section 3.2), surface metrics of the field, false positives.
+"""Agreement of a segmentation with its label: overlap (Section 3.2), surface metrics of the field, false positives.
 
 Sums are over whatever is given, sampled locations or whole volumes. What a metric cannot tell is NaN, and a mean is
 over the valid values together with their number (`valid_mean`), so that two empty masks count neither as 0 nor as 1.

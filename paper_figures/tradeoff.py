@@ -74,7 +74,7 @@ class Tradeoff:
 
 
 def read_tradeoffs(folder: Path) -> dict[str, list[Tradeoff]]:
-    """By profile, what the records of Table 2 in a folder tell of accuracy and cost; without those that have no costs.
+    """Read by profile what the records of Table 2 in a folder tell of accuracy and cost; nothing where none has costs.
 
     Raises:
         UserError: a file cannot be read.

@@ -109,7 +109,7 @@ def affine_mm(header: nibabel.Nifti1Header, path: str | Path) -> np.ndarray:
 
 
 def tells_spacing(header: nibabel.Nifti1Header) -> bool:
-    """Whether a mended header tells how large voxels are, rather than what is written where nobody has said.
+    """Tell whether a mended header says how large voxels are, rather than what is written where nobody has said.
 
     That is the identity as affine, which no scanner comes to (20 volumes of LiTS have it, with slices several mm apart,
     and so has whatever was saved from a bare array), or edges of 1 with neither sform nor qform.

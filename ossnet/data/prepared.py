@@ -27,7 +27,7 @@ VERSION = 1
 """Raised whenever reading or preparing a case comes to other files."""
 
 LARGE_BYTES = 2**26
-"""Of an image from this size on, a model that learns from slices reads these alone; a smaller one takes no time."""
+"""A model that learns from slices reads these alone of an image from this size on; a smaller one takes no time."""
 
 
 def read_ahead(_: Slices) -> None:
@@ -166,7 +166,7 @@ class PreparedCases:
         return {name: kept_voxel_digest(self.dataset, name, self.cache) for name in self.names}
 
     def folder(self, name: str) -> Path:
-        """Where a case is kept."""
+        """The folder in which a case is kept."""
         key = digest([VERSION, self.dataset.content(name), plain(self.preprocessing)])
         return self.cache / "prepared" / key[:32]
 

@@ -33,7 +33,7 @@ def test_on_a_cpu_only_what_is_watched_counts(touch_memory: Callable[[int], None
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """What a pretended GPU has in use."""
+    """The bytes that a pretended GPU has in use."""
     used = {"allocated": 0, "reserved": 0, "process": 0}
     monkeypatch.setattr(torch.cuda, "init", lambda: None)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: used.update(reserved=0))

@@ -17,7 +17,7 @@ from ossnet.learned import LearnedCases, read_learned_cases, refuse_learned_case
 
 @pytest.fixture
 def learned(dataset: Dataset, tmp_path: Path) -> LearnedCases:
-    """What a training on the tiny data set records."""
+    """The record that a training on the tiny data set leaves."""
     digests = {
         split: {name: kept_voxel_digest(dataset, name, tmp_path) for name in dataset.splits[split]}
         for split in ("train", "validation")
