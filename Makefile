@@ -54,7 +54,7 @@ inference: $(READY)  ## What the improved inference saves and loses, by the pape
 	@$(RUN) inference
 
 figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
-	@$(BIN)/python -m benchmarks.extraction_case --data "$$DATASET"
+	@$(BIN)/python -m benchmarks.extraction_case --data "$$DATASET" --profile "$$PROFILE"
 	@$(BIN)/python -m paper_figures figure4
 
 figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (a quarter of an hour without a GPU)

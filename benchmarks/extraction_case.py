@@ -145,15 +145,24 @@ def _first_trained(plan: Plan) -> Run:
     )
 
 
-def write_all(results: Path, dataset: str | None) -> int:
-    """Write the file of each plan of Table 2 in a results folder, or of those on one data set, and tell of it; 0.
+def write_all(results: Path, data: str | None, profile: str | None) -> int:
+    """Write the file of each plan of Table 2 in a results folder, and tell of it; 0.
+
+    Args:
+        data: only of plans on this data set, by its name or by its source as the study was given it; None for all.
+        profile: only of plans with this profile, by its name or its TOML file; None for all.
 
     Raises:
         UserError: there is no such plan, or as `write_extraction_case` says.
     """
-    plans = [plan for plan in read_plans(results, [STUDY]) if dataset in (None, plan.dataset)]
+    name = profile and Path(profile).name.removesuffix(".toml")
+    plans = [
+        plan
+        for plan in read_plans(results, [STUDY])
+        if data in (None, plan.dataset, plan.source) and name in (None, plan.profile)
+    ]
     if not plans:
-        on = f" on {dataset}" if dataset else ""
+        on = (f" on {data}" if data else "") + (f" with profile {name}" if name else "")
         raise UserError(f"{STUDY} was not begun{on} in {results}; run `python -m benchmarks run {STUDY}`")
     for plan in plans:
         print(write_extraction_case(plan, results / "records"))
@@ -165,8 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction_case", description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the studies (%(default)s)")
     parser.add_argument("--data", metavar="NAME", help="data set of the trained models, as glioma (all of them)")
+    parser.add_argument("--profile", help="profile of the trained models, as laptop (all of them)")
     options = parser.parse_args(arguments)
-    return run_command("extraction_case", lambda: write_all(options.results, options.data))
+    return run_command("extraction_case", lambda: write_all(options.results, options.data, options.profile))
 
 
 if __name__ == "__main__":

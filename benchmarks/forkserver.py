@@ -31,7 +31,7 @@ SOCKET_PATH_BYTES = 103
 """The longest path of a socket that every system takes: macOS this one, Linux 107."""
 
 SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
-"""What multiprocessing adds to the path of the temporary folder."""
+"""The bytes that multiprocessing adds to the path of the temporary folder."""
 
 
 def forking(imports: Sequence[str]) -> ForkServerContext:

@@ -39,7 +39,7 @@ What is compared with every voxel is told by the extraction `dense`, which evalu
 
 @dataclass(frozen=True, config=STRICT)
 class InferenceComparison:
-    """What decides how an extraction of a trained model compares.
+    """The specification that decides how an extraction of a trained model compares.
 
     Attributes:
         training: of the model.

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from benchmarks.efficiency import figure5
 from benchmarks.efficiency.answers import Answers
 from benchmarks.efficiency.cells import machine_notes, notes, ratio, seconds
 from benchmarks.efficiency.curve_tables import ONE_VOLUME
+from benchmarks.efficiency.probe import Shape
 from benchmarks.markup import NOTHING, Cell, Grid
 from benchmarks.records import Records
 from benchmarks.tables import MODEL_NAMES
@@ -23,7 +25,13 @@ EXTRACTIONS = {
 """As rows of the tables name them."""
 
 ORIGINALS = {improved: original for original, improved in figure5.READINGS.values()}
-"""Of each improved inference the original one that it is compared with."""
+"""By improved inference, the original one that it is compared with."""
+
+
+PRIOR = (
+    "Precision and recall: of the prior, up-sampled to the first lattice and thresholded, against the target at the "
+    "same points"
+)
 
 
 def closed_form_grids(_records: Sequence[Records], results: Path, reference: Path | None) -> list[Grid]:
@@ -46,22 +54,47 @@ def _closed_form(answers: Answers) -> Grid:
         if (evaluated := answers.value(machine, probe, "evaluated"))
     }
     totals = {name: sum(evaluated) for name, evaluated in counts.items()}
+    quality = _quality_of_prior(shape)
     rows = [
         [
             Cell(EXTRACTIONS[name]),
             Cell(f"{totals[name]:,}" if name in totals else "not measured"),
             Cell(" + ".join(f"{count:,}" for count in counts[name])) if len(counts.get(name, ())) > 1 else NOTHING,
             ratio(totals.get(name), totals.get(ORIGINALS.get(name, ""))),
+            *(
+                Cell(f"{quality[name][measure]:.3f}") if name in quality else NOTHING
+                for measure in ("prior_precision", "prior_recall")
+            ),
             *(seconds(answers, machine, probe) for machine in answers.measured),
         ]
         for name, probe in probes.items()
     ]
     return Grid(
-        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels, prior without error.",
+        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels; prior: its target, "
+        "max-pooled to the encoder's grid.",
         [
-            *("Inference", "Evaluated", "By stage", "Evaluated / original's"),
+            *("Inference", "Evaluated", "By stage", "Evaluated / original's", "Precision", "Recall"),
             *(f"Time, {answers.title(machine)} (s)" for machine in answers.measured),
         ],
         rows,
-        notes([ONE_VOLUME, *machine_notes(answers)]),
+        notes([ONE_VOLUME, PRIOR, *machine_notes(answers)]),
     )
+
+
+@cache
+def _quality_of_prior(shape: Shape) -> dict[str, dict[str, float]]:
+    """Compute the `prior_quality` of the closed-form volume of a shape, by extraction that begins with a prior."""
+    # Tables without this one are made without importing torch.
+    from benchmarks.efficiency.closed_form import ClosedFormField, make_volume
+    from benchmarks.inference_comparison import prior_quality
+    from ossnet.extraction import FIRST_STATES
+    from ossnet.field import Grid as Voxels
+    from ossnet.field import VoxelField
+    from ossnet.network import OccupancyNetworkConfig
+
+    config = figure5.probe(shape, figure5.FULL_LOCATIONS, "mise").config
+    assert isinstance(config, OccupancyNetworkConfig)
+    volume = make_volume(shape, modalities=1)
+    field = ClosedFormField(VoxelField(volume.label.float()), volume.label, volume.prior(config.lowest_grid))
+    voxels = Voxels.over(field)
+    return {name: prior_quality(state(field, voxels), field, voxels) for name, state in FIRST_STATES.items()}

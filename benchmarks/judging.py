@@ -175,7 +175,7 @@ def _verdict(claim: Claim, side: _Side, published: bool) -> tuple[str, str]:
 
 
 def _beside(claim: Claim, side: _Side) -> str:
-    """What a claim shows with its verdict, of the data sets that it is about."""
+    """Give the numbers that a claim shows with its verdict, of the data sets that it is about."""
     if not claim.beside:
         return ""
     rows, _ = side.select({**claim.on, **claim.beside})

@@ -1,4 +1,4 @@
-"""What one run does: a specification that decides its outcome, and how it is carried out on a trained model."""
+"""The measurement of a run: a specification that decides its outcome, and how it is carried out on a trained model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """What came out of a run, or of a training.
+    """The outcome of a run, or of a training.
 
     Attributes:
         result: what the same specification comes to again; goes into `result.json`.
@@ -85,7 +85,7 @@ class Measurement(Protocol):
 
 
 def label(training: RunSpec) -> str:
-    """What the folders of a training and of the runs of its model start with."""
+    """The start of the names of a training's folder and of those of the runs of its model."""
     return f"{training.dataset}-{training.model}-seed{training.seed}"
 
 

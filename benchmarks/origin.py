@@ -1,4 +1,4 @@
-"""Where a printed number comes from: the records behind a cell of a study's table, and what they come to again."""
+"""The origin of a printed number: the records behind a cell of a study's table, and what they come to again."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from ossnet.errors import UserError
 from ossnet.quantities import QUANTITIES
 
 COMPARED = ("value", "low", "high", "std_seeds", "std_cases", "best", "seeds", "n")
-"""Of a table's CSV file, what a study's own records decide."""
+"""Columns of a table's CSV file that a study's own records decide."""
 
 RELATIVE_TOLERANCE = 1e-9
 """Sums in another order, as another version of a library may have them, differ by less."""
@@ -53,7 +53,7 @@ class Origin:
 
     @property
     def source(self) -> str:
-        """What captions say of the scores' origin."""
+        """The scores' origin as captions tell it."""
         numbers = self.numbers
         return source_text(numbers["dataset"], numbers["profile"], numbers["protocol"])
 
@@ -177,7 +177,7 @@ def facts_of(attempt: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fits(row: Sequence[Any], asked: Sequence[Any], layout: Layout) -> bool:
-    """Whether a row begins with the values asked for, as it has them or as tables show them."""
+    """Tell whether a row begins with the values asked for, as it has them or as tables show them."""
 
     def names(column: str, value: Any) -> set[str]:
         return {str(value).casefold(), layout.names.get(column, {}).get(value, str(value)).casefold()}

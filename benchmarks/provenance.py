@@ -159,7 +159,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _cpu_fields() -> dict[str, str]:
-    """What Linux tells of the first CPU, by name; nothing elsewhere."""
+    """Read what Linux tells of the first CPU, by name; nothing elsewhere."""
     if sys.platform != "linux":
         return {}
     first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")

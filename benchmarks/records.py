@@ -152,7 +152,7 @@ def failures_of(records: Sequence[Records]) -> pd.DataFrame:
 
 
 def _by_protocol(row: Record) -> Iterator[tuple[str, str, Mapping[str, Mapping[str, float | None]]]]:
-    """What a run's scores are called, at how many locations of a case they are, and the scores by quantity."""
+    """Read what a run's scores are called, at how many locations of a case they are, and the scores by quantity."""
     sampled = row["sampled_scores"]
     quantities = {quantity for scores in sampled.values() for quantity in scores}
     yield "dense", "all", {name: scores for name, scores in row["scores"].items() if name in quantities}
@@ -186,13 +186,13 @@ def _record(run: Run) -> dict[str, Any] | None:
 
 
 def _files(folder: Path, *names: str) -> dict[str, Any]:
-    """What a folder's JSON files of some names hold, of those that there are."""
+    """Read the JSON files of some names in a folder, as far as they are there."""
     paths = {name: folder / f"{name}.json" for name in names}
     return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 
 def _scores(path: Path) -> dict[str, dict[str, dict[str, float | None]]]:
-    """By protocol (an empty text where the file names none), quantity and case; nothing where there is no file."""
+    """Read scores by protocol (an empty text where none is named), quantity and case; none where there is no file."""
     scores: dict[str, dict[str, dict[str, float | None]]] = {}
     if not path.exists():
         return scores

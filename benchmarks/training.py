@@ -60,7 +60,7 @@ def step_of(spec: RunSpec, cases: int) -> Workload:
 
 
 def _timing(history: Sequence[EpochReport]) -> dict[str, float]:
-    """Of all attempts: the epochs of an earlier one are those that the checkpoint has kept."""
+    """The seconds of all attempts: the epochs of an earlier one are those that the checkpoint has kept."""
     return {"training_s": sum(epoch.seconds for epoch in history)}
 
 

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks verify` does: tell where a printed number comes from, and make a part of it again."""
+"""`python -m benchmarks verify`: tell where a printed number comes from, and make a part of it again."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ then be off by so many standard deviations of the seeds' means."""
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """What was asked for on the command line.
+    """The request of a command line.
 
     Attributes:
         row: values of the table's columns.
@@ -80,7 +80,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether each case has the same score, to the last bit."""
+        """True where each case has the same score, to the last bit."""
         return self.scores["then"].equals(self.scores["now"])
 
     @property
@@ -91,18 +91,18 @@ class Comparison:
 
     @property
     def changes(self) -> dict[str, tuple[str, str]]:
-        """What the two were made with, then and now, by name, as far as it differs."""
+        """The differences, by name, between what the two were made with, then and now."""
         both = {name: (self.made_then.get(name, "unknown"), now) for name, now in self.made_now.items()}
         return {name: (then, now) for name, (then, now) in both.items() if then != now}
 
     @property
     def another_machine(self) -> bool:
-        """Whether more than the suite's code differs, or a GPU was used: then numbers may differ, too."""
+        """True where more than the suite's code differs, or a GPU was used: then numbers may differ, too."""
         return bool(self.changes.keys() - {"commit", "ossnet"}) or self.made_now["GPU"] != "none"
 
     @property
     def within_bound(self) -> bool:
-        """Whether another machine explains the difference."""
+        """True where another machine explains the difference."""
         return self.another_machine and abs(self.mean_difference) <= OTHER_MACHINE_SPREADS * self.spread
 
 
@@ -127,7 +127,7 @@ def verify(request: VerifyRequest) -> int:
 
 
 class Again(NamedTuple):
-    """What came of training a seed again.
+    """The outcome of training a seed again.
 
     Attributes:
         holds: the scores are equal, or differ by no more than another machine may make them.
@@ -175,7 +175,7 @@ def compare(then: Record, now: Record, quantity: str, spread: float) -> Comparis
 
 
 def agreement(comparison: Comparison) -> str:
-    """How two trainings of a seed compare: equal, or by how much not."""
+    """Tell how two trainings of a seed compare: equal, or by how much not."""
     scores = comparison.scores
     if comparison.equal:
         return f"equal, all {len(scores)} cases to the last bit"
@@ -205,7 +205,7 @@ def agreement(comparison: Comparison) -> str:
 
 
 def differences(changes: Mapping[str, tuple[str, str]]) -> str:
-    """What differs in words."""
+    """Tell in words what differs."""
     texts = [f"{name} ({then} then, {now} now)" for name, (then, now) in changes.items()]
     return ", ".join(texts) or "nothing that is recorded"
 

@@ -112,7 +112,7 @@ class BatchMaker:
 
 
 def _read(case: PreparedCase, slices: Slices | None) -> _Voxels:
-    """What is needed of a case, copied from its mapped files; slices are those of the case as it is stored."""
+    """Give what is needed of a case, copied from its mapped files; slices are those of the case as it is stored."""
     border = None if case.border is None else _copy(case.border)
     if slices is None:
         return _Voxels(_copy(case.image), _copy(case.label), border)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.files import replacing
+from ossnet.files import replacing, unreadable
 from ossnet.wrappers import without_wrappers
 
 
@@ -24,15 +24,16 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A state that `save_checkpoint` wrote, on the CPU, without running code from the file.
+    """Load a state that `save_checkpoint` wrote, on the CPU, without running code from the file.
 
     Raises:
-        UserError: the file is damaged or holds something else.
+        UserError: the file cannot be read, is damaged or holds something else.
     """
     try:
         state: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # Of damaged bytes an unpickler makes errors of any kind.
-        raise UserError(f"checkpoint {path} is damaged; delete it to start that run again") from error
+        damaged = f"checkpoint {path} is damaged; delete it to start that run again"
+        raise unreadable(path, error, damaged) from error
     return state
 
 
@@ -47,11 +48,14 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     """Load a state dict from safetensors, on the CPU, with its names as the bare model has them.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing, cannot be read or is damaged.
     """
     try:
-        return without_wrappers(safetensors.torch.load_file(path))
+        # Safetensors calls every file missing that it cannot open.
+        with path.open("rb"):
+            return without_wrappers(safetensors.torch.load_file(path))
     except FileNotFoundError as error:
         raise UserError(f"there is no {path}; is that the folder of a finished training?") from error
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"weights {path} are damaged; train again or fetch the file again") from error
+    except (OSError, MemoryError, RuntimeError, SafetensorError) as error:
+        damaged = f"weights {path} are damaged; train again or fetch the file again"
+        raise unreadable(path, error, damaged) from error

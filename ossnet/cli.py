@@ -37,7 +37,7 @@ def _device(arguments: argparse.Namespace) -> torch.device:
 
 
 def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
-    """To another precision, and other slices a pass, than the training's where they are given."""
+    """Adapt a model to another precision, and other slices a pass, than the training's where they are given."""
     if arguments.precision:
         set_execution(model, Execution(precision=arguments.precision))
     if arguments.max_slices:
@@ -154,16 +154,18 @@ def _segment(arguments: argparse.Namespace) -> None:
     mask = result.segmentation.cpu().numpy()
     # The surface first: where it cannot be written, no mask is left as half of what was asked for.
     if arguments.mesh and mask.any():
-        write_mesh(arguments.mesh, *mesh_of(mask > 0, affine))
+        write_mesh(arguments.mesh, *mesh_of(mask > 0, affine), unit="mm" if spacing_known else "voxels")
     write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
     voxels = np.count_nonzero(mask)
-    volume = f"{voxels * np.prod(case.spacing_mm) / 1000:.1f} ml" if spacing_known else "of unknown size"
+    volume = f"{voxels * case.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
     print(
         f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
         f"{' + '.join(map(str, result.evaluated))} locations"
     )
     if arguments.mesh and not mask.any():
         print(f"{arguments.mesh}: not written, as the segmentation is empty and has no surface")
+    elif arguments.mesh and not spacing_known:
+        print(f"{arguments.mesh}: in voxels rather than mm, as {name} does not tell their size")
 
 
 def _require_name(option: str, path: Path, endings: Sequence[str], form: str) -> None:

@@ -78,7 +78,7 @@ def score_segmentation(
     label = class_indices(case.label, preprocessing, case.name)
     per_class = pd.DataFrame(
         [
-            score_case(segmentation == index, label == index, case.spacing_mm, tolerance_mm)
+            score_case(segmentation == index, label == index, case.spacing_mm, case.voxel_mm3, tolerance_mm)
             for index in range(1, preprocessing.classes)
         ]
     )

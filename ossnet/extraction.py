@@ -112,7 +112,7 @@ def released_prior(field: OccupancyField, grid: Grid | None = None, max_location
 
 @dataclass(frozen=True)
 class FirstState:
-    """What the encoder's segmentation, up-sampled and thresholded, says of an extraction's first lattice.
+    """The labels that the encoder's segmentation, up-sampled and thresholded, gives to an extraction's first lattice.
 
     Attributes:
         axes: voxel indices of the lattice in the grid along each axis: [h], [w] and [d], int64.

@@ -1,5 +1,6 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, and what is told of one that cannot be read."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ossnet.errors import UserError
+from ossnet.memory import is_out_of_memory
 
 
 @contextmanager
@@ -84,3 +86,19 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def unreadable(path: str | Path, error: Exception, damaged: str) -> UserError:
+    """Return the user's error for a file at which reading failed, by what was the matter.
+
+    Args:
+        damaged: the message of a file that is missing or holds something else than it should. A file that could not be
+            had, for want of permission or of memory or by a fault of the disk, may be intact and is not called so.
+    """
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if is_out_of_memory(error) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return UserError(f"cannot read {path}: not enough memory ({reason}); free some")
+    # What a library finds wrong with the contents has no number, or that of a place to read from before the start.
+    if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT, errno.EINVAL):
+        return UserError(f"cannot read {path}: {error.strerror or reason}; make it readable")
+    return UserError(damaged)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from ossnet.data.case import Dataset
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
-from ossnet.files import write_text
+from ossnet.files import unreadable, write_text
 
 FILE = "cases.json"
 """In the folder of a training."""
@@ -34,18 +34,18 @@ class LearnedCases:
 
 
 def read_learned_cases(folder: Path) -> LearnedCases | None:
-    """The cases of the training in a folder; None of one that was made before they were recorded.
+    """Read the cases of the training in a folder; None of one that was made before they were recorded.
 
     Raises:
-        UserError: the record is damaged.
+        UserError: the record cannot be read or is damaged.
     """
     path = folder / FILE
-    if not path.exists():
-        return None
     try:
         return TypeAdapter(LearnedCases).validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
     except (OSError, ValidationError) as error:
-        raise UserError(f"{path} is damaged; restore it, or train that run again") from error
+        raise unreadable(path, error, f"{path} is damaged; restore it, or train that run again") from error
 
 
 def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: LearnedCases | None) -> dict[str, str]:

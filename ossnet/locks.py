@@ -32,16 +32,18 @@ def hold(path: Path, patience_s: float = 1.0) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock of a file (of this machine, or on a shared file system that has such locks).
+    """Tell whether a process holds the lock of a file, of this machine or on a shared file system that has such locks.
 
     Raises:
-        UserError: the file system has no locks.
+        UserError: the file cannot be read, or its file system has no locks.
     """
     try:
         with path.open("r") as file:
             return not _flock(file, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; make it readable or choose another folder") from error
 
 
 def _take(file: TextIO, patience_s: float) -> bool:

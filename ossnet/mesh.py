@@ -11,7 +11,7 @@ from ossnet.errors import UserError
 from ossnet.files import replacing
 
 MESH_SUFFIXES = (".ply", ".obj")
-"""Of files that `write_mesh` writes, in upper or lower case."""
+"""Endings of files that `write_mesh` writes, in upper or lower case."""
 
 
 def mesh_of(
@@ -24,11 +24,11 @@ def mesh_of(
 
     Args:
         segmentation_or_probability: [H, W, D], zero outside; a mask or probabilities.
-        affine: [4, 4], voxel indices to mm.
+        affine: [4, 4], voxel indices to mm, or to voxels where their size is not known.
         level: above 0; what lies above it is inside.
 
     Returns:
-        vertices_mm: [v, 3] float64, in the affine's world.
+        vertices: [v, 3] float64, in the affine's world.
         faces: [f, 3] int64 indices of vertices, anticlockwise as seen from outside, so that normals point outward.
         Both are empty where nothing lies above `level`.
     """
@@ -43,13 +43,14 @@ def mesh_of(
     return apply_affine(affine, vertices.astype(np.float64) - 1), faces.astype(np.int64)
 
 
-def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray) -> None:
+def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray, unit: str = "mm") -> None:
     """Write a triangle mesh as binary PLY (`.ply`) or Wavefront OBJ (`.obj`), whole or not at all.
 
     Args:
         path: its ending chooses the format.
-        vertices: [v, 3] in mm.
+        vertices: [v, 3].
         faces: [f, 3] indices of vertices from 0.
+        unit: of the vertices, as a comment in the file names it: mm, or voxels where their size is not known.
 
     Raises:
         UserError: another ending, or the file cannot be written.
@@ -59,12 +60,12 @@ def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray) -> Non
         raise UserError(f"cannot write a mesh to {path}: name it .ply or .obj")
     encode = _ply if suffix == ".ply" else _obj
     with replacing(path) as temporary:
-        temporary.write_bytes(encode(vertices, faces))
+        temporary.write_bytes(encode(vertices, faces, unit))
 
 
-def _ply(vertices: np.ndarray, faces: np.ndarray) -> bytes:
+def _ply(vertices: np.ndarray, faces: np.ndarray, unit: str) -> bytes:
     header = (
-        "ply\nformat binary_little_endian 1.0\ncomment coordinates in mm\n"
+        f"ply\nformat binary_little_endian 1.0\ncomment coordinates in {unit}\n"
         f"element vertex {len(vertices)}\nproperty float x\nproperty float y\nproperty float z\n"
         f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
     )
@@ -74,8 +75,8 @@ def _ply(vertices: np.ndarray, faces: np.ndarray) -> bytes:
     return header.encode("ascii") + vertices.astype("<f4").tobytes() + polygons.tobytes()
 
 
-def _obj(vertices: np.ndarray, faces: np.ndarray) -> bytes:
-    lines = ["# coordinates in mm"]
+def _obj(vertices: np.ndarray, faces: np.ndarray, unit: str) -> bytes:
+    lines = [f"# coordinates in {unit}"]
     lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in vertices]
     # OBJ counts vertices from 1.
     lines += [f"f {a} {b} {c}" for a, b, c in faces + 1]

@@ -1,4 +1,4 @@
-"""How well a segmentation agrees with its label: overlap (Section 3.2), surface metrics of the field, false positives.
+"""Agreement of a segmentation with its label: overlap (Section 3.2), surface metrics of the field, false positives.
 
 Sums are over whatever is given, sampled locations or whole volumes. What a metric cannot tell is NaN, and a mean is
 over the valid values together with their number (`valid_mean`), so that two empty masks count neither as 0 nor as 1.
@@ -101,19 +101,17 @@ def surface_dice(
     return _surface_metric(compute_surface_dice, masks, spacing_mm, class_thresholds=[tolerance_mm], use_subvoxels=True)
 
 
-def false_positive_volume_ml(
-    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float]
-) -> float:
+def false_positive_volume_ml(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, voxel_mm3: float) -> float:
     """Volume in ml of the voxels that are in the first mask and not in the second, of one shape.
 
     Of a case without foreground it is all that was segmented, where overlap tells no more than that something was.
-    NaN for a NaN spacing (not known), and for that alone.
+    NaN for a NaN volume of a voxel (not known), and for that alone.
 
     Raises:
         ValueError: as `dice`.
     """
     inside_prediction, inside_label = _masks(prediction, label)
-    return float(np.count_nonzero(inside_prediction & ~inside_label) * np.prod(spacing_mm) / 1000)
+    return float(np.count_nonzero(inside_prediction & ~inside_label) * voxel_mm3 / 1000)
 
 
 def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
@@ -125,16 +123,23 @@ def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
 
 
 def score_case(
-    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
+    prediction: ArrayLike | Tensor,
+    label: ArrayLike | Tensor,
+    spacing_mm: Sequence[float],
+    voxel_mm3: float,
+    tolerance_mm: float,
 ) -> dict[str, float]:
-    """Every quantity of `SCORES` for two masks [H, W, D]; raises as `surface_dice` does."""
+    """Measure every quantity of `SCORES` for two masks [H, W, D]; raises as `surface_dice` does.
+
+    Distances take the axes to be at right angles.
+    """
     masks = _masks(prediction, label)
     return {
         "dice": dice(*masks),
         "iou": iou(*masks),
         "hausdorff95": hausdorff95_mm(*masks, spacing_mm),
         "surface_dice": surface_dice(*masks, spacing_mm, tolerance_mm),
-        "false_positive_volume": false_positive_volume_ml(*masks, spacing_mm),
+        "false_positive_volume": false_positive_volume_ml(*masks, voxel_mm3),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a quantity is shown: its usual name, its unit ('' for a ratio or a count), and which end of it is better.
+    """The way a quantity is shown: its usual name, its unit ('' for a ratio or a count), and which end of it is better.
 
     Attributes:
         digits: after the decimal point.
@@ -24,7 +24,7 @@ SCORES = {
     "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
     "false_positive_volume": Quantity("FP volume", "ml", higher_is_better=False, digits=2),
 }
-"""What `ossnet.metrics.score_case` measures of a segmentation, in the order in which tables show it."""
+"""Quantities that `ossnet.metrics.score_case` measures of a segmentation, in the order in which tables show it."""
 
 OF_EXTRACTIONS = {
     "evaluated_locations": Quantity("Evaluated", "", higher_is_better=False, digits=0),
@@ -38,6 +38,6 @@ OF_EXTRACTIONS = {
     "prior_precision": Quantity("Precision of the prior", "", higher_is_better=True),
     "prior_recall": Quantity("Recall of the prior", "", higher_is_better=True),
 }
-"""What `benchmarks.inference_comparison` measures of an extraction, likewise."""
+"""Quantities that `benchmarks.inference_comparison` measures of an extraction, likewise."""
 
 QUANTITIES = SCORES | OF_EXTRACTIONS

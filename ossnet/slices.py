@@ -42,7 +42,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class Slicing:
-    """How a model learns from slices.
+    """The way a model learns from slices.
 
     Attributes:
         axis: of (H, W, D), the one that slices are taken across.

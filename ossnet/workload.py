@@ -161,7 +161,7 @@ def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:
 
 
 def _make_optimizer(model: SegmentationModel, device: torch.device) -> tuple[torch.optim.Optimizer, list[Tensor]]:
-    """What `ossnet.optimization.make_optimizer` holds: RAdam over the same groups, and Lookahead's slow weights.
+    """Make what `ossnet.optimization.make_optimizer` does: RAdam over the same groups, and Lookahead's slow weights.
 
     Without the packages that come with it, which a machine that only measures models need not have. Every few steps
     Lookahead joins weights and slow weights in place, which is left out: it takes no memory and next to no time.

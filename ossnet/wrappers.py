@@ -3,7 +3,7 @@
 from torch import Tensor
 
 WRAPPERS = ("module.", "_orig_mod.")
-"""What `DataParallel` (and its distributed kind) and `torch.compile` put before the names of a model's weights."""
+"""Prefixes by `DataParallel` (and its distributed kind) and `torch.compile` to the names of a model's weights."""
 
 
 def without_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:

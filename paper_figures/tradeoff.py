@@ -1,4 +1,7 @@
-"""The paper's thesis at a glance: the accuracy of every model against its memory, with time as the size of a marker."""
+"""The paper's thesis at a glance: the accuracy of every model against its memory, with time as the size of a marker.
+
+A marker's area is in proportion to time, and never below `SMALLEST_MARKER_PT2`: the legend says so where that applies.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -60,15 +63,17 @@ class Tradeoff:
         title: where the numbers come from.
         models: a row a model: `value`, `low` and `high` of its Dice, and the medians over seeds of its costs.
         devices: on which the costs were measured.
+        without_costs: models that have a Dice and no recorded costs, and are not drawn.
     """
 
     title: str
     models: pd.DataFrame
     devices: Sequence[str]
+    without_costs: Sequence[str] = ()
 
 
 def read_tradeoffs(folder: Path) -> dict[str, list[Tradeoff]]:
-    """By profile, what the records of Table 2 in a folder tell of accuracy and cost; without those that have no costs.
+    """Read by profile what the records of Table 2 in a folder tell of accuracy and cost; nothing where none has costs.
 
     Raises:
         UserError: a file cannot be read.
@@ -89,10 +94,11 @@ def _tradeoffs(numbers: Numbers, costs: pd.DataFrame) -> Iterator[Tradeoff]:
         return
     dice = numbers.rows[numbers.rows["quantity"] == "dice"].set_index("model")[["value", "low", "high"]]
     medians = own.groupby("model")[[column for phase in PHASES for column in (phase.memory, phase.time)]].median()
-    order = [model for (model,) in TABLE2.layout.arrange((model,) for model in medians.index)]
-    models = dice.join(medians, how="inner")
+    order = [model for (model,) in TABLE2.layout.arrange((model,) for model in dice.index) if model in dice.index]
+    drawn = [model for model in order if model in medians.index]
     devices = sorted({name for name in own["device"] if name})
-    yield Tradeoff(numbers.title, models.loc[[model for model in order if model in models.index]], devices)
+    without_costs = [model for model in order if model not in medians.index]
+    yield Tradeoff(numbers.title, dice.join(medians).loc[drawn], devices, without_costs)
 
 
 def draw(tradeoffs: Sequence[Tradeoff]) -> Figure:
@@ -100,8 +106,10 @@ def draw(tradeoffs: Sequence[Tradeoff]) -> Figure:
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 0.8 + ROW_HEIGHT_IN * len(tradeoffs)), layout="constrained")
         for part, tradeoff in zip(figure.subfigures(len(tradeoffs), 1, squeeze=False)[:, 0], tradeoffs, strict=True):
-            devices = f"; {', '.join(tradeoff.devices)}" if tradeoff.devices else ""
-            part.suptitle(f"{tradeoff.title}{devices}", x=0.01, ha="left", fontsize="medium")
+            parts = [tradeoff.title, ", ".join(tradeoff.devices)]
+            if tradeoff.without_costs:
+                parts.append(f"without costs: {', '.join(map(model_name, tradeoff.without_costs))}")
+            part.suptitle("; ".join(filter(None, parts)), x=0.01, ha="left", fontsize="medium")
             for axes, phase in zip(part.subplots(1, len(PHASES), sharey=True), PHASES, strict=True):
                 _draw_phase(axes, tradeoff.models, phase)
             part.axes[0].set_ylabel(axis_label("dice"))
@@ -144,7 +152,7 @@ def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
     axes.set_xlabel("Memory of tensors at the peak (GB, 10⁹ bytes)")
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
-    _explain_areas(axes, longest, area)
+    _explain_areas(axes, models[phase.time], area)
 
 
 def _at_two_and_five(memory: float, _position: int) -> str:
@@ -152,12 +160,19 @@ def _at_two_and_five(memory: float, _position: int) -> str:
     return f"{memory:g}" if f"{memory:e}"[0] in "25" else ""
 
 
-def _explain_areas(axes: Axes, longest: float, area: Callable[[float], float]) -> None:
-    """Show markers of round times, the longest of them below the longest time of the panel."""
-    largest = _round_down(longest)
+def _explain_areas(axes: Axes, times: pd.Series, area: Callable[[float], float]) -> None:
+    """Show markers of round times, no longer than the longest of the panel, and the smallest one where it is used.
+
+    Args:
+        times: of the panel's models, in seconds.
+    """
+    longest, floor = times.max(), times.max() * SMALLEST_MARKER_PT2 / LARGEST_MARKER_PT2
+    labels = {time: f"{time:g} s" for time in (_round_down(longest), _round_down(longest) / 5)}
+    if times.min() < floor:
+        labels[floor] = f"{floor:.2g} s or less"
     handles = [
-        Line2D([], [], color="0.6", marker="o", linestyle="none", markersize=math.sqrt(area(time)), label=f"{time:g} s")
-        for time in (largest, largest / 5)
+        Line2D([], [], color="0.6", marker="o", linestyle="none", markersize=math.sqrt(area(time)), label=label)
+        for time, label in labels.items()
     ]
     axes.legend(handles=handles, loc="best", labelspacing=1.1, borderpad=0.8)
 

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import struct
 
 # Tests hold with any number of threads, but their tensors are so small that several threads only wait for each other:
 # on a busy machine they take three times as long. Processes that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,6 +43,33 @@ def real_cases() -> Path:
     if not folder:
         pytest.skip("no real cases: OSSNET_REAL_CASES names no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def overwrite() -> Callable[..., None]:
+    """Replace bytes of a file: of (offset, struct format, value) as many as are given."""
+
+    def edit(path: Path, *edits: tuple[int, str, Any]) -> None:
+        contents = bytearray(path.read_bytes())
+        for offset, form, value in edits:
+            struct.pack_into(form, contents, offset, value)
+        path.write_bytes(contents)
+
+    return edit
+
+
+@pytest.fixture
+def forbid() -> Iterator[Callable[[Path], None]]:
+    """Take the permission to read a file from this process, also where the tests are run by root."""
+    user = os.geteuid()
+
+    def take(path: Path) -> None:
+        path.chmod(0)
+        if user == 0:
+            os.seteuid(65534)
+
+    yield take
+    os.seteuid(user)
 
 
 SHAPE = (12, 14, 10)

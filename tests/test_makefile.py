@@ -17,6 +17,10 @@ with open("calls", "a") as calls:
     print(json.dumps(sys.argv[1:]), file=calls)
 """
 
+TAKEN_BY_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
+TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "PYTHON"}
+"""Variables by which a `make test` around these tests would change the targets within them."""
+
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
 
@@ -36,7 +40,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def calls(folder: Path, *arguments: str, **environment: str) -> list[list[str]]:
     """Run a target; the arguments of each call of Python."""
-    usual = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    usual = {name: value for name, value in os.environ.items() if name not in TAKEN_BY_MAKE}
     subprocess.run(["make", *arguments], cwd=folder, env=usual | environment, check=True, capture_output=True)
     return [json.loads(line) for line in (folder / "calls").read_text(encoding="utf-8").splitlines()]
 
@@ -57,7 +61,7 @@ def test_they_may_come_from_the_environment_and_have_defaults(checkout: Path) ->
 
 def test_what_only_reads_takes_them_too(checkout: Path) -> None:
     case, _, claims = calls(checkout, "figure4", "claims", "DATASET=my cases.csv", "PROFILE=my.toml")
-    assert case == ["-m", "benchmarks.extraction_case", "--data", "my cases.csv"]
+    assert case == ["-m", "benchmarks.extraction_case", "--data", "my cases.csv", "--profile", "my.toml"]
     assert claims == ["-m", "benchmarks", "claims", "--profile", "my.toml"]
 
 

@@ -22,8 +22,8 @@ READING = (
 )
 ONE_VOLUME = (
     "One volume is segmented, whose target is given in closed form and takes 1.5 % of it; in place of the encoder's "
-    "segmentation is that target, max-pooled to its grid, without error. The paper averages over its validation cases "
-    "and uses their encoder's own"
+    "segmentation is that target, max-pooled to its grid, which misses nothing and marks too much. The paper averages "
+    "over its validation cases and uses their encoder's own"
 )
 TRAINED = "What inferences of trained models evaluate, and how their priors fare, is in the table `inference`"
 INTERVAL = (

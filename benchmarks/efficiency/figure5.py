@@ -4,7 +4,8 @@ The paper's text and its released code differ in what the improved inference eva
 encoder's segmentation leaves unoccupied, or only what it marks as occupied. See `ossnet.extraction`.
 
 The paper averages over its validation cases and uses the encoder's own segmentations. Here one closed-form volume is
-segmented, from a prior without error; what priors of trained models come to is for `benchmarks.inference`.
+segmented, from its target max-pooled to the encoder's grid, which misses nothing and marks too much; what priors of
+trained models come to is for `benchmarks.inference`.
 """
 
 from benchmarks.efficiency.probe import Probe, Shape

@@ -24,7 +24,7 @@ EXTRACTION_REPEATS = 5
 
 
 def workload_of(probe: Probe) -> Workload:
-    """What a probe of memory, or of the runtime of a step, runs.
+    """Make the workload that a probe of memory, or of the runtime of a step, runs.
 
     Raises:
         ValueError: a probe of the released implementation, which is not here to be run, or of an extraction that is no

@@ -143,7 +143,7 @@ def _gigabytes(size: float) -> str:
 
 
 def _as_memory(probe: Probe) -> Probe:
-    """What tells the memory that answering a probe takes, roughly that of `mise` for every extraction."""
+    """Give the probe of the memory that answering one takes, roughly that of `mise` for every extraction."""
     if probe.phase == "extraction":
         return replace(probe, quantity="memory", extraction="dense" if probe.locations is None else "mise")
     return replace(probe, quantity="memory")

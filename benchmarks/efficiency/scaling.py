@@ -40,7 +40,7 @@ SLOWEST = ("unet2d-depth", 512)
 
 
 def memory(edge: int) -> list[Probe]:
-    """Of a training step, on one volume or one slice, of one evaluation, and of segmenting the whole volume.
+    """Ask for the memory of a training step, on one volume or slice, of one evaluation, and of a whole segmentation.
 
     A model of all voxels evaluates the whole volume, the slicing U-Net one slice a pass, and that is its segmentation.
     """

@@ -65,6 +65,11 @@ class Case:
         height, width, depth = voxel_sizes(self.affine)
         return float(height), float(width), float(depth)
 
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, less than the product of edges that are not at right angles; NaN where it is not known."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) if self.spacing_known else math.nan
+
 
 @dataclass(frozen=True)
 class Dataset:

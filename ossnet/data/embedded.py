@@ -1,6 +1,7 @@
 """Embedded data sets: cases that the project makes itself from a seed, once, and then reads from a cache."""
 
 import multiprocessing
+import signal
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -82,7 +83,8 @@ def embedded_dataset(
         report(len(names) - len(missing), len(names))
     if workers > 1 and len(missing) > 1:
         # A forked child may hang in the thread pools of its parent; a spawned one has its own.
-        with ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(missing)), context, _ignore_interruption) as pool:
             futures = [pool.submit(_make, make_case, config, index, paths[names[index]]) for index in missing]
             try:
                 for done, future in enumerate(as_completed(futures), start=len(names) - len(missing) + 1):
@@ -108,6 +110,11 @@ def embedded_dataset(
 def _fingerprint(name: str, version: int, config: Any) -> str:
     """SHA-256 (hexadecimal) of all that fixes the cases."""
     return digest({"name": name, "version": version, "config": plain(config)})
+
+
+def _ignore_interruption() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the one that this pool belongs to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make(make_case: Callable[[Config, int], Case], config: Config, index: int, path: Path) -> Path:

@@ -66,7 +66,7 @@ def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def has_spacing(path: str | Path) -> bool:
-    """Whether a NIfTI file tells the size of its voxels in mm, see `nifti_header.tells_spacing`."""
+    """Tell whether a NIfTI file says the size of its voxels in mm, see `nifti_header.tells_spacing`."""
     with open_nifti(path) as (header, _, _):
         return tells_spacing(header)
 
@@ -108,7 +108,7 @@ def read_label(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def same_place(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two affines put every voxel of a grid (H, W, D) within a tenth of a voxel's shortest edge."""
+    """Tell whether two affines put every voxel of a grid (H, W, D) within a tenth of a voxel's shortest edge."""
     corners = np.array(list(product(*((0, size - 1) for size in shape))))
     distance_mm = np.linalg.norm(apply_affine(affine, corners) - apply_affine(other, corners), axis=-1)
     return bool(distance_mm.max() <= PLACE_TOLERANCE_VOXELS * voxel_sizes(affine).min())

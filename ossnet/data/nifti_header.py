@@ -14,6 +14,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from ossnet.errors import UserError
+from ossnet.files import unreadable
 
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """Millimetres in the units of length of the NIfTI-1 standard: none said (taken as mm, as all readers do), m, mm, µm."""
@@ -83,9 +84,8 @@ def open_nifti(path: str | Path) -> Iterator[OpenedNifti]:
     except HeaderDataError as error:
         raise UserError(f"cannot read {path} as NIfTI ({_one_line(error)}); mend its header") from error
     except (OSError, EOFError, zlib.error, ValueError, OverflowError, MemoryError) as error:
-        refused_by_system = isinstance(error, OSError) and error.errno is not None
-        remedy = "make it readable" if refused_by_system else "replace it by an intact copy"
-        raise UserError(f"cannot read {path} as NIfTI ({_one_line(error)}); {remedy}") from error
+        damaged = f"cannot read {path} as NIfTI ({_one_line(error)}); replace it by an intact copy"
+        raise unreadable(path, error, damaged) from error
 
 
 def affine_mm(header: nibabel.Nifti1Header, path: str | Path) -> np.ndarray:
@@ -109,7 +109,7 @@ def affine_mm(header: nibabel.Nifti1Header, path: str | Path) -> np.ndarray:
 
 
 def tells_spacing(header: nibabel.Nifti1Header) -> bool:
-    """Whether a mended header tells how large voxels are, rather than what is written where nobody has said.
+    """Tell whether a mended header says how large voxels are, rather than what is written where nobody has said.
 
     That is the identity as affine, which no scanner comes to (20 volumes of LiTS have it, with slices several mm apart,
     and so has whatever was saved from a bare array), or edges of 1 with neither sform nor qform.

@@ -19,7 +19,7 @@ from ossnet.data.case import Dataset
 from ossnet.data.preprocessing import Preprocessing, prepare
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
-from ossnet.files import replacing, write_text
+from ossnet.files import replacing, unreadable, write_text
 from ossnet.sampling import Sampling, border_voxels
 from ossnet.slices import Slices, Slicing
 
@@ -27,7 +27,7 @@ VERSION = 1
 """Raised whenever reading or preparing a case comes to other files."""
 
 LARGE_BYTES = 2**26
-"""Of an image from this size on, a model that learns from slices reads these alone; a smaller one takes no time."""
+"""A model that learns from slices reads these alone of an image from this size on; a smaller one takes no time."""
 
 
 def read_ahead(_: Slices) -> None:
@@ -166,7 +166,7 @@ class PreparedCases:
         return {name: kept_voxel_digest(self.dataset, name, self.cache) for name in self.names}
 
     def folder(self, name: str) -> Path:
-        """Where a case is kept."""
+        """The folder in which a case is kept."""
         key = digest([VERSION, self.dataset.content(name), plain(self.preprocessing)])
         return self.cache / "prepared" / key[:32]
 
@@ -208,8 +208,8 @@ class PreparedCases:
     def _facts(folder: Path) -> dict[str, Any]:
         try:
             facts: dict[str, Any] = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise _damaged(folder / "case.json") from error
+        except (OSError, MemoryError, ValueError) as error:
+            raise _unreadable(folder / "case.json", error) from error
         return facts
 
 
@@ -217,8 +217,8 @@ def _map(path: Path) -> np.memmap:
     """A file's array, mapped copy on write: what is written to it stays in memory."""
     try:
         mapped: np.memmap = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise _damaged(path) from error
+    except (OSError, MemoryError, EOFError, ValueError) as error:
+        raise _unreadable(path, error) from error
     return mapped
 
 
@@ -249,5 +249,6 @@ def _save(path: Path, array: np.ndarray) -> None:
         np.save(temporary, np.ascontiguousarray(array))
 
 
-def _damaged(path: Path) -> UserError:
-    return UserError(f"{path} is missing or damaged; delete the folder {path.parent} to have it made again")
+def _unreadable(path: Path, error: Exception) -> UserError:
+    damaged = f"{path} is missing or damaged; delete the folder {path.parent} to have it made again"
+    return unreadable(path, error, damaged)

@@ -1,5 +1,6 @@
 """A profile and a study whose runs take seconds, numbers as records give them, and a real SLURM."""
 
+import mmap
 import os
 import shutil
 import socket
@@ -86,6 +87,20 @@ def tiny_study() -> Study:
         return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:4]
 
     return Study(TABLE1.measures, grid, TABLE1.layout)
+
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture(scope="session")
+def touch_memory() -> Callable[[int], None]:
+    """Take so many megabytes that are new to the process, write something to every page, and give them back."""
+
+    def touch(megabytes: int) -> None:
+        with mmap.mmap(-1, megabytes * MEGABYTE) as block:
+            block[:: mmap.PAGESIZE] = bytes(len(block) // mmap.PAGESIZE)
+
+    return touch
 
 
 Frame = Callable[..., pd.DataFrame]

@@ -1,4 +1,4 @@
-"""What notes of tables say of their runs, on specifications given by hand."""
+"""Notes of tables about their runs, on specifications given by hand."""
 
 from pathlib import Path
 from typing import Any

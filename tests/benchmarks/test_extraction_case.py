@@ -97,7 +97,7 @@ def test_a_trained_model_leaves_what_the_figure_reads(trained: Path, capsys: pyt
     assert case.strides == (4, 2, 1)
     assert case.label.any()
     first = path.read_bytes()
-    assert main(["--results", str(trained)]) == 0
+    assert main(["--results", str(trained), "--profile", "laptop"]) == 0
     assert path.read_bytes() == first
 
 
@@ -109,3 +109,12 @@ def test_what_is_missing_is_told_in_a_line(tmp_path: Path, capsys: pytest.Captur
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("extraction_case: no OSS-Net C of table2 on own, profile laptop, is trained; run `")
+    assert main([*arguments, "--profile", "folder/mine.toml"]) == 2
+    assert "table2 was not begun on own with profile mine in" in capsys.readouterr().err
+
+
+def test_data_and_profile_may_be_given_as_to_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for profile in ("mine", "another"):
+        Plan("table2", "own", profile, (Run(tmp_path / profile, "c", 0),), source="the/own.csv").write(tmp_path)
+    assert main(["--results", str(tmp_path), "--data", "the/own.csv", "--profile", "a/mine.toml"]) == 2
+    assert "on own, profile mine, is trained" in capsys.readouterr().err

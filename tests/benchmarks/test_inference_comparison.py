@@ -1,4 +1,4 @@
-"""What an extraction is compared by, on balls whose answers are known, and what wrong priors do to the verdicts."""
+"""Comparisons of extractions, on balls whose answers are known, and what wrong priors do to the verdicts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ from ossnet.field import Grid, VoxelField
 from ossnet.run import RunSpec
 
 EDGE = 33
-"""Of which both readings of the up-sampling ask a prior of the same edge at whole voxels alone."""
+"""An edge of which both readings of the up-sampling ask a prior of the same edge at whole voxels alone."""
 
 Prior = Callable[[Tensor], Tensor]
 

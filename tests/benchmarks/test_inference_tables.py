@@ -30,9 +30,11 @@ def test_evaluations_and_runtimes_of_the_paper_s_size(tmp_path: Path) -> None:
     cells = {row[0].text: [cell.text for cell in row[1:]] for row in grid.rows}
     assert list(cells) == list(EXTRACTIONS.values())
     text, code = (cells[EXTRACTIONS[name]] for name in ("paper-prior", "released-prior"))
+    # The encoder's cells are of 32 voxels: none of the target is missed, and most of what is marked is not target.
+    prior = {"paper-prior": ("0.186", "1.000"), "released-prior": ("0.121", "1.000")}
     # Of the original by the same reading.
-    assert text == ["3,000", "500 + 500 + 2,000", "1.500", "2"]
-    assert code == ["not measured", "–", "–", "not measured"]
-    assert cells[EXTRACTIONS["mise"]] == ["2,000", "1,000 + 100 + 900", "–", "2"]
+    assert text == ["3,000", "500 + 500 + 2,000", "1.500", *prior["paper-prior"], "2"]
+    assert code == ["not measured", "–", "–", *prior["released-prior"], "not measured"]
+    assert cells[EXTRACTIONS["mise"]] == ["2,000", "1,000 + 100 + 900", "–", "–", "–", "2"]
     assert cells[EXTRACTIONS["dense"]][0] == f"{256 * 256 * 160:,}"
     assert "a fine CPU" in grid.notes

@@ -1,7 +1,6 @@
 """Peaks of memory: of this process on the CPU, of a GPU that is pretended."""
 
-import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -13,25 +12,18 @@ from benchmarks.peak_memory import PeakMemory, highest
 MEGABYTE = 2**20
 
 
-def take(megabytes: int) -> mmap.mmap:
-    """Memory that is new to the process, with something in every page."""
-    block = mmap.mmap(-1, megabytes * MEGABYTE)
-    block[:: mmap.PAGESIZE] = bytes(len(block) // mmap.PAGESIZE)
-    return block
-
-
-def test_on_a_cpu_only_what_is_watched_counts() -> None:
-    take(300).close()
+def test_on_a_cpu_only_what_is_watched_counts(touch_memory: Callable[[int], None]) -> None:
+    touch_memory(300)
     peak = PeakMemory(torch.device("cpu"))
     with peak.watch():
         pass
     before = peak.peaks["resident_bytes"]
     with peak.watch():
-        take(100).close()
+        touch_memory(100)
     assert before is not None
     assert peak.peaks["resident_bytes"] is not None
     assert 99 * MEGABYTE < peak.peaks["resident_bytes"] - before < 150 * MEGABYTE
-    take(300).close()
+    touch_memory(300)
     with peak.watch():
         pass
     assert peak.peaks["resident_bytes"] - before < 150 * MEGABYTE
@@ -41,7 +33,7 @@ def test_on_a_cpu_only_what_is_watched_counts() -> None:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """What a pretended GPU has in use."""
+    """The bytes that a pretended GPU has in use."""
     used = {"allocated": 0, "reserved": 0, "process": 0}
     monkeypatch.setattr(torch.cuda, "init", lambda: None)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: used.update(reserved=0))

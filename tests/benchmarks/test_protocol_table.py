@@ -17,7 +17,7 @@ PROTOCOLS = [
 
 
 def record(model: str, seed: int, dice: float, protocol: str = "dense") -> dict[str, Any]:
-    """Of two cases; the paper's protocol adds 0.01, the released one takes 0.2."""
+    """Make a record of two cases; the paper's protocol adds 0.01, the released one takes 0.2."""
 
     def scores(value: float) -> dict[str, dict[str, float]]:
         return {"dice": {"x": value - 0.05, "y": value + 0.05}}

@@ -66,7 +66,7 @@ def kill(victims: list[int]) -> None:
 
 
 def progress(results: Path) -> int:
-    """How far runs are: epochs that were trained, and runs that are done."""
+    """Count how far runs are: epochs that were trained, and runs that are done."""
     epochs = sum(len(path.read_bytes().splitlines()) - 1 for path in results.rglob("history.csv"))
     return epochs + sum(1 for _ in results.glob("runs/*/result.json"))
 

@@ -1,4 +1,4 @@
-"""What is said of models from their scores, against worked answers and what must not matter."""
+"""Statements about models from their scores, against worked answers and what must not matter."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations

@@ -93,7 +93,7 @@ def finished(tiny_profile: Path, data_csv: Path, two_seeds: Study, tmp_path_fact
 
 
 def contents(results: Path) -> dict[Path, bytes]:
-    """Of everything that a sweep made for itself."""
+    """Read every file that a sweep made for itself."""
     folders = ("runs", "trainings", "records", "plans", "tables")
     return {path: path.read_bytes() for name in folders for path in (results / name).rglob("*") if path.is_file()}
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from ossnet.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -72,6 +73,31 @@ def test_a_damaged_file_is_named_in_one_line(how: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"model\.safetensors are damaged") as caught:
         load_weights(tmp_path / "model.safetensors")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_checkpoint, load_weights])
+def test_an_intact_file_without_permission_is_not_called_damaged(
+    load: Callable[[Path], object], forbid: Callable[[Path], None], tmp_path: Path
+) -> None:
+    save_weights(tmp_path / "model", WEIGHTS)
+    forbid(tmp_path / "model")
+    with pytest.raises(UserError, match=r"cannot read .*model: Permission denied; make it readable"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_an_intact_file_that_memory_does_not_hold_is_not_called_damaged(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    (tmp_path / "model").touch()
+    monkeypatch.setattr(torch, "load", fail)
+    monkeypatch.setattr(safetensors.torch, "load_file", fail)
+    for load in (load_checkpoint, load_weights):
+        with pytest.raises(UserError, match=r"cannot read .*model: not enough memory .*; free some"):
+            load(tmp_path / "model")
 
 
 def test_no_weights_are_no_finished_training(tmp_path: Path) -> None:

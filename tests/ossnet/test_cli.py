@@ -129,7 +129,7 @@ def test_of_files_that_tell_no_spacing_nothing_is_said_in_mm_or_ml(
     for file in ("flair", "t1", "label"):
         path = tmp_path / f"e-{file}.nii.gz"
         write_volume(path, nibabel.load(path).get_fdata(), np.eye(4))
-    command = train_command("c", run, {})
+    command = train_command("unet3d", run, LEARN)
     command[command.index("--data") + 1] = str(table)
     assert main(command) == 0
     capsys.readouterr()
@@ -138,9 +138,13 @@ def test_of_files_that_tell_no_spacing_nothing_is_said_in_mm_or_ml(
     assert "mean hausdorff95: nan over 0 of 1 cases" in told
     assert "1 cases have no scores that rest on mm or ml" in told
     images = [str(tmp_path / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
-    assert main(["segment", *images, "--model", str(run), "-o", str(tmp_path / "m.nii"), "--device", "cpu"]) == 0
+    mesh = tmp_path / "m.obj"
+    command = ["segment", *images, "--model", str(run), "-o", str(tmp_path / "m.nii"), "--mesh", str(mesh)]
+    assert main([*command, "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "voxels, of unknown size" in told
+    assert f"{mesh}: in voxels rather than mm" in told
+    assert mesh.read_text().startswith("# coordinates in voxels\n")
     assert " ml" not in told
 
 

@@ -1,3 +1,5 @@
+import errno
+import gzip
 import os
 import stat
 import tempfile
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ossnet.errors import UserError
-from ossnet.files import replacing, require_writable, require_writable_folder, write_text
+from ossnet.files import replacing, require_writable, require_writable_folder, unreadable, write_text
 
 
 def test_writes_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -104,3 +106,21 @@ def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
     require_writable_folder(tmp_path / "a" / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
     assert (tmp_path / "old.csv").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "cannot read a.gz: Permission denied; make it readable"),
+        (OSError(errno.EIO, "Input/output error"), "cannot read a.gz: Input/output error; make it readable"),
+        (OSError(errno.ENOMEM, "Cannot"), "cannot read a.gz: not enough memory ([Errno 12] Cannot); free some"),
+        (MemoryError("1 TiB\nof it"), "cannot read a.gz: not enough memory (1 TiB of it); free some"),
+        (MemoryError(), "cannot read a.gz: not enough memory (MemoryError); free some"),
+        (gzip.BadGzipFile("CRC check failed"), "a.gz is damaged"),
+        (FileNotFoundError(errno.ENOENT, "No such file"), "a.gz is damaged"),
+        (EOFError(), "a.gz is damaged"),
+        (ValueError("no number"), "a.gz is damaged"),
+    ],
+)
+def test_a_file_that_could_not_be_had_is_not_called_damaged(error: Exception, message: str) -> None:
+    assert str(unreadable("a.gz", error, "a.gz is damaged")) == message

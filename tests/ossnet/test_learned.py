@@ -17,7 +17,7 @@ from ossnet.learned import LearnedCases, read_learned_cases, refuse_learned_case
 
 @pytest.fixture
 def learned(dataset: Dataset, tmp_path: Path) -> LearnedCases:
-    """What a training on the tiny data set records."""
+    """The record that a training on the tiny data set leaves."""
     digests = {
         split: {name: kept_voxel_digest(dataset, name, tmp_path) for name in dataset.splits[split]}
         for split in ("train", "validation")
@@ -76,4 +76,13 @@ def test_a_record_is_read_as_it_was_written(learned: LearnedCases, tmp_path: Pat
     assert read_learned_cases(tmp_path) == learned
     (tmp_path / "cases.json").write_text('{"train": 1}')
     with pytest.raises(UserError, match=r"cases\.json is damaged"):
+        read_learned_cases(tmp_path)
+
+
+def test_a_record_without_permission_is_not_called_damaged(
+    learned: LearnedCases, forbid: Callable[[Path], None], tmp_path: Path
+) -> None:
+    learned.write(tmp_path)
+    forbid(tmp_path / "cases.json")
+    with pytest.raises(UserError, match=r"cannot read .*cases\.json: Permission denied; make it readable"):
         read_learned_cases(tmp_path)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,14 @@ def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest
         is_held(path)
     with pytest.raises(UserError, match=message), hold(path):
         pytest.fail("it was held")
+
+
+def test_a_lock_of_another_user_is_told(forbid: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    forbid(path)
+    with pytest.raises(UserError, match=r"cannot read .*lock: Permission denied; make it readable"):
+        is_held(path)
 
 
 def test_a_file_in_the_place_of_its_folder_is_told(tmp_path: Path) -> None:

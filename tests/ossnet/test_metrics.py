@@ -147,7 +147,7 @@ def test_surface_metrics_are_symmetric_bounded_and_blind_to_empty_margins(masks:
 def test_a_case_has_every_quantity_and_a_perfect_prediction_the_best_of_each() -> None:
     label = np.zeros((6, 6, 6), dtype=np.uint8)
     label[2:5, 1:4, 2:4] = 1
-    scores = score_case(torch.from_numpy(label), label, (1, 1, 2), tolerance_mm=0)
+    scores = score_case(torch.from_numpy(label), label, (1, 1, 2), 2, tolerance_mm=0)
     assert list(scores) == list(SCORES)
     assert scores == {"dice": 1, "iou": 1, "hausdorff95": 0, "surface_dice": 1, "false_positive_volume": 0}
 
@@ -176,18 +176,18 @@ def test_the_tolerance_of_tables_is_a_voxel_at_least(spacing_mm: tuple[float, ..
 def test_false_positives_are_told_in_ml() -> None:
     prediction, label = np.zeros((2, 10, 10, 10), bool)
     prediction[:5], label[4:] = True, True
-    # Four slabs of 100 voxels of 1 x 2 x 2.5 mm.
-    assert false_positive_volume_ml(prediction, label, (1, 2, 2.5)) == pytest.approx(2)
-    assert false_positive_volume_ml(label, label, (1, 2, 2.5)) == 0
-    assert false_positive_volume_ml(0 * label, 0 * label, (1, 2, 2.5)) == 0
+    # Four slabs of 100 voxels of 5 mm³.
+    assert false_positive_volume_ml(prediction, label, 5) == pytest.approx(2)
+    assert false_positive_volume_ml(label, label, 5) == 0
+    assert false_positive_volume_ml(0 * label, 0 * label, 5) == 0
 
 
 def test_where_the_spacing_is_not_known_nothing_is_told_in_mm_or_ml() -> None:
     unknown = (float("nan"),) * 3
     box, nothing = np.pad(np.ones((2, 2, 2), bool), 2), np.zeros((6, 6, 6), bool)
     for prediction in (box, nothing, np.roll(box, 1, 0)):
-        scores = score_case(prediction, box, unknown, surface_tolerance_mm(unknown))
-        known = score_case(prediction, box, (1, 1, 1), 2)
+        scores = score_case(prediction, box, unknown, unknown[0], surface_tolerance_mm(unknown))
+        known = score_case(prediction, box, (1, 1, 1), 1, 2)
         assert {name for name, value in scores.items() if np.isnan(value)} == {
             *("hausdorff95", "surface_dice", "false_positive_volume"),
         }

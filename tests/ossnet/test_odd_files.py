@@ -5,7 +5,6 @@ All are made here of one phantom: a bright ball in a grey head, 14x16x12 voxels 
 
 import gzip
 import re
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,21 +53,13 @@ def save(
     return path
 
 
-def overwrite(path: Path, *edits: tuple[Any, ...]) -> None:
-    """Replace values of a header: (offset, struct format, value)."""
-    contents = bytearray(path.read_bytes())
-    for offset, form, value in edits:
-        struct.pack_into(form, contents, offset, value)
-    path.write_bytes(contents)
-
-
 def in_length(millimetres: float) -> np.ndarray:
     """The affine in a unit of so many millimetres."""
     return np.diag([*(np.diag(AFFINE)[:3] / millimetres), 1.0])
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, overwrite: Callable[..., None]) -> Path:
     """All odd images, labels and tables."""
     at = tmp_path_factory.mktemp("odd")
     plain = save(at / "plain.nii", IMAGE).read_bytes()

@@ -13,7 +13,7 @@ CUBE[3:9, 3:9, 3:9] = True
 
 def scores(shift: int) -> dict[str, float]:
     """Of a cube that lies so many voxels of 1 mm beside its label."""
-    return score_case(np.roll(CUBE, shift, axis=0), CUBE, (1.0, 1.0, 1.0), tolerance_mm=1.0)
+    return score_case(np.roll(CUBE, shift, axis=0), CUBE, (1.0, 1.0, 1.0), 1.0, tolerance_mm=1.0)
 
 
 def test_what_is_measured_is_what_tables_show_in_their_order() -> None:
@@ -29,7 +29,7 @@ def test_the_better_segmentation_has_the_better_score(name: str) -> None:
 @pytest.mark.parametrize("name", SCORES)
 def test_what_has_a_unit_grows_with_the_voxels_and_a_ratio_does_not(name: str) -> None:
     small, large = (
-        score_case(np.roll(CUBE, 2, axis=0), CUBE, (edge,) * 3, tolerance_mm=edge)[name] for edge in (1.0, 2.0)
+        score_case(np.roll(CUBE, 2, axis=0), CUBE, (edge,) * 3, edge**3, tolerance_mm=edge)[name] for edge in (1.0, 2.0)
     )
     assert large == pytest.approx({"": 1, "mm": 2, "ml": 8}[SCORES[name].unit] * small)
 

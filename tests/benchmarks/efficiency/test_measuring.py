@@ -1,4 +1,3 @@
-import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -165,19 +164,14 @@ def test_a_process_tells_of_tensors_while_earlier_probes_have_left_nothing(
     assert "used" not in events
 
 
-def resident(megabytes: int) -> mmap.mmap:
-    """Memory that is new to the process, whatever it has free, with something in every page."""
-    block = mmap.mmap(-1, megabytes * MEGABYTE)
-    block[:: mmap.PAGESIZE] = bytes(len(block) // mmap.PAGESIZE)
-    return block
-
-
 @pytest.mark.usefixtures("footprints")
-def test_memory_on_the_cpu_is_counted_and_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_on_the_cpu_is_counted_and_of_the_process(
+    touch_memory: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # An earlier peak of the process, which must not count.
-    resident(300).close()
+    touch_memory(300)
     count = measuring.footprint.count
-    monkeypatch.setattr(measuring.footprint, "count", lambda *asked: (resident(100).close(), count(*asked))[1])
+    monkeypatch.setattr(measuring.footprint, "count", lambda *asked: (touch_memory(100), count(*asked))[1])
     result = measure_probe(TRAINING, CPU)
     assert (result["allocated_bytes"], result["reserved_bytes"], result["by_part"]) == (20, 21, {"inputs": 20})
     assert result["wall_s"] > 0

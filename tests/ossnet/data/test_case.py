@@ -16,7 +16,17 @@ def tiny_case() -> Case:
 def test_shape_and_spacing_follow_the_axes() -> None:
     assert tiny_case().shape == (3, 4, 5)
     assert tiny_case().spacing_mm == (3.0, 2.0, 4.0)
-    assert np.isnan(replace(tiny_case(), spacing_known=False).spacing_mm).all()
+    assert tiny_case().voxel_mm3 == pytest.approx(24)
+    unknown = replace(tiny_case(), spacing_known=False)
+    assert np.isnan([*unknown.spacing_mm, unknown.voxel_mm3]).all()
+
+
+def test_a_leaning_voxel_is_smaller_than_its_edges_say() -> None:
+    # Slices of 3 x 2 mm, 4 mm apart, each of which lies 3 mm beside the one before.
+    leaning = np.array([[0, -2.0, 0, 5], [3.0, 0, 3.0, 6], [0, 0, 4.0, 7], [0, 0, 0, 1]])
+    case = replace(tiny_case(), affine=leaning)
+    assert case.spacing_mm == (3, 2, 5)
+    assert case.voxel_mm3 == pytest.approx(24)
 
 
 def test_a_case_may_lack_a_label() -> None:

@@ -1,9 +1,10 @@
 """Headers that are mended, and files that are not what their names say."""
 
 import gzip
-import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import nibabel
 import numpy as np
@@ -29,13 +30,6 @@ def plain(tmp_path: Path) -> Path:
     return tmp_path / "plain.nii"
 
 
-def overwrite(path: Path, *edits: tuple[int, str, float]) -> None:
-    contents = bytearray(path.read_bytes())
-    for offset, form, value in edits:
-        struct.pack_into(form, contents, offset, value)
-    path.write_bytes(contents)
-
-
 def refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
         read_volume(path)
@@ -52,7 +46,7 @@ def test_lengths_become_millimetres(code: int, millimetres: float, plain: Path) 
     np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]), rtol=1e-6)
 
 
-def test_voxels_longer_than_any_scanners_are_a_wrong_unit(plain: Path) -> None:
+def test_voxels_longer_than_any_scanners_are_a_wrong_unit(plain: Path, overwrite: Callable[..., None]) -> None:
     overwrite(plain, (UNITS, "<B", 1))
     assert "voxels of 1000 x 2000 x 3000 mm" in refusal(plain)
 
@@ -82,7 +76,9 @@ def test_a_header_that_nobody_filled_in_tells_no_spacing(
 
 
 @pytest.mark.parametrize("start", [0.0, 348.0, -1.0, np.nan])
-def test_voxels_that_start_in_the_header_are_read_from_behind_it(start: float, plain: Path) -> None:
+def test_voxels_that_start_in_the_header_are_read_from_behind_it(
+    start: float, plain: Path, overwrite: Callable[..., None]
+) -> None:
     overwrite(plain, (VOX_OFFSET, "<f", start))
     np.testing.assert_array_equal(read_volume(plain)[0], VALUES)
     # With more behind the header than voxels, nobody knows where they start.
@@ -98,27 +94,35 @@ def test_a_header_extension_is_passed_over(plain: Path) -> None:
 
 
 @pytest.mark.parametrize("squared", [1 + 3.9e-7, 1.001, 1.02])
-def test_a_quaternion_longer_than_1_by_rounding_is_a_rotation(squared: float, plain: Path) -> None:
+def test_a_quaternion_longer_than_1_by_rounding_is_a_rotation(
+    squared: float, plain: Path, overwrite: Callable[..., None]
+) -> None:
     overwrite(plain, (SFORM, "<h", 0), (QUATERN_B + 8, "<f", np.sqrt(squared)))
     # Half a turn around the third axis.
     np.testing.assert_allclose(read_volume(plain)[1], np.diag([-1.0, -2, 3, 1]), atol=1e-6)
 
 
-def test_a_quaternion_of_another_length_is_refused_unless_an_sform_is_there(plain: Path) -> None:
+def test_a_quaternion_of_another_length_is_refused_unless_an_sform_is_there(
+    plain: Path, overwrite: Callable[..., None]
+) -> None:
     overwrite(plain, (QUATERN_B, "<f", 1.5))
     np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]))
     overwrite(plain, (SFORM, "<h", 0))
     assert "quaternion that is no rotation" in refusal(plain)
 
 
-def test_voxels_without_a_size_are_refused_unless_an_sform_is_there(plain: Path) -> None:
+def test_voxels_without_a_size_are_refused_unless_an_sform_is_there(
+    plain: Path, overwrite: Callable[..., None]
+) -> None:
     overwrite(plain, (80, "<f", 0.0))
     np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]))
     overwrite(plain, (SFORM, "<h", 0))
     assert "pixdim 0" in refusal(plain)
 
 
-def test_nothing_is_said_about_what_is_mended(plain: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_said_about_what_is_mended(
+    plain: Path, capfd: pytest.CaptureFixture[str], overwrite: Callable[..., None]
+) -> None:
     # A start that is no multiple of 16, unknown kinds of space, a negative voxel size, a wrong size of the header.
     plain.write_bytes(plain.read_bytes()[:352] + bytes(1) + plain.read_bytes()[352:])
     overwrite(plain, (VOX_OFFSET, "<f", 353.0), (QFORM, "<h", 77), (80, "<f", -1.0), (0, "<i", 347))
@@ -157,11 +161,23 @@ def test_a_damaged_file_is_to_be_replaced_and_a_misnamed_one_is_not(plain: Path)
         assert "intact copy" not in refusal(plain)
 
 
+def test_an_intact_file_is_not_to_be_replaced(
+    plain: Path, forbid: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "empty", Mock(side_effect=MemoryError("Unable to allocate 9 TiB")))
+        assert "not enough memory (Unable to allocate 9 TiB); free some" in refusal(plain)
+    forbid(plain)
+    assert "Permission denied; make it readable" in refusal(plain)
+
+
 @pytest.mark.parametrize(
     ("slope", "label"),
     [(4 / 255, [0, 1, 2, 4]), (1 / 8191, [0, 1, 2, 3, 4]), (1.0, [0, 1, 255])],
 )
-def test_labels_that_a_writer_scaled_are_whole(slope: float, label: list[int], plain: Path) -> None:
+def test_labels_that_a_writer_scaled_are_whole(
+    slope: float, label: list[int], plain: Path, overwrite: Callable[..., None]
+) -> None:
     stored = np.rint(np.array(label) / slope).astype(np.uint16).reshape(1, 1, -1)
     nibabel.save(nibabel.Nifti1Image(stored, np.eye(4)), plain)
     overwrite(plain, (SLOPE, "<f", slope), (SLOPE + 4, "<f", 0.0))

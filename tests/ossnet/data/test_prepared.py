@@ -1,3 +1,4 @@
+import errno
 import math
 import mmap
 import shutil
@@ -135,6 +136,22 @@ def test_a_damaged_file_is_named(file: str, dataset: Dataset, tmp_path: Path) ->
     path = cases.folder("e") / file
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UserError, match=f"{path} is missing or damaged; delete the folder {path.parent}"):
+        cases[0]
+
+
+def test_files_without_permission_are_not_called_damaged(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    cases = PreparedCases(dataset, "test", PREPROCESSING, tmp_path)
+    cases.prepare()
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(UserError, match=r"cannot read .*image-0\.npy: Permission denied; make it readable"):
+        cases[0]
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(UserError, match=r"cannot read .*case\.json: Permission denied; make it readable"):
         cases[0]
 
 
