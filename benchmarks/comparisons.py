@@ -44,7 +44,7 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     parts = []
     for group in groups(scores, layout):
         for (quantity, _), matrices in group.matrices.items():
-            pairs = compare(matrices)
+            pairs = compare(matrices, {row: layout.training(row) for row in matrices})
             sides = {
                 f"{prefix}{column}": [row[place] for row in pairs[side]]
                 for side, prefix in (("model", ""), ("other", "other_"))

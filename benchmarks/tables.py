@@ -1,7 +1,7 @@
 """What the tables are called by and made of, and how they read: the paper's numbers beside ours."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class Layout:
             then stands for all that begin with it. Rows that are found beside these follow them.
         names: by column, what its values are shown as, where not as they are.
         note: what the captions add.
+        scoring: those of the columns that tell how a training is scored. Rows that differ in no other are of the same
+            trained seeds.
     """
 
     table: str
@@ -75,6 +77,7 @@ class Layout:
     rows: Sequence[Row]
     names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
+    scoring: Collection[str] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,6 +88,10 @@ class Layout:
     def shown(self) -> list[str]:
         """The headings of the columns that are shown."""
         return [head for head in self.heads.values() if head is not None]
+
+    def training(self, row: Row) -> Row:
+        """What a row shares with all that are of the same trained seeds."""
+        return tuple(value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring)
 
     def arrange(self, found: Iterable[Row]) -> list[Row]:
         """`rows` in their order, each replaced by those of `found` that it stands for, and then the rest of `found`."""
