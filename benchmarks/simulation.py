@@ -1,7 +1,8 @@
 """How often intervals hold the truth and claims are judged rightly, in simulated studies whose truth is known.
 
 Each study compares seven models of equal mean from a few seeds on 16 cases, as a table does: six differences from the
-first model, and a claim of all six. Beside the intervals of `benchmarks.intervals` stand those that the suite had
+first model, and a claim of all six. The models are seven trainings, or one training that is scored in seven ways, of
+which the seeds are paired. Beside the intervals of `benchmarks.intervals` stand those that the suite had
 before: percentiles of a bootstrap over seeds and cases, with no regard to how many comparisons are made.
 """
 
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.intervals import CONFIDENCE, components, estimate, pool
+from benchmarks.intervals import CONFIDENCE, components, estimate, pool, weigh
 from benchmarks.markup import Cell, Grid, markdown
 from ossnet.files import write_text
 
@@ -42,6 +43,7 @@ class Spreads:
 
     Attributes:
         unsteady: the factor by which the first model's seeds vary more.
+        shared_seed: of seeds alike for all models, where these are scorings of one training.
     """
 
     seed: float
@@ -49,12 +51,14 @@ class Spreads:
     interaction: float
     residual: float
     unsteady: float = 1.0
+    shared_seed: float = 0.0
 
     def __call__(self, generator: np.random.Generator, studies: int, seeds: int) -> np.ndarray:
         of_seeds = self.seed * generator.normal(size=(studies, MODELS, seeds, 1))
         of_seeds[:, 0] *= self.unsteady
         return (
             of_seeds
+            + self.shared_seed * generator.normal(size=(studies, 1, seeds, 1))
             + self.case * generator.normal(size=(studies, 1, 1, CASES))
             + self.interaction * generator.normal(size=(studies, MODELS, 1, CASES))
             + self.residual * generator.normal(size=(studies, MODELS, seeds, CASES))
@@ -74,7 +78,11 @@ KINDS: Mapping[str, Draw] = {
     "cases dominate": Spreads(seed=0.005, case=0.08, interaction=0.05, residual=0.02),
     "bounded and skewed": dice_like,
     "first model unsteady": Spreads(seed=0.015, case=0.04, interaction=0.03, residual=0.02, unsteady=4),
+    "one training": Spreads(seed=0.01, case=0.04, interaction=0.01, residual=0.01, shared_seed=0.02),
 }
+
+ONE_TRAINING = "one training"
+"""The kind whose models are scorings of one training."""
 
 
 class Intervals(NamedTuple):
@@ -86,12 +94,16 @@ class Intervals(NamedTuple):
     joint: np.ndarray
 
 
-def after(scores: np.ndarray) -> Intervals:
-    """The intervals that tables and claims have."""
-    models = [components(scores[:, model]) for model in range(MODELS)]
-    pooled = pool(models)
-    means = [np.stack(estimate([model], pooled=pooled).ends(), axis=-1) for model in models]
-    differences = [estimate([models[0], other], (1, -1), pooled) for other in models[1:]]
+def after(scores: np.ndarray, trainings: Sequence[int] = range(MODELS)) -> Intervals:
+    """The intervals that tables and claims have, of models of these trainings."""
+    models = np.moveaxis(scores, 1, 0)
+    parts = [components(model) for model in models]
+    pooled = pool(zip(trainings, parts, strict=True))
+    means = [np.stack(estimate([part], pooled=pooled).ends(), axis=-1) for part in parts]
+    differences = [
+        weigh([models[0], other], (1, -1), (trainings[0], of_other), pooled)
+        for other, of_other in zip(models[1:], trainings[1:], strict=True)
+    ]
     return Intervals(
         np.stack(means, axis=1),
         np.stack([np.stack(one.ends(), axis=-1) for one in differences], axis=1),
@@ -119,27 +131,30 @@ def simulate(generator: np.random.Generator, studies: int, seeds: Sequence[int] 
     """A row for each kind of scores, number of seeds and way to make intervals (`before` and `after`).
 
     Returns:
-        Columns kind, seeds, intervals and what follows. `mean`, `difference` and `joint` are shares of studies: those
-        in which an interval of a mean and of a difference holds the truth, and in which six intervals of differences
-        all do. `rejected` is the share in which a claim of six differences that is true by `MARGIN` does not hold;
-        `accepted` that in which a claim holds that is false by `MARGIN` in one difference, and true by far in the
-        others. `detectable` and `detectable_joint` are the differences, in units of the scores, that an interval tells
-        from 0 in 80 % of studies, alone and as one of six.
+        Columns kind, seeds, intervals and what follows. `mean`, `mean_first`, `difference` and `joint` are shares of
+        studies: those in which an interval of a mean, of the first model's mean and of a difference holds the truth,
+        and in which six intervals of differences all do. `rejected` is the share in which a claim of six differences
+        that is true by `MARGIN` does not hold; `accepted` that in which a claim holds that is false by `MARGIN` in one
+        difference, and true by far in the others. `detectable` and `detectable_joint` are the differences, in units of
+        the scores, that an interval tells from 0 in 80 % of studies, alone and as one of six.
     """
     return pd.DataFrame(_rows(generator, studies, seeds))
 
 
 def _rows(generator: np.random.Generator, studies: int, numbers: Sequence[int]) -> Iterator[dict[str, object]]:
     for kind, draw in KINDS.items():
+        trainings = [0] * MODELS if kind == ONE_TRAINING else range(MODELS)
         truth = draw(generator, TRUTH_STUDIES, 1).mean()
         for seeds in numbers:
             scores = draw(generator, studies, seeds)
-            for name, intervals in {"before": before(scores, generator), "after": after(scores)}.items():
+            for name, intervals in {"before": before(scores, generator), "after": after(scores, trainings)}.items():
                 low, high = intervals.differences[..., 0], intervals.differences[..., 1]
                 low_joint, high_joint = intervals.joint[..., 0], intervals.joint[..., 1]
+                held = (intervals.means[..., 0] <= truth) & (truth <= intervals.means[..., 1])
                 yield {
                     **{"kind": kind, "seeds": seeds, "intervals": name},
-                    "mean": np.mean((intervals.means[..., 0] <= truth) & (truth <= intervals.means[..., 1])),
+                    "mean": held.mean(),
+                    "mean_first": held[:, 0].mean(),
                     "difference": np.mean((low <= 0) & (high >= 0)),
                     "joint": np.mean(((low_joint <= 0) & (high_joint >= 0)).all(axis=1)),
                     "rejected": np.mean((high_joint < -MARGIN).any(axis=1)),
@@ -151,6 +166,7 @@ def _rows(generator: np.random.Generator, studies: int, numbers: Sequence[int]) 
 
 HEADS = {
     "mean": "Mean",
+    "mean_first": "First model's mean",
     "difference": "Difference",
     "joint": "Six differences",
     "rejected": "True claim rejected",
