@@ -178,6 +178,8 @@ class Claim:
         on: what every selection of the tests has in common.
         tests: all of them must hold.
         beside: numbers that are shown with the verdict, since they explain it, and have no bearing on it.
+        by_definition: our records cannot but agree, by the definition of what they measure, so that only the paper's
+            tables are judged.
     """
 
     id: str
@@ -188,6 +190,7 @@ class Claim:
     on: Selection
     tests: tuple[Comparison, ...] = Field(min_length=1)
     beside: Selection = Field(default_factory=dict)
+    by_definition: bool = False
 
 
 @dataclass(frozen=True, config=STRICT)
