@@ -57,8 +57,7 @@ class Layout:
             then stands for all that begin with it. Rows that are found beside these follow them.
         names: by column, what its values are shown as, where not as they are.
         note: what the captions add.
-        scoring: those of the columns that tell how a training is scored. Rows that differ in no other are of the same
-            trained seeds.
+        scoring: those of the columns that tell how a training is scored, not which it is.
     """
 
     table: str
