@@ -157,13 +157,14 @@ def _claims(options: argparse.Namespace) -> int:
 def _simulate(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from benchmarks.simulation import simulate, simulation_markdown, write_simulation
+    from benchmarks.markup import markdown
+    from benchmarks.simulation import simulate, simulation_grid, write_simulation
 
     if options.studies < 1:
         raise UserError(f"--studies {options.studies}: give a whole number above 0")
     frame = simulate(np.random.default_rng(options.seed), options.studies)
     write_simulation(frame, options.results / "tables" / "simulation")
-    print(simulation_markdown(frame))
+    print(markdown(simulation_grid(frame)))
     print(options.results / "tables" / "simulation.md")
     return 0
 

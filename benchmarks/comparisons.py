@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.caveats import with_caveats
+from benchmarks.coverage import OF_COMPARISONS
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from benchmarks.statistics import compare
 from benchmarks.summary import groups
@@ -45,7 +46,7 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     parts = []
     for group in groups(scores, layout):
         for (quantity, _), matrices in group.matrices.items():
-            pairs = compare(matrices)
+            pairs = compare(matrices, {row: layout.training(row) for row in matrices})
             sides = {
                 f"{prefix}{column}": [row[place] for row in pairs[side]]
                 for side, prefix in (("model", ""), ("other", "other_"))
@@ -124,9 +125,8 @@ def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequ
     notes = (
         "Above the diagonal: the row's score less the column's, a mean over the cases that both have valid scores of. "
         f"Below: its interval, in the mirrored place and of the same sign; all {told} intervals of this matrix hold "
-        "the truth at once in 95 % of studies that train again and score other cases (94 to 97 % of simulated ones; 91 "
-        "% with three seeds for a model whose seeds vary four times as much as the others'). Bold: the interval does "
-        "not hold 0, so that the methods differ, and not merely these runs or these cases."
+        f"the truth at once in 95 % of studies that train again and score other cases ({OF_COMPARISONS}). Bold: the "
+        "interval does not hold 0, so that the methods differ, and not merely these runs or these cases."
     )
     return Grid(
         caption, [name, *(str(place) for place in range(1, len(rows) + 1))], cells, with_caveats(notes, caveats)

@@ -36,6 +36,7 @@ INFERENCE = Study(
             "occupied are never evaluated; by the released code, only these are, of the first lattice. Times of these "
             "runs, beside whatever else the machine did, are in the table of costs"
         ),
+        scoring=("extraction",),
     ),
     closed_form_grids,
 )

@@ -9,21 +9,28 @@ they do not. The mean over S seeds and C cases varies by seeds / S + (case + int
 spread of the seeds' means and that of the cases' means each hold the residual, so that it is taken off once.
 
 Three seeds tell little of their variance. Each model's is therefore drawn towards a pooled one, the median over the
-models of the table, which weighs as much as two degrees of freedom: half with three seeds, less with more (shrinkage,
-as in Smyth's moderated t, 2004, with a fixed prior weight and a robust target). A model's own alone has two degrees of
-freedom, and intervals that hold jointly would tell nothing; the pooled one alone would be wrong for a model that
-differs in it, as OSS-Net A does on the embedded livers, where one of its seeds failed. Degrees of freedom of the sum
-are Satterthwaite's (1946). `benchmarks.simulation` shows how often the intervals hold the truth.
+trainings of the table, which weighs as much as two degrees of freedom: half with three seeds, less with more
+(shrinkage, as in Smyth's moderated t, 2004, with a fixed prior weight and a robust target). A model's own alone has two
+degrees of freedom, and intervals that hold jointly would tell nothing; the pooled one alone would be wrong for a model
+that differs in it, as OSS-Net A does on the embedded livers, where one of its seeds failed. Degrees of freedom of the
+sum are Satterthwaite's (1946). `benchmarks.simulation` shows how often the intervals hold the truth.
+
+Scorings of one training, such as several extractions, share its seeds. They count once in the pool, and their
+difference is that of each seed, whose variance is its own: what differs between trainings tells nothing of it. Without
+a pool the variance of seeds has few degrees of freedom, and intervals by Satterthwaite's hold the truth too seldom. The
+half width is then the root of the sum of squares of the components' own, as in the method of variance estimates
+recovery (Zou and Donner 2008), which is never much too narrow.
 
 Of several intervals at once each is made wider by Šidák's inequality (1967), which holds whatever their correlation.
 
 References: Satterthwaite, An approximate distribution of estimates of variance components, 1946. Šidák, Rectangular
 confidence regions for the means of multivariate normal distributions, 1967. Smyth, Linear models and empirical Bayes
-methods for assessing differential expression in microarray experiments, 2004. Owen, The pigeonhole bootstrap, 2007, on
+methods for assessing differential expression in microarray experiments, 2004. Zou and Donner, Construction of
+confidence limits about effect measures: a general approach, 2008. Owen, The pigeonhole bootstrap, 2007, on
 why resampling seeds and cases is no way around the components.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,7 +64,7 @@ class Components(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The spread of seeds that is usual for several models: medians over them, [...], of `Components`.
+    """The spread of seeds that is usual for several trainings: medians over them, [...], of `Components`.
 
     Attributes:
         spread: the spread of seeds, as it is for normal ones of which this is the median.
@@ -72,19 +79,58 @@ class Pool(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A number with its variance and the degrees of freedom of that, arrays [...]; NaN where they cannot be told."""
+    """A number with the components of its variance, arrays [...]; NaN where they cannot be told.
+
+    Attributes:
+        cases: the variance that is due to cases, the residual's included.
+        cases_degrees: its degrees of freedom, and those of the residual.
+        spread: the variance that is due to seeds, residual and all.
+        residual: the part of `spread` that is of the residual, and in `cases` as well.
+        spread_degrees: degrees of freedom of `spread`.
+        pooled: `spread` was drawn towards that of other trainings.
+    """
 
     value: np.ndarray
-    variance: np.ndarray
-    degrees: np.ndarray
+    cases: np.ndarray
+    cases_degrees: np.ndarray
+    spread: np.ndarray
+    residual: np.ndarray
+    spread_degrees: np.ndarray
+    pooled: bool
+
+    @property
+    def seeds(self) -> np.ndarray:
+        """The variance that is due to seeds, without the residual."""
+        return np.maximum(self.spread - self.residual, 0)
+
+    @property
+    def variance(self) -> np.ndarray:
+        return self.cases + self.seeds
+
+    @property
+    def degrees(self) -> np.ndarray:
+        """Satterthwaite's degrees of freedom of the variance."""
+        both = _satterthwaite([self.cases, self.seeds], [self.cases_degrees, self.spread_degrees])
+        return np.where(self.seeds > 0, both, self.cases_degrees)
 
     def ends(self, comparisons: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """The ends of the interval of 95 %, or of one of several that all hold at once in 95 % of studies."""
-        # What never varied has no degrees of freedom, and needs none.
-        half = np.where(
-            self.variance == 0, 0.0, np.sqrt(self.variance) * stdtrit(self.degrees, _probability(comparisons))
-        )
+        probability = _probability(comparisons)
+        if self.pooled:
+            square = _square(self.variance, self.degrees, probability)
+        else:
+            # Of three seeds alone a variance is often far too low, and would then lend the sum the cases' degrees.
+            of_seeds = _square(self.spread, self.spread_degrees, probability)
+            of_residual = _square(self.residual, self.cases_degrees, probability)
+            square = _square(self.cases, self.cases_degrees, probability) + np.maximum(of_seeds - of_residual, 0)
+        half = np.sqrt(square)
         return self.value - half, self.value + half
+
+
+def _square(variance: np.ndarray, degrees: np.ndarray, probability: float) -> np.ndarray:
+    """The square of a t interval's half width."""
+    # What never varied has no degrees of freedom, and needs none.
+    return np.where(variance == 0, 0.0, variance * stdtrit(degrees, probability) ** 2)
 
 
 def components(scores: np.ndarray) -> Components:
@@ -106,15 +152,41 @@ def components(scores: np.ndarray) -> Components:
     return Components(_mean(of_seed, -1), np.nansum(shares, axis=-2), has_case, seeds, spread, residual)
 
 
-def pool(models: Sequence[Components]) -> Pool:
-    """Medians over the models that have two or more seeds; NaN without any."""
-    models = [model for model in models if np.all(model.seeds > 1)]
-    if not models:
-        return Pool(np.asarray(np.nan), np.asarray(np.nan), 0.0)
-    degrees = [model.seeds - 1 for model in models]
-    spreads = [model.spread * of / chdtri(of, 0.5) for model, of in zip(models, degrees, strict=True)]
-    residuals = [model.residual for model in models]
+def pool(models: Iterable[tuple[Hashable, Components]]) -> Pool | None:
+    """Medians over the trainings that have two or more seeds; None for fewer than two of them.
+
+    Args:
+        models: pairs of a training and a model as it was scored. Of several scorings of one training the mean counts.
+    """
+    scorings: dict[Hashable, list[Components]] = {}
+    for training, model in models:
+        if np.all(model.seeds > 1):
+            scorings.setdefault(training, []).append(model)
+    if len(scorings) < 2:
+        return None
+    spreads, residuals, degrees = [], [], []
+    for of_training in scorings.values():
+        own = np.mean([model.seeds for model in of_training], axis=0) - 1
+        spreads.append(np.mean([model.spread for model in of_training], axis=0) * own / chdtri(own, 0.5))
+        residuals.append(np.mean([model.residual for model in of_training], axis=0))
+        degrees.append(own)
     return Pool(np.median(spreads, axis=0), np.median(residuals, axis=0), np.sum(degrees, axis=0) * 2 / np.pi)
+
+
+def weigh(
+    scores: Sequence[np.ndarray],
+    weights: Sequence[float],
+    trainings: Sequence[Hashable],
+    pooled: Pool | None,
+) -> Estimate:
+    """The weighted sum of the means of several models' scores [..., S, C] of the same cases.
+
+    Those of one training have the same seeds, in their order, and are paired in them: NaN in one is NaN in the sum.
+    """
+    if len(scores) > 1 and len(set(trainings)) == 1:
+        paired = np.sum([weight * of_model for weight, of_model in zip(weights, scores, strict=True)], axis=0)
+        return estimate([components(paired)])
+    return estimate([components(of_model) for of_model in scores], weights, pooled)
 
 
 def estimate(
@@ -128,12 +200,11 @@ def estimate(
     variance of the logarithm of a ratio, to first order.
 
     Args:
-        pooled: the spread of seeds that is usual for all models of the table; for the parts where it is not given.
+        pooled: the spread of seeds that is usual for the trainings of the table; None to take each part's own alone.
 
     Returns:
         Numbers [...], without a variance where a part has fewer than two seeds or all of them fewer than two cases.
     """
-    pooled = pool(parts) if pooled is None else pooled
     weighted = list(zip(weights, parts, strict=True))
     value = np.sum([weight * part.value for weight, part in weighted], axis=0)
     by_case = np.sum([weight * part.by_case for weight, part in weighted], axis=0)
@@ -141,26 +212,29 @@ def estimate(
     with np.errstate(divide="ignore", invalid="ignore"):
         of_cases = (by_case**2).sum(axis=-1) * (cases_degrees + 1) / cases_degrees
         # Each part's spread is its own with the degrees of freedom that it has, and the pooled one for the rest.
+        prior = 0.0 if pooled is None else PRIOR_DEGREES
+        factors = [weight**2 / part.seeds for weight, part in weighted]
         own = [
-            weight**2 / part.seeds * (part.seeds - 1) / (part.seeds - 1 + PRIOR_DEGREES) for weight, part in weighted
+            factor * (part.seeds - 1) / (part.seeds - 1 + prior) for factor, part in zip(factors, parts, strict=True)
         ]
-        common = np.sum([weight**2 / part.seeds for weight, part in weighted], axis=0) - np.sum(own, axis=0)
-        spreads = [*(factor * part.spread for factor, part in zip(own, parts, strict=True)), common * pooled.spread]
+        spreads = [factor * part.spread for factor, part in zip(own, parts, strict=True)]
         residual = np.sum([factor * part.residual for factor, part in zip(own, parts, strict=True)], axis=0)
-        spread = np.sum(spreads, axis=0)
-        of_seeds = np.maximum(spread - residual - common * pooled.residual, 0)
-        degrees: list[np.ndarray | float] = [*(part.seeds - 1 for part in parts), pooled.degrees]
-        seeds_degrees = _satterthwaite(spreads, degrees)
-        degrees_of_sum = np.where(
-            of_seeds > 0, _satterthwaite([of_cases, of_seeds], [cases_degrees, seeds_degrees]), cases_degrees
-        )
-    return Estimate(value, of_cases + of_seeds, degrees_of_sum)
+        degrees: list[np.ndarray | float] = [part.seeds - 1 for part in parts]
+        if pooled is not None:
+            common = np.sum(factors, axis=0) - np.sum(own, axis=0)
+            spreads.append(common * pooled.spread)
+            residual = residual + common * pooled.residual
+            degrees.append(pooled.degrees)
+        spread_degrees = _satterthwaite(spreads, degrees)
+    spread = np.sum(spreads, axis=0)
+    return Estimate(value, of_cases, cases_degrees, spread, residual, spread_degrees, pooled is not None)
 
 
 def _satterthwaite(variances: Sequence[np.ndarray], degrees: Sequence[np.ndarray | float]) -> np.ndarray:
     """The degrees of freedom of a sum of independent variances."""
-    squares = [variance**2 / of for variance, of in zip(variances, degrees, strict=True)]
-    return np.sum(variances, axis=0) ** 2 / np.sum(squares, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares = [variance**2 / of for variance, of in zip(variances, degrees, strict=True)]
+        return np.sum(variances, axis=0) ** 2 / np.sum(squares, axis=0)
 
 
 def widening(comparisons: int) -> float:

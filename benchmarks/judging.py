@@ -30,15 +30,17 @@ DATASET_NAMES = {PAPER_DATASETS[name]: paper for name, paper in STAND_INS.items(
 
 
 PAPER_LACKS = "not in the paper's tables"
+NOT_JUDGED = "our records cannot but agree, and are not judged"
 
 
 class Verdict(StrEnum):
-    """Of several comparisons, the first verdict in this order is the claim's."""
+    """Of several comparisons, the first verdict in this order is the claim's; the last is no comparison's."""
 
     FAILS = "does not hold"
     NOT_MEASURED = "not measured"
     UNDECIDED = "undecided"
     HOLDS = "holds"
+    BY_DEFINITION = "by definition"
 
 
 def judge(
@@ -74,7 +76,7 @@ def judge(
     Returns:
         One row a claim, in their order, with `VERDICT_COLUMNS`, all text. `numbers` are the comparisons that decide,
         those furthest beyond their limit first; of a claim that holds, the one closest to its limit; of one that is
-        not measured, what is missing and why.
+        not measured, what is missing and why. A claim that our records agree with by definition has no verdict by them.
 
     Raises:
         UserError: two of our records answer the same question, such as those of two profiles.
@@ -86,7 +88,11 @@ def judge(
     notes = [{**row, "reason": f"{PAPER_LACKS} ({row['note']})"} for row in numbers if row.get("note")]
     paper = _Side(numbers, {}, notes, PAPER_LACKS)
     rows = [
-        (claim.id, claim.subject, claim.text, claim.where, *_verdict(claim, us, False), *_verdict(claim, paper, True))
+        (
+            *(claim.id, claim.subject, claim.text, claim.where),
+            *((Verdict.BY_DEFINITION.value, NOT_JUDGED) if claim.by_definition else _verdict(claim, us, False)),
+            *_verdict(claim, paper, True),
+        )
         for claim in claims
     ]
     return pd.DataFrame(rows, columns=VERDICT_COLUMNS)

@@ -96,6 +96,7 @@ LATEX = {
     ">": r"\textgreater{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "→": r"$\rightarrow$",
     "±": r"$\pm$",
     "−": "$-$",
     "×": r"$\times$",

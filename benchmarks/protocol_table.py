@@ -28,8 +28,13 @@ PER_PROTOCOL = ["scored", "sampled"]
 
 def protocol_layout(layout: Layout) -> Layout:
     """The layout of the table of protocols of a study, by that of its own table; its rows also tell the protocol."""
-    heads = {**layout.heads, "scored": "Protocol", "sampled": "Locations"}
-    return replace(layout, table=f"{layout.table}-protocols", title=f"{layout.title}, by protocol", heads=heads)
+    return replace(
+        layout,
+        table=f"{layout.table}-protocols",
+        title=f"{layout.title}, by protocol",
+        heads={**layout.heads, "scored": "Protocol", "sampled": "Locations"},
+        scoring=(*layout.scoring, *PER_PROTOCOL),
+    )
 
 
 def summarise_protocols(records: Sequence[Records], layout: Layout) -> pd.DataFrame:

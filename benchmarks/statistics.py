@@ -4,8 +4,8 @@ A matrix holds one model's scores of one quantity: a row a seed, a column a case
 intervals are those of `benchmarks.intervals`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.intervals import Pool, components, estimate, pool
+from benchmarks.intervals import Estimate, Pool, components, estimate, pool, weigh
 
 DESCRIPTION = ["model", "mean", "low", "high", "std_seeds", "std_cases", "seeds", "cases", "scores"]
 COMPARISON = ["model", "other", "difference", "low", "high", "low_joint", "high_joint", "n"]
@@ -21,15 +21,17 @@ COMPARISON = ["model", "other", "difference", "low", "high", "low_joint", "high_
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One model's scores, and what the models that it was scored with tell of their seeds.
+    """One model's scores, and what the trainings that it was scored with tell of their seeds.
 
     Attributes:
         matrix: [seeds, cases].
-        pooled: the spread of seeds of all these models.
+        training: what it shares with other scorings of the same trained seeds, and with nothing else of the table.
+        pooled: the spread of seeds of all these trainings; None where there is but one.
     """
 
     matrix: pd.DataFrame
-    pooled: Pool
+    training: Hashable
+    pooled: Pool | None
 
 
 def seed_means(matrix: pd.DataFrame) -> pd.Series:
@@ -78,11 +80,20 @@ def best_of(
     return float(chances @ worst_first)
 
 
-def describe(matrices: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
+def weighted(scores: Sequence[Scores], weights: Sequence[float], pooled: Pool | None) -> Estimate:
+    """The weighted sum of the means of several models; cases are paired, and seeds if all are of one training."""
+    cases = _union([of_model.matrix.columns for of_model in scores])
+    seeds = _union([of_model.matrix.index for of_model in scores])
+    arrays = [of_model.matrix.reindex(index=seeds, columns=cases).to_numpy(float) for of_model in scores]
+    return weigh(arrays, weights, [of_model.training for of_model in scores], pooled)
+
+
+def describe(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None = None) -> pd.DataFrame:
     """Mean, interval and spread of each model's scores.
 
     Args:
         matrices: a matrix [seeds, cases] for each model. The models tell of each other's seeds.
+        trainings: of each model, the training that it shares with others; None where each has its own.
 
     Returns:
         Exactly `DESCRIPTION`, a row a model in the order given. `mean` is the mean over seeds of each seed's mean over
@@ -96,45 +107,62 @@ def describe(matrices: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
         `compare`.
     """
     parts = {model: components(matrix.to_numpy(float)) for model, matrix in matrices.items()}
-    pooled = pool(list(parts.values()))
+    scores = _scored(matrices, trainings)
     rows = []
     for model, matrix in matrices.items():
         by_seed, by_case = seed_means(matrix).dropna(), case_means(matrix).dropna()
-        mean = estimate([parts[model]], pooled=pooled)
-        numbers = len(by_seed), len(by_case)
-        scores = Scores(matrix, pooled)
-        rows.append(
-            (model, float(mean.value), *map(float, mean.ends()), by_seed.std(), by_case.std(), *numbers, scores)
-        )
+        mean = estimate([parts[model]], pooled=scores[model].pooled)
+        deviations, numbers = (by_seed.std(), by_case.std()), (len(by_seed), len(by_case))
+        rows.append((model, float(mean.value), *map(float, mean.ends()), *deviations, *numbers, scores[model]))
     return pd.DataFrame(rows, columns=DESCRIPTION)
 
 
-def compare(matrices: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
-    """Differences between the models of every pair, with intervals; cases are paired, seeds are not.
+def compare(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None = None) -> pd.DataFrame:
+    """Differences between the models of every pair, with intervals; cases are paired, and the seeds of one training.
 
     Args:
         matrices: a matrix [seeds, cases] for each model; cases are paired by name. Leave out models that are not in
             question, since every pair more makes joint intervals wider.
+        trainings: as for `describe`.
 
     Returns:
         Exactly `COMPARISON`, a row a pair in the order given. `n` is the number of cases for which both models have a
-        valid score, and the others do not count: a model that gives no valid score where a case is hard looks better
-        than it is. `difference` is the mean of `model` less that of `other` over these cases, each a mean over seeds.
+        valid score (of one training, from one seed), and the others do not count: a model that gives no valid score
+        where a case is hard looks better than it is. `difference` is the mean of `model` less that of `other` over
+        these cases, each a mean over seeds.
         `low` and `high` are its interval of 95 %, for who asked for this pair alone. The intervals from `low_joint` to
         `high_joint` of all pairs hold at once in 95 % of studies: a pair picked from among them for its difference
         differs if its joint interval does not hold 0. All are NaN with fewer than two seeds or shared cases.
     """
-    cases = sorted({case for matrix in matrices.values() for case in matrix}, key=str)
-    scores = {model: matrix.reindex(columns=cases).to_numpy(float) for model, matrix in matrices.items()}
-    pooled = pool([components(of_model) for of_model in scores.values()])
+    scores = _scored(matrices, trainings)
     pairs = []
     for model, other in combinations(scores, 2):
-        shared = ~np.isnan(scores[model]).all(axis=0) & ~np.isnan(scores[other]).all(axis=0)
-        parts = [components(scores[name][:, shared]) for name in (model, other)]
-        pairs.append((model, other, estimate(parts, (1, -1), pooled), shared.sum()))
+        both = _on_shared_cases(scores[model], scores[other])
+        pairs.append((model, other, weighted(both, (1, -1), scores[model].pooled), both[0].matrix.shape[1]))
     told = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
     rows = [
         (model, other, *map(float, (difference.value, *difference.ends(), *difference.ends(max(told, 1)))), n)
         for model, other, difference, n in pairs
     ]
     return pd.DataFrame(rows, columns=COMPARISON)
+
+
+def _scored(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None) -> dict[Any, Scores]:
+    trainings = {model: model for model in matrices} if trainings is None else trainings
+    pooled = pool((trainings[model], components(matrix.to_numpy(float))) for model, matrix in matrices.items())
+    return {model: Scores(matrix, trainings[model], pooled) for model, matrix in matrices.items()}
+
+
+def _on_shared_cases(first: Scores, other: Scores) -> list[Scores]:
+    """Their scores of the cases that both have a valid one of, from one seed if they share them."""
+    valid, other_valid = first.matrix.notna(), other.matrix.notna()
+    if first.training == other.training:
+        seeds = valid.index.intersection(other_valid.index)
+        shared = (valid.loc[seeds] & other_valid.loc[seeds]).any()
+    else:
+        shared = valid.any() & other_valid.any()
+    return [replace(scores, matrix=scores.matrix[shared.index[shared.to_numpy(bool)]]) for scores in (first, other)]
+
+
+def _union(indices: Sequence[pd.Index]) -> list[Any]:
+    return sorted({name for index in indices for name in index}, key=str)

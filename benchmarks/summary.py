@@ -81,7 +81,7 @@ def summarise(
         ValueError: a quantity that is not in `QUANTITIES`, or two published numbers for one row.
     """
     parts = [
-        describe(matrices)
+        describe(matrices, {row: layout.training(row) for row in matrices})
         .rename(columns={"mean": "value", "cases": "n"})
         .assign(
             table=layout.table,

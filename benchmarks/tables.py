@@ -1,7 +1,7 @@
 """What the tables are called by and made of, and how they read: the paper's numbers beside ours."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.table_notes import notes_of_numbers
 from ossnet.errors import UserError
 from ossnet.files import write_text
 from ossnet.quantities import QUANTITIES, Quantity
@@ -38,17 +39,6 @@ GROUP = ["dataset", "profile", "protocol"]
 OF_THE_PAPER = {"dice", "iou"}
 """What the paper reports, and tables therefore show in more detail."""
 
-COVERAGE = (
-    "it holds the truth in 94 to 96 % of simulated studies with two to ten seeds, and in 90 to 92 % where a few hard "
-    "cases make a long tail"
-)
-"""By `python -m benchmarks simulate`."""
-
-COVERAGE = (
-    "an interval holds the truth in 94 to 97 % of studies with three or more seeds, and in 92 to 97 % with two "
-    "(`python -m benchmarks simulate`)"
-)
-
 Row = tuple[Any, ...]
 
 Caveats = Mapping[tuple[str, str, str], Sequence[str]]
@@ -67,6 +57,7 @@ class Layout:
             then stands for all that begin with it. Rows that are found beside these follow them.
         names: by column, what its values are shown as, where not as they are.
         note: what the captions add.
+        scoring: those of the columns that tell how a training is scored, not which it is.
     """
 
     table: str
@@ -75,6 +66,7 @@ class Layout:
     rows: Sequence[Row]
     names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
+    scoring: Collection[str] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,6 +77,10 @@ class Layout:
     def shown(self) -> list[str]:
         """The headings of the columns that are shown."""
         return [head for head in self.heads.values() if head is not None]
+
+    def training(self, row: Row) -> Row:
+        """What a row shares with all that are of the same trained seeds."""
+        return tuple(value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring)
 
     def arrange(self, found: Iterable[Row]) -> list[Row]:
         """`rows` in their order, each replaced by those of `found` that it stands for, and then the rest of `found`."""
@@ -293,43 +289,9 @@ def _caption(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout) -
 
 
 def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed, caveats: Sequence[str]) -> str:
-    quantities = set(numbers["quantity"])
-    published = set(numbers["quantity"][numbers["published"].notna()])
-    sentences = []
-    if len(numbers):
-        sentences.append(
-            "A value is the mean over seeds of each seed's mean over valid cases; bold: best of its column"
-        )
-    if numbers["low"].notna().any():
-        sentences += [
-            "In brackets its 95 % interval for other seeds and other cases; after ± the standard deviation of the "
-            "seeds' means",
-            f"If other seeds and cases are like these, {COVERAGE}",
-            "Rows share their cases: whether two of them differ is told by the comparisons, not by their intervals",
-        ]
-    if (numbers["seeds"] > 1).any() and quantities & OF_THE_PAPER:
-        sentences.append(
-            "Best: the mean of the best of three seeds (of more, what three of them come to on average; of fewer, the "
-            "best there is), as the paper reports it; the seed of the highest IoU, for Dice too, picked by these very "
-            "cases"
-        )
-    if numbers["reference"].notna().any():
-        sentences.append("Reference: the value in the suite's committed records")
-    if published:
-        other = f", on {STAND_INS[dataset]} and so not directly comparable" if dataset in STAND_INS else ""
-        best = ", best of three runs" if published & OF_THE_PAPER else ""
-        sentences.append(f"Paper: Reich et al. (BMVC 2021){best}{other}")
-    if "hausdorff95" in quantities:
-        sentences.append("HD95: the larger of the two directed 95th percentiles")
-    if "surface_dice" in quantities:
-        sentences.append("Surface Dice: at a tolerance of 2 mm, or of the longest voxel edge where that is more")
-    if "false_positive_volume" in quantities:
-        sentences.append(
-            "FP volume: what is segmented outside the label, of all cases. Of a case without foreground Dice, IoU and "
-            "Surface Dice are 0 where anything is segmented and not valid where nothing is; HD95 is the volume's "
-            "diagonal or not valid"
-        )
-    sentences += [*caveats, layout.note] if layout.note else caveats
+    sentences = [*notes_of_numbers(numbers, OF_THE_PAPER, STAND_INS.get(dataset)), *caveats]
+    if layout.note:
+        sentences.append(layout.note)
     for row, reasons in failed.items():
         for reason in dict.fromkeys(reasons.values()):
             seeds = ", ".join(str(seed) for seed in sorted(reasons) if reasons[seed] == reason)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.coverage import OF_CLAIMS
 from benchmarks.judging import Verdict
 from benchmarks.markup import LATEX
 from benchmarks.tables import STAND_INS
@@ -59,9 +60,7 @@ def _caption(frame: pd.DataFrame) -> str:
         "Our numbers are means over seeds, with intervals in brackets; the paper's are the best of three runs. A claim "
         "holds if the 95 % interval of each of its comparisons lies within the limits, and does not hold if one lies "
         "beyond them that was made wide enough for all of the claim's intervals to hold the truth at once in 95 % of "
-        "studies. Undecided: neither. In simulations with three or more seeds, 2 to 3 % of true claims are called "
-        "false and 2 to 3 % of false ones true, either up to 5 % where one model's seeds vary four times as much as "
-        "the others'. The limits, and how vague words are read, are in "
+        f"studies. Undecided: neither. {OF_CLAIMS} The limits, and how vague words are read, are in "
         "results/published/claims.toml."
     )
 

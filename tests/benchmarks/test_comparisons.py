@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from benchmarks.claims import measure
 from benchmarks.comparisons import (
     NO_PAIRS,
     compare_rows,
@@ -17,6 +19,7 @@ from benchmarks.comparisons import (
     comparisons_markdown,
     write_comparisons,
 )
+from benchmarks.summary import summarise
 from benchmarks.tables import Layout
 
 LAYOUT = Layout(
@@ -60,6 +63,23 @@ def test_a_pair_worked_by_hand() -> None:
     assert (row.low, row.high) == pytest.approx((0.065 - half, 0.065 + half))
     assert (row.low_joint, row.high_joint) == (row.low, row.high)
     assert row.n == 12
+
+
+@pytest.mark.parametrize("scoring", [(), ("sampling",)])
+def test_tables_comparisons_and_claims_share_their_intervals(scoring: tuple[str, ...]) -> None:
+    layout = replace(LAYOUT, scoring=scoring)
+    generator = np.random.default_rng(0)
+    scores = scores_of({name: generator.random((3, 12)).tolist() for name in SHIFTS})
+    pairs = compare_rows(scores, layout)
+    paper = pd.DataFrame(columns=["table", "dataset", "model", "sampling", "quantity", "value"])
+    summary = summarise(scores, paper, layout)
+    rows = {row["sampling"]: {**row, "source": "own"} for row in summary.to_dict("records")}
+    for row in rows.values():
+        assert measure("value", [row]) == pytest.approx((row["value"], row["low"], row["high"]))
+    for pair in pairs.itertuples():
+        both = [rows[pair.sampling], rows[pair.other_sampling]]
+        assert measure("difference", both) == pytest.approx((pair.difference, pair.low, pair.high))
+        assert measure("difference", both, len(pairs))[1:] == pytest.approx((pair.low_joint, pair.high_joint))
 
 
 def test_joint_intervals_are_for_the_pairs_of_one_quantity() -> None:

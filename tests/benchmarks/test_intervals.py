@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.intervals import Components, Pool, components, estimate, pool, widening
+from benchmarks.intervals import Components, Pool, components, estimate, pool, weigh, widening
 
 NAN = float("nan")
 
@@ -34,19 +34,54 @@ def test_components_by_hand() -> None:
 def test_the_variance_is_the_sum_of_its_components() -> None:
     # Seeds differ by 2 and cases by 4, without a residual.
     part = components(np.array([[0.0, 4.0], [2.0, 6.0]]))
-    one = pool([part])._replace(spread=np.array(8.0), residual=np.array(1.0))
+    one = Pool(np.array(8.0), np.array(1.0), 5.0)
     # Cases: a variance of 8 over two. Seeds: 2 of their own with a weight of 1 / 3, and 8 - 1 with 2 / 3, over two.
     assert estimate([part], pooled=one).variance == pytest.approx(8 / 2 + (2 / 3 + (8 - 1) * 2 / 3) / 2)
 
 
 def test_the_pooled_spread_is_the_median_of_those_that_can_be_told() -> None:
     models = [components(np.array([[0.0, 0.0], [step, step]])) for step in (1.0, 2.0, 100.0)]
-    found = pool([*models, components(np.array([[1.0, 2.0]]))])
+    found = pool(enumerate([*models, components(np.array([[1.0, 2.0]]))]))
+    assert found is not None
     # The median of a chi-squared of one degree of freedom is 0.455.
     assert found.spread == pytest.approx(2.0 / stats.chi2(1).median())
     assert found.degrees == pytest.approx(3 * 2 / np.pi)
     assert found.residual == 0
-    assert np.isnan(pool([components(np.array([[1.0, 2.0]]))]).spread)
+
+
+def test_scorings_of_one_training_count_once_in_the_pool() -> None:
+    one, two, other = (components(np.array([[0.0, 0.0], [step, step]])) for step in (1.0, 3.0, 4.0))
+    mean = components(np.array([[0.0, 0.0], [5**0.5, 5**0.5]]))
+    found, expected = pool([("a", one), ("a", two), ("b", other)]), pool([("a", mean), ("b", other)])
+    assert found is not None
+    assert expected is not None
+    assert (float(found.spread), float(found.degrees)) == pytest.approx((expected.spread, expected.degrees))
+
+
+@pytest.mark.parametrize("trainings", ["a", "aaa"])
+def test_one_training_tells_nothing_of_what_is_usual(trainings: str) -> None:
+    model, one_seed = components(rng().normal(size=(3, 8))), components(rng().normal(size=(1, 8)))
+    assert pool([(training, model) for training in trainings]) is None
+    assert pool([*((training, model) for training in trainings), ("b", one_seed)]) is None
+
+
+def test_without_a_pool_the_seeds_variance_is_the_models_own() -> None:
+    # Cases are equal: what is left is the t interval of the seeds.
+    scores = rng().normal(size=3)
+    expected = stats.ttest_1samp(scores, 0).confidence_interval(0.95)
+    assert ends([components(np.stack([scores] * 4, axis=1))]) == pytest.approx((expected.low, expected.high))
+
+
+def test_scorings_of_one_training_are_paired_in_their_seeds() -> None:
+    # Seeds differ by much and scorings of one by little, in each case alike.
+    seeds, steps = 10 * rng(1).normal(size=(4, 1)), rng(2).normal(size=(4, 1))
+    both = [np.tile(seeds, 5), np.tile(seeds + steps, 5)]
+    usual = Pool(np.array(100.0), np.array(0.0), 10.0)
+    expected = stats.ttest_1samp(-steps[:, 0], 0).confidence_interval(0.95)
+    low, high = weigh(both, (1, -1), ("a", "a"), usual).ends()
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+    apart_low, apart_high = weigh(both, (1, -1), ("a", "b"), usual).ends()
+    assert apart_high - apart_low > 5 * (high - low)
 
 
 def test_equal_seeds_leave_the_t_interval_of_the_cases() -> None:

@@ -201,3 +201,33 @@ def test_one_shared_case_or_none_says_nothing(cases: int) -> None:
     assert row["n"] == cases
     assert row[["low", "high", "low_joint", "high_joint"]].isna().all()
     assert np.isnan(row["difference"]) == (cases == 0)
+
+
+def test_scorings_of_one_training_tell_nothing_of_each_others_seeds() -> None:
+    models = study(rng(9), 3, 8, "abc")
+    again = {**models, "a2": models["a"], "a3": models["a"]}
+    trainings = {model: model[0] for model in again}
+    columns = ["model", "mean", "low", "high"]
+    pd.testing.assert_frame_equal(
+        statistics.describe(again, trainings)[columns].iloc[:3], statistics.describe(models)[columns]
+    )
+    # As if they were three trainings, they would count three times.
+    assert statistics.describe(again).loc[1, "high"] != statistics.describe(models).loc[1, "high"]
+    low, high = statistics.describe({"a": models["a"]})[["low", "high"]].iloc[0]
+    every = statistics.describe({name: again[name] for name in ("a", "a2", "a3")}, trainings)
+    assert every[["low", "high"]].to_numpy() == pytest.approx(np.array([[low, high]] * 3))
+
+
+def test_scorings_of_one_training_are_compared_seed_by_seed() -> None:
+    first = matrix(rng(1).normal(size=(3, 6)))
+    second = first.sample(frac=1, random_state=0) + 0.25
+    row = statistics.compare({"a": first, "b": second}, {"a": 0, "b": 0}).iloc[0]
+    assert row[["low", "difference", "high"]].to_list() == pytest.approx([-0.25] * 3)
+    apart = statistics.compare({"a": first, "b": second}).iloc[0]
+    assert apart["low"] < -0.3 < -0.2 < apart["high"]
+
+
+def test_of_one_training_a_case_needs_a_seed_that_both_have_it_from() -> None:
+    first, second = matrix([[0.5, NAN, 0.7], [0.4, 0.6, 0.8]]), matrix([[0.5, 0.5, 0.9], [0.4, NAN, 0.8]])
+    assert statistics.compare({"a": first, "b": second}, {"a": 0, "b": 0}).loc[0, "n"] == 2
+    assert statistics.compare({"a": first, "b": second}).loc[0, "n"] == 3

@@ -107,7 +107,7 @@ def test_rows_of_a_quantity_tell_of_each_others_seeds() -> None:
     first, _, second, _ = (scores.pooled for scores in numbers(both)["scores"])
     assert first.spread == second.spread
     alone = numbers(scores_of({run: scores for run, scores in values.items() if run[0] == "c"}))
-    assert alone["scores"].item().pooled.spread != first.spread
+    assert alone["scores"].item().pooled is None
 
 
 @settings(deadline=None, max_examples=15)

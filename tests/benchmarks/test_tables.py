@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.coverage import OF_MEANS
 from benchmarks.markup import power_of_two
-from benchmarks.tables import COVERAGE, MODEL_NAMES, Layout, columns_of, to_latex, to_markdown, write_table
+from benchmarks.tables import MODEL_NAMES, Layout, columns_of, to_latex, to_markdown, write_table
 from ossnet.quantities import QUANTITIES
 
 NAN = math.nan
@@ -110,7 +111,7 @@ def test_caption_and_notes_say_what_the_numbers_are() -> None:
     for part in (
         "mean over seeds of each seed's mean over valid cases",
         "95 % interval for other seeds and other cases",
-        COVERAGE,
+        OF_MEANS,
         "Best: the mean of the best of three seeds",
         "best of three runs, on BraTS 2020 and so not directly comparable",
         "HD95: the larger of the two directed",

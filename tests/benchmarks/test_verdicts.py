@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.claims import read_claims
-from benchmarks.judging import VERDICT_COLUMNS, judge
+from benchmarks.judging import VERDICT_COLUMNS, Verdict, judge
 from benchmarks.tables import read_published
 from benchmarks.verdicts import write_claims
 
@@ -40,7 +40,7 @@ def test_claims_are_written_as_csv_markdown_and_latex(tmp_path: Path) -> None:
     assert "| does not hold | 0 | 7 |" in markdown
     # A head, a rule and a line for each verdict; a head and a rule for each subject; a line for each claim.
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert len(lines) == 6 + 2 * frame["subject"].nunique() + len(CLAIMS)
+    assert len(lines) == 2 + len(Verdict) + 2 * frame["subject"].nunique() + len(CLAIMS)
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 4 for line in lines)
     assert latex.count(r"\item ") == len(CLAIMS)
     assert latex.count(r"\begin{itemize}") == latex.count(r"\end{itemize}") == frame["subject"].nunique()
