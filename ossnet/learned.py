@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ossnet.data.case import Dataset
-from ossnet.data.voxels import kept_voxel_digest
+from ossnet.data.voxels import VERSION, kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import write_text
 
@@ -23,10 +23,12 @@ class LearnedCases:
     Attributes:
         train: names of the cases that it learned from, to their `voxel_digest`.
         validation: likewise, of those that its best epoch was chosen on.
+        version: of the digests.
     """
 
     train: Mapping[str, str]
     validation: Mapping[str, str]
+    version: int = VERSION
 
     def write(self, folder: Path) -> None:
         """Write them into the folder of the training."""
@@ -34,7 +36,7 @@ class LearnedCases:
 
 
 def read_learned_cases(folder: Path) -> LearnedCases | None:
-    """The cases of the training in a folder; None of one that was made before they were recorded.
+    """The cases of the training in a folder; None of one made before they, or digests as of now, were recorded.
 
     Raises:
         UserError: the record is damaged.
@@ -43,8 +45,11 @@ def read_learned_cases(folder: Path) -> LearnedCases | None:
     if not path.exists():
         return None
     try:
-        return TypeAdapter(LearnedCases).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        record = json.loads(path.read_bytes())
+        if isinstance(record, dict) and record.get("version") != VERSION:
+            return None
+        return TypeAdapter(LearnedCases).validate_python(record)
+    except (OSError, ValueError) as error:  # pydantic's is a ValueError.
         raise UserError(f"{path} is damaged; restore it, or train that run again") from error
 
 

@@ -74,6 +74,12 @@ def test_without_a_record_the_data_set_must_be_that_of_the_training(dataset: Dat
 def test_a_record_is_read_as_it_was_written(learned: LearnedCases, tmp_path: Path) -> None:
     learned.write(tmp_path)
     assert read_learned_cases(tmp_path) == learned
-    (tmp_path / "cases.json").write_text('{"train": 1}')
-    with pytest.raises(UserError, match=r"cases\.json is damaged"):
-        read_learned_cases(tmp_path)
+    for damaged in ('{"version": 2, "train": 1}', '{"version"', "[]"):
+        (tmp_path / "cases.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"cases\.json is damaged"):
+            read_learned_cases(tmp_path)
+
+
+def test_a_record_of_other_digests_is_none(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text('{"train": {"a": "0123"}, "validation": {}}')
+    assert read_learned_cases(tmp_path) is None
