@@ -69,13 +69,17 @@ class Segmentation:
         extraction = point.extraction or model_type(point.model).extraction
         return cls(training, extraction, point.max_locations, split=point.split, protocols=point.protocols)
 
+    def split_of(self, dataset: Dataset) -> Split:
+        """`split`, or what it stands for; see `scored_split`."""
+        return scored_split(dataset, self.split)
+
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the first case's segmentation.
 
         Raises:
             UserError: the data set has no case to score, or one that is refused.
         """
-        split = scored_split(dataset, self.split)
+        split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
         parts, seconds, evaluated, without_foreground, without_spacing = [], [], [], [], []
         from_dense: dict[str, float] = {}
