@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,17 @@ def kept_voxel_digest(dataset: Dataset, name: str, cache: Path, case: Case | Non
     if not re.fullmatch("[0-9a-f]{64}", kept):
         raise _damaged(path)
     return kept
+
+
+def keeping_voxel_digests(dataset: Dataset, cache: Path) -> Dataset:
+    """The data set, which keeps the `voxel_digest` of each case under `cache` when it is loaded."""
+
+    def load(name: str) -> Case:
+        case = dataset.load(name)
+        kept_voxel_digest(dataset, name, cache, case)
+        return case
+
+    return replace(dataset, load=load)
 
 
 def _damaged(path: Path) -> UserError:

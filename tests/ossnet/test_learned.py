@@ -63,7 +63,8 @@ def test_without_a_record_the_data_set_must_be_that_of_the_training(dataset: Dat
     roles = roles_in_training(dataset, "test", tmp_path, None)
     assert set(roles.values()) == {"unknown"}
     refuse_learned_cases(dataset, "test", roles, dataset.name, dataset.fingerprint, "the run")
-    refuse_learned_cases(dataset, "test", roles, "another", "f", "the run")
+    with pytest.raises(UserError, match=r"no record of the cases .* --allow-learned-cases"):
+        refuse_learned_cases(dataset, "test", roles, "another", "f", "the run")
     changed = replace(dataset, fingerprint="changed")
     with pytest.raises(UserError, match="is not as it was"):
         refuse_learned_cases(changed, "test", roles, dataset.name, dataset.fingerprint, "the run")
