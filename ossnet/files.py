@@ -1,12 +1,17 @@
 """Files that are either whole or absent."""
 
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ossnet.errors import UserError
+
+ABANDONED_S = 24 * 3600.0
+"""No file takes longer to write."""
 
 
 @contextmanager
@@ -38,6 +43,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(path: str | Path) -> None:
+    """Remove the temporary files of `replacing(path)` whose writers were killed: those not touched for a day."""
+    path = Path(path)
+    for temporary in path.parent.glob(f".{glob.escape(path.stem[:40])}-????????{glob.escape(path.suffix)}"):
+        # Another process may be writing now, or remove it as well.
+        with suppress(FileNotFoundError):
+            if time.time() - temporary.stat().st_mtime > ABANDONED_S:
+                temporary.unlink()
 
 
 def require_writable(path: str | Path) -> None:
