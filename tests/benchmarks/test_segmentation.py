@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,7 +14,7 @@ from benchmarks.runs import identity
 from benchmarks.segmentation import Segmentation
 from benchmarks.study import Point
 from ossnet.config import build, plain
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
 from ossnet.profile import load_profile
@@ -80,3 +81,23 @@ def test_cases_of_unknown_spacing_are_on_record(
     scores = pd.read_csv(tmp_path / "per_case.csv").set_index(["case", "quantity"])["value"]
     assert scores["e"].drop(["dice", "iou"]).isna().all()
     assert scores["d"]["dice"] == scores["d"]["dice"]
+
+
+@pytest.mark.parametrize(("healthy", "drawn"), [((), "c"), (("c",), "d"), (("c", "d"), "e"), (("c", "d", "e"), "c")])
+def test_the_case_to_draw_has_foreground_where_one_has(
+    healthy: tuple[str, ...],
+    drawn: str,
+    tiny_spec: Callable[..., RunSpec],
+    dataset: Dataset,
+    intensity_model: Callable[..., SegmentationModel],
+    tmp_path: Path,
+) -> None:
+    def load(name: str) -> Case:
+        case = dataset.load(name)
+        assert case.label is not None
+        return replace(case, label=0 * case.label) if name in healthy else case
+
+    three = replace(dataset, load=load, splits=dict(dataset.splits) | {"test": ("c", "d", "e")})
+    model = intensity_model((16, 16, 16), 2)
+    Segmentation(tiny_spec("c"), "dense", protocols=()).measure(model, three, tmp_path, tmp_path)
+    assert str(np.load(tmp_path / "case.npz")["case"]) == drawn
