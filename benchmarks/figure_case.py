@@ -34,10 +34,14 @@ def write_figure_case(plan: Plan, folder: Path) -> None:
         "predictions": np.stack([case["prediction"] for case in cases]),
         "dice": np.array([case["dice"] for case in cases]),
     }
-    if kept.keys() == figure.keys() and all(np.array_equal(kept[name], figure[name]) for name in figure):
+    if kept.keys() == figure.keys() and all(_equal(kept[name], figure[name]) for name in figure):
         return
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **figure)
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

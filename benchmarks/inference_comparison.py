@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.measurement import Outcome
 from benchmarks.peak_memory import PeakMemory, count_tensors
 from benchmarks.segmentation import scored_split
-from benchmarks.study import Point
+from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
 from ossnet.data.case import Dataset
 from ossnet.data.preprocessing import class_indices
@@ -63,6 +63,10 @@ class InferenceComparison:
         training = profile.spec(point.model, dataset, point.seed, point.overrides)
         return cls(training, point.extraction or model_type(point.model).extraction, point.max_locations)
 
+    def split_of(self, dataset: Dataset) -> Split:
+        """See `scored_split`."""
+        return scored_split(dataset)
+
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Compare the extraction on every case of the scored split, and write `per_case.csv`.
 
@@ -70,7 +74,7 @@ class InferenceComparison:
             UserError: the data set has no case to score, or one that is refused; or the extraction begins with a
                 segmentation that the model's encoder does not predict.
         """
-        split, preprocessing = scored_split(dataset), self.training.preprocessing
+        split, preprocessing = self.split_of(dataset), self.training.preprocessing
         peak = PeakMemory(next(model.parameters()).device)
         rows, seconds = [], []
         voxels: dict[str, int] = {}

@@ -7,16 +7,15 @@ from pathlib import Path
 import torch
 
 from benchmarks.attempts import Attempt
-from benchmarks.measurement import Job, label, training_folder
+from benchmarks.measurement import Job, Measurement, training_folder
 from benchmarks.measurements import read_measurement
 from benchmarks.runs import lock, read_json, write_failure, write_json
-from benchmarks.segmentation import scored_split
 from benchmarks.training import train_for
 from ossnet.config import build
 from ossnet.data.case import Dataset
 from ossnet.data.sources import open_dataset
+from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
-from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
 from ossnet.memory import is_out_of_memory
 from ossnet.run import RunSpec, load_run
 
@@ -47,11 +46,11 @@ def _measure(folder: Path, job: Job) -> None:
     if dataset.fingerprint != measurement.training.fingerprint:
         raise UserError(f"data {job.source} have changed since this run was planned; start the study again")
     training = training_folder(folder.parent.parent, measurement.training)
+    _refuse_leakage(dataset, measurement, Path(job.cache))
     if not _train(measurement.training, dataset, training, job, device):
         return
     # The training has attempts of its own: what it took is not counted twice.
     attempt = Attempt(folder, job.command, device)
-    _refuse_leakage(dataset, measurement.training, training, Path(job.cache))
     model, _ = load_run(training, device)
     outcome = measurement.measure(model, dataset, Path(job.cache), folder)
     attempt.record(outcome.timing, outcome.memory)
@@ -80,11 +79,22 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
     return True
 
 
-def _refuse_leakage(dataset: Dataset, spec: RunSpec, training: Path, cache: Path) -> None:
-    """Raise a UserError where a case held back for scores has the voxels of one that was trained on."""
-    split = scored_split(dataset)
-    roles = roles_in_training(dataset, split, cache, read_learned_cases(training))
-    refuse_learned_cases(dataset, split, roles, spec.dataset, spec.fingerprint, label(spec))
+def _refuse_leakage(dataset: Dataset, measurement: Measurement, cache: Path) -> None:
+    """Raise a UserError where a case held back for scores has the voxels of one to train on.
+
+    Scores of the training cases themselves, where a study asks for them, are labelled as such.
+    """
+    split = measurement.split_of(dataset)
+    if split == "train":
+        return
+    to_learn = {kept_voxel_digest(dataset, name, cache): name for name in dataset.splits["train"]}
+    for name in dataset.splits[split]:
+        twin = to_learn.get(kept_voxel_digest(dataset, name, cache))
+        if twin is not None:
+            raise UserError(
+                f"data set {dataset.name}: case {name} of split {split} has the voxels of case {twin}, which is to "
+                "train on; leave it out of one of them"
+            )
 
 
 def _reason(error: Exception) -> str:

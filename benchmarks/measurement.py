@@ -13,7 +13,7 @@ from ossnet.run import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.peak_memory import Peaks
-    from benchmarks.study import Point
+    from benchmarks.study import Point, Split
     from ossnet.profile import Profile
 
 
@@ -69,6 +69,13 @@ class Measurement(Protocol):
 
         Raises:
             UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
+        """
+
+    def split_of(self, dataset: Dataset) -> "Split":
+        """The split whose cases the model is measured on.
+
+        Raises:
+            UserError: it has none.
         """
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:

@@ -69,13 +69,18 @@ class Segmentation:
         extraction = point.extraction or model_type(point.model).extraction
         return cls(training, extraction, point.max_locations, split=point.split, protocols=point.protocols)
 
+    def split_of(self, dataset: Dataset) -> Split:
+        """`split`, or what it stands for; see `scored_split`."""
+        return scored_split(dataset, self.split)
+
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
-        """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the first case's segmentation.
+        """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the segmentation of the first case with
+        foreground.
 
         Raises:
             UserError: the data set has no case to score, or one that is refused.
         """
-        split = scored_split(dataset, self.split)
+        split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
         parts, seconds, evaluated, without_foreground, without_spacing = [], [], [], [], []
         from_dense: dict[str, float] = {}
@@ -102,7 +107,8 @@ class Segmentation:
                 without_foreground.append(name)
             if not case.spacing_known:
                 without_spacing.append(name)
-            if index == 0:
+            # The figure shows the first that has something to be found, or the very first where none has.
+            if index in (0, len(without_foreground)):
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
                 to_compare[name] = segmentation

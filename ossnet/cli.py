@@ -78,9 +78,11 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    from ossnet.data.voxels import keeping_voxel_digests
     from ossnet.evaluation import evaluate_run, require_modalities
     from ossnet.learned import read_learned_cases, refuse_learned_cases, roles_in_training
     from ossnet.profile import load_profile
+    from ossnet.progress import ProgressLine
     from ossnet.run import load_run
 
     path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
@@ -91,8 +93,19 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
-    roles = roles_in_training(dataset, arguments.split, arguments.cache, read_learned_cases(arguments.run))
-    if not arguments.allow_learned_cases:
+    learned = read_learned_cases(arguments.run)
+    if learned is not None:
+        _require_cache(arguments.cache)
+    if arguments.allow_learned_cases:
+        # Nothing is to be known before: each case is compared when it is read to be scored.
+        dataset = keeping_voxel_digests(dataset, arguments.cache) if learned is not None else dataset
+    else:
+        names = dataset.splits[arguments.split]
+        # Kept digests are compared in no time, of which nothing is to be told.
+        with ProgressLine(f"comparing {len(names)} cases with those learned from", len(names), tell_end=False) as line:
+            roles = roles_in_training(
+                dataset, arguments.split, arguments.cache, learned, lambda done, _: line.update(done)
+            )
         refuse_learned_cases(dataset, arguments.split, roles, spec.dataset, spec.fingerprint, str(arguments.run))
     scores = evaluate_run(
         model,
@@ -104,6 +117,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.max_locations,
         arguments.tolerance_mm,
     )
+    roles = roles_in_training(dataset, arguments.split, arguments.cache, learned)
     scores = scores.assign(
         precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles)
     )
@@ -119,6 +133,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             f"voxels: {', '.join(unknown)}"
         )
     print(f"written to {path}")
+
+
+def _require_cache(cache: Path) -> None:
+    try:
+        require_writable_folder(cache)
+    except UserError as error:
+        raise UserError(f"{error} with --cache") from error
 
 
 def _segment(arguments: argparse.Namespace) -> None:

@@ -1,14 +1,19 @@
 """Files that are either whole or absent, and what is told of one that cannot be read."""
 
 import errno
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ossnet.errors import UserError
 from ossnet.memory import is_out_of_memory
+
+ABANDONED_S = 24 * 3600.0
+"""No file takes longer to write."""
 
 
 @contextmanager
@@ -40,6 +45,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(path: str | Path) -> None:
+    """Remove the temporary files of `replacing(path)` whose writers were killed: those not touched for a day."""
+    path = Path(path)
+    for temporary in path.parent.glob(f".{glob.escape(path.stem[:40])}-????????{glob.escape(path.suffix)}"):
+        # Another process may be writing now, or remove it as well.
+        with suppress(FileNotFoundError):
+            if time.time() - temporary.stat().st_mtime > ABANDONED_S:
+                temporary.unlink()
 
 
 def require_writable(path: str | Path) -> None:

@@ -1,14 +1,14 @@
 """The cases that a training has seen, known again by their voxels, so that none is taken for a test of the model."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from ossnet.data.case import Dataset
-from ossnet.data.voxels import kept_voxel_digest
+from ossnet.data.voxels import VERSION, kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import unreadable, write_text
 
@@ -23,10 +23,12 @@ class LearnedCases:
     Attributes:
         train: names of the cases that it learned from, to their `voxel_digest`.
         validation: likewise, of those that its best epoch was chosen on.
+        version: of the digests.
     """
 
     train: Mapping[str, str]
     validation: Mapping[str, str]
+    version: int = VERSION
 
     def write(self, folder: Path) -> None:
         """Write them into the folder of the training."""
@@ -34,25 +36,35 @@ class LearnedCases:
 
 
 def read_learned_cases(folder: Path) -> LearnedCases | None:
-    """Read the cases of the training in a folder; None of one that was made before they were recorded.
+    """Read the cases of the training in a folder; None of one made before they, or digests as of now, were recorded.
 
     Raises:
         UserError: the record cannot be read or is damaged.
     """
     path = folder / FILE
     try:
-        return TypeAdapter(LearnedCases).validate_json(path.read_bytes())
+        record = json.loads(path.read_bytes())
+        if isinstance(record, dict) and record.get("version") != VERSION:
+            return None
+        return TypeAdapter(LearnedCases).validate_python(record)
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
+    except (OSError, ValueError) as error:  # pydantic's is a ValueError.
         raise unreadable(path, error, f"{path} is damaged; restore it, or train that run again") from error
 
 
-def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: LearnedCases | None) -> dict[str, str]:
+def roles_in_training(
+    dataset: Dataset,
+    split: str,
+    cache: Path,
+    learned: LearnedCases | None,
+    report: Callable[[int, int], None] = lambda *_: None,
+) -> dict[str, str]:
     """Tell what each case of a split was to a training: `train`, `validation`, `unseen`, or `unknown` without a record.
 
     Args:
         cache: where digests of voxels are kept.
+        report: called after each case as (cases compared, of how many).
 
     Raises:
         UserError: a case cannot be loaded, or the cache cannot be written.
@@ -61,8 +73,12 @@ def roles_in_training(dataset: Dataset, split: str, cache: Path, learned: Learne
     if learned is None:
         return dict.fromkeys(names, "unknown")
     roles = dict.fromkeys(learned.validation.values(), "validation") | dict.fromkeys(learned.train.values(), "train")
-    # A case is read for it once; from then on its digest is kept.
-    return {name: roles.get(kept_voxel_digest(dataset, name, cache), "unseen") for name in names}
+    found = {}
+    for done, name in enumerate(names, start=1):
+        # A case is read for it once; from then on its digest is kept.
+        found[name] = roles.get(kept_voxel_digest(dataset, name, cache), "unseen")
+        report(done, len(names))
+    return found
 
 
 def refuse_learned_cases(
@@ -70,8 +86,8 @@ def refuse_learned_cases(
 ) -> None:
     """Refuse to score a model on cases that it has learned from, whatever they and their files are called now.
 
-    A training that recorded none is compared by its data set: of another split or another profile's data of the same
-    name, any case may be one of its training. The cases that a best epoch was chosen on may be scored, as in the paper.
+    Of a training that recorded none, only cases of the very same data set, in another split, are known to be others.
+    The cases that a best epoch was chosen on may be scored, as in the paper.
 
     Args:
         split: of the cases to be scored, and `roles` what `roles_in_training` says of them.
@@ -89,8 +105,13 @@ def refuse_learned_cases(
             f"{run} has learned from {len(found)} of the {len(roles)} cases in split {split} of data set "
             f"{dataset.name}, whose voxels are those of training cases: {shown}; leave them out, {remedy}"
         )
-    if "unknown" not in roles.values() or dataset.name != trained_on:
+    if "unknown" not in roles.values():
         return
+    if dataset.name != trained_on:
+        raise UserError(
+            f"{run} has no record of the cases that it has learned from ({FILE}), which those of data set "
+            f"{dataset.name} may be; train it again, or add --allow-learned-cases to ossnet evaluate"
+        )
     if dataset.fingerprint != fingerprint:
         raise UserError(
             f"data set {dataset.name} is not as it was in the training of {run} (cases, files, modalities or splits), "

@@ -25,10 +25,11 @@ class ProgressLine:
     Args:
         label: what is being done.
         total: what `update` counts to, in any unit.
+        tell_end: whether a line tells that it is done, and how long it took.
     """
 
-    def __init__(self, label: str, total: float) -> None:
-        self.label, self.total = label, total
+    def __init__(self, label: str, total: float, tell_end: bool = True) -> None:
+        self.label, self.total, self.tell_end = label, total, tell_end
         self.start = self.last_line = time.monotonic()
         console = Console(stderr=True)
         self.bar = Progress(
@@ -49,7 +50,7 @@ class ProgressLine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.bar.stop()
-        if kind is None:
+        if kind is None and self.tell_end:
             print(f"{self.label}: done in {duration(time.monotonic() - self.start)}", file=sys.stderr, flush=True)
 
     def update(self, done: float, note: str = "", remaining_s: float | None = None) -> None:

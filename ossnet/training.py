@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,7 @@ def _train_epoch(
     model.train()
     batches = _epoch_order(len(cases), recipe, generator).split(recipe.batch_size)
     losses = []
-    with ThreadPoolExecutor(min(READERS, recipe.batch_size)) as readers:
+    with reading_threads(min(READERS, recipe.batch_size)) as readers:
         maker = BatchMaker(cases, recipe.sampling, recipe.augmentation, memory, model.slicing, readers, device)
         batch = maker.begin(batches[0].tolist(), generator)
         for step in range(len(batches)):
@@ -193,6 +194,16 @@ def _train_epoch(
                     "(the last whole epoch is kept)"
                 )
     return float(np.mean(losses))
+
+
+@contextmanager
+def reading_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that read; what they have not begun when the block ends, or is interrupted, is given up."""
+    readers = ThreadPoolExecutor(count)
+    try:
+        yield readers
+    finally:
+        readers.shutdown(cancel_futures=True)
 
 
 def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:

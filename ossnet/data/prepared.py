@@ -19,7 +19,7 @@ from ossnet.data.case import Dataset
 from ossnet.data.preprocessing import Preprocessing, prepare
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
-from ossnet.files import replacing, unreadable, write_text
+from ossnet.files import remove_abandoned, replacing, unreadable, write_text
 from ossnet.sampling import Sampling, border_voxels
 from ossnet.slices import Slices, Slicing
 
@@ -149,13 +149,14 @@ class PreparedCases:
             report: called after each case as (cases prepared, of how many).
 
         Raises:
-            UserError: as on access, or no case at all has foreground.
+            UserError: as on access, or no case to train on has foreground. (To validate on healthy controls alone tells
+                little, but is possible.)
         """
         foreground = 0
         for done, name in enumerate(self.names, start=1):
             foreground += self._facts(self._prepare(name))["foreground"]
             report(done, len(self))
-        if self.names and not foreground:
+        if self.split == "train" and self.names and not foreground:
             raise UserError(
                 f"no case of split {self.split} of data set {self.dataset.name} has foreground, all labels hold "
                 "background only; mend the labels or add a case that has some"
@@ -245,6 +246,7 @@ def _save_volume(path: Path, volume: np.ndarray, axis: int) -> None:
 
 
 def _save(path: Path, array: np.ndarray) -> None:
+    remove_abandoned(path)
     with replacing(path) as temporary:
         np.save(temporary, np.ascontiguousarray(array))
 

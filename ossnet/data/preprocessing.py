@@ -14,14 +14,12 @@ from torch import Tensor
 from ossnet.checks import STRICT
 from ossnet.config import newer
 from ossnet.data.case import Case
+from ossnet.data.far_values import refuse_far_values
 from ossnet.errors import UserError
 
 Size = Annotated[int, Field(ge=1)]
 LabelValue = Annotated[int, Field(ge=0, le=255)]
 Intensity = Annotated[float, Field(ge=-1e38, le=1e38)]
-
-PADDING_RATIO = 0.1
-"""If all values but one constant have less than this share of the standard deviation, the constant decides it alone."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -39,8 +37,8 @@ class Preprocessing:
         label_values: the stored value of each class, background first (BraTS: 0, 1, 2, 4). None: the indices
             themselves, or with two classes everything > 0 as one, as in the paper: whole tumour, full liver.
         clip: lowest and highest value of every modality as stored, such as (-200, 250) in Hounsfield units; values
-            beyond become these. None leaves all values, as the paper does. Padding far below all else, such as -32768,
-            would otherwise decide mean and standard deviation, and is refused.
+            beyond become these. None leaves all values, as the paper does. Padding such as -32768 or a broken voxel,
+            which would then decide mean and standard deviation, is refused.
     """
 
     shape: tuple[Size, Size, Size]
@@ -180,8 +178,8 @@ def prepare(case: Case, preprocessing: Preprocessing) -> Case:
     shifts the label by up to half a voxel against the image; here it is `nearest-exact`.
 
     Raises:
-        UserError: the case does not fit (see `grid_map`), a label value belongs to no class, or padding would decide
-            the normalisation.
+        UserError: the case does not fit (see `grid_map`), a label value belongs to no class, or a few far values
+            would decide the normalisation.
     """
     moves = grid_map(case.shape, case.affine, preprocessing, case.name)
     image = _normalise(_orient(case.image, moves), case, preprocessing)
@@ -245,7 +243,7 @@ def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> n
         with np.errstate(over="ignore"):
             centred = values - np.float32(values.mean(dtype=np.float64))
         deviation = _root_mean_square(centred)
-        _refuse_padding(values, deviation, f"case {case.name}: {modality}")
+        refuse_far_values(values, deviation, f"case {case.name}: {modality}")
         channel[inside] = centred / deviation if deviation > 0 else 0
     return normalised
 
@@ -257,25 +255,6 @@ def _root_mean_square(values: np.ndarray) -> np.float32:
     np.square(scaled, out=scaled)
     root: np.float32 = np.ldexp(np.float32(np.sqrt(scaled.mean(dtype=np.float64))), exponent)
     return root
-
-
-def _refuse_padding(values: np.ndarray, deviation: np.float32, name: str) -> None:
-    """Refuse values [n] whose standard deviation is that of one constant far from all others.
-
-    0 is no such constant: it is the usual background.
-    """
-    extremes = [value for value in (values.min(), values.max()) if value != 0]
-    # A sample is enough to tell a factor of ten, and takes no time for 512^3 voxels.
-    sample = values[np.random.default_rng(0).integers(values.size, size=2**16)]
-    others = sample[~np.isin(sample, extremes)].astype(np.float64)
-    if others.size and 0 < others.std() < PADDING_RATIO * deviation:
-        padding = max(extremes, key=lambda value: abs(value - others.mean()))
-        # Clipped from above, padding would be the brightest tissue.
-        or_clip = ", or train with preprocessing.clip=[LOW, HIGH]" if padding < others.mean() else ""
-        raise UserError(
-            f"{name} has {np.count_nonzero(values == padding)} voxels of {padding:g}, far from all others, which would "
-            f"vanish in the normalisation; replace that padding by the value of the background{or_clip}"
-        )
 
 
 def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) -> np.ndarray:

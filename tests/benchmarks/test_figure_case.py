@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.figure_case import write_figure_case
 from benchmarks.plans import Plan
@@ -12,13 +13,13 @@ LABEL = np.zeros((4, 5, 6), bool)
 LABEL[1:3, 1:4, 2:5] = True
 
 
-def finish(run: Run) -> None:
+def finish(run: Run, dice: float | None = None) -> None:
     run.folder.mkdir(parents=True)
     np.savez_compressed(
         run.folder / "case.npz",
         **{"case": np.array("e"), "modality": np.array("flair"), "image": np.ones((4, 5, 6), np.float32)},
         **{"label": LABEL, "prediction": np.roll(LABEL, run.seed, 0), "affine": np.eye(4)},
-        dice=np.array(0.5 + run.seed / 10),
+        dice=np.array(0.5 + run.seed / 10 if dice is None else dice),
     )
     (run.folder / "result.json").write_text("{}")
 
@@ -51,10 +52,11 @@ def test_one_model_alone_has_nothing_to_stand_beside(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.npz"))
 
 
-def test_what_would_come_out_the_same_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dice", [None, np.nan])
+def test_what_would_come_out_the_same_is_left_alone(dice: float | None, tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["c", "d"])
     path = tmp_path / "table2-own-laptop.npz"
-    finish(plan.runs[1])
+    finish(plan.runs[1], dice)
     write_figure_case(plan, tmp_path)
     os.utime(path, (0, 0))
     write_figure_case(plan, tmp_path)

@@ -30,7 +30,9 @@ def spec(tiny_spec: Callable[..., RunSpec]) -> RunSpec:
 @pytest.fixture
 def run(spec: RunSpec, tmp_path: Path) -> Run:
     run = Run(tmp_path / "runs" / "own-c-seed0-0123", "c", 0, trained_in=training_folder(tmp_path, spec))
-    run.prepare({}, plain(Job("own.csv", {}, "cache", torch.get_num_threads(), "python -m benchmarks run")))
+    run.prepare(
+        {}, plain(Job("own.csv", {}, str(tmp_path / "cache"), torch.get_num_threads(), "python -m benchmarks run"))
+    )
     return run
 
 
@@ -55,7 +57,7 @@ def make_by(run: Run, spec: RunSpec, dataset: Dataset, trainings: list[Path], mo
     monkeypatch.setattr(making, "load_run", lambda *_: (None, spec))
 
     def make_with(measure: Measure) -> None:
-        measurement = SimpleNamespace(training=spec, measure=measure)
+        measurement = SimpleNamespace(training=spec, measure=measure, split_of=lambda data: "test")
         monkeypatch.setattr(making, "read_measurement", lambda _: measurement)
         make(run.folder)
 
@@ -70,7 +72,7 @@ def test_where_there_is_a_result_everything_else_is_there(
     run: Run, make_by: Make, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measure(model: object, data: Dataset, cache: Path, folder: Path) -> Outcome:
-        assert (data, cache, folder) == (dataset, Path("cache"), run.folder)
+        assert (data, cache, folder) == (dataset, run.folder.parents[1] / "cache", run.folder)
         # Of a run that is killed now, it is known where and when.
         assert read(run, "provenance.json")["attempts"][0]["command"] == "python -m benchmarks run"
         assert run.is_trained

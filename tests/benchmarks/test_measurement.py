@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.measurement import Outcome, folder_of, training_folder
 from benchmarks.runs import identity
-from benchmarks.study import Point
+from benchmarks.study import Point, Split
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.model import SegmentationModel
@@ -23,6 +23,9 @@ class Colour:
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Colour":
         return cls(profile.spec(point.model, dataset, point.seed))
+
+    def split_of(self, dataset: Dataset) -> Split:
+        return "test"
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         return Outcome({"colour": "red"}, {})

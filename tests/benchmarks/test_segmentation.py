@@ -110,3 +110,23 @@ def test_tensors_are_counted_of_the_largest_case(
     assert large is not None
     assert small < large
     assert counted("d", "e") == counted("e", "d") == large
+
+
+@pytest.mark.parametrize(("healthy", "drawn"), [((), "c"), (("c",), "d"), (("c", "d"), "e"), (("c", "d", "e"), "c")])
+def test_the_case_to_draw_has_foreground_where_one_has(
+    healthy: tuple[str, ...],
+    drawn: str,
+    tiny_spec: Callable[..., RunSpec],
+    dataset: Dataset,
+    intensity_model: Callable[..., SegmentationModel],
+    tmp_path: Path,
+) -> None:
+    def load(name: str) -> Case:
+        case = dataset.load(name)
+        assert case.label is not None
+        return replace(case, label=0 * case.label) if name in healthy else case
+
+    three = replace(dataset, load=load, splits=dict(dataset.splits) | {"test": ("c", "d", "e")})
+    model = intensity_model((16, 16, 16), 2)
+    Segmentation(tiny_spec("c"), "dense", protocols=()).measure(model, three, tmp_path, tmp_path)
+    assert str(np.load(tmp_path / "case.npz")["case"]) == drawn

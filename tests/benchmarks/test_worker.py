@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,8 +15,10 @@ from benchmarks.measurement import Job, folder_of, training_folder
 from benchmarks.measurements import read_measurement
 from benchmarks.runs import Run, State, identity, lock
 from benchmarks.segmentation import Segmentation
+from benchmarks.study import Split
 from ossnet.config import plain
 from ossnet.data.nifti import read_label
+from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 from ossnet.footprint import count
 from ossnet.metrics import dice
@@ -24,9 +27,9 @@ from ossnet.run import RunSpec, load_run
 from ossnet.training import EpochReport
 
 
-def prepared(results: Path, spec: RunSpec, source: Path | str, extraction: str) -> Run:
+def prepared(results: Path, spec: RunSpec, source: Path | str, extraction: str, split: Split | None = None) -> Run:
     """A run that is ready for a worker."""
-    measurement = Segmentation(spec, extraction)
+    measurement = Segmentation(spec, extraction, split=split)
     trained_in = training_folder(results, spec)
     epochs = spec.recipe.epochs
     run = Run(folder_of(results, measurement), spec.model, spec.seed, epochs=epochs, trained_in=trained_in)
@@ -126,6 +129,40 @@ def test_where_it_came_from(run: Run) -> None:
     # Weights, gradients, two moments and Lookahead's copy, or more.
     assert of_training["memory"]["allocated_bytes"] > 4 * parameters
     assert of_training["memory"]["allocated_bytes"] == count(training.step_of(spec, 3), "cpu").allocated_bytes
+
+
+@pytest.mark.parametrize(("split", "is_refused"), [(None, True), ("test", True), ("validation", False)])
+def test_a_copy_of_a_training_case_is_refused_before_the_training(
+    split: Split | None,
+    is_refused: bool,
+    tiny_spec: Callable[..., RunSpec],
+    make_data: Callable[[Path], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = make_data(tmp_path)
+    image = nibabel.load(tmp_path / "a-flair.nii.gz")
+    # Renamed, not compressed, at another place in space, and with the modalities in another order.
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), np.eye(4)), tmp_path / "x-t1.nii")
+    other = nibabel.load(tmp_path / "a-t1.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.asarray(other.dataobj), np.eye(4)), tmp_path / "x-flair.nii")
+    label = nibabel.load(tmp_path / "a-label.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.asarray(label.dataobj), np.eye(4)), tmp_path / "x-label.nii")
+    table.write_text(table.read_text() + "x,x-flair.nii,x-t1.nii,x-label.nii,test\n")
+    spec = replace(tiny_spec("c"), fingerprint=table_dataset(table).fingerprint)
+    run = prepared(tmp_path, spec, table, "mise", split)
+    trained: list[Path] = []
+
+    def train(*arguments: object, **_: object) -> None:
+        trained.append(run.training)
+        raise UserError("trained")
+
+    monkeypatch.setattr(making, "train_for", train)
+    worker.work(str(run.folder))
+    assert run.failure is not None
+    assert "\n" not in run.failure
+    assert ("case x of split test has the voxels of case a" in run.failure) == is_refused
+    assert (trained == []) == is_refused
 
 
 def test_the_scores_of_every_test_case(run: Run) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 import torch
 
 from ossnet.cli import main
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.data.nifti import read_image, write_label, write_volume
+from ossnet.data.table import table_dataset
 from ossnet.profile import Profile
 from ossnet.run import RunSpec, read_spec, train_run
 
@@ -221,8 +223,16 @@ def test_evaluate_names_bad_data(
     assert message in refused(command, place, capsys)
 
 
+def test_evaluate_names_the_cache_that_it_cannot_write(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "file").touch()
+    command = ["evaluate", "run", "--data", "data/own.csv", "--cache", "file/cache"]
+    error = refused(command, place, capsys)
+    assert "cannot write file/cache: " in error
+    assert error.endswith("choose another folder with --cache\n")
+
+
 def test_evaluate_refuses_cases_that_the_model_has_learned_from(
-    place: Path, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned = refused(["evaluate", "run", "--data", "data/own.csv", "--split", "train"], place, capsys)
     assert "run has learned from 3 of the 3 cases in split train of data set own" in learned
@@ -240,7 +250,18 @@ def test_evaluate_refuses_cases_that_the_model_has_learned_from(
     error = refused(command, place, capsys)
     assert "1 of the 2 cases in split test of data set other" in error
     assert ": x; leave them out" in error
+    shutil.rmtree(place / "results" / "cache")
+    other = table_dataset("data/other.csv")
+    loaded: list[str] = []
+
+    def load(name: str) -> Case:
+        loaded.append(name)
+        return other.load(name)
+
+    monkeypatch.setattr("ossnet.cli.open_dataset", lambda *_, **__: replace(other, load=load))
     assert main([*command, "--allow-learned-cases"]) == 0
+    # Allowed, no case is read only to be compared.
+    assert loaded == ["new", "x"]
     scores = pd.read_csv(place / "run" / "scores-test.csv")
     assert dict(zip(scores["case"], scores["role_in_training"], strict=True)) == {"new": "unseen", "x": "train"}
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from ossnet.errors import UserError
-from ossnet.files import replacing, require_writable, require_writable_folder, unreadable, write_text
+from ossnet.files import (
+    remove_abandoned,
+    replacing,
+    require_writable,
+    require_writable_folder,
+    unreadable,
+    write_text,
+)
 
 
 def test_writes_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -80,6 +87,18 @@ def test_a_place_without_permission_is_refused_before_the_work(forbidden: Path) 
             require_writable(path)
         with pytest.raises(UserError, match=r"cannot write .*scores\.csv: Permission denied"):
             write_text(path, "x")
+
+
+def test_what_killed_writers_left_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    path = tmp_path / "image-0.npy"
+    names = [".image-0-abcdefgh.npy", ".image-0-12345678.npy", ".image-1-abcdefgh.npy", ".image-0-note.npy"]
+    for name in (*names, "image-0.npy"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / names[1])
+    with replacing(path) as being_written:
+        remove_abandoned(path)
+        assert {file.name for file in tmp_path.iterdir()} == {*names[1:], being_written.name, "image-0.npy"}
 
 
 def test_a_place_that_is_taken_or_none_is_refused_before_the_work(tmp_path: Path) -> None:

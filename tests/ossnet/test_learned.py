@@ -63,7 +63,8 @@ def test_without_a_record_the_data_set_must_be_that_of_the_training(dataset: Dat
     roles = roles_in_training(dataset, "test", tmp_path, None)
     assert set(roles.values()) == {"unknown"}
     refuse_learned_cases(dataset, "test", roles, dataset.name, dataset.fingerprint, "the run")
-    refuse_learned_cases(dataset, "test", roles, "another", "f", "the run")
+    with pytest.raises(UserError, match=r"no record of the cases .* --allow-learned-cases"):
+        refuse_learned_cases(dataset, "test", roles, "another", "f", "the run")
     changed = replace(dataset, fingerprint="changed")
     with pytest.raises(UserError, match="is not as it was"):
         refuse_learned_cases(changed, "test", roles, dataset.name, dataset.fingerprint, "the run")
@@ -74,9 +75,10 @@ def test_without_a_record_the_data_set_must_be_that_of_the_training(dataset: Dat
 def test_a_record_is_read_as_it_was_written(learned: LearnedCases, tmp_path: Path) -> None:
     learned.write(tmp_path)
     assert read_learned_cases(tmp_path) == learned
-    (tmp_path / "cases.json").write_text('{"train": 1}')
-    with pytest.raises(UserError, match=r"cases\.json is damaged"):
-        read_learned_cases(tmp_path)
+    for damaged in ('{"version": 2, "train": 1}', '{"version"', "[]"):
+        (tmp_path / "cases.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"cases\.json is damaged"):
+            read_learned_cases(tmp_path)
 
 
 def test_a_record_without_permission_is_not_called_damaged(
@@ -86,3 +88,8 @@ def test_a_record_without_permission_is_not_called_damaged(
     forbid(tmp_path / "cases.json")
     with pytest.raises(UserError, match=r"cannot read .*cases\.json: Permission denied; make it readable"):
         read_learned_cases(tmp_path)
+
+
+def test_a_record_of_other_digests_is_none(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text('{"train": {"a": "0123"}, "validation": {}}')
+    assert read_learned_cases(tmp_path) is None

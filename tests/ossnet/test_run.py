@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from ossnet.config import build, plain
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.errors import UserError
 from ossnet.learned import read_learned_cases
 from ossnet.locks import hold
@@ -202,6 +203,32 @@ def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: 
         with pytest.raises(UserError, match=message):
             train_run(spec, source, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "strategy"),
+    [*((name, "uniform") for name in ("c", "unet3d", "unet2d-depth")), ("c", "border"), ("c", "confidence")],
+)
+def test_healthy_controls_are_trained_and_validated_on(
+    model: str, strategy: str, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    def load(name: str) -> Case:
+        case = dataset.load(name)
+        assert case.label is not None
+        return replace(case, label=0 * case.label) if name in ("a", "d") else case
+
+    controls = replace(dataset, load=load)
+    assert dataset.splits["validation"] == ("d",)
+    # Each of the three training cases is seen.
+    changes: dict[str, Any] = {"recipe": {"epochs": 2, "steps_per_epoch": 3}}
+    if strategy != "uniform":
+        changes["recipe"]["sampling"] = {"strategy": strategy}
+    spec = tiny_spec(model, changes=changes)
+    history = train_run(spec, controls, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+    assert all(math.isfinite(past.loss) for past in history)
+    # Right or wrong altogether.
+    assert all(past.iou == 0 or math.isnan(past.iou) for past in history if past.iou is not None)
+    load_run(tmp_path / "run")
 
 
 def test_a_bad_validation_case_is_found_before_the_training(

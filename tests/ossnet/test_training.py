@@ -1,5 +1,7 @@
 import math
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +280,22 @@ def test_confidence_is_remembered_of_every_case(whole: Path) -> None:
     assert unsureness.shape == (len(CASES), 4**3)
     assert ((unsureness >= 0) & (unsureness <= 1)).all()
     assert (unsureness < 1).any(dim=1).all()
+
+
+def test_an_interrupted_training_gives_up_what_it_has_not_begun_to_read() -> None:
+    is_given_up = threading.Event()
+    reading: list[Future[bool]] = []
+
+    def interrupted() -> None:
+        with training.reading_threads(1) as readers:
+            # It ends when the second is given up, which without that would wait for it.
+            reading.append(readers.submit(is_given_up.wait, 60))
+            readers.submit(pytest.fail, "it was read").add_done_callback(lambda _: is_given_up.set())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reading[0].result()
 
 
 def test_learning_rates_follow_the_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

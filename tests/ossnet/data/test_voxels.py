@@ -8,6 +8,7 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 
 from ossnet.data.case import Case, Dataset
 from ossnet.data.voxels import kept_voxel_digest, voxel_digest
+from ossnet.errors import UserError
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)
 IMAGE[0, 0, 0] = 0
@@ -28,6 +29,10 @@ def test_an_image_is_known_again() -> None:
         replace(CASE, label=np.ones(CASE.shape, np.uint8)),
         replace(CASE, image=np.asfortranarray(IMAGE)),
         replace(CASE, image=negative_zeros),
+        replace(CASE, affine=np.eye(4)),
+        replace(CASE, image=IMAGE[::-1]),
+        replace(CASE, image=IMAGE[:, ::-1]),
+        replace(CASE, image=IMAGE.transpose(0, 2, 3, 1)),
         *(reoriented(CASE, codes) for codes in ("RAS", "PSL", "IRA")),
     ]
     assert {voxel_digest(case) for case in same} == {voxel_digest(CASE)}
@@ -36,14 +41,16 @@ def test_an_image_is_known_again() -> None:
 def test_another_image_is_another() -> None:
     changed = IMAGE.copy()
     changed[1, 2, 3, 4] += 1e-3
+    # One value of the first channel in the second: all values together are the same.
+    exchanged = IMAGE.copy()
+    exchanged[:, 2, 3, 4] = exchanged[::-1, 2, 3, 4]
     others = [
         replace(CASE, image=changed),
-        replace(CASE, image=IMAGE[::-1]),
+        replace(CASE, image=exchanged),
         replace(CASE, image=IMAGE[:1], modalities=("t1",)),
-        replace(CASE, image=IMAGE.reshape(2, 5, 4, 6)),
-        replace(CASE, image=IMAGE[:, ::-1]),
+        replace(CASE, image=IMAGE.reshape(2, 5, 2, 12)),
     ]
-    assert len({voxel_digest(case) for case in (CASE, *others)}) == 6
+    assert len({voxel_digest(case) for case in (CASE, *others)}) == 5
 
 
 def test_a_digest_is_kept_by_content(dataset: Dataset, tmp_path: Path) -> None:
@@ -55,3 +62,12 @@ def test_a_digest_is_kept_by_content(dataset: Dataset, tmp_path: Path) -> None:
 
     renamed = replace(dataset, name="other", fingerprint="other", load=never)
     assert kept_voxel_digest(renamed, "a", tmp_path) == kept
+
+
+@pytest.mark.parametrize("contents", [b"", b"0123", b"\xff" * 64])
+def test_a_damaged_digest_is_told_in_a_line(contents: bytes, dataset: Dataset, tmp_path: Path) -> None:
+    kept_voxel_digest(dataset, "a", tmp_path)
+    (path,) = (tmp_path / "voxels").iterdir()
+    path.write_bytes(contents)
+    with pytest.raises(UserError, match=f"{path.name} .*delete it"):
+        kept_voxel_digest(dataset, "a", tmp_path)
