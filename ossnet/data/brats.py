@@ -21,7 +21,10 @@ UNUSUAL_LABELS = {"BraTS20_Training_355": "W39_1998.09.19_Segm"}
 
 
 def brats_dataset(
-    folder: str | Path, split: Literal["released", "random"] = "released", seed: int | None = None
+    folder: str | Path,
+    split: Literal["released", "random"] = "released",
+    seed: int | None = None,
+    cache: Path | None = None,
 ) -> Dataset:
     """BraTS 2020 from the folder that holds `BraTS20_Training_001` and so on, .nii.gz or .nii.
 
@@ -31,6 +34,7 @@ def brats_dataset(
         split: `released` is the released code's list, 324 + 45 cases; of an incomplete folder, those that are there.
             `random` is the paper's 320 + 45 cases drawn with `seed`; of fewer cases, all, in the same proportion.
         seed: of the random split, and only of that.
+        cache: see `file_identity`.
 
     Raises:
         UserError: no such folder, no case in it, a file of a case is missing, or split and seed do not fit.
@@ -53,7 +57,7 @@ def brats_dataset(
     ]
     splits = _released_splits(names) if seed is None else random_splits(names, TRAIN_CASES, VALIDATION_CASES, seed)
     # Every file of the release is on one grid, that of the SRI24 atlas, label of case 355 included.
-    return file_dataset("brats2020", MODALITIES, cases, splits, label_by_grid=True)
+    return file_dataset("brats2020", MODALITIES, cases, splits, label_by_grid=True, cache=cache)
 
 
 def _released_splits(names: list[str]) -> Splits:

@@ -13,7 +13,7 @@ TRAIN_CASES, VALIDATION_CASES = 111, 20
 """Of the paper's random split (Section 4.2)."""
 
 
-def lits_dataset(folder: str | Path, seed: int) -> Dataset:
+def lits_dataset(folder: str | Path, seed: int, cache: Path | None = None) -> Dataset:
     """LiTS from a folder with `volume-0.nii` and `segmentation-0.nii` and so on, .gz or not, in it or in folders below.
 
     CT in Hounsfield units. Labels are as stored: 0 background, 1 liver, 2 tumour; the whole liver is > 0. Cases are
@@ -26,6 +26,7 @@ def lits_dataset(folder: str | Path, seed: int) -> Dataset:
 
     Args:
         seed: of the paper's random split of 111 + 20 cases; of fewer cases, all are drawn in the same proportion.
+        cache: see `file_identity`.
 
     Raises:
         UserError: no such folder, no volume in it, a volume without segmentation, or one of them there twice.
@@ -41,7 +42,7 @@ def lits_dataset(folder: str | Path, seed: int) -> Dataset:
             raise UserError(f"{path} has no segmentation-{number}.nii under {folder}; add it or remove the volume")
     cases = [FileCase(f"volume-{number}", (volumes[number],), segmentations[number]) for number in sorted(volumes)]
     splits = random_splits([case.name for case in cases], TRAIN_CASES, VALIDATION_CASES, seed)
-    return file_dataset("lits", MODALITIES, cases, splits, label_by_grid=True)
+    return file_dataset("lits", MODALITIES, cases, splits, label_by_grid=True, cache=cache)
 
 
 def _numbered(folder: Path, stem: str) -> dict[int, Path]:

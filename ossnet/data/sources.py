@@ -31,10 +31,10 @@ EMBEDDED: Mapping[str, Embedded] = {
     "glioma": Embedded(GliomaConfig, glioma_dataset, GLIOMA_MODALITIES),
     "liver": Embedded(LiverConfig, liver_dataset, LIVER_MODALITIES),
 }
-FOLDERS: Mapping[str, Callable[[str], Dataset]] = {
-    "brats": lambda folder: brats_dataset(folder, "random", seed=0),
-    "brats-released": lambda folder: brats_dataset(folder, "released"),
-    "lits": lambda folder: lits_dataset(folder, seed=0),
+FOLDERS: Mapping[str, Callable[[str, Path], Dataset]] = {
+    "brats": lambda folder, cache: brats_dataset(folder, "random", seed=0, cache=cache),
+    "brats-released": lambda folder, cache: brats_dataset(folder, "released", cache=cache),
+    "lits": lambda folder, cache: lits_dataset(folder, seed=0, cache=cache),
 }
 SOURCE_HELP = (
     "glioma or liver (made here), brats:FOLDER or lits:FOLDER (the paper's random split, seed 0), "
@@ -52,7 +52,7 @@ def open_dataset(
 
     Args:
         generator: configuration fields of an embedded data set.
-        cache: where embedded cases are kept.
+        cache: where embedded cases, and digests of large files, are kept.
         workers: processes that make missing embedded cases now. With 0 none is made: splits and fingerprint are there
             in an instant, and each case is made when it is loaded.
         report: called as (cases made, of how many).
@@ -66,9 +66,9 @@ def open_dataset(
         return embedded.make(config, cache, workers, report)
     reader, _, folder = source.partition(":")
     if reader in FOLDERS and folder:
-        return FOLDERS[reader](folder)
+        return FOLDERS[reader](folder, cache)
     if source.lower().endswith((".csv", ".tsv")):
-        return table_dataset(source)
+        return table_dataset(source, cache)
     raise UserError(f"unknown data {source!r}; give {SOURCE_HELP}")
 
 

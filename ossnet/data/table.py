@@ -5,7 +5,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ import numpy as np
 
 from ossnet.config import digest
 from ossnet.data.case import Case, Dataset
+from ossnet.data.file_identity import FileIdentity, file_identity
 from ossnet.data.nifti import has_spacing, read_image, read_label, same_place
 from ossnet.errors import UserError
 
@@ -39,19 +39,27 @@ class FileCase:
 
 
 def file_dataset(
-    name: str, modalities: tuple[str, ...], cases: Sequence[FileCase], splits: Splits, *, label_by_grid: bool
+    name: str,
+    modalities: tuple[str, ...],
+    cases: Sequence[FileCase],
+    splits: Splits,
+    *,
+    label_by_grid: bool,
+    cache: Path | None = None,
 ) -> Dataset:
     """The data set of a table of files.
 
-    Its fingerprint is a SHA-256 over modalities, splits, case names and, for each file, its name, its size and its
-    first, middle and last MiB: to read hundreds of GB only to name a data set takes too long, and times of modification
-    differ between copies. A .gz ends in a checksum of all its contents, which the last MiB includes.
+    Its fingerprint is a SHA-256 over modalities, splits, case names and the `file_identity` of each file. (Times of
+    modification differ between copies.)
 
     Args:
         label_by_grid: the label's voxels are the image's whatever its header says. Otherwise their affines must agree.
+        cache: see `file_identity`.
     """
     by_name = {case.name: case for case in cases}
-    contents = {case.name: [_identity(path) for path in (*case.images, case.label) if path] for case in cases}
+    contents = {
+        case.name: [file_identity(path, cache) for path in (*case.images, case.label) if path] for case in cases
+    }
     identity = json.dumps([modalities, dict(splits), contents], sort_keys=True)
     return Dataset(
         name=name,
@@ -75,13 +83,16 @@ def random_splits(names: Sequence[str], train: int, validation: int, seed: int) 
     return {"train": tuple(drawn[:train]), "validation": tuple(drawn[train : train + validation]), "test": ()}
 
 
-def table_dataset(table: str | Path) -> Dataset:
+def table_dataset(table: str | Path, cache: Path | None = None) -> Dataset:
     """Return the data set of a CSV file of own cases, named as the file is.
 
     The text is UTF-8 (or UTF-16 with its mark); values are between commas, semicolons or tabs.
     One row a case, with the columns `name` (unique, usable as a file name); one a modality, whatever it is called, with
     a NIfTI file each; `label`, a NIfTI file, left empty for a case of the split `test` that has none; and, if wanted,
     `split`: train (also if empty), validation or test. Paths are relative to the folder of the CSV, or absolute.
+
+    Args:
+        cache: see `file_identity`.
 
     Raises:
         UserError: the CSV has one of `RESERVED_NAMES`, cannot be read, lacks a column, names one twice, or a row has a
@@ -117,7 +128,7 @@ def table_dataset(table: str | Path) -> Dataset:
         cases[name] = FileCase(name, tuple(files[modality] for modality in modalities), files.get("label"))
         splits[split].append(name)
     frozen_splits = {split: tuple(names) for split, names in splits.items()}
-    return file_dataset(table.stem, modalities, list(cases.values()), frozen_splits, label_by_grid=False)
+    return file_dataset(table.stem, modalities, list(cases.values()), frozen_splits, label_by_grid=False, cache=cache)
 
 
 def _read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
@@ -195,26 +206,6 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
     return Case(name, image, label, affine, modalities, has_spacing(case.images[0]))
 
 
-def _content(case: FileCase, identities: Sequence[tuple[str, int, str]], label_by_grid: bool) -> str:
-    """A digest of what a case's files hold, whatever they are called.
-
-    A file without a checksum of its own at its end, as a .gz has one, is known by its time of modification besides: it
-    may have changed between the parts that its identity is of.
-    """
-    paths = [path for path in (*case.images, case.label) if path]
-    times = [None if path.suffix == ".gz" else path.stat().st_mtime_ns for path in paths]
-    files = [identity[1:] for identity in identities]
-    return digest([len(case.images), label_by_grid, list(zip(files, times, strict=True))])
-
-
-def _identity(path: Path, sample_bytes: int = 2**20) -> tuple[str, int, str]:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            digest = hashlib.sha256()
-            for start in (0, (size - sample_bytes) // 2, size - sample_bytes):
-                file.seek(max(0, start))
-                digest.update(file.read(sample_bytes))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; make it readable") from error
-    return path.name, size, digest.hexdigest()
+def _content(case: FileCase, identities: Sequence[FileIdentity], label_by_grid: bool) -> str:
+    """A digest of what a case's files hold, whatever they are called."""
+    return digest([len(case.images), label_by_grid, [identity[1:] for identity in identities]])
