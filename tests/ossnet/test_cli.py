@@ -84,7 +84,7 @@ def test_train_evaluate_segment(
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{run}: best epoch ")
     assert "paper protocol" in captured.out
-    assert captured.err.startswith(f"training {model} on own: done in ")
+    assert f"training {model} on own: done in " in captured.err
 
     assert main(["evaluate", str(run), "--data", str(data_csv), "--device", "cpu"]) == 0
     scores = pd.read_csv(run / "scores-test.csv")
