@@ -103,7 +103,7 @@ def test_when_every_run_failed_nothing_is_measured(tmp_path: Path) -> None:
     keep = ("study", "dataset", "profile", "model", "seed", "columns")
     failed = tuple({name: row[name] for name in keep} | {"failure": "OOM"} for row in part.rows)
     Records(part.study, part.dataset, part.profile, failed).write(tmp_path / "records")
-    assert set(judge_claims(tmp_path, "laptop", None)["verdict"]) == {"not measured"}
+    assert set(judge_claims(tmp_path, "laptop", None)["verdict"]) == {"by definition", "not measured"}
     assert "OOM" in verdict(tmp_path, "a-gain-brats")["numbers"]
 
 
