@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from benchmarks import segmentation
+from benchmarks.measurements import build_measurement
 from benchmarks.runs import identity
 from benchmarks.segmentation import Segmentation
 from benchmarks.study import Point
-from ossnet.config import build, plain
+from ossnet.config import plain
 from ossnet.data.case import Case, Dataset
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
@@ -42,7 +43,7 @@ def test_another_split_may_be_asked_for(dataset: Dataset) -> None:
 def test_records_keep_their_identity(path: Path) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
-        assert identity(plain(build(Segmentation, record["spec"], "record"))) == record["identity"]
+        assert identity(plain(build_measurement(record["spec"], "record"))) == record["identity"]
 
 
 def test_only_choices_that_are_made_join_the_identity(tiny_spec: Callable[..., RunSpec], dataset: Dataset) -> None:
