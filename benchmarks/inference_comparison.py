@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.measurement import Outcome
 from benchmarks.peak_memory import PeakMemory, count_tensors
-from benchmarks.segmentation import scored_split
+from benchmarks.segmentation import dense_protocol, scored_split
 from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
 from ossnet.data.case import Dataset
@@ -102,8 +102,9 @@ class InferenceComparison:
             )
         table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
         write_text(folder / "per_case.csv", table.to_csv(index=False))
-        protocol = "dense" if split == "test" else f"dense, {split} cases"
-        return Outcome({"protocol": protocol}, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
+        return Outcome(
+            {"protocol": dense_protocol(split)}, {"extraction_s_median": float(np.median(seconds))}, peak.peaks
+        )
 
 
 def compare_extraction(

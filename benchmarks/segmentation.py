@@ -123,7 +123,7 @@ class Segmentation:
         sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
         write_text(folder / "sampled.csv", sampled.to_csv(index=False))
         result: dict[str, Any] = {
-            "protocol": "dense" if split == "test" else f"dense, {split} cases",
+            "protocol": dense_protocol(split),
             "sampled_protocols": [plain(protocol) for protocol in protocols],
             "locations_mean": float(np.mean(evaluated)),
             "disagreement_with_dense_percent": from_dense,
@@ -133,6 +133,11 @@ class Segmentation:
         if without_spacing:
             result["cases_without_spacing"] = without_spacing
         return Outcome(result, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
+
+
+def dense_protocol(split: Split) -> str:
+    """Name the protocol of scores over all voxels, with the split where that is not `test`."""
+    return "dense" if split == "test" else f"dense, {split} cases"
 
 
 def scored_split(dataset: Dataset, asked: Split | None = None) -> Split:
