@@ -54,7 +54,7 @@ inference: $(READY)  ## What the improved inference saves and loses, by the pape
 	@$(RUN) inference
 
 figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
-	@$(BIN)/python -m benchmarks.extraction_case --data "$$DATASET" --profile "$$PROFILE"
+	@$(BIN)/python -m benchmarks.studies.figure4 --data "$$DATASET" --profile "$$PROFILE"
 	@$(BIN)/python -m paper_figures figure4
 
 figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (a quarter of an hour without a GPU)
@@ -71,7 +71,7 @@ whole: $(READY)  ## Memory and time of segmenting 512^3 voxels by OSS-Net C on t
 
 gpu:  ## All that only a GPU can tell, ten minutes a call until all is there; PYTHON=... names one with torch, pandas and nvidia-ml-py
 	@$(CHECK_PYTHON)
-	@$(PYTHON) -m benchmarks.efficiency.gpu $(OPTIONS)
+	@$(PYTHON) -m benchmarks.commands.gpu $(OPTIONS)
 
 figures: $(READY)  ## Draw every figure from the records, without training
 	@$(BIN)/python -m paper_figures

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, checked
-from ossnet.execution import Stage
 from ossnet.field import VoxelField, labels_of
 from ossnet.model import ModelConfig, SegmentationModel, as_tensor
+from ossnet.network.execution import Stage
 
 Dimensions = Literal[2, 3]
 Filters = tuple[Annotated[int, Field(ge=1)], ...]
@@ -90,7 +90,7 @@ class ResidualUNet(Stage):
     they do, blocks are pre-activation (He et al. 2016) and a convolution of size 1 reads the last block's sum, not
     normalised again, which also learns fastest. Between levels: max-pooling by 2, which rounds up, and linear
     interpolation to the grid of the skip-connection, which is concatenated. Weights start as He et al. (2015) propose.
-    What memory other choices would take: see `benchmarks.efficiency.unet_variants`.
+    What memory other choices would take: see `benchmarks.probes.unet_variants`.
     """
 
     def __init__(self, dimensions: Dimensions, config: UNetConfig) -> None:

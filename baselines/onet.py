@@ -1,6 +1,6 @@
 """Function-space baseline: the original occupancy network with a basic 3-D ResNet encoder (Sec. 4.1)."""
 
-from ossnet.network import OccupancyNetwork
+from ossnet.network.occupancy_network import OccupancyNetwork
 
 
 class ONet(OccupancyNetwork):

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
 from ossnet.checks import STRICT, Field, checked
+from ossnet.data.slices import Slicing
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, ModelConfig
-from ossnet.slices import Slicing
 
 
 @checked(frozen=True, kw_only=True, config=STRICT)

@@ -6,17 +6,17 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from benchmarks import studies
-from benchmarks.claiming import judge_claims
-from benchmarks.collecting import collect_studies
-from benchmarks.efficiency import ledger
-from benchmarks.efficiency.studies import EFFICIENCY_STUDIES
-from benchmarks.efficiency.study import EfficiencyStudy
-from benchmarks.efficiency.tables import collect_efficiency
-from benchmarks.plans import read_plans
-from benchmarks.status import print_status
+from benchmarks.claims.report import print_claims
+from benchmarks.commands.claims import judge_claims
+from benchmarks.commands.collect import collect_studies
+from benchmarks.commands.status import print_status
+from benchmarks.probes import ledger
+from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.report.probe_tables import collect_efficiency
+from benchmarks.runs.plan import read_plans
+from benchmarks.studies import registry as studies
+from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
 from benchmarks.study import Study
-from benchmarks.verdicts import print_claims
 from ossnet.command import run_command
 from ossnet.errors import UserError
 from ossnet.files import require_writable_folder
@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
     if trained:
         statuses.append(_train(trained, options))
     if measured:
-        from benchmarks.efficiency.running import EfficiencyRequest, dry_run_efficiency, run_efficiency
+        from benchmarks.commands.measure import EfficiencyRequest, dry_run_efficiency, run_efficiency
 
         # Measuring takes minutes, so it is for those who name the study; nor is the machine that hands jobs to a
         # cluster the one to measure.
@@ -108,7 +108,7 @@ def _check_results(results: Path, with_jobs: bool) -> None:
 
 def _train(trained: Sequence[Study], options: argparse.Namespace) -> int:
     # Torch comes with it, which commands that only read do without.
-    from benchmarks.running import Request, dry_run, run
+    from benchmarks.commands.run import Request, dry_run, run
 
     request = Request(
         trained,
@@ -158,7 +158,7 @@ def _simulate(options: argparse.Namespace) -> int:
     import numpy as np
 
     from benchmarks.markup import markdown
-    from benchmarks.simulation import simulate, simulation_grid, write_simulation
+    from benchmarks.report.simulation import simulate, simulation_grid, write_simulation
 
     if options.studies < 1:
         raise UserError(f"--studies {options.studies}: give a whole number above 0")
@@ -171,7 +171,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     # Torch comes with it, which commands that only read records do without.
-    from benchmarks.verifying import VerifyRequest, verify
+    from benchmarks.commands.verify import VerifyRequest, verify
 
     trained, _ = choose_studies([options.study], ())
     if not trained:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.markup import Grid
-from benchmarks.runs import Columns
-from benchmarks.tables import Layout
+from benchmarks.report.score_table import Layout
+from benchmarks.runs.run_folder import Columns
 
 if TYPE_CHECKING:
-    from benchmarks.records import Records
+    from benchmarks.report.score_records import Records
 
     # Torch comes with it, which commands that only read records do without.
-    from ossnet.profile import Profile
-    from ossnet.validation import Validation
+    from ossnet.training.profile import Profile
+    from ossnet.training.validation import Validation
 
 Split = Literal["train", "validation", "test"]
 
@@ -44,10 +44,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Study:
-    """A study: one file of this folder, and one line in `benchmarks.studies`. It is named as its table is.
+    """A study: one file of this folder, and one line in `benchmarks.studies.registry`. It is named as its table is.
 
     Attributes:
-        measures: what each of its runs does, a name of `benchmarks.measurements`.
+        measures: what each of its runs does, a name of `benchmarks.scoring.registry`.
         grid: its runs with a profile, in the order of its table.
         layout: how the table is laid out.
         appendix: further tables below it, from the study's records, the results folder, and that of the reference if it

@@ -1,6 +1,6 @@
 """Dataclasses with checked fields: pydantic's; without pydantic, the same without their checks.
 
-A machine that only measures models (see `benchmarks.efficiency.gpu`) need not have it: what it makes is written in the
+A machine that only measures models (see `benchmarks.commands.gpu`) need not have it: what it makes is written in the
 code.
 """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ossnet.errors import UserError
-from ossnet.memory import is_out_of_memory
+from ossnet.out_of_memory import is_out_of_memory
 
 PIPE_CLOSED = 141
 """The status of a program that ends because nobody reads its output any more, as shells have it: 128 + SIGPIPE."""

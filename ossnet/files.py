@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ossnet.errors import UserError
-from ossnet.memory import is_out_of_memory
+from ossnet.out_of_memory import is_out_of_memory
 
 ABANDONED_S = 24 * 3600.0
 """No file takes longer to write."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, checked
+from ossnet.data.slices import Slicing
 from ossnet.errors import UserError
-from ossnet.extraction import dense
 from ossnet.field import OccupancyField, evaluate
-from ossnet.slices import Slicing
+from ossnet.inference.extraction import dense
 
 Edge = Annotated[int, Field(ge=1)]
 
@@ -92,7 +92,7 @@ class SegmentationModel(nn.Module, ABC):
         config: what the model was made with.
         config_type: the configuration's class.
         family: of models that share settings in a profile.
-        extraction: how its segmentations are made by default, a name of `ossnet.extraction.EXTRACTORS`.
+        extraction: how its segmentations are made by default, a name of `ossnet.inference.extraction.EXTRACTORS`.
         any_grid: whether images may be on another grid than the configuration's `shape`.
         preset: field values that make the model the one of its name.
     """

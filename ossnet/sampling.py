@@ -28,8 +28,8 @@ class Sampling:
 
     Attributes:
         strategy: `uniform` over the volume; `border`: a share from the border of the label, the rest uniform;
-            `confidence`: a share from where past predictions were unsure, the rest uniform (`ossnet.confidence`, which
-            the paper leaves to future work).
+            `confidence`: a share from where past predictions were unsure, the rest uniform
+            (`ossnet.training.confidence`, which the paper leaves to future work).
         count: n.
         border_width: width in voxels of the border, which the label's hull is the middle of; odd.
         border_share: the part of the locations that `border` takes from there.
@@ -99,7 +99,7 @@ def draw_locations(
 
     Raises:
         ValueError: `border` is missing for `border`, or the strategy is `confidence`, whose locations
-            `ossnet.confidence.ConfidenceMemory` draws.
+            `ossnet.training.confidence.ConfidenceMemory` draws.
     """
     if sampling.strategy == "confidence":
         raise ValueError("confidence sampling draws by what was predicted before: use a ConfidenceMemory")

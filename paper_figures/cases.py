@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ossnet.data.case import Case
-from ossnet.data.glioma import GliomaConfig, glioma_case
-from ossnet.data.liver import LiverConfig, liver_case
+from ossnet.data.synthetic.glioma import GliomaConfig, glioma_case
+from ossnet.data.synthetic.liver import LiverConfig, liver_case
 from paper_figures.picture import PaperFigure, Picture
 from paper_figures.slices import axial_slices, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, VERMILION, settings

@@ -43,7 +43,7 @@ MARGIN = 2
 ROOM_PT = 3
 """Points at least from the centres of the outermost ones to the frame, which would else cut them."""
 
-COMMAND = "python -m benchmarks.extraction_case"
+COMMAND = "python -m benchmarks.studies.figure4"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +82,12 @@ class StagedCase:
 
 
 def pictures(folder: Path) -> list[Picture]:
-    """One for each case of which `benchmarks.extraction_case` has left the stages."""
+    """One for each case of which `benchmarks.studies.figure4` has left the stages."""
     return [Picture(path.stem, partial(_draw_file, path), [path]) for path in RECORDS.find(folder)]
 
 
 def load(path: str | Path) -> StagedCase:
-    """Read what `benchmarks.extraction_case.write_extraction_case` has written, cropped to what is occupied.
+    """Read what `benchmarks.studies.figure4.write_extraction_case` has written, cropped to what is occupied.
 
     Raises:
         UserError: the file is missing or no such file, or lacks an array.

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.efficiency.records import GIGABYTE
+from benchmarks.probes.records import GIGABYTE
 from paper_figures.panels import ANY, PAPER, Look
 from paper_figures.picture import Picture
 from paper_figures.probes import (

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.efficiency.records import GIGABYTE
 from benchmarks.markup import power_of_two
-from benchmarks.tables import MODEL_NAMES
+from benchmarks.probes.records import GIGABYTE
+from benchmarks.report.score_table import MODEL_NAMES
 from paper_figures.panels import ANY, PAPER
 from paper_figures.picture import Picture
 from paper_figures.probes import DATASET_NAMES, figure_of_probes, handles_of
@@ -46,7 +46,8 @@ PARTS = {
     "predictions": ("predictions of all voxels", PURPLE),
     "other": ("other", "0.9"),
 }
-"""Label and colour by part of `ossnet.footprint.Footprint.by_part`, from the left; what is not here is `other`."""
+"""Label and colour by part of `ossnet.memory.footprint.Footprint.by_part`, from the left; what is not here is
+`other`."""
 
 HATCHES = {"patches": "/////", "predictions": "/////"}
 """By part: these have the colour of the network that reads them or makes them."""

@@ -10,7 +10,7 @@ from nibabel.affines import apply_affine, from_matvec
 from scipy.ndimage import find_objects
 from skimage.measure import block_reduce
 
-from ossnet.mesh import mesh_of
+from ossnet.inference.mesh import mesh_of
 from paper_figures.slices import bar_length_mm
 
 MAX_MESH_VOXELS = 80

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.table2 import TABLE2
-from paper_figures.numbers import Numbers
+from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import axis_label, draw_number, explain, figure_of, panel_rows
+from paper_figures.scores import Numbers
 from paper_figures.style import model_look, model_name, settings
 
 QUANTITIES = ("dice", "hausdorff95")

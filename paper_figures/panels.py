@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.study import Study
-from ossnet.quantities import QUANTITIES
-from paper_figures.numbers import Numbers, read_numbers
+from ossnet.evaluation.quantities import QUANTITIES
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
+from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN
 
 Look = dict[str, Any]

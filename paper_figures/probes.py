@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from benchmarks.efficiency.answers import Answers
-from benchmarks.efficiency.cells import threads_text
-from benchmarks.efficiency.records import CPU, GIGABYTE, PREDICTED, slug
-from benchmarks.efficiency.table3 import published_gigabytes
 from benchmarks.markup import power_of_two, span
+from benchmarks.probes.answers import Answers
+from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, slug
+from benchmarks.report.probe_cells import threads_text
+from benchmarks.studies.table3 import published_gigabytes
 from paper_figures import picture
 from paper_figures.panels import ANY, Look
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
@@ -68,7 +68,7 @@ def read_probes(folder: Path, study: str) -> pd.DataFrame:
     Records of machines that the folder has none of are taken from the committed reference, so that a laptop's figure
     has a GPU in it.
 
-    Columns: the fields of `benchmarks.efficiency.probe.Probe`; `resolution`, as tables write it; `edge` in voxels, of a
+    Columns: the fields of `benchmarks.probes.probe.Probe`; `resolution`, as tables write it; `edge` in voxels, of a
     cube with as many; `kind`: `predicted`, `gpu` or `cpu`; `machine` as people call it, and `slug` as files do;
     `published_bytes`, what the paper's Table 3 has for the same; `failure`, and `RESULTS` of the record's `result`.
     None or NaN where there is nothing.

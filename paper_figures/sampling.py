@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.markup import power_of_two
-from benchmarks.table1 import TABLE1
-from paper_figures.numbers import Numbers
+from benchmarks.studies.table1 import TABLE1
 from paper_figures.panels import MEAN, Look, axis_label, draw_number, explain, figure_of, panel_rows
+from paper_figures.scores import Numbers
 from paper_figures.style import BLACK, BLUE, ORANGE, settings
 
 QUANTITIES = ("dice", "iou")

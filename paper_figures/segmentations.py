@@ -54,7 +54,7 @@ class SegmentedCase:
 
 
 def pictures(folder: Path) -> list[Picture]:
-    """One for each case that the runs of Table 2 left to draw, as `benchmarks.figure_case` writes it."""
+    """One for each case that the runs of Table 2 left to draw, as `benchmarks.report.figure_case` writes it."""
     return [
         Picture(path.stem.replace(RECORDS.study, "segmentations", 1), partial(_draw_file, path), [path])
         for path in RECORDS.find(folder)

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.costs import costs_of
-from benchmarks.efficiency.records import GIGABYTE
-from benchmarks.records import read_records
-from benchmarks.table2 import TABLE2
-from paper_figures.numbers import Numbers, read_numbers
+from benchmarks.probes.records import GIGABYTE
+from benchmarks.report.costs import costs_of
+from benchmarks.report.score_records import read_records
+from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import INTERVAL, axis_label
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
+from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
 
 ROW_HEIGHT_IN = 2.5
@@ -40,7 +40,7 @@ class Phase:
 
     Attributes:
         title: above the panels.
-        memory: the column of `benchmarks.costs.costs_of` along the horizontal axis.
+        memory: the column of `benchmarks.report.costs.costs_of` along the horizontal axis.
         time: the column, in seconds, that the markers' area stands for.
     """
 

@@ -24,9 +24,9 @@ from ossnet.data.nifti import write_label, write_volume
 from ossnet.data.table import table_dataset
 from ossnet.field import VoxelField
 from ossnet.model import Batch, ModelConfig, SegmentationModel
-from ossnet.profile import load_profile
 from ossnet.registry import model_type
-from ossnet.run import RunSpec
+from ossnet.training.profile import load_profile
+from ossnet.training.run import RunSpec
 
 # A shell lets what it starts in the background ignore Ctrl-C, which tests of interruption then wait for in vain.
 signal.signal(signal.SIGINT, signal.default_int_handler)

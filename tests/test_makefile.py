@@ -61,7 +61,7 @@ def test_they_may_come_from_the_environment_and_have_defaults(checkout: Path) ->
 
 def test_what_only_reads_takes_them_too(checkout: Path) -> None:
     case, _, claims = calls(checkout, "figure4", "claims", "DATASET=my cases.csv", "PROFILE=my.toml")
-    assert case == ["-m", "benchmarks.extraction_case", "--data", "my cases.csv", "--profile", "my.toml"]
+    assert case == ["-m", "benchmarks.studies.figure4", "--data", "my cases.csv", "--profile", "my.toml"]
     assert claims == ["-m", "benchmarks", "claims", "--profile", "my.toml"]
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
-from ossnet.activation import PadeActivationUnit
+from ossnet.network.activation import PadeActivationUnit
 
 SHAPE = (1, 16, 64, 64, 16)
 """A feature map of 2^20 elements."""

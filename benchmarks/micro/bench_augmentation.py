@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.volumes import SHAPE
-from ossnet.augmentation import Augmentation, AugmentationDraw, augment_image
+from ossnet.training.augmentation import Augmentation, AugmentationDraw, augment_image
 
 MODALITIES = 4
 DRAWS = {

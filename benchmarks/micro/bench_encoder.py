@@ -8,9 +8,9 @@ from torch import Tensor
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
-from ossnet.encoder import Encoding
-from ossnet.network import OccupancyNetwork, OccupancyNetworkConfig
-from ossnet.variants import OSSNetA, OSSNetC
+from ossnet.network.encoder import Encoding
+from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.variants import OSSNetA, OSSNetC
 
 VARIANTS: dict[str, type[OccupancyNetwork]] = {"plain": OSSNetA, "output skips": OSSNetC}
 VOLUME = (96, 96, 64)

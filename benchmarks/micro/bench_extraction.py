@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.volumes import SHAPE, Shape
-from ossnet.extraction import EXTRACTORS
+from ossnet.inference.extraction import EXTRACTORS
 
 RADIUS = 24
 PRIOR_STRIDE = 16

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.volumes import SHAPE, ball
-from ossnet.mesh import mesh_of
+from ossnet.inference.mesh import mesh_of
 
 RADIUS = 20
 

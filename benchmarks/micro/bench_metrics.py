@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.volumes import SHAPE, ball
-from ossnet.metrics import dice, hausdorff95_mm, iou, surface_dice
+from ossnet.evaluation.metrics import dice, hausdorff95_mm, iou, surface_dice
 
 RADIUS = 20
 SPACING_MM = (1.0, 1.0, 1.0)

@@ -8,9 +8,9 @@ import torch
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
 from benchmarks.micro.volumes import SHAPE
-from ossnet.activation import PadeActivationUnit
-from ossnet.patch_encoder import PatchEncoder
-from ossnet.patches import PatchVolume
+from ossnet.network.activation import PadeActivationUnit
+from ossnet.network.patch_encoder import PatchEncoder
+from ossnet.network.patches import PatchVolume
 
 MODALITIES = 4
 SIZE = 7

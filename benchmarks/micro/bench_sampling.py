@@ -9,8 +9,8 @@ import torch
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.volumes import SHAPE, ball
-from ossnet.confidence import ConfidenceMemory
 from ossnet.sampling import Protocol, Sampling, border_voxels, draw_locations
+from ossnet.training.confidence import ConfidenceMemory
 
 COUNT = 2**14
 RADIUS = 20

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from benchmarks.micro.measure import Measure
-from ossnet.fits import model_config
-from ossnet.profile import load_profile
+from ossnet.memory.fits import model_config
+from ossnet.memory.workload import Workload, locations_for
 from ossnet.registry import model_names, model_type
-from ossnet.workload import Workload, locations_for
+from ossnet.training.profile import load_profile
 
 MODALITIES = 4
 SHAPE = (48, 48, 32)

@@ -8,8 +8,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import get_machine_id
 
+from benchmarks.machine.provenance import provenance
 from benchmarks.micro.measure import Measure
-from benchmarks.provenance import provenance
 
 CPU = torch.device("cpu")
 

@@ -17,11 +17,11 @@ from torch import Tensor
 from ossnet.config import digest, plain
 from ossnet.data.case import Dataset
 from ossnet.data.preprocessing import Preprocessing, prepare
+from ossnet.data.slices import Slices, Slicing
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import remove_abandoned, replacing, unreadable, write_text
 from ossnet.sampling import Sampling, border_voxels
-from ossnet.slices import Slices, Slicing
 
 VERSION = 1
 """Raised whenever reading or preparing a case comes to other files."""

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from ossnet.config import build
 from ossnet.data.brats import brats_dataset
 from ossnet.data.case import Dataset
-from ossnet.data.glioma import MODALITIES as GLIOMA_MODALITIES
-from ossnet.data.glioma import GliomaConfig, glioma_dataset
 from ossnet.data.lits import lits_dataset
-from ossnet.data.liver import MODALITIES as LIVER_MODALITIES
-from ossnet.data.liver import LiverConfig, liver_dataset
+from ossnet.data.synthetic.glioma import MODALITIES as GLIOMA_MODALITIES
+from ossnet.data.synthetic.glioma import GliomaConfig, glioma_dataset
+from ossnet.data.synthetic.liver import MODALITIES as LIVER_MODALITIES
+from ossnet.data.synthetic.liver import LiverConfig, liver_dataset
 from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 from ossnet.progress import ProgressLine

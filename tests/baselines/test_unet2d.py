@@ -6,8 +6,8 @@ from torch import Tensor
 
 from baselines.blocks import VoxelisedModel
 from baselines.unet2d import UNet2d, UNet2dConfig, UNet2dDepth, UNet2dHeight, UNet2dWidth
+from ossnet.data.slices import Slicing
 from ossnet.model import Batch
-from ossnet.slices import Slicing
 
 ORIENTATIONS = [UNet2dHeight, UNet2dWidth, UNet2dDepth]
 

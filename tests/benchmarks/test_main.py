@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import studies
 from benchmarks.__main__ import choose_studies, main
-from benchmarks.efficiency import running
-from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import read_records
-from benchmarks.efficiency.running import EfficiencyRequest
-from benchmarks.efficiency.studies import EFFICIENCY_STUDIES, EfficiencyStudy
+from benchmarks.commands import measure as running
+from benchmarks.commands.measure import EfficiencyRequest
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.records import read_records
+from benchmarks.studies import registry as studies
+from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES, EfficiencyStudy
 from benchmarks.study import Study
-from ossnet.profile import load_profile
+from ossnet.training.profile import load_profile
 
 Capture = pytest.CaptureFixture[str]
 Command = Callable[..., int]

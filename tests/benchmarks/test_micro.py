@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ossnet.extraction import EXTRACTORS
+from ossnet.inference.extraction import EXTRACTORS
 from ossnet.registry import model_names
 
 MICRO = Path(__file__).parents[2] / "benchmarks" / "micro"

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.segmentation import Segmentation
+from benchmarks.scoring.segmentation import Segmentation
+from benchmarks.studies.table1 import TABLE1
 from benchmarks.study import Point
-from benchmarks.table1 import TABLE1
 from ossnet.data.case import Dataset
-from ossnet.profile import load_profile
+from ossnet.training.profile import load_profile
 
 
 def test_a_study_is_named_as_its_table_is() -> None:

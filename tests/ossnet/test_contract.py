@@ -11,8 +11,8 @@ from torch.testing import assert_close
 
 from ossnet.config import build, plain
 from ossnet.errors import UserError
-from ossnet.extraction import EXTRACTORS
 from ossnet.field import labels_of
+from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import Batch, Draw, SegmentationModel
 from ossnet.registry import model_names, model_type
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.efficiency import records as efficiency_records
-from benchmarks.efficiency.probe import Probe
-from benchmarks.efficiency.records import ProbeRecord
-from benchmarks.records import Records
+from benchmarks.probes import records as efficiency_records
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.records import ProbeRecord
+from benchmarks.report.score_records import Records
 from paper_figures import picture
 
 SHIFTS = {"x": 0.1, "y": -0.1}

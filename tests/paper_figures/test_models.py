@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.table2 import TABLE2
-from benchmarks.tables import MODEL_NAMES
+from benchmarks.report.score_table import MODEL_NAMES
+from benchmarks.studies.table2 import TABLE2
 from paper_figures.models import draw
-from paper_figures.numbers import read_numbers
+from paper_figures.scores import read_numbers
 from paper_figures.style import MODEL_COLOURS
 
 

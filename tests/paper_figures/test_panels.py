@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.table2 import TABLE2
-from paper_figures.numbers import Numbers, read_numbers
+from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import axis_label, draw_number, explain, panel_rows
+from paper_figures.scores import Numbers, read_numbers
 
 NUMBER = {"value": 0.7, "low": 0.6, "high": 0.9, "published": 0.8, "by_seed": [0.65, 0.75]}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from benchmarks.table1 import LOCATIONS, STRATEGIES, TABLE1
-from paper_figures.numbers import read_numbers
+from benchmarks.studies.table1 import LOCATIONS, STRATEGIES, TABLE1
 from paper_figures.sampling import APART, LOOKS, SAMPLING, draw
+from paper_figures.scores import read_numbers
 
 
 def runs(strategies: tuple[str, ...], scale: int = 64, seeds: tuple[int, ...] = (0, 1)) -> list[Any]:

@@ -14,10 +14,10 @@ from ossnet.data.case import Case, Dataset
 from ossnet.data.nifti import read_volume, write_volume
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, prepare
+from ossnet.data.slices import Slices, Slicing
 from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 from ossnet.sampling import Sampling, border_voxels
-from ossnet.slices import Slices, Slicing
 
 PREPROCESSING = Preprocessing(shape=(16, 16, 16), fit="pad")
 BORDER = Sampling(strategy="border", border_width=3)

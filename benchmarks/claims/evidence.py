@@ -1,0 +1,91 @@
+"""Records of memory and runtime as the numbers that the paper's claims are judged by: `benchmarks.claims.judge`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.probes.answers import Answers
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord
+from benchmarks.studies import figure5
+from benchmarks.studies.table3 import published_memory
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedStudy:
+    """What there is on one study of memory or time.
+
+    Attributes:
+        gpu: the GPU that measured, as tables name it; None where none has.
+        numbers: what it found: memory in GB of 10^9 bytes, exact; seconds with the interval of their median.
+        failures: what failed there, with its `reason`.
+        predicted: what is predicted of the same, for this suite.
+    """
+
+    gpu: str | None
+    numbers: pd.DataFrame
+    failures: pd.DataFrame
+    predicted: pd.DataFrame
+
+
+def read_judged(study: str, results: Path, reference: Path) -> JudgedStudy:
+    """From one's own records of a GPU, or where there are none from the reference's.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    answers = Answers.read(study, results, reference)
+    gpu = answers.gpu
+    measured = [] if gpu is None else _records(study, answers, gpu)
+    return JudgedStudy(
+        None if gpu is None else answers.title(gpu),
+        _numbers(study, measured),
+        pd.DataFrame(
+            {**_head(study, record.probe), "reason": record.failure}
+            for record in measured
+            if record.failure is not None
+        ),
+        _numbers(study, _records(study, answers, PREDICTED)),
+    )
+
+
+def _probes(study: str) -> Sequence[Probe]:
+    """Those that a claim may be about: what the paper has measured, put to this suite."""
+    if study == "table3":
+        return [number.probe for number in published_memory()]
+    return figure5.measured("cuda") if study == "figure5" else []
+
+
+def _records(study: str, answers: Answers, machine: str) -> list[ProbeRecord]:
+    records = [answers.of(machine, probe) for probe in _probes(study)]
+    return [record for record in records if record is not None]
+
+
+def _numbers(study: str, records: Sequence[ProbeRecord]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        if record.result is None:
+            continue
+        head = _head(study, record.probe)
+        if record.probe.quantity == "memory":
+            value = record.result["allocated_bytes"] / GIGABYTE
+            rows.append({**head, "unit": "GB", "value": value, "low": value, "high": value})
+        else:
+            median, low, high = (record.result[name] for name in ("median_s", "low_s", "high_s"))
+            rows.append({**head, "unit": "s", "value": median, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def _head(study: str, probe: Probe) -> dict[str, Any]:
+    """The columns of `benchmarks.claims.schema.Column` that tell a probe from others."""
+    head: dict[str, Any] = {"table": study, "dataset": probe.dataset, "model": probe.model}
+    head["resolution"] = probe.resolution
+    if probe.locations is not None:
+        head["locations"] = probe.locations
+    if probe.quantity == "memory":
+        return {**head, "quantity": f"{probe.phase}_memory"}
+    how = {"slices": probe.batch_size} if probe.locations is None else {"extraction": probe.extraction}
+    return {**head, "quantity": "inference_runtime", **how}

@@ -1,0 +1,79 @@
+"""How far studies are, from their plans and the folders of their runs."""
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from benchmarks.runs.pace import Pace, in_words
+from benchmarks.runs.plan import Plan, pace_of, read_plans
+from benchmarks.runs.run_folder import Run, State, read_json, work_left
+from benchmarks.runs.squeue import Queue
+from benchmarks.study import Study
+
+SHOWN = 20
+"""As many failed runs, and as many running ones, are named one by one."""
+
+
+def print_status(studies: Sequence[Study], results: Path, profile: str | None = None) -> None:
+    """For each plan how many runs are done, failed, running and missing, the time to go, and what is wrong.
+
+    Args:
+        profile: only its plans; None for all.
+
+    Raises:
+        UserError: a plan cannot be read, or there is a SLURM that does not answer.
+    """
+    for study in studies:
+        plans = [plan for plan in read_plans(results, [study.name]) if profile in (None, plan.profile)]
+        if not plans:
+            print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists its runs")
+        for plan in plans:
+            print("\n".join(describe(plan, queued_runs(plan))))
+
+
+def queued_runs(plan: Plan) -> set[Path]:
+    """The folders of the runs that are in SLURM's queue, waiting or running."""
+    records = [run.folder / "slurm.json" for run in plan.runs if not run.done]
+    job_ids = {path.parent: read_json(path)["job_id"] for path in records if path.exists()}
+    if not job_ids or shutil.which("squeue") is None:
+        return set()
+    jobs = Queue().jobs()
+    return {folder for folder, job_id in job_ids.items() if job_id in jobs and not jobs[job_id].ended}
+
+
+def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
+    """Lines for people.
+
+    Args:
+        queued: folders of runs that wait for a cluster, or run there.
+    """
+    states = {run.folder: run.state for run in plan.runs}
+    by_state = {state: [run for run in plan.runs if states[run.folder] == state] for state in State}
+    counts = ", ".join(f"{len(runs)} {state}" for state, runs in by_state.items())
+    if waiting := sum(run.folder in queued for run in by_state[State.MISSING]):
+        counts += f" ({waiting} of them queued)"
+    lines = [f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(plan.runs)} runs, {counts}"]
+    pace = pace_of(by_state[State.DONE], plan.operations_per_second)
+    to_go = _to_go(pace, by_state[State.RUNNING], by_state[State.MISSING])
+    if to_go is not None:
+        lines[0] += f"; {to_go} to go"
+    lines += _listed([f"{run.name}: {100 * run.trained():.0f} % trained" for run in by_state[State.RUNNING]])
+    lines += _listed([f"{run.name}: failed: {run.failure}" for run in by_state[State.FAILED]])
+    return lines
+
+
+def _to_go(pace: Pace, running: Sequence[Run], missing: Sequence[Run]) -> str | None:
+    """As many at a time as are running now, or one after another."""
+    if not running and not missing:
+        return None
+    at_a_time = max(1, len(running))
+    seconds = pace.time_to_go(work_left([*running, *missing]), at_a_time)
+    if seconds is None:
+        return None
+    together = f", {at_a_time} at a time," if at_a_time > 1 else ""
+    return f"about {in_words(seconds)}{together}"
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return [*(f"  {line}" for line in lines[:SHOWN]), *more]

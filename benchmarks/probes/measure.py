@@ -1,0 +1,190 @@
+"""What a probe comes to: memory as predicted, memory and time as measured."""
+
+import time
+from functools import cache
+from typing import Any
+
+import torch
+
+from benchmarks.machine.nvml import UsedMemory, used_memory
+from benchmarks.machine.resident import peak_resident, restart_peak_resident
+from benchmarks.machine.timing import Timing, count_flops, matmul_rate, time_repeated
+from benchmarks.probes.extraction_stages import time_extraction
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.released_memory import released_footprint
+from ossnet.memory import footprint
+from ossnet.memory.workload import Workload
+from ossnet.registry import model_type
+
+TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 2.0}
+"""Once repeats have taken so long, there are only as many as there must be; see `timing.time_repeated`."""
+
+EXTRACTION_REPEATS = 5
+"""Of an extraction, which takes seconds."""
+
+
+def workload_of(probe: Probe) -> Workload:
+    """Make the workload that a probe of memory, or of the runtime of a step, runs.
+
+    Raises:
+        ValueError: a probe of the released implementation, which is not here to be run, or of an extraction that is no
+            workload.
+    """
+    extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
+    if probe.extraction != extraction or probe.implementation != "suite":
+        raise ValueError(f"no workload of this suite: {probe}")
+    # The slicing U-Net's batch is one of slices, which its configuration holds; they come from one volume.
+    slices = model_type(probe.model).family == "unet2d"
+    return Workload(probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations)
+
+
+def predict_probe(probe: Probe) -> dict[str, Any]:
+    """The result of a probe of memory on a GPU, without one: see `ProbeRecord`.
+
+    Raises:
+        ValueError: a probe of runtime, or of what is no workload, see `workload_of`.
+    """
+    if probe.quantity != "memory":
+        raise ValueError(f"only memory can be predicted: {probe}")
+    of_suite = probe.implementation == "suite"
+    predicted = footprint.predict(workload_of(probe)) if of_suite else released_footprint(probe)
+    return {
+        "allocated_bytes": predicted.allocated_bytes,
+        "reserved_bytes": predicted.reserved_bytes,
+        "by_part": dict(predicted.by_part),
+    }
+
+
+def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
+    """The result of a probe on a device: see `ProbeRecord`. Peaks are those of this process: see `Prober`.
+
+    Raises:
+        ValueError: a probe of memory that is no workload, see `workload_of`.
+        RuntimeError: the device ran out of memory, as `ossnet.out_of_memory.is_out_of_memory` tells.
+    """
+    device = torch.device(device)
+    if probe.quantity == "memory":
+        return _cuda_memory(probe, device) if device.type == "cuda" else _cpu_memory(probe, device)
+    return _extraction_time(probe, device) if probe.phase == "extraction" else _step_time(probe, device)
+
+
+def measure_tensors(probe: Probe, device: torch.device | str) -> dict[str, Any] | None:
+    """Of a probe of memory on a GPU only what torch tells, for processes that answer several.
+
+    None, at once, where an earlier probe has left memory in use.
+    """
+    if torch.cuda.is_initialized() and torch.cuda.memory_reserved(device):
+        return None
+    return _cuda_tensors(workload_of(probe), torch.device(device))
+
+
+def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
+    """The driver is asked while torch's allocator still holds the peak."""
+    before = used_memory(device).device_bytes
+    tensors = _cuda_tensors(workload_of(probe), device)
+    return tensors | _of_driver(used_memory(device), before)
+
+
+def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
+    """Of a step that takes what all later ones do.
+
+    That is the second step, which finds the optimiser's state, and what the matrix library keeps from its first product
+    on. Models of all voxels have none of these at inference, and a pass over the slices of a large volume takes half a
+    minute: theirs is the first. It is no other than the second, since cuDNN only tries algorithms out, which takes more
+    memory, in its benchmark mode, and that is off.
+    """
+    step = workload.prepare(device)
+    torch.cuda.empty_cache()
+    if workload.phase == "training" or workload.locations is not None:
+        step()
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    step()
+    torch.cuda.synchronize(device)
+    return {
+        "allocated_bytes": torch.cuda.max_memory_allocated(device),
+        "reserved_bytes": torch.cuda.max_memory_reserved(device),
+    }
+
+
+def _of_driver(used: UsedMemory, before_bytes: int | None) -> dict[str, Any]:
+    """What the driver tells of this process or, where it does not know that, of what the device has more than before.
+
+    The latter is this process's if no other has begun or ended, and includes what the driver itself takes for it.
+    """
+    taken, source = used.process_bytes, "process"
+    if taken is None and used.device_bytes is not None and before_bytes is not None:
+        taken, source = used.device_bytes - before_bytes, "device"
+    return {
+        "process_bytes": taken,
+        "process_source": None if taken is None else source,
+        "device_bytes": used.device_bytes,
+        "device_bytes_before": before_bytes,
+    }
+
+
+def _cpu_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
+    """Tensors by the accounting that predicts a GPU's; of the process, the peak resident set meanwhile.
+
+    `resident_before_bytes` was resident before the model was made: Python and its libraries. What the peak has above it
+    is more than tensors: the steps read further parts of the libraries, some tens of megabytes. `wall_s` is how long it
+    took, the model's making and the accounting included, which is little beside an extraction.
+    """
+    workload = workload_of(probe)
+    before = restart_peak_resident()
+    begin = time.perf_counter()
+    counted = footprint.count(workload, device)
+    wall_s = time.perf_counter() - begin
+    return {
+        "allocated_bytes": counted.allocated_bytes,
+        "reserved_bytes": counted.reserved_bytes,
+        "by_part": dict(counted.by_part),
+        "process_bytes": peak_resident(),
+        "resident_before_bytes": before,
+        "wall_s": wall_s,
+    }
+
+
+def _step_time(probe: Probe, device: torch.device) -> dict[str, Any]:
+    step = workload_of(probe).prepare(device)
+    timing = time_repeated(step, device, limit_s=TIMING_LIMIT_S[device.type])
+    flops = count_flops(step)
+    # The matrices of the machine's rate need memory, too.
+    del step
+    return _told(timing) | _operations(flops, timing, device)
+
+
+def _extraction_time(probe: Probe, device: torch.device) -> dict[str, Any]:
+    torch.manual_seed(0)
+    model = model_type(probe.model)(probe.config)
+    limit_s = TIMING_LIMIT_S[device.type]
+    took = time_extraction(model, probe.extraction, probe.locations, device, EXTRACTION_REPEATS, limit_s=limit_s)
+    extraction = {
+        "evaluated": list(took.evaluated),
+        "locations_per_s": sum(took.evaluated) / took.timing.median_s,
+    }
+    stages = {} if took.stages is None else {"stages": took.stages}
+    return _told(took.timing) | _operations(took.flops, took.timing, device) | extraction | stages
+
+
+def _told(timing: Timing) -> dict[str, Any]:
+    return {
+        "seconds": list(timing.seconds),
+        "median_s": timing.median_s,
+        "low_s": timing.low_s,
+        "high_s": timing.high_s,
+    }
+
+
+def _operations(flops: int, timing: Timing, device: torch.device) -> dict[str, Any]:
+    """Operations of a step and, done at its median time, their share of the machine's rate of matrix products.
+
+    On a GPU the share may exceed 1, see `matmul_rate`.
+    """
+    return {"flops": flops, "matmul_share": flops / timing.median_s / _product_rate(device)}
+
+
+@cache
+def _product_rate(device: torch.device) -> float:
+    """Measured once in a process."""
+    return matmul_rate(device)

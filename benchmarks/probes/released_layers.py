@@ -1,0 +1,93 @@
+"""What the released OSS-Net code holds in memory where this package, to the same result, holds something else.
+
+For the account of memory alone: values are not computed where only sizes matter.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ossnet.network.activation import PadeActivationUnit
+from ossnet.network.decoder import DecoderBlock
+from ossnet.network.normalization import ConditionalBatchNorm
+from ossnet.network.occupancy_network import OccupancyNetwork
+from ossnet.network.patch_encoder import PatchConvolution, PatchEncoder
+
+
+class _PadeKernel(torch.autograd.Function):
+    """One GPU kernel each way: no workspace, and only the input is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
+        ctx.save_for_backward(x, numerator, denominator)
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, numerator, denominator = ctx.saved_tensors
+        return torch.empty_like(x), torch.empty_like(numerator), torch.empty_like(denominator)
+
+
+def _pade(unit: PadeActivationUnit, x: Tensor) -> Tensor:
+    return _PadeKernel.apply(x, unit.numerator, unit.denominator)
+
+
+def _conditional_batch_norm(layer: ConditionalBatchNorm, x: Tensor, latent: Tensor) -> Tensor:
+    """Scale and shift are repeated for each location, where broadcasting would do."""
+    normalised = layer.norm(x)
+    gamma = layer.gamma(latent)[:, None].repeat_interleave(x.shape[1], 1)
+    beta = layer.beta(latent)[:, None].repeat_interleave(x.shape[1], 1)
+    return gamma * normalised + beta
+
+
+def _decoder_block(block: DecoderBlock, x: Tensor, latent: Tensor) -> Tensor:
+    """The hidden features are let go where the second linear map has read them."""
+    out = block.activation1(block.norm1(block.linear1(x), latent))
+    out = block.linear2(out)
+    out = block.norm2(out, latent)
+    out = out + block.skip(x)
+    return block.activation2(out)
+
+
+def _patch_convolution(layer: PatchConvolution, patches: Tensor) -> Tensor:
+    """A convolution, not a matrix product."""
+    return nn.Conv3d.forward(layer, patches)
+
+
+def _patch_encoder(encoder: PatchEncoder, patches: Tensor) -> Tensor:
+    return encoder.layers(patches.movedim(-1, 1)).flatten(1)
+
+
+_FORWARD: dict[type[nn.Module], Any] = {
+    PadeActivationUnit: _pade,
+    ConditionalBatchNorm: _conditional_batch_norm,
+    DecoderBlock: _decoder_block,
+    PatchConvolution: _patch_convolution,
+    PatchEncoder: _patch_encoder,
+}
+
+
+def use_released_layers(network: nn.Module) -> None:
+    """From now on `network` holds in memory what the released code holds, and its output means nothing."""
+    for module in network.modules():
+        if type(module) in _FORWARD:
+            module.forward = partial(_FORWARD[type(module)], module)
+
+
+def decode(network: OccupancyNetwork, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:
+    """As `OccupancyNetwork.decode` for one sample: the local features are let go once they are joined to the input."""
+    first, *others = latents.unbind(1)
+    # Without names for the parts, which would keep them for as long as this runs.
+    x = torch.cat(
+        [
+            locations,
+            *([] if network.patch_encoder is None or patches is None else [network.patch_encoder(patches[0])[None]]),
+            first[:, None].repeat_interleave(locations.shape[1], 1),
+        ],
+        -1,
+    )
+    for block, condition in zip(network.decoder.blocks, others or [first] * len(network.decoder.blocks), strict=True):
+        x = block(x, condition)
+    return network.decoder.head(x)

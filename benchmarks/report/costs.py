@@ -1,0 +1,77 @@
+"""What accuracy costs: memory and time of each run of a study, from its records. Never imports torch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.report.score_records import Record, Records
+
+MEMORY = ("allocated_bytes", "reserved_bytes", "process_bytes", "resident_bytes")
+"""As `benchmarks.machine.peak_memory` counts it."""
+
+PHASES = ("training", "segmentation")
+
+COSTS = [
+    *(f"{phase}_{kind}" for phase in PHASES for kind in MEMORY),
+    *("training_s", "segmentation_s", "steps", "locations_seen", "voxels_seen", "parameters"),
+]
+"""Columns of `costs_of` that hold numbers."""
+
+
+def costs_of(records: Sequence[Records], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """One row a run that has a result; NaN is what was not recorded, as in records of earlier versions.
+
+    Args:
+        columns: those of the study that tell its rows apart, beside the model.
+
+    Returns:
+        dataset, profile, protocol, model, seed, `columns`, `device`, and `COSTS`: peaks of memory in bytes of training
+        and of segmentation, see `benchmarks.runs.training` and `benchmarks.machine.peak_memory`; `training_s`, seconds
+        of all epochs whatever the number of attempts; `segmentation_s`, the median over cases of a segmentation;
+        `steps` of the optimiser; `locations_seen` or `voxels_seen`, places whose labels were learned from, each time
+        that they were; and the model's `parameters`.
+    """
+    rows = [
+        {
+            **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
+            "protocol": row["result"]["protocol"],
+            **{name: row["columns"].get(name) for name in columns},
+            **_costs(row),
+        }
+        for part in records
+        for row in part.rows
+        if row.get("scores") and "result" in row
+    ]
+    head = ["dataset", "profile", "protocol", "model", "seed", *columns, "device"]
+    return pd.DataFrame(rows, columns=[*head, *COSTS]).astype(dict.fromkeys(COSTS, float))
+
+
+def _costs(row: Record) -> dict[str, Any]:
+    scoring = row.get("provenance", {})
+    training = row.get("training", {})
+    # Earlier versions trained within the run, and counted no memory.
+    trained = training.get("provenance", scoring)
+    memory = {"training": training.get("provenance", {}).get("memory", {}), "segmentation": scoring.get("memory", {})}
+    return {
+        "device": device_of(trained),
+        **{f"{phase}_{kind}": memory[phase].get(kind) for phase in PHASES for kind in MEMORY},
+        "training_s": trained.get("timing", {}).get("training_s"),
+        "segmentation_s": scoring.get("timing", {}).get("extraction_s_median"),
+        **{name: training.get("result", {}).get(name) for name in ("steps", "locations_seen", "voxels_seen")},
+        "parameters": training.get("result", row["result"]).get("parameters"),
+    }
+
+
+def device_of(provenance: Mapping[str, Any]) -> str:
+    """What the last attempt ran on: the GPU's name, or the CPU's with its threads; empty where that is not told."""
+    attempts = provenance.get("attempts")
+    if not attempts:
+        return ""
+    gpu, cpu = attempts[-1].get("gpu"), attempts[-1].get("cpu")
+    if gpu is not None:
+        return str(gpu["name"])
+    if cpu is None:
+        return ""
+    threads = cpu["torch_threads"]
+    return f"{cpu['model']}, {threads} thread{'' if threads == 1 else 's'}"

@@ -1,0 +1,100 @@
+"""From records of memory and time to tables: what `collect` does for these studies, and every run at its end."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.commands.collect import REFERENCE
+from benchmarks.markup import Grid, latex, markdown
+from benchmarks.probes.answers import Answers
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.records import GIGABYTE, ProbeRecord
+from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.studies.curve_tables import figure5_grids, figure6_grids, scaling_grids
+from benchmarks.studies.memory_table import table3_grids
+from benchmarks.studies.table3 import published_gigabytes
+from benchmarks.studies.whole_table import whole_grids
+from ossnet.files import write_text
+
+LAYOUTS: dict[str, Callable[[Answers], Sequence[Grid]]] = {
+    "table3": table3_grids,
+    "figure5": figure5_grids,
+    "figure6": figure6_grids,
+    "scaling": scaling_grids,
+    "whole": whole_grids,
+}
+"""Of each study the tables that its records make."""
+
+BYTES = (
+    *("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes"),
+    *("device_bytes", "device_bytes_before"),
+)
+LISTS = ("seconds", "evaluated")
+SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s")
+"""What of a result is a column, besides the peak's parts and the stages."""
+
+
+def collect_efficiency(studies: Sequence[EfficiencyStudy], results: Path, with_reference: bool = True) -> list[Path]:
+    """Write `results/tables/STUDY`.md, .csv and .tex of each study that has records there; the Markdown files.
+
+    Beside them stand the committed reference's records, unless they are left out, of machines that have none there.
+
+    Raises:
+        UserError: a file cannot be read or written.
+    """
+    tables = []
+    for study in studies:
+        answers = Answers.read(study.name, results, REFERENCE if with_reference else None)
+        if any(machine not in answers.borrowed for machine in answers.by_machine):
+            stem = results / "tables" / study.name
+            write_tables(study.name, answers, stem)
+            tables.append(stem.with_suffix(".md"))
+    return tables
+
+
+def write_tables(study: str, answers: Answers, stem: Path) -> None:
+    """Write a study's tables as `stem`.md and `stem`.tex, and every record as `stem`.csv, each whole or not at all.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    grids = LAYOUTS[study](answers)
+    write_text(f"{stem}.md", "\n\n".join(map(markdown, grids)) + "\n")
+    write_text(f"{stem}.tex", "\n\n".join(map(latex, grids)) + "\n")
+    write_text(f"{stem}.csv", frame_of(answers).to_csv(index=False, lineterminator="\n"))
+
+
+def frame_of(answers: Answers) -> pd.DataFrame:
+    """One row a record, with a column for all that some record tells.
+
+    Columns: `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's; the
+    fields of `Probe`, with the shape as `256x256x160`; `published_gb`, what the paper's Table 3 has for the same,
+    whatever the implementation; `failure`. Of memory, in GB of 10^9 bytes: `allocated_gb`, `reserved_gb`, `process_gb`,
+    `resident_before_gb`, `device_gb`, `device_before_gb`, and `part_NAME_gb` for the parts of the peak; and
+    `process_source` and `wall_s`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`,
+    `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See
+    `benchmarks.probes.records.ProbeRecord`.
+    """
+    published = published_gigabytes()
+    rows = [
+        {"machine": machine, "reference": machine in answers.borrowed, **_row(record, published)}
+        for machine, records in answers.by_machine.items()
+        for record in records.values()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(record: ProbeRecord, published: Mapping[Probe, float | None]) -> dict[str, Any]:
+    probe = record.probe
+    number = published.get(replace(probe, implementation="suite"))
+    row = {**probe.plain(), "shape": probe.resolution, "published_gb": number, "failure": record.failure}
+    result = {name: value for name, value in (record.result or {}).items() if value is not None}
+    row |= {f"{name.replace('_bytes', '')}_gb": result[name] / GIGABYTE for name in BYTES if name in result}
+    row |= {f"part_{part}_gb": taken / GIGABYTE for part, taken in result.get("by_part", {}).items()}
+    row |= {f"{stage}_s": taken for stage, taken in result.get("stages", {}).items()}
+    row |= {name: json.dumps(result[name]) for name in LISTS if name in result}
+    return row | {name: result[name] for name in SINGLE if name in result}

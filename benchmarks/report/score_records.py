@@ -1,0 +1,204 @@
+"""Records: what all runs of a plan came to, in one file that tables, claims and figures are made from.
+
+`results/records/STUDY-DATASET-PROFILE.jsonl` has a line of JSON for each run that has a result or a failure: what
+tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, its `training` with the
+`provenance` and the `result` of that, and its own `result` with `scores` by quantity and case (null where a
+case has no valid score; none for a measurement without `per_case.csv`) and `sampled_scores` by protocol, quantity and
+case, or its `failure`. In records of earlier versions the run's provenance is that of its training too, and there are
+no sampled scores.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.runs.plan import Plan
+from benchmarks.runs.run_folder import Run, identity, read_json
+from ossnet.errors import UserError
+from ossnet.evaluation.quantities import QUANTITIES
+from ossnet.files import write_text
+
+Record = Mapping[str, Any]
+
+SEVERAL = "several"
+"""The protocol of numbers that are by several, each of which they name."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one study on one data set with one profile."""
+
+    study: str
+    dataset: str
+    profile: str
+    rows: tuple[Record, ...]
+
+    def write(self, folder: Path) -> None:
+        """Write the file; one that would come out the same is left alone, so that its figures are not drawn again."""
+        path = folder / f"{self.study}-{self.dataset}-{self.profile}.jsonl"
+        text = "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in self.rows)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+
+
+def collect(plan: Plan) -> Records:
+    """The records of the runs that have one, in the plan's order. What a run leaves unfinished is passed over.
+
+    Raises:
+        UserError: a run's files are damaged.
+    """
+    head = {"study": plan.study, "dataset": plan.dataset, "profile": plan.profile}
+    rows = []
+    for run in plan.runs:
+        try:
+            record = _record(run)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{run.folder} is damaged ({error}); delete it and run the study again") from error
+        if record is not None:
+            rows.append(head | record)
+    return Records(plan.study, plan.dataset, plan.profile, tuple(rows))
+
+
+def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
+    """All records of some studies in a folder, by study, data set and profile; none where there is no folder.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    found = []
+    for path in sorted(folder.glob("*.jsonl")):
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            heads = {(row["study"], row["dataset"], row["profile"]) for row in rows}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} holds no records ({error}); collect them again") from error
+        if len(heads) > 1:
+            raise UserError(f"{path} holds records of several studies; collect them again")
+        found += [Records(*head, tuple(rows)) for head in heads]
+    return [records for study in studies for records in found if records.study == study]
+
+
+def scores_of(records: Sequence[Records]) -> pd.DataFrame:
+    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit.
+
+    False-positive volumes are left out where every case that a run was scored on has foreground: Dice tells it all.
+    """
+    rows = [
+        {
+            **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
+            **row["columns"],
+            "protocol": row["result"]["protocol"],
+            "case": case,
+            "quantity": quantity,
+            "value": math.nan if value is None else value,
+            "unit": QUANTITIES[quantity].unit,
+        }
+        for part in records
+        for row in part.rows
+        if "result" in row
+        for quantity, scores in row["scores"].items()
+        if quantity != "false_positive_volume" or row["result"].get("cases_without_foreground")
+        for case, value in scores.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
+    """The rows of `scores_of` and those of the sampled scores, of the runs and quantities that have both.
+
+    `protocol` tells only which cases were scored, see `by_several`. Columns besides: `scored` (`dense`, `paper`, or
+    `released` with its share of border locations) and `sampled`, the locations of each case, or `all`.
+    """
+    rows = [
+        {**{name: row[name] for name in ("dataset", "profile", "model", "seed")}, **row["columns"]}
+        | {"protocol": by_several(row["result"]["protocol"]), "scored": scored, "sampled": locations}
+        | {"case": case, "quantity": quantity, "value": math.nan if value is None else value}
+        | {"unit": QUANTITIES[quantity].unit}
+        for part in records
+        for row in part.rows
+        if "sampled_scores" in row
+        for scored, locations, by_quantity in _by_protocol(row)
+        for quantity, scores in by_quantity.items()
+        for case, value in scores.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def by_several(protocol: str) -> str:
+    """Name the protocol of numbers that are by several, on the cases that a run was scored on by `protocol`."""
+    return protocol.replace("dense", SEVERAL, 1)
+
+
+def failures_of(records: Sequence[Records]) -> pd.DataFrame:
+    """One row a run that failed: table, dataset, profile, model, seed, the study's columns, reason."""
+    rows = [
+        {
+            "table": part.study,
+            **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
+            **row["columns"],
+            "reason": row["failure"],
+        }
+        for part in records
+        for row in part.rows
+        if "failure" in row
+    ]
+    return pd.DataFrame(rows)
+
+
+def _by_protocol(row: Record) -> Iterator[tuple[str, str, Mapping[str, Mapping[str, float | None]]]]:
+    """Read what a run's scores are called, at how many locations of a case they are, and the scores by quantity."""
+    sampled = row["sampled_scores"]
+    quantities = {quantity for scores in sampled.values() for quantity in scores}
+    yield "dense", "all", {name: scores for name, scores in row["scores"].items() if name in quantities}
+    for protocol in row["result"]["sampled_protocols"]:
+        name, share = protocol["protocol"], protocol["border_share"]
+        scored = f"{name}, {100 * share:.0f} % border" if share else name
+        yield scored, str(protocol["locations"]), sampled[name]
+
+
+def _record(run: Run) -> dict[str, Any] | None:
+    failure = run.failure
+    if not run.done and failure is None:
+        return None
+    spec = read_json(run.folder / "spec.json")
+    record = {
+        "model": run.model,
+        "seed": run.seed,
+        "columns": dict(run.columns),
+        "identity": identity(spec),
+        "spec": spec,
+    }
+    record |= _files(run.folder, "provenance")
+    if trained := _files(run.training, "provenance", "result"):
+        record["training"] = trained
+    if failure is not None:
+        return record | {"failure": failure}
+    record["result"] = read_json(run.folder / "result.json")
+    record["scores"] = _scores(run.folder / "per_case.csv").get("", {})
+    sampled = _scores(run.folder / "sampled.csv")
+    return record | ({"sampled_scores": sampled} if sampled else {})
+
+
+def _files(folder: Path, *names: str) -> dict[str, Any]:
+    """Read the JSON files of some names in a folder, as far as they are there."""
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def _scores(path: Path) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Read scores by protocol (an empty text where none is named), quantity and case; none where there is no file."""
+    scores: dict[str, dict[str, dict[str, float | None]]] = {}
+    if not path.exists():
+        return scores
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            value = float(row["value"]) if row["value"] else math.nan
+            of_protocol = scores.setdefault(row.get("protocol", ""), {})
+            of_protocol.setdefault(row["quantity"], {})[row["case"]] = None if math.isnan(value) else value
+    return scores

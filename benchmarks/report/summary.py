@@ -1,0 +1,146 @@
+"""From scores of single cases to the numbers of a table."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.report.score_table import GROUP, PAPER_DATASETS, Layout, Row, columns_of, group_keys
+from benchmarks.report.statistics import best_of, describe
+from ossnet.errors import UserError
+from ossnet.evaluation.quantities import QUANTITIES
+
+BEST_OF = 3
+"""The paper reports the best of so many runs, and so do the tables beside the mean, where there are as many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The scores of one data set, profile and protocol.
+
+    Attributes:
+        key: data set, profile and protocol.
+        matrices: by (quantity, unit), each row's scores [seeds, cases] by the row's values, in the layout's order.
+    """
+
+    key: tuple[str, str, str]
+    matrices: dict[tuple[str, str], dict[Row, pd.DataFrame]]
+
+
+def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
+    """The scores by data set, profile and protocol.
+
+    Raises:
+        UserError: a case has two scores of one quantity for one row and seed.
+    """
+    if scores.empty:
+        return
+    scores = _with_units(scores)
+    _refuse_twice(scores, layout)
+    for key in group_keys(scores):
+        of_group = scores[(scores[GROUP] == list(key)).all(axis=1)]
+        levels: list[Hashable] = ["quantity", "unit", *layout.columns]
+        wide = of_group.pivot(index=[*levels, "seed"], columns="case", values="value")
+        found: dict[tuple[str, str], dict[Row, pd.DataFrame]] = {}
+        for (quantity, unit, *values), block in wide.groupby(level=levels):
+            found.setdefault((str(quantity), str(unit)), {})[tuple(values)] = block.droplevel(levels)
+        rows = layout.arrange({row for of_rows in found.values() for row in of_rows})
+        matrices = {
+            what: {row: found[what][row] for row in rows if row in found[what]}
+            for what in sorted(found, key=lambda what: list(QUANTITIES).index(what[0]))
+        }
+        yield Group(key, matrices)
+
+
+def summarise(
+    scores: pd.DataFrame, published: pd.DataFrame, layout: Layout, reference: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """A row for each data set, profile, protocol, row of the table and quantity.
+
+    Args:
+        scores: one row a score, with columns dataset, profile, protocol, seed, case, quantity, value (NaN where a case
+            has no valid score), unit and `layout.columns`. May be empty.
+        published: rows of `read_published`. An embedded data set takes the column of the one that it stands in for.
+        layout: the table's.
+        reference: scores of the committed records, or None. The scores themselves are no reference.
+
+    Returns:
+        Exactly `columns_of(layout)` and `scores`. `value` is the mean over seeds of each seed's mean over its valid
+        cases; `low` and `high` are its 95 % interval for seeds and cases (NaN with one seed or case);
+        `std_seeds` and `std_cases` the standard deviations of the seeds' and of the cases' means; `best` the mean of
+        the best of `BEST_OF` seeds, or of as many as there are, for every quantity the seed of the highest IoU, by
+        which the released code chooses epochs; `seeds` and `n` the numbers of seeds and of cases with a valid score;
+        `published` the paper's number and `reference` the reference's `value`, or NaN.
+
+        `scores` holds `benchmarks.report.statistics.Scores`: from two rows, or two quantities of a row, any comparison
+        of the two can be worked out case by case.
+
+    Raises:
+        UserError: a case has two scores of one quantity for one row and seed.
+        ValueError: a quantity that is not in `QUANTITIES`, or two published numbers for one row.
+    """
+    parts = [
+        describe(matrices, {row: layout.training(row) for row in matrices})
+        .rename(columns={"mean": "value", "cases": "n"})
+        .assign(
+            table=layout.table,
+            **dict(zip(GROUP, group.key, strict=True)),
+            **{name: [row[place] for row in matrices] for place, name in enumerate(layout.columns)},
+            quantity=quantity,
+            unit=unit,
+            best=[
+                best_of(matrix, min(BEST_OF, len(matrix)), QUANTITIES[quantity].higher_is_better, picked_by.get(row))
+                for row, matrix in matrices.items()
+            ],
+        )
+        for group in groups(scores, layout)
+        for picked_by in [group.matrices.get(("iou", ""), {})]
+        for (quantity, unit), matrices in group.matrices.items()
+    ]
+    if not parts:
+        return pd.DataFrame(columns=[*columns_of(layout), "scores"])
+    rows = _with_published(pd.concat(parts, ignore_index=True), published, layout)
+    rows = _with_reference(rows, None if reference is scores else reference, layout)
+    # Within a group, by the table's rows and then by quantity.
+    order = {key: place for place, key in enumerate(layout.arrange(set(_keys(rows, layout))))}
+    rows = rows.assign(place=[order[key] for key in _keys(rows, layout)])
+    return rows.sort_values([*GROUP, "place"], kind="stable", ignore_index=True)[[*columns_of(layout), "scores"]]
+
+
+def _with_units(scores: pd.DataFrame) -> pd.DataFrame:
+    # A column of nothing but empty texts comes back from a CSV file as numbers.
+    return scores.astype({"unit": object}).fillna({"unit": ""})
+
+
+def _refuse_twice(scores: pd.DataFrame, layout: Layout) -> None:
+    twice = scores.duplicated([*GROUP, *layout.columns, "quantity", "unit", "seed", "case"])
+    if twice.any():
+        row = scores[twice].iloc[0]
+        which = ", ".join(f"{column} {row[column]}" for column in (*layout.columns, "seed", "case"))
+        raise UserError(
+            f"two scores of {row['quantity']} for {which} on {row['dataset']}; remove the run that was recorded twice"
+        )
+
+
+def _keys(rows: pd.DataFrame, layout: Layout) -> list[Row]:
+    return list(rows[list(layout.columns)].itertuples(index=False, name=None))
+
+
+def _with_published(rows: pd.DataFrame, published: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    # The paper does not tell all that tells our rows apart.
+    on = ["paper_dataset", *(name for name in layout.columns if name in published), "quantity"]
+    paper = published[published["table"] == layout.table].rename(
+        columns={"dataset": "paper_dataset", "value": "published"}
+    )
+    rows = rows.assign(paper_dataset=rows["dataset"].replace(PAPER_DATASETS))
+    return rows.merge(paper[[*on, "published"]], on=on, how="left", validate="many_to_one")
+
+
+def _with_reference(rows: pd.DataFrame, reference: pd.DataFrame | None, layout: Layout) -> pd.DataFrame:
+    if reference is None or reference.empty:
+        return rows.assign(reference=np.nan)
+    on = [*GROUP, *layout.columns, "quantity", "unit"]
+    by_seed = _with_units(reference).groupby([*on, "seed"])["value"].mean()
+    means = by_seed.groupby(on).mean().rename("reference").reset_index()
+    return rows.merge(means, on=on, how="left", validate="many_to_one")

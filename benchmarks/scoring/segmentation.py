@@ -1,0 +1,175 @@
+"""The measurement of Tables 1 and 2: segment cases that a model has not learned from, and score them."""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from benchmarks.machine.peak_memory import PeakMemory, count_tensors
+from benchmarks.scoring.protocols import sampled_protocols, score_sampled
+from benchmarks.scoring.scoring import Outcome
+from benchmarks.study import Point, Split
+from ossnet.checks import STRICT
+from ossnet.config import newer, plain
+from ossnet.data.case import Case, Dataset
+from ossnet.data.prepared import PreparedCases
+from ossnet.data.preprocessing import Preprocessing, class_indices
+from ossnet.errors import UserError
+from ossnet.evaluation.evaluation import score_segmentation, segment_case
+from ossnet.evaluation.metrics import disagreement_percent, surface_tolerance_mm
+from ossnet.files import replacing, write_text
+from ossnet.inference.extraction import EXTRACTORS
+from ossnet.model import SegmentationModel
+from ossnet.registry import model_type
+from ossnet.training.profile import Profile
+from ossnet.training.run import RunSpec
+from ossnet.training.validation import Validation
+
+DENSE_CASES = 1
+"""Cases of each run on which a sparse extraction is held against the evaluation of every voxel."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Segmentation:
+    """What decides a run's scores.
+
+    Attributes:
+        training: of the model.
+        extraction: how the segmentations are made, a name of `ossnet.inference.extraction.EXTRACTORS`.
+        max_locations: locations per pass of an extraction.
+        split: whose cases are scored; None for `scored_split`.
+        protocols: sampled ones by which the cases are scored besides; None for `sampled_protocols`.
+    """
+
+    training: RunSpec
+    extraction: str
+    max_locations: int = Field(default=2**14, ge=1)
+    measurement: Literal["segmentation"] = "segmentation"
+    schema_version: Literal[1] = 1
+    split: Split | None = newer(None)
+    protocols: tuple[Validation, ...] | None = newer(None)
+
+    def __post_init__(self) -> None:
+        if self.extraction not in EXTRACTORS:
+            raise ValueError(f"extraction {self.extraction!r} is none of {', '.join(EXTRACTORS)}")
+        names = [protocol.protocol for protocol in self.protocols or ()]
+        if "dense" in names or len(set(names)) < len(names):
+            raise ValueError(
+                f"protocols {', '.join(names)}: give paper or released, each once at most; dense is always"
+            )
+
+    @classmethod
+    def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Segmentation":
+        scored_split(dataset, point.split)
+        training = profile.spec(point.model, dataset, point.seed, point.overrides)
+        extraction = point.extraction or model_type(point.model).extraction
+        return cls(training, extraction, point.max_locations, split=point.split, protocols=point.protocols)
+
+    def split_of(self, dataset: Dataset) -> Split:
+        """`split`, or what it stands for; see `scored_split`."""
+        return scored_split(dataset, self.split)
+
+    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+        """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the segmentation of the first case with
+        foreground.
+
+        Raises:
+            UserError: the data set has no case to score, or one that is refused.
+        """
+        split = self.split_of(dataset)
+        preprocessing = self.training.preprocessing
+        parts, seconds, evaluated, without_foreground, without_spacing = [], [], [], [], []
+        from_dense: dict[str, float] = {}
+
+        def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
+            made = segment_case(model, case, preprocessing, extraction, self.max_locations)
+            return made.segmentation.cpu().numpy(), sum(made.evaluated)
+
+        device = next(model.parameters()).device
+        peak = PeakMemory(device)
+        to_compare: dict[str, np.ndarray] = {}
+        voxels: dict[str, int] = {}
+        for index, name in enumerate(dataset.splits[split]):
+            case = dataset.load(name)
+            voxels[name] = case.image[0].size
+            with peak.watch():
+                start = time.perf_counter()
+                segmentation, locations = segment(case, self.extraction)
+                seconds.append(time.perf_counter() - start)
+            evaluated.append(locations)
+            rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
+            parts.append(rows)
+            if case.label is not None and not class_indices(case.label, preprocessing, name).any():
+                without_foreground.append(name)
+            if not case.spacing_known:
+                without_spacing.append(name)
+            # The figure shows the first that has something to be found, or the very first where none has.
+            if index in (0, len(without_foreground)):
+                _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
+            if index < DENSE_CASES and self.extraction != "dense":
+                to_compare[name] = segmentation
+        # After them all, since it takes another amount of memory.
+        for name, segmentation in to_compare.items():
+            from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
+        if device.type == "cpu":
+            largest = dataset.load(max(voxels, key=voxels.__getitem__))
+            peak.add(count_tensors(model, lambda: segment(largest, self.extraction)))
+        write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
+        protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
+        sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
+        write_text(folder / "sampled.csv", sampled.to_csv(index=False))
+        result: dict[str, Any] = {
+            "protocol": dense_protocol(split),
+            "sampled_protocols": [plain(protocol) for protocol in protocols],
+            "locations_mean": float(np.mean(evaluated)),
+            "disagreement_with_dense_percent": from_dense,
+        }
+        if without_foreground:
+            result["cases_without_foreground"] = without_foreground
+        if without_spacing:
+            result["cases_without_spacing"] = without_spacing
+        return Outcome(result, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
+
+
+def dense_protocol(split: Split) -> str:
+    """Name the protocol of scores over all voxels, with the split where that is not `test`."""
+    return "dense" if split == "test" else f"dense, {split} cases"
+
+
+def scored_split(dataset: Dataset, asked: Split | None = None) -> Split:
+    """The split whose cases are scored: `test`, or `validation` where there are no others, as in the paper.
+
+    Args:
+        asked: another choice; None for that.
+
+    Raises:
+        UserError: there are none.
+    """
+    if asked is not None:
+        if not dataset.splits[asked]:
+            raise UserError(f"data set {dataset.name} has no {asked} cases, so there is nothing to score")
+        return asked
+    order: tuple[Split, ...] = ("test", "validation")
+    for split in order:
+        if dataset.splits[split]:
+            return split
+    raise UserError(f"data set {dataset.name} has no test and no validation cases, so there is nothing to score")
+
+
+def _write_case(path: Path, case: Case, segmentation: np.ndarray, dice: float, preprocessing: Preprocessing) -> None:
+    assert case.label is not None
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            case=np.array(case.name),
+            modality=np.array(case.modalities[0]),
+            image=case.image[0],
+            label=class_indices(case.label, preprocessing, case.name) > 0,
+            prediction=segmentation > 0,
+            dice=np.array(dice),
+            affine=case.affine,
+        )

@@ -1,0 +1,28 @@
+"""Table 2: segmentation performance of every model."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.report.score_table import MODEL_NAMES, Layout
+from benchmarks.study import Point, Study
+
+if TYPE_CHECKING:
+    from ossnet.training.profile import Profile
+
+
+def grid(profile: "Profile") -> Sequence[Point]:
+    """Every model from every seed, as the profile trains them on the data set."""
+    return [Point(model, seed) for model in MODEL_NAMES for seed in profile.seeds]
+
+
+TABLE2 = Study(
+    "segmentation",
+    grid,
+    Layout(
+        table="table2",
+        title="Table 2: segmentation performance",
+        heads={"model": "Model"},
+        rows=[(model,) for model in MODEL_NAMES],
+        names={"model": MODEL_NAMES},
+    ),
+)

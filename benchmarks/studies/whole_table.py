@@ -1,0 +1,35 @@
+"""The table of a whole segmentation: one pass and the whole as predicted, and what it took on each machine."""
+
+from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.probes.answers import Answers
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.records import PREDICTED
+from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes
+from benchmarks.report.score_table import MODEL_NAMES
+from benchmarks.studies import whole
+from benchmarks.studies.memory_table import OBJECT, WORKSPACES
+
+TIME = "Time: of one segmentation on the CPU, while its tensors are counted; a GPU's is not taken here"
+
+
+def whole_grids(answers: Answers) -> list[Grid]:
+    """A row for the pass and for the whole as predicted, and one for each machine."""
+    head = ["What", "Where", "Tensors (GB)", "Allocator (GB)", "Process (GB)", "Process before (GB)", "Time (s)"]
+    rows = [
+        _row(answers, "one pass", PREDICTED, whole.ONE_PASS),
+        *(_row(answers, "segmentation", machine, whole.SEGMENTATION) for machine in [PREDICTED, *answers.shown]),
+    ]
+    probe = whole.SEGMENTATION
+    caption = f"{MODEL_NAMES[probe.model]}, segmenting {probe.resolution} voxels by {probe.extraction}."
+    return [Grid(caption, head, rows, notes([OBJECT, TIME, WORKSPACES, *cpu_notes(answers), *machine_notes(answers)]))]
+
+
+def _row(answers: Answers, what: str, machine: str, probe: Probe) -> list[Cell]:
+    names = ("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes")
+    wall_s = answers.value(machine, probe, "wall_s")
+    return [
+        Cell(what),
+        Cell(answers.title(machine)),
+        *(gigabytes(answers, machine, probe, name) for name in names),
+        NOTHING if wall_s is None else Cell(f"{wall_s:.0f}"),
+    ]

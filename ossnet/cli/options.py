@@ -1,0 +1,208 @@
+"""The options of the command line, and what is told of a wrong one."""
+
+import argparse
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from ossnet.config import merge
+from ossnet.data.sources import SOURCE_HELP
+from ossnet.errors import UserError
+from ossnet.network.execution import Precision
+
+Command = Callable[[argparse.Namespace], int | None]
+"""Its exit status; None for success."""
+
+EPILOG = """examples:
+  ossnet models
+  ossnet train --data cases.csv --model c --out runs/c
+  ossnet evaluate runs/c --data cases.csv --split test
+  ossnet segment flair.nii.gz t1.nii.gz t1ce.nii.gz t2.nii.gz --model runs/c -o mask.nii.gz
+  ossnet fits c --shape 256 256 160 --modalities 4 --batch 8 --memory 16GiB
+"""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def make_parser(
+    train: Command, evaluate: Command, segment: Command, models: Command, fits: Command
+) -> argparse.ArgumentParser:
+    """The parser of `ossnet`; the parsed arguments hold the chosen one of the five as `command`."""
+    parser = _OneLineParser(
+        prog="ossnet",
+        description="Train, evaluate and use OSS-Net and what it is compared with.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    machine = _OneLineParser(add_help=False)
+    machine.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
+    machine.add_argument("--threads", type=_positive, help="CPU threads (default: all cores)")
+
+    data = _OneLineParser(add_help=False)
+    data.add_argument("--data", required=True, metavar="DATA", help=SOURCE_HELP)
+    data.add_argument(
+        "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (%(default)s)"
+    )
+    data.add_argument(
+        "--profile", default="laptop", help="sizes and lengths: laptop, workstation, paper or a TOML file (%(default)s)"
+    )
+
+    extraction = _OneLineParser(add_help=False)
+    extraction.add_argument(
+        "--extraction",
+        help="dense, mise, paper-prior, released or released-prior (default: the model's: mise, U-Nets dense)",
+    )
+    extraction.add_argument(
+        "--max-locations",
+        type=_positive,
+        default=2**14,
+        metavar="N",
+        help="locations a pass: bounds memory (%(default)s)",
+    )
+
+    extraction.add_argument(
+        "--max-slices", type=_positive, metavar="N", help="slices a pass of a 2D U-Net (default: the training's)"
+    )
+
+    precision = _OneLineParser(add_help=False)
+    precision.add_argument(
+        "--precision", choices=get_args(Precision), help="of the networks' blocks (default: the training's)"
+    )
+
+    training = commands.add_parser(
+        "train",
+        parents=[data, machine],
+        help="train a model; the same command goes on after an interruption",
+        description="Train a model on the split train of a data set, choosing the best epoch on the split validation. "
+        "The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint that an interrupted "
+        "training goes on from when the same command is given again.",
+    )
+    training.add_argument("--model", required=True, help="a name that `ossnet models` lists")
+    training.add_argument(
+        "--seed", type=int, default=0, help="of weights, order, augmentation, locations (%(default)s)"
+    )
+    training.add_argument("--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN)")
+    training.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the profile, such as recipe.epochs=30, network.patch_size=7 or "
+        "preprocessing.shape=[64,64,48]; may be repeated",
+    )
+    training.set_defaults(command=train)
+
+    evaluation = commands.add_parser(
+        "evaluate",
+        parents=[data, extraction, precision, machine],
+        help="score a trained model on labelled cases",
+        description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
+        "95 % Hausdorff distance, surface Dice and false-positive volume of each.",
+    )
+    evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
+    evaluation.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
+    evaluation.add_argument(
+        "--tolerance-mm", type=float, help="of the surface Dice (default: 2, or the longest voxel edge)"
+    )
+    evaluation.add_argument(
+        "--allow-learned-cases",
+        action="store_true",
+        help="score cases although the model has learned from them, or may have",
+    )
+    evaluation.add_argument(
+        "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"
+    )
+    evaluation.set_defaults(command=evaluate)
+
+    segmentation = commands.add_parser(
+        "segment",
+        parents=[extraction, precision, machine],
+        help="segment one patient's images",
+        description="Write the segmentation of an image as NIfTI, with the affine and shape of the input.",
+    )
+    segmentation.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="one NIfTI file a modality, in the model's order, or one 4-D file"
+    )
+    segmentation.add_argument("--model", required=True, type=Path, metavar="RUN", help="folder of a training")
+    segmentation.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="OUT.nii.gz", help="file for the mask"
+    )
+    segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="write the surface too, as .ply or .obj in mm")
+    segmentation.set_defaults(command=segment)
+
+    commands.add_parser("models", help="list the models").set_defaults(command=models)
+    _add_fits(commands, fits)
+    return parser
+
+
+def _add_fits(commands: Any, fits: Command) -> None:
+    fitting = commands.add_parser(
+        "fits",
+        help="tell whether a model fits into a GPU's memory, and with which settings",
+        description="Predict the peak GPU memory of a training step, of one evaluation of the network (inference) and "
+        "of the segmentation of a whole volume (extraction), without a GPU: what tensors take, what torch's allocator "
+        "reserves for them, and the CUDA context (an assumption). Where that is too much, the smallest sets of options "
+        "that are enough are listed, as `train` takes them for training, `segment` and `evaluate` for the others. "
+        "Networks have the paper's sizes, but for what --set changes. The extraction is by mise, on the model's own "
+        "grid, of an ellipsoid of half the volume's extent; for a U-Net it is the evaluation. The exit status is 0 "
+        "where all fit, else 1.",
+    )
+    fitting.add_argument("model", metavar="MODEL", help="a name that `ossnet models` lists")
+    fitting.add_argument("--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="of volumes")
+    fitting.add_argument("--modalities", type=_positive, default=1, metavar="C", help="image channels (%(default)s)")
+    fitting.add_argument("--batch", type=_positive, default=1, metavar="N", help="cases in a step (%(default)s)")
+    fitting.add_argument(
+        "--locations", type=_positive, metavar="N", help="of each case in a step, and of a pass (default: 16384)"
+    )
+    fitting.add_argument(
+        "--memory", required=True, type=_bytes, metavar="GB", help="of the GPU, such as 16 or 16GB (10^9), or 16GiB"
+    )
+    fitting.add_argument("--checkpointing", action="store_true", help="compute activations again, not keep them")
+    fitting.add_argument("--precision", choices=get_args(Precision), default="float32", help="(%(default)s)")
+    fitting.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="as for `train`, of the table network alone"
+    )
+    fitting.set_defaults(command=fits)
+
+
+def _bytes(text: str) -> float:
+    """Bytes of a size in GB or GiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(GB|GiB)?", text)
+    if match is None or not float(match[1]):
+        raise argparse.ArgumentTypeError(f"{text} is no memory; write 16 or 16GB (of 10^9 bytes), or 16GiB")
+    return float(match[1]) * (2**30 if match[2] == "GiB" else 10**9)
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return value
+
+
+def settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """The tables of `--set a.b=value`, values as in TOML."""
+    tables: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {pair}: write KEY=VALUE, such as recipe.epochs=30")
+        try:
+            table = tomllib.loads(f"{key} = {value}")
+        except tomllib.TOMLDecodeError:
+            try:
+                table = tomllib.loads(f"{key} = '{value}'")
+            except tomllib.TOMLDecodeError as error:
+                raise UserError(f"--set {pair}: neither key nor value can be read as TOML") from error
+        tables = merge(tables, table)
+    return tables

@@ -1,0 +1,175 @@
+"""The memory of a computation: every storage counted from its making to its end, as torch's allocators count it."""
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ossnet.memory.allocator import Block, CachingAllocator
+
+Workspace = Callable[[Any, Sequence[Any], Any], int]
+"""Bytes that an operator needs beside its tensors while it runs, from the operator, its arguments and its result."""
+
+
+def no_workspace(operator: Any, arguments: Sequence[Any], result: Any) -> int:
+    """Operators need nothing but their arguments and results."""
+    return 0
+
+
+@dataclass(eq=False)
+class _Allocation:
+    bytes: int
+    part: str
+    block: Block | None
+
+
+_Tape = list[tuple[_Allocation, bool]]
+"""Allocations in the order in which they were made (True) and released (False)."""
+
+
+class StorageAccount(TorchDispatchMode):
+    """Within it, every storage that an operator makes is counted until the last tensor that uses it is gone.
+
+    A view or an in-place result shares a storage, which counts once. Tensors from outside are for `hold` to count. On
+    the meta device, and under torch's `FakeTensorMode`, nothing is computed or allocated, yet storages live and die as
+    elsewhere, so that a step of any size is accounted for in seconds.
+
+    Args:
+        allocator: that hands out the memory and says how much an allocation takes; None for one that hands out what is
+            asked for, as torch's on the CPU does.
+        workspace: memory of an operator for the time that it runs; see `Workspace`.
+        device: where the tensors are that count, such as `cuda`; None for everywhere.
+
+    Attributes:
+        peak_bytes: the most that was alive at once.
+        live_bytes: what is alive now.
+    """
+
+    def __init__(
+        self,
+        allocator: CachingAllocator | None = None,
+        workspace: Workspace = no_workspace,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__()
+        self.peak_bytes = self.live_bytes = 0
+        self._allocator = allocator
+        self._workspace = workspace
+        self._device = device
+        self._live: dict[int, _Allocation] = {}
+        self._at_peak: list[_Allocation] = []
+        self._part = "other"
+        self._tape: _Tape | None = None
+
+    @property
+    def reserved_bytes(self) -> int:
+        """The most that the allocator held for what was alive and for later."""
+        return self.peak_bytes if self._allocator is None else self._allocator.peak_reserved_bytes
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What is made meanwhile belongs to the part `name`; also decorates a function."""
+        outer, self._part = self._part, name
+        try:
+            yield
+        finally:
+            self._part = outer
+
+    def hold(self, tensors: Iterable[Tensor], part: str) -> None:
+        """Count tensors from outside, if they are not counted yet, and give them to `part` (of a past peak as well)."""
+        for tensor in filter(self._counts, tensors):
+            self._count(tensor).part = part
+        self._note_peak()
+
+    def once(self, function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """A function that is evaluated once for each shape, and only accounted for, the same way, when called again.
+
+        For tensors without values or gradients: a later call gives an empty one.
+        """
+        seen: dict[torch.Size, tuple[torch.Size, _Tape]] = {}
+
+        def call(x: Tensor) -> Tensor:
+            if x.shape in seen:
+                shape, tape = seen[x.shape]
+                self._replay(tape)
+                return x.new_empty(shape)
+            self._tape = tape = []
+            result = function(x)
+            self._tape = None
+            seen[x.shape] = result.shape, tape
+            return result
+
+        return call
+
+    def peak_by_part(self) -> Mapping[str, int]:
+        """Bytes of each part at the peak, the largest first."""
+        totals: Counter[str] = Counter()
+        for allocation in self._at_peak:
+            totals[allocation.part] += allocation.bytes
+        return dict((+totals).most_common())
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in filter(self._counts, tree_leaves(result)):
+            self._count(tensor)
+        workspace = self._allocate(self._workspace(func, args, result), "workspace")
+        self._note_peak(workspace)
+        self._release(workspace)
+        return result
+
+    def _counts(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and (self._device is None or value.device.type == self._device.type)
+
+    def _count(self, tensor: Tensor) -> _Allocation:
+        storage = tensor.untyped_storage()
+        # Two Python objects may stand for one storage; its address is one, and no other's while it lives.
+        key = storage._cdata
+        if key not in self._live:
+            self._live[key] = self._allocate(storage.nbytes(), self._part)
+            weakref.finalize(storage, self._free, key).atexit = False
+        return self._live[key]
+
+    def _free(self, key: int) -> None:
+        self._release(self._live.pop(key))
+
+    def _allocate(self, size: int, part: str) -> _Allocation:
+        block = self._allocator.allocate(size) if self._allocator is not None and size else None
+        allocation = _Allocation(size if block is None else block.size, part, block)
+        self.live_bytes += allocation.bytes
+        if self._tape is not None:
+            self._tape.append((allocation, True))
+        return allocation
+
+    def _release(self, allocation: _Allocation) -> None:
+        self.live_bytes -= allocation.bytes
+        if self._tape is not None:
+            self._tape.append((allocation, False))
+        if self._allocator is not None and allocation.block is not None:
+            self._allocator.free(allocation.block)
+
+    def _note_peak(self, *workspaces: _Allocation) -> None:
+        if self.live_bytes > self.peak_bytes:
+            self.peak_bytes = self.live_bytes
+            self._at_peak = [*self._live.values(), *workspaces]
+
+    def _replay(self, tape: _Tape) -> None:
+        made: dict[int, int] = {}
+        for i, (allocation, is_made) in enumerate(tape):
+            if is_made:
+                # Storages have positive keys.
+                made[id(allocation)] = -1 - i
+                self._live[-1 - i] = self._allocate(allocation.bytes, allocation.part)
+                self._note_peak()
+            elif id(allocation) in made:
+                self._free(made.pop(id(allocation)))
+        for key in made.values():
+            self._free(key)

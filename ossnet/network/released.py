@@ -1,0 +1,145 @@
+"""Weights of the released OSS-Net code, read into this package's networks."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ossnet.errors import UserError
+from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.patches import Pooling
+from ossnet.network.variants import OSSNetA, OSSNetB, OSSNetC, OSSNetD
+from ossnet.wrappers import without_wrappers
+
+ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
+ReleasedDataset = Literal["brats", "lits"]
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "o-net": {"patches": False},
+    "ossnet-a": OSSNetA.preset,
+    "ossnet-b": OSSNetB.preset,
+    "ossnet-c": OSSNetC.preset,
+    "ossnet-d": OSSNetD.preset,
+}
+DATASETS: dict[str, dict[str, Any]] = {
+    "brats": {"shape": (256, 256, 160), "modalities": 4},
+    "lits": {"shape": (512, 512, 512), "modalities": 1, "encoder_channels": (8, 16, 32, 64, 128)},
+}
+
+# The released name of a part and ours, applied in this order; # is a number, and without a leading dot a name's start.
+_NAMES = (
+    (".weight_numerator", ".numerator"),
+    (".weight_denominator", ".denominator"),
+    ("encoder.blocks.#.main_mapping.5.", "encoder.blocks.#.main.4."),
+    ("encoder.blocks.#.main_mapping.6.", "encoder.blocks.#.main.5."),
+    ("encoder.blocks.#.main_mapping.", "encoder.blocks.#.main."),
+    ("encoder.blocks.#.final_activation.", "encoder.blocks.#.activation."),
+    ("encoder.output_mappings.#.1.", "encoder.skips.#.convolution."),
+    ("encoder.output_mappings.#.2.", "encoder.skips.#.norm."),
+    ("encoder.output_mappings.#.3.", "encoder.skips.#.activation."),
+    ("encoder.final_mapping.", "encoder.head."),
+    ("encoder.segmentation_mapping.0.", "encoder.segmentation."),
+    ("decoder.patch_mapping.mapping.3.", "patch_encoder.layers.2."),
+    ("decoder.patch_mapping.mapping.4.", "patch_encoder.layers.3."),
+    ("decoder.patch_mapping.mapping.", "patch_encoder.layers."),
+    ("decoder.blocks.#.linear_layer_#.", "decoder.blocks.#.linear#."),
+    ("decoder.blocks.#.cnb_#.normalization.", "decoder.blocks.#.norm#.norm."),
+    ("decoder.blocks.#.cnb_#.linear_", "decoder.blocks.#.norm#."),
+    ("decoder.blocks.#.activation.", "decoder.blocks.#.activation1."),
+    ("decoder.blocks.#.final_activation.", "decoder.blocks.#.activation2."),
+    ("decoder.final_mapping.0.", "decoder.head."),
+    (".residual_mapping.", ".skip."),
+)
+
+
+def rename(name: str) -> str:
+    """Our name of an entry of a released state dict."""
+    for released, ours in _NAMES:
+        name = _replace(released, ours, name)
+    return name
+
+
+def released_name(name: str) -> str:
+    """The released name of an entry of our state dict."""
+    for released, ours in _NAMES:
+        name = _replace(ours, released, name)
+    return name
+
+
+def _replace(before: str, after: str, name: str) -> str:
+    pattern = re.escape(before).replace(r"\#", r"(\d+)")
+    numbers = itertools.count(1)
+    return re.sub(
+        pattern if before.startswith(".") else f"^{pattern}",
+        re.sub("#", lambda _: rf"\g<{next(numbers)}>", after),
+        name,
+    )
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Load a plain state dict, without running code from the file; names lose what `DataParallel` put before them.
+
+    Raises:
+        UserError: the file is missing, truncated, holds more than tensors, or is no state dict.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+    except Exception as error:  # Damaged bytes lead the unpickler to almost any of them.
+        raise UserError(f"{path} is not a whole checkpoint of tensors alone; save a plain state dict there") from error
+    if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(v, Tensor) for n, v in state.items()):
+        raise UserError(f"{path} is not a plain state dict (names to tensors); save model.state_dict() there")
+    return without_wrappers(state)
+
+
+def load_released(
+    path: str | Path, variant: ReleasedVariant, dataset: ReleasedDataset, context_pooling: Pooling = "average"
+) -> OccupancyNetwork:
+    """The network of a checkpoint in the released naming, in evaluation mode on the CPU.
+
+    Args:
+        path: a file with the plain state dict.
+        variant: `o-net`, `ossnet-a`, `ossnet-b`, `ossnet-c` or `ossnet-d`.
+        dataset: `brats` (images [4, 256, 256, 160]: flair, t1, t1ce, t2) or `lits` ([1, 512, 512, 512]).
+        context_pooling: of the larger patches of OSS-Net B and D: `average`, as the paper and the released training, or
+            `max`, as the released inference, which departs from its own training there.
+
+    Raises:
+        UserError: unknown variant, data set or pooling, an unreadable file, or entries that are not this network's.
+    """
+    for option, value, known in (
+        ("variant", variant, VARIANTS),
+        ("dataset", dataset, DATASETS),
+        ("context_pooling", context_pooling, get_args(Pooling)),
+    ):
+        if value not in known:
+            raise UserError(f"unknown {option} {value!r}; choose one of {', '.join(known)}")
+    config = OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS[dataset], context_pooling=context_pooling)
+    network = OccupancyNetwork(config)
+    released = read_state_dict(path)
+    state = {rename(name): value for name, value in released.items()}
+    differences = _differences(released, network.state_dict())
+    if differences:
+        raise UserError(
+            f"{path} is no {variant} for {dataset}: {len(differences)} entries differ, the first is {differences[0]}"
+        )
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _differences(released: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """What keeps a released state dict from filling ours: the entries by their released names, and why."""
+    names = {rename(name): name for name in released}
+    odd = [
+        f"{names[ours]} (unknown)" if ours in names else f"{released_name(ours)} (missing)"
+        for ours in sorted(expected.keys() ^ names.keys())
+    ]
+    return odd or [
+        f"{names[ours]} (shape {list(released[names[ours]].shape)}, not {list(value.shape)})"
+        for ours, value in expected.items()
+        if released[names[ours]].shape != value.shape
+    ]

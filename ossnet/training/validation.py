@@ -1,0 +1,71 @@
+"""Scores during training and after it, by a named protocol (Sec. 3.2)."""
+
+import zlib
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ossnet.checks import STRICT
+from ossnet.data.prepared import PreparedCase
+from ossnet.evaluation.metrics import dice_per_class, iou_per_class, valid_mean
+from ossnet.field import labels_of
+from ossnet.model import SegmentationModel
+from ossnet.sampling import Sampling, border_voxels, draw_locations
+
+
+@dataclass(frozen=True, config=STRICT)
+class Validation:
+    """How and when a model is scored on cases that it does not learn from.
+
+    Attributes:
+        protocol: `paper`: uniform locations of each volume; `released`: as the released code draws them, a
+            `border_share` of them from the border (0 for BraTS, 0.4 for LiTS: such scores are lower than those of whole
+            volumes); `dense`: every voxel of the segmentation.
+        locations: of each volume, for the sampled protocols.
+        every: epochs between two validations; the last epoch is always validated.
+    """
+
+    protocol: Literal["paper", "released", "dense"] = "paper"
+    locations: int = Field(default=2**17, ge=1)
+    border_share: float = Field(default=0.0, ge=0, le=1)
+    every: int = Field(default=5, ge=1)
+
+    def __post_init__(self) -> None:
+        if self.border_share > 0 and self.protocol != "released":
+            raise ValueError("border_share is of the released protocol; set protocol = released with it")
+
+
+def score(
+    model: SegmentationModel, cases: Iterable[PreparedCase], classes: int, validation: Validation
+) -> dict[str, dict[str, float]]:
+    """Dice and IoU of each case by the protocol: case name to quantity to value, the mean over foreground classes.
+
+    The locations of a case depend on its name alone, so that every model and epoch is asked at the same ones.
+    """
+    model.eval()
+    scores = {}
+    for case in cases:
+        image = case.image.contiguous()
+        if validation.protocol == "dense":
+            prediction, label = model.segment(image).cpu(), case.label
+        else:
+            released = validation.protocol == "released"
+            sampling = Sampling(
+                strategy="border" if validation.border_share else "uniform",
+                count=validation.locations,
+                border_share=validation.border_share,
+                protocol="released" if released else "paper",
+            )
+            border = torch.from_numpy(border_voxels(case.label.numpy(), sampling)) if validation.border_share else None
+            generator = torch.Generator().manual_seed(zlib.crc32(case.name.encode()))
+            locations = draw_locations(sampling, case.shape, border, generator)
+            prediction = labels_of(model.occupancy(image, locations), classes).cpu()
+            label = case.label[tuple(locations.T)]
+        scores[case.name] = {
+            "dice": valid_mean(dice_per_class(prediction, label, classes).values())[0],
+            "iou": valid_mean(iou_per_class(prediction, label, classes).values())[0],
+        }
+    return scores

@@ -1,0 +1,64 @@
+"""What the records of a study say, in the shape in which figures show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.commands.collect import summary_of
+from benchmarks.markup import span
+from benchmarks.report.score_records import failures_of, read_records, scores_of
+from benchmarks.report.score_table import GROUP, group_keys, source_text
+from benchmarks.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """The scores of one data set, profile and protocol.
+
+    Attributes:
+        key: data set, profile and protocol.
+        rows: what `benchmarks.report.summary.summarise` gives of them: `value` is the mean over seeds and cases, `low`
+            and `high` the ends of its 95 % interval (NaN with one seed or case), `published` the paper's number or NaN.
+            A column `by_seed` is added: a list of each seed's mean over its valid cases, NaN without any.
+        failures: a row for each run that failed, as `benchmarks.report.score_records.failures_of` gives it.
+    """
+
+    key: tuple[str, str, str]
+    rows: pd.DataFrame
+    failures: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """Where the numbers come from, and how many seeds and cases they are means of."""
+        return f"{source_text(*self.key)}; seeds: {span(self.rows['seeds'])}; cases: {span(self.rows['n'])}"
+
+
+def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
+    """By profile, the numbers of all records of a study in a folder, sorted by data set and protocol.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    records = read_records(folder, [study.name])
+    scores = scores_of(records)
+    if scores.empty:
+        return {}
+    on = [*GROUP, *study.layout.columns, "quantity"]
+    means = scores.groupby([*on, "seed"])["value"].mean()
+    by_seed = means.groupby(on).agg(list).rename("by_seed").reset_index()
+    rows = summary_of(study, scores).merge(by_seed, on=on)
+    failures = failures_of(records)
+    by_profile: dict[str, list[Numbers]] = {}
+    for key in group_keys(rows):
+        # A run that failed has come to no protocol.
+        failed = failures if failures.empty else _with(failures, GROUP[:2], key)
+        by_profile.setdefault(key[1], []).append(Numbers(key, _with(rows, GROUP, key), failed))
+    return by_profile
+
+
+def _with(frame: pd.DataFrame, columns: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
+    """The rows that have these values in these columns."""
+    fitting = [frame[column] == value for column, value in zip(columns, values, strict=False)]
+    return frame[pd.concat(fitting, axis=1).all(axis=1)]

@@ -1,0 +1,103 @@
+import json
+from multiprocessing.forkserver import _forkserver
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.commands import run as running
+from benchmarks.commands.run import CPU_WORKERS, Request, visible_gpus
+from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
+from benchmarks.runs.grid import PlannedRun
+from benchmarks.runs.local import LocalExecutor
+from benchmarks.runs.pace import FinishedRun, Pace
+from benchmarks.runs.run_folder import Run, lock
+from ossnet.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("count", "named", "expected"),
+    [(0, None, []), (2, None, ["0", "1"]), (2, "3,5", ["3", "5"]), (1, "GPU-x", ["GPU-x"]), (0, "", [])],
+)
+def test_the_gpus_that_torch_sees(
+    count: int, named: str | None, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    if named is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert visible_gpus() == expected
+
+
+@pytest.mark.parametrize(
+    ("gpus", "asked", "expected"), [([], None, CPU_WORKERS), (["0", "1", "2"], None, 3), (["0"], 4, 4), ([], 1, 1)]
+)
+def test_as_many_runs_at_a_time_as_gpus_unless_asked_otherwise(
+    gpus: list[str], asked: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(_forkserver, "_preload_modules", [])
+    request = Request([], "laptop", "glioma", Path("results"), "local", asked, 1, False, False, "")
+    executor = running._executor(request, None)
+    assert isinstance(executor, LocalExecutor)
+    assert executor.capacity == expected
+    assert _forkserver._preload_modules == [*(FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU)]
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> dict[str, PlannedRun]:
+    """Two runs of one training, as two studies ask for them, and one of another; all are made."""
+    made = {}
+    for name, training in {"table2": "first", "inference": "first", "other": "second"}.items():
+        run = Run(tmp_path / "runs" / name, "c", 0, epochs=2, work=8.0, trained_in=tmp_path / "trainings" / training)
+        made[name] = PlannedRun(run, {"measurement": name, "training": {"dataset": training}}, {})
+        run.prepare(made[name].spec, {})
+        run.training.mkdir(parents=True, exist_ok=True)
+        for folder in (run.folder, run.training):
+            (folder / "result.json").write_text("{}")
+    return made
+
+
+def made(planned: dict[str, PlannedRun]) -> list[str]:
+    return [name for name, one in planned.items() if one.run.done and one.run.is_trained]
+
+
+def test_what_others_came_to_by_a_training_is_forgotten_with_it(
+    planned: dict[str, PlannedRun], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executor = LocalExecutor(print, 1)
+    with lock(planned["table2"].run.folder), pytest.raises(UserError, match="table2 is being made"):
+        running._forget([planned["inference"]], tmp_path, executor)
+    assert made(planned) == ["table2", "inference", "other"]
+    running._forget([planned["inference"]], tmp_path, executor)
+    assert made(planned) == ["other"]
+    assert not planned["table2"].run.done
+    assert not planned["table2"].run.is_trained
+    assert capsys.readouterr().err.startswith("Other runs that measure these trainings go with them: 1;")
+    running._forget([planned["other"]], tmp_path, executor)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_failure_of_a_training_that_is_being_made_is_left_to_who_makes_it(planned: dict[str, PlannedRun]) -> None:
+    runs = [one.run for one in planned.values()]
+    for run in runs:
+        (run.training / "failure.json").write_text(json.dumps({"reason": "OOM"}))
+    with lock(planned["other"].run.training):
+        running._try_trainings_again(runs)
+    assert [run.training.name for run in runs if (run.training / "failure.json").exists()] == ["second"]
+
+
+def test_the_time_of_a_training_is_told_once_and_only_of_what_is_left(planned: dict[str, PlannedRun]) -> None:
+    runs = [one.run for one in planned.values()]
+    pace = Pace((FinishedRun("c", 1.0, 10.0),))
+    history = ["epoch,loss,seconds,dice,iou", *(f"{epoch},0.5,1.0,," for epoch in range(2))]
+    (runs[0].training / "history.csv").write_text("\n".join(history[:2]) + "\n")
+    (runs[2].training / "history.csv").write_text("\n".join(history) + "\n")
+
+    def told(anew: bool) -> list[str]:
+        trainings: set[Path] = set()
+        return [running._to_train(run, pace, trainings, anew) for run in runs]
+
+    assert told(anew=False) == ["about 40 s", "of a training above", "trained"]
+    assert told(anew=True) == ["about 80 s", "of a training above", "about 80 s"]

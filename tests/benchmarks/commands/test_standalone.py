@@ -1,0 +1,118 @@
+"""With nothing installed but torch, numpy, pandas and nvidia-ml-py, everything that a GPU is needed for can be run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from benchmarks.probes.records import read_records
+
+INSTALLED = ("torch", "numpy", "pandas", "nvidia-ml-py")
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+SCRIPT = """
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.probes.measure_all import run_all
+from benchmarks.probes.probe import Probe
+from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
+from benchmarks.probes.study import EfficiencyStudy
+
+SHAPE = (8, 8, 8)
+PROBES = [
+    Probe("memory", "d", "cube", SHAPE, "training", 8),
+    Probe("memory", "unet3d", "cube", (16, 16, 16), "inference"),
+    Probe("memory", "c", "cube", SHAPE, "extraction", 512, extraction="mise"),
+    Probe("runtime", "onet", "cube", SHAPE, "inference", 8),
+    Probe("runtime", "c", "cube", SHAPE, "extraction", 512, extraction="paper-prior"),
+]
+
+if __name__ == "__main__":
+    assert not any(map(find_spec, ("pydantic", "scipy", "rich", "submitit", "pytorch_optimizer")))
+    assert all(study.measured("cuda") for study in EFFICIENCY_STUDIES.values())
+    run_all("cpu", [EfficiencyStudy("tiny", "", list, lambda device: PROBES)], Path(sys.argv[1]), 600, "")
+"""
+
+
+def closure(names: Iterator[str]) -> dict[str, Distribution]:
+    """The distributions of these names and of all that they require, where installed."""
+    found: dict[str, Distribution] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = distribution(name)
+        except PackageNotFoundError:
+            continue
+        required = map(Requirement, found[name].requires or ())
+        waiting += [one.name for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
+
+
+@pytest.fixture(scope="module")
+def site_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with links to these packages and to nothing else."""
+    folder = tmp_path_factory.mktemp("site")
+    for package in closure(iter(INSTALLED)).values():
+        for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
+            (folder / name).symlink_to(package.locate_file(name))
+    return folder
+
+
+@pytest.fixture
+def run_python(site_packages: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run this Python with these packages and the checkout, and without a GPU."""
+    path = os.pathsep.join([str(CHECKOUT), str(site_packages)])
+    environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        # Without the module `site`, Python has no folder of packages but those of PYTHONPATH.
+        command = [sys.executable, "-S", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_probes_of_every_kind_are_measured(
+    run_python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = run_python(str(script), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    records = read_records(tmp_path, ["tiny"])
+    assert [record.failure for record in records] == [None] * 5
+    results = [record.result or {} for record in records]
+    assert all(result["allocated_bytes"] <= result["reserved_bytes"] for result in results[:3])
+    assert all(result["flops"] > 0 and result["median_s"] > 0 for result in results[3:])
+    assert sum(results[4]["evaluated"]) > 0
+
+
+def test_without_its_packages_the_command_names_them(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-S", "-m", "benchmarks.commands.gpu"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "python -m benchmarks.commands.gpu: this Python has no torch, numpy, pandas, nvidia-ml-py: "
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_command_refuses_a_machine_without_a_gpu(
+    run_python: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = run_python("-m", "benchmarks.commands.gpu")
+    assert done.returncode == 2
+    assert done.stderr.startswith("python -m benchmarks.commands.gpu: no GPU that torch can use: ")
+    assert done.stderr.count("\n") == 1

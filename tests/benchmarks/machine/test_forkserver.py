@@ -1,0 +1,72 @@
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from multiprocessing import get_context
+from multiprocessing.forkserver import _forkserver
+from pathlib import Path
+
+import pytest
+
+from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forking
+
+ASKING = """
+import importlib, sys, torch
+
+def refuse(*arguments):
+    raise AssertionError("asked for a GPU")
+
+for name in ("is_available", "device_count", "init", "_lazy_init", "current_device", "get_device_properties"):
+    setattr(torch.cuda, name, refuse)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+assert "monai" not in sys.modules, "imported MONAI"
+"""
+
+
+@pytest.mark.parametrize("imports", [FOR_RUNS, FOR_MEASURING])
+def test_nothing_asks_for_a_gpu_on_import(imports: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-c", ASKING, *imports], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_module_that_asks_would_be_found() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ASKING + "torch.cuda.is_available()"], capture_output=True, text=True, check=False
+    )
+    assert "asked for a GPU" in done.stderr
+
+
+@pytest.mark.parametrize("name", [*FOR_RUNS_WITHOUT_GPU, *FOR_MEASURING])
+def test_what_is_imported_is_there(name: str) -> None:
+    assert find_spec(name) is not None
+
+
+def test_the_server_is_told_what_to_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_forkserver, "_preload_modules", [])
+    assert forking(FOR_MEASURING) is get_context("forkserver")
+    assert _forkserver._preload_modules == [*FOR_MEASURING]
+
+
+TALKING = """
+import multiprocessing.util, os, sys, tempfile
+from benchmarks.machine.forkserver import forking
+
+context = forking(())
+with context.Pool(1) as pool:
+    print(pool.apply(os.path.basename, [sys.argv[1]]))
+print(tempfile.gettempdir(), multiprocessing.util.get_temp_dir().startswith(tempfile.gettempdir()), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize(("length", "stays"), [(60, True), (71, True), (72, False), (200, False)])
+def test_processes_start_whatever_the_length_of_the_temporary_folder(
+    length: int, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        long = Path(folder, "x" * (length - len(folder) - 1))
+        long.mkdir()
+        monkeypatch.setenv("TMPDIR", str(long))
+        done = subprocess.run([sys.executable, "-c", TALKING, "/a/b"], capture_output=True, text=True, check=False)
+        assert done.stdout.splitlines() == ["b", str(long), str(stays)], done.stderr
+        assert list(long.iterdir()) == []

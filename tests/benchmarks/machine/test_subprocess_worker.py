@@ -1,0 +1,299 @@
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing import Pipe, active_children
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.machine import subprocess_worker as processes
+from benchmarks.machine.subprocess_worker import OOM, Outcome, Worker, in_own_process
+from ossnet.out_of_memory import FULL_BYTES
+
+KILLED = "the process was killed, as the kernel does where memory runs out"
+
+
+class TestInOwnProcess:
+    def test_the_result_is_of_another_process(self) -> None:
+        outcome = in_own_process(os.getpid)
+        assert outcome.failure is None
+        assert outcome.result != os.getpid()
+        assert in_own_process(math.hypot, 3, 4) == Outcome(5.0)
+
+    def test_no_process_has_touched_a_gpu(self) -> None:
+        assert in_own_process(torch.cuda.is_initialized) == Outcome(False)
+
+    def test_an_error_is_a_failure(self) -> None:
+        assert in_own_process(int, "x\ny").failure == r"ValueError: invalid literal for int() with base 10: 'x\ny'"
+
+    def test_too_little_memory_is_an_outcome(self) -> None:
+        assert in_own_process(bytearray, 2**62) == Outcome(failure=OOM)
+
+    @pytest.mark.parametrize(
+        ("number", "failure"),
+        [
+            (signal.SIGKILL, KILLED),
+            (signal.SIGSEGV, "the process ended with status -11"),
+        ],
+    )
+    def test_a_process_that_is_ended_is_a_failure(self, number: int, failure: str) -> None:
+        assert in_own_process(signal.raise_signal, number).failure == failure
+
+    def test_a_process_that_takes_too_long_is_ended(self) -> None:
+        failure = in_own_process(time.sleep, 600, limit_s=1).failure
+        assert failure == "no result after 1 s"
+        assert active_children() == []
+
+    def test_an_interrupt_is_for_the_process_that_waits(self) -> None:
+        assert in_own_process(signal.raise_signal, signal.SIGINT) == Outcome()
+
+    def test_a_process_ends_with_the_wait_for_it(self, tmp_path: Path) -> None:
+        waiting = threading.main_thread().ident
+        assert waiting is not None
+        begun = tmp_path / "begun"
+        os.mkfifo(begun)
+
+        def interrupt() -> None:
+            begun.read_bytes()  # Which returns when the process has got its call: this one waits for the result.
+            signal.pthread_kill(waiting, signal.SIGINT)
+
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
+        with pytest.raises(KeyboardInterrupt):
+            in_own_process(exec, f"import time; open({str(begun)!r}, 'w').close(); time.sleep(600)")
+        interrupting.join()
+        assert active_children() == []
+
+
+class TestWorker:
+    def test_one_process_makes_all_calls_and_ends_with_the_block(self) -> None:
+        with Worker() as worker:
+            first = worker.call(os.getpid)
+            assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
+            assert worker.call(os.getpid) == first != Outcome(os.getpid())
+            assert len(active_children()) == 1
+        assert active_children() == []
+
+    def test_none_is_started_before_the_first_call(self) -> None:
+        with Worker():
+            assert active_children() == []
+
+    @pytest.mark.parametrize(
+        ("function", "argument", "limit_s", "failure"),
+        [
+            (int, "x", None, "ValueError: invalid literal for int() with base 10: 'x'"),
+            (bytearray, 2**62, None, OOM),
+            (time.sleep, 600, 1, "no result after 1 s"),
+            (signal.raise_signal, signal.SIGKILL, None, KILLED),
+            (os._exit, 3, None, "the process ended with status 3"),
+        ],
+    )
+    def test_after_a_failure_another_goes_on(
+        self, function: Callable[..., object], argument: object, limit_s: float | None, failure: str
+    ) -> None:
+        with Worker() as worker:
+            first = worker.call(os.getpid)
+            assert worker.call(function, argument, limit_s=limit_s).failure == failure
+            assert active_children() == []
+            second = worker.call(os.getpid)
+            assert second.failure is None
+            assert second != first
+
+    def test_one_that_was_killed_between_calls_is_told(self) -> None:
+        with Worker() as worker:
+            pid = worker.call(os.getpid).result
+            os.kill(pid, signal.SIGKILL)
+            while worker.call(os.getpid).result == pid:
+                pass
+            assert worker.call(os.getpid).failure is None
+
+    def test_ended_it_holds_nothing_until_it_is_called_again(self) -> None:
+        with Worker() as worker:
+            worker.call(os.getpid)
+            worker.end()
+            assert active_children() == []
+            worker.end()
+            assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
+
+    def test_an_interrupt_while_it_starts_leaves_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        start = ForkServerProcess.start
+        started = []
+
+        def interrupted(process: ForkServerProcess) -> None:
+            start(process)
+            started.append(process)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ForkServerProcess, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            in_own_process(os.getpid)
+        assert [process.exitcode for process in started] == [-signal.SIGKILL]
+        assert active_children() == []
+
+    def test_an_interrupt_before_it_starts_leaves_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(process: ForkServerProcess) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ForkServerProcess, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            in_own_process(os.getpid)
+        assert active_children() == []
+
+    def test_a_process_whose_caller_is_gone_ends(self) -> None:
+        # Without the caller's end of the connection, as after an interrupt before its number was known.
+        with Worker() as worker:
+            worker.call(os.getpid)
+            (process,) = active_children()
+            assert worker._started is not None
+            worker._started.connection.close()
+            process.join()
+            assert process.exitcode == 0
+
+
+CUDNN = "GET was unable to find an engine to execute this computation"
+CUBLAS = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+
+
+class TestOutcomeOnAGpu:
+    """Whose libraries do not always say that it is full."""
+
+    @pytest.fixture
+    def fail(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+        """What comes of a call that fails on a GPU with so much free memory, torch being refused some meanwhile."""
+
+        def outcome(message: str, free_bytes: int = 2**34, refused: int = 0, before: int = 2) -> Outcome:
+            ooms = before
+
+            def call() -> None:
+                nonlocal ooms
+                ooms += refused
+                raise RuntimeError(message)
+
+            monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+            monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": ooms})
+            monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_bytes, 2**36))
+            return processes._outcome_of(call, ())
+
+        return outcome
+
+    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
+    def test_full_is_out_of_memory(self, message: str, fail: Callable[..., Outcome]) -> None:
+        assert fail(message, free_bytes=FULL_BYTES - 1) == Outcome(failure=OOM)
+        assert fail(message, refused=1) == Outcome(failure=OOM)
+
+    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
+    def test_with_memory_left_it_is_another_failure(self, message: str, fail: Callable[..., Outcome]) -> None:
+        assert fail(message, free_bytes=FULL_BYTES) == Outcome(failure=f"RuntimeError: {message}")
+
+    def test_what_has_nothing_to_do_with_memory_is_no_lack_of_it_on_a_full_gpu(
+        self, fail: Callable[..., Outcome]
+    ) -> None:
+        message = "CUDA error: an illegal memory access was encountered"
+        assert fail(message, free_bytes=0, refused=1) == Outcome(failure=f"RuntimeError: {message}")
+
+    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
+    def test_without_a_gpu_it_is_another_failure(self, message: str) -> None:
+        def call() -> None:
+            raise RuntimeError(message)
+
+        assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
+
+
+Told = list[tuple[Outcome, bool]]
+
+FREED: list[str] = []
+
+
+def use_a_gpu() -> None:
+    """Let torch have a GPU, whose memory can be freed."""
+    torch.cuda.is_initialized = lambda: True
+    torch._C._cuda_clearCublasWorkspaces = lambda: FREED.append("workspaces")
+    torch.cuda.empty_cache = lambda: FREED.append("cache")
+
+
+def freed() -> list[str]:
+    """What has been freed so far."""
+    return list(FREED)
+
+
+def do_with_less() -> None:
+    """Use a GPU that refuses some memory."""
+    use_a_gpu()
+    torch.cuda.memory_stats = lambda: {"num_ooms": 1}
+
+
+def lose_the_gpu() -> None:
+    """Let it raise an error from now on, whatever it is asked."""
+
+    def ask(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    torch.cuda.is_initialized = lambda: True
+    torch.cuda.memory_stats = torch.cuda.mem_get_info = torch.cuda.empty_cache = ask
+    torch._C._cuda_clearCublasWorkspaces = ask
+
+
+def lose_the_gpu_and_fail() -> None:
+    lose_the_gpu()
+    raise RuntimeError(CUBLAS)
+
+
+def use_a_gpu_of_another_torch() -> None:
+    """As above, but without a name for freeing what cuBLAS works in."""
+    use_a_gpu()
+    torch._C._cuda_clearCublasWorkspaces = None
+
+
+class TestWorkerOnAGpu:
+    """In this process, which lends it a torch with a GPU."""
+
+    @pytest.fixture(autouse=True)
+    def torch_as_before(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
+            monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
+        monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", None, raising=False)
+        FREED.clear()
+        before = signal.getsignal(signal.SIGINT)
+        yield
+        signal.signal(signal.SIGINT, before)
+
+    @pytest.fixture
+    def outcomes(self) -> Callable[..., Told]:
+        """What a worker sends of these calls: the outcomes, each with whether there can be another."""
+
+        def serve(*functions: Callable[[], object]) -> Told:
+            ours, theirs = Pipe()
+            with ours, theirs:
+                for function in functions:
+                    ours.send((function, ()))
+                ours.send(None)
+                with suppress(TypeError):  # It takes this for a call, where it has not ended before.
+                    processes._serve(theirs)
+                return [ours.recv() for _ in functions if ours.poll()]
+
+        return serve
+
+    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., Told]) -> None:
+        assert outcomes(use_a_gpu, freed) == [(Outcome(), True), (Outcome(["workspaces", "cache"]), True)]
+
+    def test_where_torch_does_not_free_what_cublas_works_in_it_stays(self, outcomes: Callable[..., Told]) -> None:
+        assert outcomes(use_a_gpu_of_another_torch, freed) == [(Outcome(), True), (Outcome(["cache"]), True)]
+
+    def test_one_that_was_refused_memory_ends_though_the_call_did_with_less(
+        self, outcomes: Callable[..., Told]
+    ) -> None:
+        assert outcomes(do_with_less, freed) == [(Outcome(), False)]
+
+    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(self, outcomes: Callable[..., Told]) -> None:
+        lost = Outcome(failure="RuntimeError: CUDA error: an illegal memory access was encountered")
+        assert outcomes(lose_the_gpu, freed) == [(lost, False)]
+
+    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., Told]) -> None:
+        failed = Outcome(failure=f"RuntimeError: {CUBLAS}")
+        assert outcomes(lose_the_gpu_and_fail, freed) == [(failed, False)]

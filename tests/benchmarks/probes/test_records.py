@@ -1,0 +1,180 @@
+"""Files of records: what is written is read again, and a damaged line is named wherever it is read."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import benchmarks.__main__
+import paper_figures.__main__
+from benchmarks.probes.records import ProbeRecord, read_records, write_records
+from benchmarks.report import probe_tables as tables
+from benchmarks.studies.figure5 import measured as figure5_measured
+from benchmarks.studies.table3 import published_memory
+from ossnet.errors import UserError
+from paper_figures import picture
+
+Record = Callable[..., ProbeRecord]
+
+FIRST, SECOND = (number.probe for number in published_memory()[:2])
+(TIMED, *_) = figure5_measured("cpu")
+
+DAMAGED = {
+    ("result", "allocated_bytes"): ("a lot", 'record.result.allocated_bytes is "a lot", not a number'),
+    ("result", "reserved_bytes"): (None, "record.result.reserved_bytes is null, not a number"),
+    ("result", "process_bytes"): ({}, "record.result.process_bytes is {}, not a number or null"),
+    ("result", "by_part"): (7, "record.result.by_part is 7, not a table"),
+    ("result", "by_part", "decoder"): ("most", 'record.result.by_part.decoder is "most", not a number'),
+    ("result",): ([1, 2], "record.result is [1, 2], not a table or null"),
+    ("failure",): ("OOM", "record has both a result and a failure, or neither"),
+    ("provenance",): (None, "record.provenance is null, not a table"),
+    ("provenance", "cpu"): (None, "record.provenance.cpu is null, not a table"),
+    ("provenance", "gpu"): ("H100", 'record.provenance.gpu is "H100", not a table or null'),
+    ("probe",): ("c", 'record.probe is "c", not a table'),
+    ("probe", "locations"): ("many", 'record.probe.locations is "many", not a whole number or null'),
+    ("probe", "shape"): ([256, 256], "record.probe.shape has 2 values, not 3"),
+    ("probe", "model"): (3, "record.probe.model is 3, not a text"),
+    ("probe", "colour"): ("red", "record.probe.colour is unknown"),
+    ("probe", "quantity"): ("memroy", "record.probe.quantity is memroy, not one of memory, runtime"),
+    ("machine",): (1, "record.machine is 1, not a text"),
+    ("schema_version",): ("one", 'record.schema_version is "one", not a whole number'),
+}
+"""Of a line where it is damaged, by what, and how that is told."""
+
+UNREADABLE = {
+    b'{"study": "tab': "not JSON (Unterminated string starting at at character 11)",
+    b"[]": "record is [], not a table",
+    b"{}": "record.schema_version is missing",
+    b'{"schema_version": 1}': "record.failure is missing",
+    b"\xff": "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+}
+
+COMMANDS: dict[str, Callable[[Path], int]] = {
+    "collect": lambda results: benchmarks.__main__.main(["collect", "table3", "--results", str(results)]),
+    "status": lambda results: benchmarks.__main__.main(["status", "table3", "--results", str(results)]),
+    "figures": lambda results: paper_figures.__main__.main(["memory_parts", "--results", str(results)]),
+}
+
+every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+
+
+@pytest.fixture(autouse=True)
+def _no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (tables, picture):
+        monkeypatch.setattr(module, "REFERENCE", tmp_path / "no-reference")
+
+
+def refused(command: Callable[[Path], int], results: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command that ends with 2 says, in one line, after its name."""
+    assert command(results) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line.partition(": ")[2]
+
+
+def mend(path: Path, number: int, problem: str) -> str:
+    return f"{path}, line {number}: {problem}; delete line {number} of {path} and run the study again"
+
+
+@pytest.fixture
+def path(tmp_path: Path, record: Record) -> Path:
+    """A file of two records."""
+    write_records([record("table3", probe, "predicted", 1) for probe in (FIRST, SECOND)], tmp_path)
+    return tmp_path / "efficiency" / "table3-predicted.jsonl"
+
+
+def test_what_is_written_is_read_again(tmp_path: Path, record: Record) -> None:
+    written = [record("table3", FIRST, "cpu", 1), record("table3", SECOND, "cpu", failure="OOM")]
+    more = {"process_bytes": None, "device_bytes_before": 3, "process_source": "device", "new": [1]}
+    written[0] = replace(written[0], result={**(written[0].result or {}), **more})
+    write_records(written, tmp_path)
+    timed = record("figure5", TIMED, "NVIDIA H100", seconds=2.0)
+    write_records([timed], tmp_path)
+    assert read_records(tmp_path, ["table3", "figure5"]) == [*written, timed]
+    assert read_records(tmp_path / "elsewhere", ["table3"]) == []
+
+
+def test_records_of_another_version_are_left_where_they_are(tmp_path: Path, path: Path) -> None:
+    line, other = path.read_text(encoding="utf-8").splitlines()
+    old = [{"schema_version": 0, "old": other}, json.loads(other) | {"schema_version": 1}]
+    path.write_text("\n".join([line, *map(json.dumps, old)]), encoding="utf-8")
+    assert [record.probe for record in read_records(tmp_path, ["table3"])] == [FIRST]
+
+
+@every_command
+@pytest.mark.parametrize(("place", "damage"), DAMAGED.items(), ids=map(".".join, DAMAGED))
+def test_a_damaged_record_is_named_with_its_mend(
+    place: tuple[str, ...],
+    damage: tuple[Any, str],
+    command: Callable[[Path], int],
+    path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    value, problem = damage
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    *outer, last = place
+    inner = rows[1]
+    for key in outer:
+        inner = inner[key]
+    inner[last] = value
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert refused(command, tmp_path, capsys) == mend(path, 2, problem)
+
+
+@every_command
+def test_without_the_line_the_others_are_read(
+    command: Callable[[Path], int], path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, damaged = path.read_text(encoding="utf-8").splitlines()
+    path.write_text(f"{good}\n{damaged[:-1]}\n", encoding="utf-8")
+    assert "line 2: not JSON" in refused(command, tmp_path, capsys)
+    path.write_text(f"{good}\n", encoding="utf-8")
+    assert command(tmp_path) == 0
+
+
+@every_command
+@pytest.mark.parametrize(("line", "problem"), UNREADABLE.items(), ids=map(str, UNREADABLE))
+def test_a_line_that_is_no_record_is_named_with_its_mend(
+    line: bytes,
+    problem: str,
+    command: Callable[[Path], int],
+    path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    assert refused(command, tmp_path, capsys) == mend(path, 1, problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("seconds", [1, "two"], 'record.result.seconds[1] is "two", not a number'),
+        ("median_s", None, "record.result.median_s is null, not a number"),
+        ("low_s", "less", 'record.result.low_s is "less", not a number or null'),
+        ("stages", {"encoder": None}, "record.result.stages.encoder is null, not a number"),
+        ("evaluated", 9, "record.result.evaluated is 9, not a list or null"),
+    ],
+)
+def test_a_damaged_time_is_named(name: str, value: Any, problem: str, tmp_path: Path, record: Record) -> None:
+    timed = record("figure5", TIMED, "cpu", seconds=1.0)
+    write_records([replace(timed, result={**(timed.result or {}), name: value})], tmp_path)
+    with pytest.raises(UserError) as caught:
+        read_records(tmp_path, ["figure5"])
+    assert str(caught.value) == mend(tmp_path / "efficiency" / "figure5-cpu.jsonl", 1, problem)
+
+
+def test_a_cpu_is_known(tmp_path: Path, record: Record) -> None:
+    write_records([replace(record("table3", FIRST, "cpu", 1), provenance={})], tmp_path)
+    with pytest.raises(UserError, match=r"line 1: record.provenance.cpu is missing; delete line 1 of"):
+        read_records(tmp_path, ["table3"])
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "efficiency" / "table3-cpu.jsonl"
+    folder.mkdir(parents=True)
+    with pytest.raises(UserError, match=r"cannot read .*table3-cpu\.jsonl: Is a directory"):
+        read_records(tmp_path, ["table3"])

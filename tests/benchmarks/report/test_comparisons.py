@@ -1,0 +1,160 @@
+"""Rows of a table against each other, on scores whose differences can be worked out by hand."""
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from benchmarks.claims.schema import measure
+from benchmarks.report.comparisons import (
+    NO_PAIRS,
+    compare_rows,
+    comparison_columns,
+    comparisons_latex,
+    comparisons_markdown,
+    write_comparisons,
+)
+from benchmarks.report.score_table import Layout
+from benchmarks.report.summary import summarise
+
+LAYOUT = Layout(
+    "table1",
+    "Table 1",
+    {"model": None, "sampling": "Sampling", "drawn": "Drawn"},
+    [("c", "uniform"), ("c", "border")],
+    {"sampling": {"uniform": "even"}},
+)
+
+
+def scores_of(values: dict[str, list[list[float]]], quantity: str = "dice", dataset: str = "own") -> pd.DataFrame:
+    """Scores by sampling, of a list of cases for each seed."""
+    rows = [
+        (dataset, "laptop", "dense", "c", sampling, 8, seed, f"case-{case:02d}", quantity, value, "")
+        for sampling, of_seeds in values.items()
+        for seed, of_cases in enumerate(of_seeds)
+        for case, value in enumerate(of_cases)
+    ]
+    columns = ["dataset", "profile", "protocol", *LAYOUT.columns, "seed", "case", "quantity", "value", "unit"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+STEPS = [0.01 * step for step in range(1, 13)]
+"""Differences of 12 cases, all different and all of one sign."""
+
+SHIFTS = {"uniform": 0.0, "border": 0.2, "a": 0.5, "b": 0.9, "c": 0.9}
+
+SCORES = scores_of({"border": [[0.5] * 12] * 2, "uniform": [[0.5 + step for step in STEPS]] * 2})
+
+
+def test_a_pair_worked_by_hand() -> None:
+    (row,) = compare_rows(SCORES, LAYOUT).itertuples()
+    assert (row.sampling, row.other_sampling, row.drawn, row.other_drawn) == ("uniform", "border", 8, 8)
+    assert (row.table, row.dataset, row.profile, row.protocol, row.quantity) == (
+        *("table1", "own", "laptop", "dense", "dice"),
+    )
+    assert row.difference == pytest.approx(0.065)
+    # Seeds are alike, and cases have a standard deviation of 0.01 sqrt(13), of which the mean has the t interval.
+    half = stats.t(11).ppf(0.975) * 0.01 * math.sqrt(13 / 12)
+    assert (row.low, row.high) == pytest.approx((0.065 - half, 0.065 + half))
+    assert (row.low_joint, row.high_joint) == (row.low, row.high)
+    assert row.n == 12
+
+
+@pytest.mark.parametrize("scoring", [(), ("sampling",)])
+def test_tables_comparisons_and_claims_share_their_intervals(scoring: tuple[str, ...]) -> None:
+    layout = replace(LAYOUT, scoring=scoring)
+    generator = np.random.default_rng(0)
+    scores = scores_of({name: generator.random((3, 12)).tolist() for name in SHIFTS})
+    pairs = compare_rows(scores, layout)
+    paper = pd.DataFrame(columns=["table", "dataset", "model", "sampling", "quantity", "value"])
+    summary = summarise(scores, paper, layout)
+    rows = {row["sampling"]: {**row, "source": "own"} for row in summary.to_dict("records")}
+    for row in rows.values():
+        assert measure("value", [row]) == pytest.approx((row["value"], row["low"], row["high"]))
+    for pair in pairs.itertuples():
+        both = [rows[pair.sampling], rows[pair.other_sampling]]
+        assert measure("difference", both) == pytest.approx((pair.difference, pair.low, pair.high))
+        assert measure("difference", both, len(pairs))[1:] == pytest.approx((pair.low_joint, pair.high_joint))
+
+
+def test_joint_intervals_are_for_the_pairs_of_one_quantity() -> None:
+    three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.5] * 12] * 2}
+    both = pd.concat([scores_of(three), scores_of(three, "iou"), scores_of(three, "surface_dice")])
+    frame = compare_rows(both, LAYOUT)
+    assert list(frame) == comparison_columns(LAYOUT)
+    assert list(frame["quantity"]) == ["dice"] * 3 + ["iou"] * 3
+    pairs = list(zip(frame["sampling"][:3], frame["other_sampling"][:3], strict=True))
+    assert pairs == [("uniform", "border"), ("uniform", "other"), ("border", "other")]
+    half = stats.t(11).ppf((1 + 0.95 ** (1 / 3)) / 2) * 0.01 * math.sqrt(13 / 12)
+    assert list(frame["high_joint"][:3] - frame["difference"][:3]) == pytest.approx([half, half, 0])
+
+
+def test_order_of_scores_does_not_matter() -> None:
+    shuffled = SCORES.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(compare_rows(shuffled, LAYOUT), compare_rows(SCORES, LAYOUT), check_exact=True)
+
+
+def test_the_matrix_has_differences_above_and_intervals_below() -> None:
+    three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.52] * 12] * 2}
+    scores = scores_of(three)
+    scores.loc[(scores["sampling"] == "other") & (scores["case"] > "case-02"), "value"] = math.nan
+    frame = compare_rows(scores, LAYOUT)
+    text = comparisons_markdown(frame, LAYOUT)
+    lines = text.splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    low, high = frame.loc[0, ["low_joint", "high_joint"]]
+    assert table[0] == ["Dice", "1", "2", "3"]
+    assert table[2] == ["1. even, 8", "–", "**+0.065**", "+0.000"]
+    # Of the last two rows neither seeds nor cases vary: what they differ by is exact.
+    assert table[3] == ["2. border, 8", f"[{low:+.3f}, {high:+.3f}]", "–", "**−0.020**"]
+    assert table[4][0] == "3. other, 8"
+    assert table[4][2:] == ["[−0.020, −0.020]", "–"]
+    assert "cases: 3–12." in lines[0]
+    assert "all 3 intervals" in lines[-1]
+
+
+def test_bold_is_what_the_interval_below_the_diagonal_says() -> None:
+    generator = np.random.default_rng(0)
+    scores = scores_of({name: (generator.random((3, 12)) + shift).tolist() for name, shift in SHIFTS.items()})
+    text = comparisons_markdown(compare_rows(scores, LAYOUT), LAYOUT)
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
+    bold = 0
+    for place in range(len(SHIFTS)):
+        for other in range(place):
+            low, high = (float(end.replace("−", "-")) for end in table[2 + place][other + 1].strip("[]").split(", "))
+            assert table[2 + other][place + 1].startswith("**") == (low > 0 or high < 0)
+            bold += low > 0 or high < 0
+    assert 0 < bold < 10
+
+
+def test_rows_without_a_shared_case_or_a_second_seed_leave_their_places_empty() -> None:
+    scores = scores_of({"uniform": [[0.5, 0.6, math.nan]], "border": [[math.nan, math.nan, 0.7]]})
+    frame = compare_rows(scores, LAYOUT)
+    assert frame.loc[0, ["difference", "low", "low_joint", "high_joint"]].isna().all()
+    assert "| 2. border, 8 | – | – |" in comparisons_markdown(frame, LAYOUT)
+
+
+@pytest.mark.parametrize("scores", [pd.DataFrame(), scores_of({"border": [[0.5]]})])
+def test_one_row_or_none_has_no_pair(scores: pd.DataFrame) -> None:
+    frame = compare_rows(scores, LAYOUT)
+    assert list(frame) == comparison_columns(LAYOUT)
+    assert frame.empty
+    assert comparisons_markdown(frame, LAYOUT) == comparisons_latex(frame, LAYOUT) == f"{NO_PAIRS}\n"
+
+
+def test_comparisons_are_written_in_three_forms(tmp_path: Path) -> None:
+    frame = compare_rows(SCORES, LAYOUT)
+    write_comparisons(frame, tmp_path / "table1", LAYOUT)
+    stems = [tmp_path / f"table1-comparisons.{kind}" for kind in ("csv", "md", "tex")]
+    assert sorted(tmp_path.iterdir()) == stems
+    read = pd.read_csv(stems[0])
+    pd.testing.assert_frame_equal(read, frame, check_dtype=False)
+    latex = stems[2].read_text(encoding="utf-8")
+    assert r"\textbf{+0.065}" in latex
+    assert re.search(r"\\begin\{tabular\}\{lrr\}", latex)
+    assert latex.isascii()

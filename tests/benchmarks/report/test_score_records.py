@@ -1,0 +1,99 @@
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report.score_records import Records, collect, failures_of, read_records, scores_of
+from benchmarks.runs.plan import Plan
+from benchmarks.runs.run_folder import Run, identity
+from ossnet.errors import UserError
+
+COLUMNS = {"sampling": "border", "locations": 8192}
+
+
+def finish(run: Run, dice: dict[str, str]) -> None:
+    run.prepare({"seed": run.seed}, {})
+    rows = [f"{case},dice,{value}," for case, value in dice.items()]
+    (run.folder / "per_case.csv").write_text("\n".join(["case,quantity,value,unit", *rows]) + "\n")
+    (run.folder / "provenance.json").write_text(json.dumps({"seconds": 1.5}))
+    (run.folder / "sampled.csv").write_text("protocol,case,quantity,value\npaper,x,dice,0.5\npaper,y,dice,\n")
+    (run.folder / "result.json").write_text(json.dumps({"protocol": "dense"}))
+    run.training.mkdir()
+    (run.training / "provenance.json").write_text(json.dumps({"seconds": 30.0}))
+    (run.training / "result.json").write_text(json.dumps({"parameters": 7}))
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """One run that is done, one that failed, one that is missing."""
+    runs = [Run(tmp_path / "runs" / f"seed{seed}", "c", seed, COLUMNS) for seed in range(3)]
+    finish(runs[0], {"x": "0.75", "y": ""})
+    runs[1].prepare({"seed": 1}, {})
+    runs[1].fail("OOM")
+    return Plan("table1", "own", "laptop", tuple(runs))
+
+
+def test_results_and_failures_are_collected_whole(plan: Plan) -> None:
+    done, failed = collect(plan).rows
+    head: dict[str, Any] = {"study": "table1", "dataset": "own", "profile": "laptop", "model": "c", "columns": COLUMNS}
+    assert done == head | {
+        "seed": 0,
+        "spec": {"seed": 0},
+        "identity": identity({"seed": 0}),
+        "provenance": {"seconds": 1.5},
+        "result": {"protocol": "dense"},
+        "scores": {"dice": {"x": 0.75, "y": None}},
+        "sampled_scores": {"paper": {"dice": {"x": 0.5, "y": None}}},
+        "training": {"provenance": {"seconds": 30.0}, "result": {"parameters": 7}},
+    }
+    assert failed == head | {"seed": 1, "spec": {"seed": 1}, "identity": identity({"seed": 1}), "failure": "OOM"}
+
+
+def test_records_are_read_as_they_were_written(plan: Plan, tmp_path: Path) -> None:
+    records = collect(plan)
+    records.write(tmp_path / "records")
+    assert (tmp_path / "records" / "table1-own-laptop.jsonl").exists()
+    assert read_records(tmp_path / "records", ["table1"]) == [records]
+    assert read_records(tmp_path / "records", ["table2"]) == []
+    assert read_records(tmp_path / "elsewhere", ["table1"]) == []
+
+
+def test_scores_and_failures_as_rows(plan: Plan) -> None:
+    scores = scores_of([collect(plan)])
+    assert scores["value"].tolist()[0] == 0.75
+    assert math.isnan(scores["value"].tolist()[1])
+    first = scores.iloc[0].drop("value").to_dict()
+    assert first == {
+        **{"dataset": "own", "profile": "laptop", "protocol": "dense", "model": "c", "seed": 0},
+        **COLUMNS,
+        **{"case": "x", "quantity": "dice", "unit": ""},
+    }
+    failures = failures_of([collect(plan)])
+    assert failures.to_dict("records") == [
+        {"table": "table1", "dataset": "own", "profile": "laptop", "model": "c", "seed": 1, **COLUMNS, "reason": "OOM"}
+    ]
+
+
+def test_a_failure_is_never_a_score(plan: Plan) -> None:
+    # Scores that were left by a run that failed after them.
+    (plan.runs[1].folder / "per_case.csv").write_text("case,quantity,value,unit\nx,dice,0.9,\n")
+    assert set(scores_of([collect(plan)])["seed"]) == {0}
+
+
+@pytest.mark.parametrize(("healthy", "shown"), [([], {"dice"}), (["x"], {"dice", "false_positive_volume"})])
+def test_false_positive_volumes_are_shown_where_a_case_has_no_foreground(healthy: list[str], shown: set[str]) -> None:
+    row = {
+        **{"dataset": "own", "profile": "laptop", "model": "c", "seed": 0, "columns": COLUMNS},
+        "result": {"protocol": "dense"} | ({"cases_without_foreground": healthy} if healthy else {}),
+        "scores": {"dice": {"x": None, "y": 0.5}, "false_positive_volume": {"x": 1.5, "y": 0.25}},
+    }
+    assert set(scores_of([Records("table1", "own", "laptop", (row,))])["quantity"]) == shown
+
+
+@pytest.mark.parametrize("text", ["{", "[]\n", '{"study": "table1"}\n'])
+def test_damaged_records_are_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "table1-own-laptop.jsonl").write_text(text)
+    with pytest.raises(UserError, match=r"table1-own-laptop\.jsonl holds no records"):
+        read_records(tmp_path, ["table1"])

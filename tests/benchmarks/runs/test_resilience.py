@@ -1,0 +1,138 @@
+"""Whatever befalls sweeps, they come to the tables of one that is left alone, byte for byte."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runs.run_folder import is_locked
+
+KILLS = int(os.environ.get("OSSNET_KILLS", "3"))
+"""More of them take longer; the tests of a release take 20."""
+
+
+SWEEP = """
+import sys
+from dataclasses import replace
+
+from benchmarks.studies import registry as studies
+from benchmarks.__main__ import main
+from benchmarks.studies.table1 import TABLE1
+
+def grid(profile):
+    return [point for point in TABLE1.grid(profile) if point.columns["locations"] < 2**15]
+
+studies.STUDIES = {"table1": replace(TABLE1, grid=grid)}
+sys.exit(main(["run", "table1", *sys.argv[1:]]))
+"""
+"""A sweep of two thirds of Table 1: six runs a seed."""
+
+
+def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", SWEEP, "--data", str(data)]
+    return subprocess.Popen(
+        [*command, "--profile", str(profile), "--results", str(results)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def workers(results: Path) -> list[int]:
+    """Processes that write a log there, whichever sweep started them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            output = (process / "fd" / "1").readlink()
+        except OSError:
+            continue  # It has ended meanwhile.
+        if output.is_relative_to(results):
+            found.append(int(process.name))
+    return found
+
+
+def kill(victims: list[int]) -> None:
+    for victim in victims:
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # It has ended meanwhile.
+
+
+def progress(results: Path) -> int:
+    """Count how far runs are: epochs that were trained, and runs that are done."""
+    epochs = sum(len(path.read_bytes().splitlines()) - 1 for path in results.rglob("history.csv"))
+    return epochs + sum(1 for _ in results.glob("runs/*/result.json"))
+
+
+def wait_for_progress(results: Path, goal: int, seconds: float) -> None:
+    """Wait until runs are so far, or so long."""
+    end = time.monotonic() + seconds
+    while progress(results) < goal and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def tables_of(results: Path) -> dict[str, bytes]:
+    """All but what the scores cost, which differs from sweep to sweep."""
+    tables = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
+    of_costs = {name for name in tables if "-cost." in name}
+    assert len(of_costs) == 3
+    return {name: table for name, table in tables.items() if name not in of_costs}
+
+
+@pytest.fixture(scope="module")
+def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With so few seeds that a sweep takes seconds, and so many that it can be killed often enough."""
+    path = tmp_path_factory.mktemp("profile") / "few.toml"
+    seeds = list(range(1 + KILLS // 10))
+    path.write_text(tiny_profile.read_text().replace("seeds = [0, 1]", f"seeds = {seeds}"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def left_alone(profile: Path, data_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a sweep that nothing befalls."""
+    results = tmp_path_factory.mktemp("left-alone")
+    assert start(profile, data_csv, results).wait() == 0
+    return results
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers in /proc, which this system has not")
+def test_killed_at_random_moments(profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path) -> None:
+    draw = random.Random(0)
+    # However fast the machine is, there is enough left to do for every kill.
+    share = max(1, progress(left_alone) // (2 * KILLS))
+    for _ in range(KILLS):
+        sweep = start(profile, data_csv, tmp_path)
+        wait_for_progress(tmp_path, progress(tmp_path) + draw.randint(1, share), draw.uniform(2.0, 8.0))
+        assert sweep.poll() is None
+        # The sweep alone, whose workers outlive it; or all at once, as in a power cut; or a worker under its eyes.
+        match draw.choice(["sweep", "all", "worker"]):
+            case "sweep":
+                kill([sweep.pid])
+            case "all":
+                kill([sweep.pid, *workers(tmp_path)])
+            case "worker":
+                kill(workers(tmp_path)[:1])
+                wait_for_progress(tmp_path, progress(tmp_path) + 1, draw.uniform(0.0, 1.0))
+                kill([sweep.pid])
+        sweep.wait()
+    assert start(profile, data_csv, tmp_path).wait() == 0
+    assert tables_of(tmp_path) == tables_of(left_alone)
+    folders = [folder for kind in ("runs", "trainings") for folder in (tmp_path / kind).iterdir()]
+    assert not [folder for folder in folders if is_locked(folder)]
+
+
+def test_two_at_once_in_one_folder(profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path) -> None:
+    sweeps = [start(profile, data_csv, tmp_path) for _ in range(2)]
+    assert [sweep.wait() for sweep in sweeps] == [0, 0]
+    assert tables_of(tmp_path) == tables_of(left_alone)
+    for path in tmp_path.glob("*/*/provenance.json"):
+        # No run was made twice, and no training.
+        assert len(json.loads(path.read_text())["attempts"]) == 1

@@ -1,0 +1,91 @@
+"""A whole sweep on a real SLURM, one of whose workers is killed, against the same sweep on this machine."""
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.runs.run_folder import is_locked
+from benchmarks.runs.slurm import SlurmSettings
+from benchmarks.studies import registry as studies
+from benchmarks.study import Study
+from ossnet.config import plain
+
+Capture = pytest.CaptureFixture[str]
+
+
+def holder_of(lock: Path) -> int | None:
+    """The process that has a lock file open."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink() == lock:
+                return int(link.parts[2])
+        except OSError:
+            continue  # The process has ended meanwhile, or is someone else's.
+    return None
+
+
+def kill_one_worker(trainings: Path, killed: list[int]) -> None:
+    """Kill the first worker that has trained an epoch, without a chance to tidy up."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for folder in trainings.glob("*"):
+            worker = holder_of(folder / "lock") if is_locked(folder) else None
+            if worker is not None and (folder / "checkpoint.pt").exists():
+                os.kill(worker, signal.SIGKILL)
+                killed.append(worker)
+                return
+        time.sleep(0.02)
+
+
+def records(results: Path) -> list[dict[str, Any]]:
+    """What was recorded, but for where it came from."""
+    rows = [json.loads(line) for line in (results / "records" / "table1-own-tiny.jsonl").read_text().splitlines()]
+    for row in rows:
+        del row["provenance"], row["training"]["provenance"]
+    return rows
+
+
+def test_a_cluster_comes_to_the_records_of_this_machine(
+    slurm_cluster: SlurmSettings,
+    tiny_profile: Path,
+    tiny_study: Study,
+    data_csv: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.setattr(studies, "STUDIES", {"table1": tiny_study})
+    settings = plain(slurm_cluster) | {"memory_gb": 4}
+    options = {name: value for name, value in settings.items() if value not in (None, [], {})}
+    table = "\n".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
+    profile = tmp_path / "tiny.toml"
+    profile.write_text(f"{tiny_profile.read_text()}\n[slurm]\n{table}\n")
+
+    def sweep(results: Path, *more: str) -> None:
+        shared = ["--profile", str(profile), "--data", str(data_csv), "--results", str(results)]
+        assert main(["run", "table1", *shared, *more]) == 0
+
+    killed: list[int] = []
+    cluster, here = tmp_path / "cluster", tmp_path / "here"
+    killer = threading.Thread(target=kill_one_worker, args=(cluster / "trainings", killed))
+    killer.start()
+    sweep(cluster, "--executor", "slurm")
+    killer.join()
+    assert len(killed) == 1
+    assert "started again" in capsys.readouterr().err
+    sweep(here)
+    assert records(cluster) == records(here)
+    attempts = [
+        json.loads(path.read_text())["attempts"] for path in sorted((cluster / "trainings").glob("*/provenance.json"))
+    ]
+    assert sorted(map(len, attempts)) == [1, 1, 1, 2]
+    assert all(attempt["slurm"]["job_id"] for several in attempts for attempt in several)
+    for name in ("table1.md", "table1.csv", "table1-comparisons.csv"):
+        assert (cluster / "tables" / name).read_bytes() == (here / "tables" / name).read_bytes()

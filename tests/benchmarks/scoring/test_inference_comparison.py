@@ -1,0 +1,208 @@
+"""Comparisons of extractions, on balls whose answers are known, and what wrong priors do to the verdicts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.commands import claims as claiming
+from benchmarks.commands.claims import judge_claims
+from benchmarks.report.score_records import collect
+from benchmarks.runs.plan import Plan
+from benchmarks.runs.run_folder import Run, write_json
+from benchmarks.scoring.inference_comparison import InferenceComparison, compare_extraction, prior_quality
+from benchmarks.studies.inference_tables import EXTRACTIONS
+from ossnet.config import plain
+from ossnet.data.case import Case, Dataset
+from ossnet.field import Grid, VoxelField
+from ossnet.inference.extraction import EXTRACTORS, FirstState
+from ossnet.training.run import RunSpec
+
+EDGE = 33
+"""An edge of which both readings of the up-sampling ask a prior of the same edge at whole voxels alone."""
+
+Prior = Callable[[Tensor], Tensor]
+
+PRIORS: dict[str, Prior] = {
+    "right": lambda label: label,
+    "inverted": lambda label: 1 - label,
+    "shifted": lambda label: label.roll(8, dims=0),
+    "full": torch.ones_like,
+    "empty": torch.zeros_like,
+}
+
+
+class BallField(VoxelField):
+    """The field of a label, and a prior made of it."""
+
+    def __init__(self, label: Tensor, prior: Prior) -> None:
+        super().__init__(label)
+        self.prior: Any = prior(label)
+
+
+def ball(centre: float, radius: float) -> np.ndarray:
+    places = np.moveaxis(np.indices((EDGE, EDGE, EDGE)), 0, -1)
+    return np.asarray(((places - centre) ** 2).sum(-1) < radius**2).astype(np.uint8)
+
+
+def compare(name: str, prior: str) -> dict[str, float]:
+    label = ball(16, 14)
+    field = BallField(torch.from_numpy(label).float(), PRIORS[prior])
+    return compare_extraction(name, EXTRACTORS[name](field, None, 2**14), field, Grid.over(field))
+
+
+def test_an_original_inference_has_no_prior_and_is_not_compared_with_itself() -> None:
+    values = compare("mise", "right")
+    assert set(values) == {
+        *("evaluated_locations", "evaluated_stage1", "evaluated_stage2", "evaluated_stage3"),
+        "disagreement_released",
+    }
+    assert values["disagreement_released"] == 0
+    assert values["evaluated_stage1"] == 9**3
+    stages = sum(values[f"evaluated_stage{stage}"] for stage in (1, 2, 3))
+    assert values["evaluated_locations"] == stages
+    everything = compare("dense", "right")
+    assert everything["evaluated_locations"] == EDGE**3
+    disagreements = {name: value for name, value in everything.items() if name.startswith("disagreement")}
+    assert disagreements == {f"disagreement_{name}": 0 for name in EXTRACTORS if name != "dense"}
+
+
+def test_a_right_prior_saves_what_each_reading_says() -> None:
+    lattice = int(ball(16, 14)[::4, ::4, ::4].sum())
+    original, text = compare("mise", "right"), compare("paper-prior", "right")
+    assert text["evaluated_locations"] == original["evaluated_locations"] - lattice
+    assert text["evaluated_stage1"] == 9**3 - lattice
+    code = compare("released-prior", "right")
+    assert code["evaluated_stage1"] == lattice
+    for values in (text, code):
+        assert (values["prior_precision"], values["prior_recall"]) == (1, 1)
+    assert text["disagreement_mise"] == 0
+    assert code["disagreement_released"] == 0
+
+
+def test_a_wrong_prior_is_charged_where_it_is_wrong() -> None:
+    label = ball(16, 14)
+    inside, outside = (100 * float((label == value).mean()) for value in (1, 0))
+    # By the text the outside is taken to be occupied, and the inside is found to be; by the code only the outside is
+    # evaluated, and nothing is found.
+    for name, wrong in (("paper-prior", outside), ("released-prior", inside)):
+        values = compare(name, "inverted")
+        assert (values["prior_precision"], values["prior_recall"]) == (0, 0)
+        assert values["disagreement_mise"] == pytest.approx(wrong)
+    # A surface that is not there takes evaluations, too.
+    shifted = compare("paper-prior", "shifted")
+    assert shifted["evaluated_locations"] > compare("mise", "shifted")["evaluated_locations"]
+    wrong = int((label.astype(int) < np.roll(label, 8, axis=0))[::4, ::4, ::4].sum())
+    assert shifted["disagreement_mise"] == pytest.approx(100 * wrong / EDGE**3)
+    assert compare("dense", "shifted")["disagreement_paper-prior"] == shifted["disagreement_mise"]
+    # An empty one has no precision.
+    assert np.isnan(compare("paper-prior", "empty")["prior_precision"])
+
+
+def test_precision_and_recall_by_hand() -> None:
+    decoder = torch.zeros(3, 2, 2)
+    decoder[0, 1] = 1
+    decoder[2, 1, 1] = 1
+    field = VoxelField(decoder)
+    # At the four points it is 1, 1 and 0, 1. The prior marks the first and the third.
+    axes = torch.tensor([0, 2]), torch.tensor([1]), torch.tensor([0, 1])
+    state = FirstState(axes, torch.tensor([[[1, 0]], [[1, 0]]], dtype=torch.uint8))
+    assert prior_quality(state, field, Grid.over(field), 3) == {"prior_precision": 1 / 2, "prior_recall": 1 / 3}
+
+
+class BallModel(nn.Module):
+    """Sees a case's label in its image."""
+
+    def __init__(self, prior: str) -> None:
+        super().__init__()
+        self.anything = nn.Parameter(torch.zeros(1))
+        self.make = PRIORS[prior]
+
+    def field(self, image: Tensor) -> BallField:
+        return BallField((image[0] > 0.5).float(), self.make)
+
+
+def ball_case(name: str) -> Case:
+    label = ball(16, 14)
+    return Case(name, label[None].astype(np.float32), label, np.diag([-1.0, -1.0, 1.0, 1.0]), ("ct",))
+
+
+BALLS = Dataset("glioma", ("ct",), {"train": (), "validation": (), "test": ("x", "y", "z")}, ball_case, "")
+
+
+@pytest.fixture
+def ball_spec(tiny_spec: Callable[..., RunSpec]) -> Callable[[int], RunSpec]:
+    """The specification of a training on volumes of the balls' size, which are left as they are."""
+    preprocessing = {"shape": [EDGE] * 3, "fit": "pad", "normalise": "none"}
+    return lambda seed: tiny_spec("c", seed, {"preprocessing": preprocessing})
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_every_case_is_measured(name: str, ball_spec: Callable[[int], RunSpec], tmp_path: Path) -> None:
+    model: Any = BallModel("right")
+    result, timing, memory = InferenceComparison(ball_spec(0), name).measure(model, BALLS, tmp_path, tmp_path)
+    assert result == {"protocol": "dense"}
+    assert timing["extraction_s_median"] > 0
+    assert memory["resident_bytes"]
+    rows = pd.read_csv(tmp_path / "per_case.csv").set_index(["case", "quantity"])
+    assert set(rows.index.get_level_values("case")) == {"x", "y", "z"}
+    expected = compare(name, "right")
+    assert rows.loc[("x", "evaluated_locations"), "value"] == expected["evaluated_locations"]
+    assert rows.loc[("x", "dice"), "value"] == pytest.approx(1, abs=0.01)
+
+
+def test_an_unknown_extraction_is_refused(ball_spec: Callable[[int], RunSpec]) -> None:
+    with pytest.raises(ValueError, match="extraction 'prior' is none of dense, mise, paper-prior"):
+        InferenceComparison(ball_spec(0), "prior")
+
+
+def judged(prior: str, ball_spec: Callable[[int], RunSpec], results: Path) -> pd.Series:
+    """Verdicts on trained models whose fields and priors are known: from the fields through records to the judge."""
+    model: Any = BallModel(prior)
+    runs = []
+    for seed in (0, 1):
+        for name in EXTRACTIONS:
+            run = Run(results / "runs" / f"{name}-{seed}", "c", seed, {"extraction": name})
+            measurement = InferenceComparison(ball_spec(seed), name)
+            run.prepare(plain(measurement), {})
+            write_json(run.folder / "result.json", measurement.measure(model, BALLS, results, run.folder).result)
+            runs.append(run)
+    collect(Plan("inference", "glioma", "laptop", tuple(runs))).write(results / "records")
+    return judge_claims(results, "laptop", None).set_index("claim")["verdict"]
+
+
+DISAGREE, LESS = "inferences-disagree-little", "improved-inference-evaluates-less"
+RETAINS = "improved-inference-retains-dice"
+
+
+@pytest.mark.parametrize(
+    ("prior", "verdicts"),
+    [
+        (
+            "right",
+            {f"{claim}-{reading}": "holds" for claim in (DISAGREE, LESS, RETAINS) for reading in ("text", "code")},
+        ),
+        (
+            "inverted",
+            {f"{claim}-{reading}": "does not hold" for claim in (DISAGREE, RETAINS) for reading in ("text", "code")},
+        ),
+        ("shifted", {f"{DISAGREE}-text": "does not hold", f"{LESS}-text": "does not hold"}),
+        ("full", {f"{LESS}-code": "does not hold", f"{DISAGREE}-text": "does not hold", f"{DISAGREE}-code": "holds"}),
+        ("empty", {f"{DISAGREE}-text": "holds", f"{LESS}-text": "does not hold", f"{DISAGREE}-code": "does not hold"}),
+    ],
+)
+def test_a_wrong_prior_flips_the_verdicts(
+    prior: str,
+    verdicts: dict[str, str],
+    ball_spec: Callable[[int], RunSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claiming, "REFERENCE", tmp_path / "no-reference")
+    found = judged(prior, ball_spec, tmp_path)
+    assert found[list(verdicts)].to_dict() == verdicts

@@ -1,0 +1,40 @@
+"""A contract that every kind of measurement fulfils."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runs.run_folder import identity
+from benchmarks.scoring.registry import MEASUREMENTS, read_measurement
+from benchmarks.studies.registry import STUDIES
+from ossnet.config import plain
+from ossnet.data.case import Dataset
+from ossnet.errors import UserError
+from ossnet.training.profile import load_profile
+
+
+def test_every_study_measures_what_there_is() -> None:
+    assert {study.measures for study in STUDIES.values()} <= set(MEASUREMENTS)
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_specification_is_read_back_from_its_folder(name: str, dataset: Dataset, tmp_path: Path) -> None:
+    profile = load_profile("laptop")
+    (study, *_) = [study for study in STUDIES.values() if study.measures == name]
+    for point in study.grid(profile):
+        measurement = MEASUREMENTS[name].of(point, profile, dataset)
+        values = plain(measurement)
+        assert values["measurement"] == name
+        assert values["schema_version"] >= 1
+        (tmp_path / "spec.json").write_text(json.dumps(values))
+        assert read_measurement(tmp_path) == measurement
+        assert identity(plain(read_measurement(tmp_path))) == identity(values)
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_specification_with_a_field_too_many_or_too_few_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps({"measurement": name, "colour": "red"}))
+    with pytest.raises(UserError, match=r"spec\.json: .*colour: unknown field") as caught:
+        read_measurement(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,31 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+from benchmarks.probes.answers import Answers
+from benchmarks.probes.records import ProbeRecord
+from benchmarks.studies.table3 import extractions
+from benchmarks.studies.whole import ONE_PASS, SEGMENTATION, measured
+from benchmarks.studies.whole_table import whole_grids
+
+
+def test_it_is_asked_of_every_machine_and_a_gpu_is_asked_by_table_3_too() -> None:
+    assert measured("cpu") == measured("cuda") == [SEGMENTATION]
+    assert SEGMENTATION in extractions()
+    assert SEGMENTATION.config.shape == (512, 512, 512)
+    assert vars(SEGMENTATION.config)["encoder_channels"] == (8, 16, 32, 64, 128)
+
+
+def test_the_pass_the_prediction_and_the_machine_stand_together(record: Callable[..., ProbeRecord]) -> None:
+    cpu = record("whole", SEGMENTATION, "cpu", 2.0)
+    told = {"process_bytes": 3 * 10**9, "resident_before_bytes": 4 * 10**8, "wall_s": 300.4}
+    records = {
+        "predicted": {p: record("whole", p, "predicted", size) for p, size in ((ONE_PASS, 1.0), (SEGMENTATION, 2.5))},
+        "cpu": {SEGMENTATION: replace(cpu, result={**(cpu.result or {}), **told})},
+    }
+    (grid,) = whole_grids(Answers(records))
+    assert [[cell.text for cell in row] for row in grid.rows] == [
+        ["one pass", "Predicted", "1.00", "2.00", "–", "–", "–"],
+        ["segmentation", "Predicted", "2.50", "5.00", "–", "–", "–"],
+        ["segmentation", "GPU", *["not measured"] * 4, "–"],
+        ["segmentation", "CPU", "2.00", "4.00", "3.00", "0.40", "300"],
+    ]

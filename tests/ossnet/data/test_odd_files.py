@@ -1,0 +1,249 @@
+"""Files as other programs write them, through `train`, `evaluate` and `segment`: the right numbers, or one clear line.
+
+All are made here of one phantom: a bright ball in a grey head, 14x16x12 voxels of 2x2x3 mm.
+"""
+
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from ossnet.cli.__main__ import main
+from ossnet.data.nifti import read_label
+
+SHAPE = (14, 16, 12)
+SPACING = np.array([2.0, 2.0, 3.0])
+AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
+VOXEL_ML = 0.012
+
+places = np.moveaxis(np.indices(SHAPE), 0, -1)
+HEAD = (((places - (6.5, 7.5, 5.5)) / (6.5, 7.5, 5.5)) ** 2).sum(axis=-1) < 1
+BALL = (((places - (6.0, 8.0, 6.0)) / (3.2, 3.2, 2.4)) ** 2).sum(axis=-1) < 1
+IMAGE, LEARNED_IMAGE = (
+    (400 * HEAD + 500 * BALL + 20 * np.random.default_rng(seed).standard_normal(SHAPE) * HEAD).astype(np.int16)
+    for seed in (0, 1)
+)
+
+Change = Callable[[nibabel.Nifti1Image], object]
+
+
+def in_unit(unit: str) -> Change:
+    return lambda image: image.header.set_xyzt_units(unit)
+
+
+IN_MM = in_unit("mm")
+
+
+def save(
+    path: Path,
+    array: np.ndarray,
+    affine: np.ndarray = AFFINE,
+    change: Change = IN_MM,
+    kind: type[nibabel.Nifti1Image] = nibabel.Nifti1Image,
+) -> Path:
+    image = kind(array, affine)
+    change(image)
+    nibabel.save(image, path)
+    return path
+
+
+def in_length(millimetres: float) -> np.ndarray:
+    """The affine in a unit of so many millimetres."""
+    return np.diag([*(np.diag(AFFINE)[:3] / millimetres), 1.0])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, overwrite: Callable[..., None]) -> Path:
+    """All odd images, labels and tables."""
+    at = tmp_path_factory.mktemp("odd")
+    plain = save(at / "plain.nii", IMAGE).read_bytes()
+    save(at / "learned.nii", LEARNED_IMAGE)
+    save(at / "label.nii.gz", BALL.astype(np.uint8))
+    (at / "compressed.nii").write_bytes(gzip.compress(plain))
+    (at / "uncompressed.nii.gz").write_bytes(plain)
+    (at / "image").write_bytes(plain)
+    (at / "UPPER.NII.GZ").write_bytes(gzip.compress(plain))
+    for unit, millimetres in (("micron", 0.001), ("meter", 1000.0)):
+        save(at / f"{unit}.nii.gz", IMAGE, in_length(millimetres), in_unit(unit))
+        save(at / f"{unit}-label.nii.gz", BALL.astype(np.uint8), in_length(millimetres), in_unit(unit))
+    save(at / "nifti2.nii", IMAGE, kind=nibabel.Nifti2Image)
+    nibabel.Nifti1Image(IMAGE, AFFINE, nibabel.Nifti1Header(endianness=">")).to_filename(at / "big-endian.nii")
+    save(at / "one-channel.nii.gz", IMAGE[..., None])
+    save(at / "vector-of-one.nii.gz", IMAGE[..., None, None], change=lambda image: image.header.set_intent("vector"))
+    save(at / "double.nii.gz", IMAGE.astype(np.float64))
+    start, sform, qform, quatern_b = 108, 254, 252, 256
+    overwrite(save(at / "start-0.nii", IMAGE), (start, "<f", 0.0))
+    length = np.sqrt(1 + 3.9e-7)
+    turned = save(at / "quaternion.nii", IMAGE)
+    # A half turn around the third axis, which is the affine of the others.
+    overwrite(turned, (qform, "<h", 1), (sform, "<h", 0), (quatern_b, "<f", 0.0), (quatern_b + 8, "<f", length))
+
+    padded = IMAGE.copy()
+    padded[:2] = -32768
+    save(at / "padding.nii.gz", padded)
+    largest = IMAGE.astype(np.float32)
+    largest[0] = np.finfo(np.float32).max
+    save(at / "largest-float.nii.gz", largest)
+    largest[0] = np.nan
+    save(at / "nan.nii.gz", largest)
+    save(at / "wrong-unit.nii.gz", IMAGE, change=in_unit("meter"))
+    (at / "cut.nii").write_bytes(plain[:-1])
+    (at / "cut-start-0.nii").write_bytes((at / "start-0.nii").read_bytes()[:-1])
+    nibabel.save(nibabel.Nifti1Pair(IMAGE, AFFINE), at / "pair.img")
+
+    save(at / "label-0.9999999.nii.gz", BALL * np.float32(1 - 1e-7))
+    save(at / "label-double.nii", BALL.astype(np.float64))
+    for dtype in (np.uint8, np.int16):
+        scaled = nibabel.Nifti1Image(BALL * np.float32(3), AFFINE)
+        scaled.header.set_data_dtype(dtype)
+        nibabel.save(scaled, at / f"label-scaled-{np.dtype(dtype)}.nii.gz")
+    save(at / "label-vector.nii.gz", BALL[..., None, None].astype(np.uint8))
+
+    def table(name: str, image: str, label: str = "label.nii.gz", rows: str = "name,t1,label,split\na,{},{},test\n"):
+        (at / name).write_text(rows.format(image, label), encoding="utf-8")
+
+    table("train.csv", "learned.nii", rows="name,t1,label\na,{},{}\n")
+    table("micron.csv", "micron.nii.gz", "micron-label.nii.gz")
+    table("metre.csv", "meter.nii.gz", "meter-label.nii.gz")
+    table("mixed-units.csv", "micron.nii.gz")
+    for label in sorted(at.glob("label-*")):
+        table(f"{label.name.removesuffix('.gz').removesuffix('.nii')}.csv", "plain.nii", label.name)
+    table("semicolons.csv", "plain.nii", rows="name;t1;label;split\na;{};{};test\n")
+    table("tabs.tsv", "plain.nii", rows="name\tt1\tlabel\tsplit\na\t{}\t{}\ttest\n")
+    table("blank-before-quote.csv", "plain.nii", rows='name, "t1",label,split\na, "{}",{},test\n')
+    table("UPPER.CSV", "plain.nii")
+    return at
+
+
+@pytest.fixture(scope="module")
+def train(
+    folder: Path, as_options: Callable[[dict[str, Any]], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Train a small model that finds the ball; its folder."""
+    settings = {
+        "preprocessing": {"shape": [16, 16, 16], "fit": "pad"},
+        "network": {"encoder_channels": [8, 8], "decoder_channels": [8]},
+        "recipe": {"epochs": 4, "steps_per_epoch": 8, "batch_size": 1, "optimization": {"learning_rate": 0.03}},
+    }
+
+    def training(*options: str) -> Path:
+        run = tmp_path_factory.mktemp("run")
+        command = ["train", "--data", str(folder / "train.csv"), "--model", "unet3d", "--out", str(run)]
+        paths = ["--cache", str(run / "cache"), "--device", "cpu"]
+        assert main([*command, *paths, *as_options(settings), *options]) == 0
+        return run
+
+    return training
+
+
+@pytest.fixture(scope="module")
+def run(train: Callable[..., Path]) -> Path:
+    return train()
+
+
+def dice(segmentation: np.ndarray) -> float:
+    return 2 * np.count_nonzero(segmentation.astype(bool) & BALL) / (np.count_nonzero(segmentation) + BALL.sum())
+
+
+def segment(image: Path, run: Path, output: Path) -> int:
+    return main(["segment", str(image), "--model", str(run), "-o", str(output), "--device", "cpu"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("plain.nii", "compressed.nii", "uncompressed.nii.gz", "image", "UPPER.NII.GZ"),
+        *("micron.nii.gz", "meter.nii.gz", "nifti2.nii", "big-endian.nii", "double.nii.gz"),
+        *("one-channel.nii.gz", "vector-of-one.nii.gz", "start-0.nii", "quaternion.nii"),
+    ],
+)
+def test_the_ball_is_found(
+    name: str, folder: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = tmp_path / "mask.nii.gz"
+    assert segment(folder / name, run, mask) == 0
+    captured = capsys.readouterr()
+    segmentation, affine = read_label(mask)
+    assert dice(segmentation) > 0.9
+    voxels = np.count_nonzero(segmentation)
+    assert captured.out.startswith(f"{mask}: {voxels} voxels, {voxels * VOXEL_ML:.1f} ml, ")
+    assert captured.err == ""
+    np.testing.assert_allclose(np.linalg.norm(affine[:3, :3], axis=0), SPACING, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "code"), [("micron.nii.gz", 3), ("meter.nii.gz", 1), ("plain.nii", 2)])
+def test_a_mask_has_the_unit_and_the_numbers_of_its_image(
+    name: str, code: int, folder: Path, run: Path, tmp_path: Path
+) -> None:
+    assert segment(folder / name, run, tmp_path / "mask.nii") == 0
+    header = nibabel.load(tmp_path / "mask.nii").header
+    assert int(header["xyzt_units"]) % 8 == code
+    np.testing.assert_array_equal(header.get_best_affine(), nibabel.load(folder / name).affine)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("micron.csv", "metre.csv", "mixed-units.csv", "label-0.9999999.csv", "label-double.csv"),
+        *("label-scaled-uint8.csv", "label-scaled-int16.csv", "label-vector.csv"),
+        *("semicolons.csv", "tabs.tsv", "blank-before-quote.csv", "UPPER.CSV"),
+    ],
+)
+def test_the_ball_is_scored(table: str, folder: Path, run: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.csv"
+    options = ["--device", "cpu", "--out", str(scores), "--tolerance-mm", "3"]
+    assert main(["evaluate", str(run), "--data", str(folder / table), *options]) == 0
+    value = pd.read_csv(scores).set_index("quantity")["value"]
+    assert value["dice"] > 0.9
+    assert value["hausdorff95"] in (0, 2, 3)
+    assert value["surface_dice"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("padding.nii.gz", "t1 has 384 voxels of -32768, .* preprocessing.clip"),
+        ("largest-float.nii.gz", r"t1 has 192 voxels of 3\.40282e\+38, .* replace that padding by the value"),
+        ("nan.nii.gz", r"192 NaN or infinite values, the first in channel 0 at voxel \(0, 0, 0\)"),
+        ("wrong-unit.nii.gz", "voxels of 2000 x 2000 x 3000 mm by its header; correct its unit"),
+        ("cut.nii", "replace it by an intact copy"),
+        ("cut-start-0.nii", "replace it by an intact copy"),
+        ("pair.hdr", "header of a NIfTI pair"),
+        ("train.csv", "it starts with b'name,t1,labe'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_a_line(
+    name: str, reason: str, folder: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert segment(folder / name, run, tmp_path / "mask.nii.gz") == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert name in captured.err
+    assert re.search(reason, captured.err)
+    assert not (tmp_path / "mask.nii.gz").exists()
+
+
+def test_with_a_clip_the_ball_is_found_in_spite_of_padding(
+    train: Callable[..., Path], folder: Path, tmp_path: Path
+) -> None:
+    clipping = train("--set", "preprocessing.clip=[0, 1000]")
+    for name in ("plain.nii", "padding.nii.gz"):
+        assert segment(folder / name, clipping, tmp_path / "mask.nii") == 0
+        assert dice(read_label(tmp_path / "mask.nii")[0]) > 0.9
+
+
+def test_a_vector_is_what_one_file_a_modality_is(train: Callable[..., Path], folder: Path, tmp_path: Path) -> None:
+    second = save(folder / "second.nii", IMAGE // 3)
+    vector = save(folder / "vector.nii", np.stack([IMAGE, IMAGE // 3], axis=-1)[:, :, :, None, :])
+    (folder / "two.csv").write_text("name,t1,t2,label\na,plain.nii,second.nii,label.nii.gz\n", encoding="utf-8")
+    run = train("--data", str(folder / "two.csv"), "--set", "recipe.epochs=1")
+    assert segment(vector, run, tmp_path / "vector.nii") == 0
+    command = ["segment", str(folder / "plain.nii"), str(second), "--model", str(run), "--device", "cpu"]
+    assert main([*command, "-o", str(tmp_path / "files.nii")]) == 0
+    assert (tmp_path / "vector.nii").read_bytes() == (tmp_path / "files.nii").read_bytes()

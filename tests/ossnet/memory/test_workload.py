@@ -1,0 +1,156 @@
+"""The step that memory and time are measured of, on real tensors and on those without values."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils._pytree import tree_leaves
+
+from baselines.unet2d import UNet2dConfig
+from baselines.unet3d import UNet3dConfig
+from ossnet.errors import UserError
+from ossnet.memory.workload import Phase, Step, Workload
+from ossnet.network.occupancy_network import OccupancyNetworkConfig
+from ossnet.network.variants import OSSNetC
+from ossnet.training.optimization import Optimization, make_optimizer
+
+SHAPE = (16, 16, 8)
+SMALL = OccupancyNetworkConfig(
+    shape=SHAPE,
+    modalities=2,
+    encoder_channels=(4, 8),
+    decoder_width=16,
+    decoder_blocks=2,
+    patch_size=3,
+    **OSSNetC.preset,
+)
+UNETS = {"shape": SHAPE, "modalities": 2, "encoder_channels": (8, 16), "decoder_channels": (8,)}
+
+
+def workload(model: str, phase: Phase, batch_size: int = 1) -> Workload:
+    if model == "unet3d":
+        return Workload(model, UNet3dConfig(**UNETS), phase, batch_size)
+    if model == "unet2d-depth":
+        return Workload(model, UNet2dConfig(**UNETS, slices_per_case=2, max_slices=4), phase, batch_size)
+    return Workload(model, SMALL, phase, batch_size, locations=32)
+
+
+def weights(step: Step) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in step.model.parameters()])
+
+
+@pytest.mark.parametrize("model", ["c", "unet3d", "unet2d-depth"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_every_model_can_be_prepared(model: str, device: str) -> None:
+    training = workload(model, "training", batch_size=2).prepare(device)
+    assert training.model.training
+    assert [len(tensor) for tensor in training.inputs[:2]] == [2, 2]
+    training()
+    training()
+    assert all(p.grad is not None for p in training.model.parameters())
+    inference = workload(model, "inference", batch_size=2).prepare(device)
+    assert not inference.model.training
+    assert len(inference.inputs[0]) == 1
+    inference()
+    assert all(p.grad is None for p in inference.model.parameters())
+    assert {tensor.device.type for tensor in (*training.inputs, *inference.inputs)} == {device}
+
+
+def test_training_learns_and_inference_does_not() -> None:
+    training, inference = (workload("c", phase).prepare("cpu") for phase in ("training", "inference"))
+    start = weights(training)
+    assert torch.equal(start, weights(inference))
+    training()
+    inference()
+    assert not torch.equal(start, weights(training))
+    assert torch.equal(start, weights(inference))
+
+
+def test_old_gradients_are_gone_when_the_network_is_evaluated_again() -> None:
+    step = workload("c", "training").prepare("cpu")
+    step()
+    evaluate, held = step.evaluate, []
+
+    def look_and_evaluate() -> torch.Tensor | None:
+        held.extend(p.grad for p in step.model.parameters() if p.grad is not None)
+        return evaluate()
+
+    step.evaluate = look_and_evaluate
+    step()
+    assert held == []
+
+
+def test_a_seed_makes_the_same_step() -> None:
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first, same, other = (workload("c", "training").prepare("cpu", seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    for step in (first, same, other):
+        step()
+    assert torch.equal(weights(first), weights(same))
+    assert not torch.equal(weights(first), weights(other))
+    assert all(torch.equal(a, b) for a, b in zip(first.inputs, same.inputs, strict=True))
+
+
+def test_locations_lie_in_the_volume() -> None:
+    images, labels, locations = workload("c", "training", batch_size=3).prepare("cpu").inputs
+    assert images.shape == (3, 2, *SHAPE)
+    assert labels.shape == (3, *SHAPE)
+    assert labels.unique().tolist() == [0, 1]
+    assert locations.shape == (3, 32, 3)
+    assert (locations >= 0).all()
+    assert (locations < torch.tensor(SHAPE)).all()
+
+
+@pytest.mark.parametrize("model", ["c", "unet3d", "unet2d-depth"])
+def test_a_training_step_holds_what_the_suites_optimiser_holds(model: str) -> None:
+    step = workload(model, "training").prepare("cpu")
+    step()
+    # The suite's own, over parameters that have the gradients of a step.
+    optimizer = make_optimizer(step.model, Optimization())
+    optimizer.step()
+    held = [value for value in tree_leaves(optimizer.state_dict()) if isinstance(value, torch.Tensor)]
+    assert step.optimizer is not None
+    state = [value for state in step.optimizer.state.values() for value in state.values()]
+    shapes = Counter((tensor.shape, tensor.dtype) for tensor in held)
+    assert Counter((tensor.shape, tensor.dtype) for tensor in [*state, *step.slow_weights]) == shapes
+    groups = [[p.shape for p in group["params"]] for group in optimizer.param_groups]
+    assert [[p.shape for p in group["params"]] for group in step.optimizer.param_groups] == groups
+
+
+def test_a_slicing_model_trains_on_its_slices_and_segments_whole_volumes() -> None:
+    training, inference = (workload("unet2d-depth", phase, 3).prepare("meta") for phase in ("training", "inference"))
+    assert [tuple(tensor.shape) for tensor in training.inputs] == [(3, 2, 16, 16, 2), (3, 16, 16, 2)]
+    assert [tuple(tensor.shape) for tensor in inference.inputs] == [(1, 2, *SHAPE)]
+
+
+@pytest.mark.parametrize(("model", "locations"), [("c", None), ("unet3d", 16)])
+def test_locations_go_with_models_that_evaluate_them(model: str, locations: int | None) -> None:
+    config = UNet3dConfig(**UNETS) if model == "unet3d" else SMALL
+    with pytest.raises(UserError, match=f"model {model} evaluates"):
+        Workload(model, config, "inference", locations=locations).prepare("meta")
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(UserError, match="unknown model 'e'"):
+        Workload("e", SMALL, "inference", locations=1).prepare("meta")
+
+
+def test_torch_and_numpy_are_enough() -> None:
+    script = """
+import sys
+absent = "pydantic scipy skimage monai nibabel pandas pytorch_optimizer safetensors matplotlib".split()
+sys.modules |= dict.fromkeys(absent)
+from dataclasses import replace
+from benchmarks.probes.probe import Probe
+from benchmarks.probes.released_memory import released_footprint
+from ossnet.memory.footprint import predict
+from ossnet.memory.workload import Workload
+for phase in ("training", "inference"):
+    probe = Probe("memory", "d", "cube", (32, 32, 32), phase, 64)
+    assert predict(Workload("d", probe.config, phase, locations=64)).allocated_bytes > 0
+    assert released_footprint(replace(probe, implementation="released")).allocated_bytes > 0
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

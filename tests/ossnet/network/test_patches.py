@@ -1,0 +1,137 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.testing import assert_close
+
+from ossnet.memory.accounting import StorageAccount
+from ossnet.network.patches import PatchVolume, Pooling
+
+SHAPE = (6, 9, 7)
+
+
+def image(channels: int = 2) -> Tensor:
+    return torch.randn(channels, *SHAPE, generator=torch.Generator().manual_seed(0))
+
+
+def voxels(outside: int = 0) -> Tensor:
+    return torch.cartesian_prod(*(torch.arange(-outside, size + outside) for size in SHAPE))
+
+
+def box(volume: Tensor, start: list[int], edge: int) -> Tensor:
+    """The box [C, edge, edge, edge] of a volume [C, H, W, D] from voxel `start` on, zero outside, voxel by voxel."""
+    out = torch.zeros(len(volume), edge, edge, edge)
+    for i in range(edge):
+        for j in range(edge):
+            for k in range(edge):
+                voxel = [start[0] + i, start[1] + j, start[2] + k]
+                if all(0 <= x < size for x, size in zip(voxel, volume.shape[1:], strict=True)):
+                    out[:, i, j, k] = volume[:, voxel[0], voxel[1], voxel[2]]
+    return out
+
+
+def expected_patch(volume: Tensor, voxel: list[int], size: int, pooling: str | None) -> Tensor:
+    patch = box(volume, [x - size // 2 for x in voxel], size)
+    if pooling is not None:
+        pool = {"average": F.avg_pool3d, "max": F.max_pool3d}[pooling]
+        patch = torch.cat([patch, pool(box(volume, [x - size for x in voxel], 2 * size), 2)])
+    return patch.movedim(0, -1)
+
+
+@pytest.mark.parametrize("pooling", [None, "average", "max"])
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_patches_at_corners_and_within(size: int, pooling: str | None) -> None:
+    volume = image()
+    patches = PatchVolume(volume, size, pooling is not None, pooling or "average")
+    places = torch.tensor([[0, 0, 0], [5, 8, 6], [0, 8, 0], [3, 4, 2], [-1, -1, -1], [6, 9, 7], [-1, 4, 7]])
+    for patch, place in zip(patches(places), places.tolist(), strict=True):
+        assert_close(patch, expected_patch(volume, place, size, pooling))
+
+
+@given(st.tuples(*(st.integers(-1, size) for size in SHAPE)), st.sampled_from([None, "average", "max"]))
+def test_patch_at_any_voxel(voxel: tuple[int, int, int], pooling: str | None) -> None:
+    patch = PatchVolume(image(), 3, pooling is not None, pooling or "average")(torch.tensor([voxel]))
+    assert_close(patch[0], expected_patch(image(), list(voxel), 3, pooling))
+
+
+def test_the_larger_context_reaches_from_seven_before_to_six_after() -> None:
+    volume = torch.zeros(1, 1, 1, 40)
+    volume[..., 20] = 8.0
+    context = PatchVolume(volume, 7, larger_context=True)(torch.tensor([[0, 0, place] for place in range(40)]))[..., 1]
+    seen = context.flatten(1).any(-1).nonzero().flatten().tolist()
+    assert seen == list(range(20 - 6, 20 + 7 + 1))
+    assert_close(context[20, 3, 3, 3], torch.tensor(1.0))  # Voxels -1 and 0 along each axis: one of eight is 8.
+
+
+@pytest.mark.parametrize("larger_context", [False, True])
+def test_centres_are_the_voxels_and_channels_come_last(larger_context: bool) -> None:
+    patches = PatchVolume(image(3), 5, larger_context)(voxels())
+    assert patches.shape == (len(voxels()), 5, 5, 5, 3 * (1 + larger_context))
+    assert torch.equal(patches[:, 2, 2, 2, :3].T.reshape(3, *SHAPE), image(3))
+
+
+@pytest.mark.parametrize("pooling", [None, "average", "max"])
+def test_whole_coordinates_are_voxels(pooling: str | None) -> None:
+    patches = PatchVolume(image(), 3, pooling is not None, pooling or "average")
+    assert torch.equal(patches(voxels(outside=1).float()), patches(voxels(outside=1)))
+    assert torch.equal(patches(voxels().to(torch.int32)), patches(voxels()))
+
+
+@given(st.tuples(*(st.floats(-1, size) for size in SHAPE)))
+def test_a_patch_in_between_is_the_trilinear_mean_of_its_eight_neighbours(point: tuple[float, float, float]) -> None:
+    patches, location = PatchVolume(image(), 3, larger_context=True), torch.tensor([point], dtype=torch.float64)
+    corner = location.floor()
+    expected = torch.zeros(3, 3, 3, 4, dtype=torch.float64)
+    for offset in torch.cartesian_prod(*[torch.arange(2)] * 3):
+        weight = (1 - (location - corner - offset).abs()).prod()
+        if weight > 0:
+            expected += weight * patches(corner.long() + offset)[0]
+    assert_close(patches(location)[0].double(), expected, atol=1e-5, rtol=0)
+
+
+@given(st.tuples(*(st.floats(2, size - 3) for size in SHAPE)))
+def test_in_between_a_linear_image_stays_linear(point: tuple[float, float, float]) -> None:
+    slope = torch.tensor([0.3, -0.7, 1.1])
+    linear = (voxels() * slope).sum(-1).reshape(1, *SHAPE)
+    centre = PatchVolume(linear, 3)(torch.tensor([point]))[0, 1, 1, 1, 0]
+    assert_close(centre, torch.tensor(point) @ slope, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("place", [[-2, 0, 0], [0, 0, 8], [0, 9.01, 0], [-1.01, 0, 0], [float("nan"), 0, 0]])
+def test_further_outside_is_an_error(place: list[float]) -> None:
+    with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
+        PatchVolume(image(), 3)(torch.tensor([[1, 1, 1], place]))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32])
+def test_no_locations_give_no_patches(dtype: torch.dtype) -> None:
+    assert PatchVolume(image(), 3, True)(torch.empty(0, 3, dtype=dtype)).shape == (0, 3, 3, 3, 4)
+
+
+def test_the_image_is_left_as_it_is() -> None:
+    volume, kept = image(), image()
+    PatchVolume(volume, 3, True)(voxels())
+    assert torch.equal(volume, kept)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int8])
+def test_voxels_of_any_integer_type(dtype: torch.dtype) -> None:
+    patches = PatchVolume(image(), 3, larger_context=True)
+    assert torch.equal(patches(voxels().to(dtype)), patches(voxels()))
+
+
+def test_the_last_number_of_a_small_type_is_far_outside() -> None:
+    with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
+        PatchVolume(image(), 3)(torch.tensor([[0, 0, 255]], dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_making_takes_little_more_than_what_is_kept(pooling: Pooling) -> None:
+    volume = torch.zeros(2, 200, 20, 20)
+    with StorageAccount() as account:
+        patches = PatchVolume(volume, 3, True, pooling)
+    kept = volume.nbytes + sum(source.nbytes for source, *_ in patches.sources)
+    assert account.live_bytes == kept
+    assert account.peak_bytes < 1.2 * kept

@@ -1,0 +1,158 @@
+import pickle
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ossnet.errors import UserError
+from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.released import DATASETS, VARIANTS, load_released, read_state_dict, released_name, rename
+
+
+class Marker:
+    """Unpickling it makes a file, if code is run at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return Path.touch, (self.path,)
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load_released(path, "o-net", "brats")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+@pytest.mark.parametrize("form", ["torch", "torch of old", "plain pickle"])
+def test_code_in_a_file_is_never_run(form: str, tmp_path: Path) -> None:
+    path, marker = tmp_path / "weights.pt", tmp_path / "code was run"
+    content = {"weight": torch.zeros(2), "extra": Marker(marker)}
+    if form == "plain pickle":
+        path.write_bytes(pickle.dumps({"extra": Marker(marker)}))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=form == "torch")
+    assert "not a whole checkpoint of tensors alone" in message_of(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [[torch.zeros(2)], torch.zeros(2), {"w": 1.0}, {0: torch.zeros(2)}, {"model": {"w": torch.zeros(2)}}]
+)
+def test_what_is_no_state_dict(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "weights.pt")
+    assert "not a plain state dict" in message_of(tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@given(data=st.data())
+@settings(max_examples=40)
+def test_damage_is_a_users_error(zipped: bool, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "weights.pt"
+    torch.save({"weight": torch.arange(6.0)}, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) // 2))])
+    with pytest.raises(UserError, match="not a whole checkpoint"):
+        read_state_dict(path)
+    damaged = bytearray(whole)
+    for place in data.draw(st.lists(st.integers(0, min(len(whole), 400) - 1), min_size=1, max_size=4)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(damaged)
+    with suppress(UserError):  # Some damage does not show, but none leads to another error.
+        read_state_dict(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert "No such file" in message_of(tmp_path / "weights.pt")
+    assert "cannot read" in message_of(tmp_path)
+    (tmp_path / "empty.pt").touch()
+    assert "not a whole checkpoint" in message_of(tmp_path / "empty.pt")
+
+
+@pytest.mark.parametrize(
+    ("variant", "dataset", "complaint"),
+    [("ossnet-e", "brats", "unknown variant 'ossnet-e'"), ("o-net", "BraTS", "unknown dataset 'BraTS'")],
+)
+def test_unknown_names_are_answered_with_those_there_are(
+    variant: str, dataset: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"{complaint}; choose one of"):
+        load_released(tmp_path / "weights.pt", variant, dataset)
+
+
+@pytest.mark.parametrize(
+    ("variant", "dataset", "first"),
+    [
+        ("o-net", "brats", "patch_encoder.layers.0.bias \\(unknown\\)"),
+        ("ossnet-b", "brats", "patch_encoder.layers.0.weight"),
+        ("ossnet-c", "brats", "encoder.segmentation_mapping.0.weight \\(missing\\)"),
+        ("ossnet-a", "lits", "encoder.blocks.4"),
+    ],
+)
+def test_weights_of_another_variant_are_refused(variant: str, dataset: str, first: str, tmp_path: Path) -> None:
+    network = OccupancyNetwork(OccupancyNetworkConfig(**VARIANTS["ossnet-a"], **DATASETS["brats"]))
+    torch.save(network.state_dict(), tmp_path / "a.pt")
+    with pytest.raises(UserError, match=f"is no {variant} for {dataset}: .* entries differ, the first is {first}"):
+        load_released(tmp_path / "a.pt", variant, dataset)
+
+
+def test_a_state_dict_comes_back_as_it_was(tmp_path: Path) -> None:
+    state = {"weight": torch.arange(6.0).view(2, 3), "count": torch.tensor(3)}
+    torch.save(state, tmp_path / "weights.pt")
+    read = read_state_dict(tmp_path / "weights.pt")
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+@given(st.sampled_from(["encoder.blocks.0.main.4.weight", "decoder.head.weight", "encoder.skips.2.norm.running_var"]))
+def test_our_own_names_stay(name: str) -> None:
+    assert rename(name) == name
+
+
+def save_released(path: Path, variant: str) -> dict[str, torch.Tensor]:
+    """Write the first weights of a variant in the released naming."""
+    network = OccupancyNetwork(OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS["brats"]))
+    torch.save({released_name(name): value for name, value in network.state_dict().items()}, path)
+    return network.state_dict()
+
+
+def test_a_difference_is_told_by_the_released_name_and_both_shapes(tmp_path: Path) -> None:
+    save_released(tmp_path / "a.pt", "ossnet-a")
+    with pytest.raises(UserError) as caught:
+        load_released(tmp_path / "a.pt", "ossnet-b", "brats")
+    first = re.escape("decoder.patch_mapping.mapping.0.weight (shape [")
+    assert re.search(rf"{first}[\d, ]+\], not \[[\d, ]+\]\)$", str(caught.value))
+
+
+def test_the_larger_patches_are_pooled_as_asked(tmp_path: Path) -> None:
+    state = save_released(tmp_path / "b.pt", "ossnet-b")
+    assert load_released(tmp_path / "b.pt", "ossnet-b", "brats").config.context_pooling == "average"
+    network = load_released(tmp_path / "b.pt", "ossnet-b", "brats", context_pooling="max")
+    assert network.config.context_pooling == "max"
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    with pytest.raises(UserError, match="unknown context_pooling 'mean'; choose one of average, max"):
+        load_released(tmp_path / "b.pt", "ossnet-b", "brats", context_pooling="mean")
+
+
+def test_an_unpadded_volume_is_refused(tmp_path: Path) -> None:
+    save_released(tmp_path / "a.pt", "ossnet-a")
+    network = load_released(tmp_path / "a.pt", "ossnet-a", "brats")
+    with pytest.raises(UserError, match=r"\[4, 240, 240, 155\], this model takes \[4, 256, 256, 160\]"):
+        network.segment(torch.zeros(1).expand(4, 240, 240, 155))
+
+
+def test_a_checkpoint_of_several_gpus_is_read(tmp_path: Path) -> None:
+    state = save_released(tmp_path / "a.pt", "ossnet-a")
+    wrapped = {f"module.{released_name(name)}": value for name, value in state.items()}
+    torch.save(wrapped, tmp_path / "parallel.pt")
+    network = load_released(tmp_path / "parallel.pt", "ossnet-a", "brats")
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())

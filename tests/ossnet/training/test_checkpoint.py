@@ -1,0 +1,154 @@
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from ossnet.errors import UserError
+from ossnet.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+
+WEIGHTS = {"layer.weight": torch.arange(3000.0).reshape(30, 100).T, "steps": torch.tensor(7)}
+STATE = {
+    "identity": "abc",
+    "model": WEIGHTS,
+    "generator": torch.Generator().get_state(),
+    "optimizer": {"state": {(0, 1): {"slow": torch.ones(2)}}},
+    "history": [{"epoch": 0, "loss": 0.5, "iou": None}],
+}
+
+
+@contextmanager
+def full_disk(free_bytes: int) -> Iterator[None]:
+    """No file can grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "checkpoint.pt", STATE)
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    assert state.keys() == STATE.keys()
+    assert torch.equal(state["model"]["layer.weight"], WEIGHTS["layer.weight"])
+    assert torch.equal(state["optimizer"]["state"][0, 1]["slow"], torch.ones(2))
+    assert torch.equal(state["generator"], STATE["generator"])
+    assert state["history"] == STATE["history"]
+
+
+def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
+    save_weights(tmp_path / "model.safetensors", WEIGHTS)
+    weights = load_weights(tmp_path / "model.safetensors")
+    assert weights.keys() == WEIGHTS.keys()
+    assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
+
+
+def damage(path: Path, how: str) -> None:
+    whole = path.read_bytes()
+    contents = {
+        "empty": b"",
+        "cut short": whole[: len(whole) // 2],
+        "without its end": whole[:-10],
+        "text": b"this is no checkpoint\n",
+        "zeros": bytes(500),
+    }
+    path.write_bytes(contents[how])
+
+
+@pytest.mark.parametrize("how", ["empty", "cut short", "without its end", "text", "zeros"])
+def test_a_damaged_file_is_named_in_one_line(how: str, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "checkpoint.pt", STATE)
+    damage(tmp_path / "checkpoint.pt", how)
+    with pytest.raises(UserError, match=r"checkpoint\.pt is damaged; delete it") as caught:
+        load_checkpoint(tmp_path / "checkpoint.pt")
+    assert "\n" not in str(caught.value)
+    save_weights(tmp_path / "model.safetensors", WEIGHTS)
+    damage(tmp_path / "model.safetensors", how)
+    with pytest.raises(UserError, match=r"model\.safetensors are damaged") as caught:
+        load_weights(tmp_path / "model.safetensors")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_checkpoint, load_weights])
+def test_an_intact_file_without_permission_is_not_called_damaged(
+    load: Callable[[Path], object], forbid: Callable[[Path], None], tmp_path: Path
+) -> None:
+    save_weights(tmp_path / "model", WEIGHTS)
+    forbid(tmp_path / "model")
+    with pytest.raises(UserError, match=r"cannot read .*model: Permission denied; make it readable"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_an_intact_file_that_memory_does_not_hold_is_not_called_damaged(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    (tmp_path / "model").touch()
+    monkeypatch.setattr(torch, "load", fail)
+    monkeypatch.setattr(safetensors.torch, "load_file", fail)
+    for load in (load_checkpoint, load_weights):
+        with pytest.raises(UserError, match=r"cannot read .*model: not enough memory .*; free some"):
+            load(tmp_path / "model")
+
+
+def test_no_weights_are_no_finished_training(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no .*model\.safetensors; is that the folder of a finished training"):
+        load_weights(tmp_path / "model.safetensors")
+
+
+class Trap:
+    """What an unpickler that runs code would run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    torch.save({"identity": Trap(tmp_path / "sprung")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="damaged"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_something_else_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save([torch.ones(3)], tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="damaged"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+
+
+@pytest.mark.parametrize(
+    ("save", "name"),
+    [(lambda path: save_checkpoint(path, STATE), "a.pt"), (lambda path: save_weights(path, WEIGHTS), "a.st")],
+)
+def test_a_full_disk_leaves_the_old_file(save: Callable[[Path], None], name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("old")
+    with full_disk(1000), pytest.raises(UserError, match=rf"cannot write .*{name}.*; free space") as caught:
+        save(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "old")]
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write .*file/checkpoint\.pt"):
+        save_checkpoint(tmp_path / "file" / "checkpoint.pt", STATE)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_names_lose_what_wrappers_put_before_them(prefix: str, tmp_path: Path) -> None:
+    save_weights(tmp_path / "model.safetensors", {f"{prefix}{name}": value for name, value in WEIGHTS.items()})
+    weights = load_weights(tmp_path / "model.safetensors")
+    assert weights.keys() == WEIGHTS.keys()
+    assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)

@@ -1,0 +1,69 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from ossnet.model import SegmentationModel
+from ossnet.registry import model_names
+from ossnet.training.optimization import Optimization, make_optimizer, set_learning_rates
+from ossnet.training.run import RunSpec
+
+
+@pytest.mark.parametrize(
+    ("epoch", "factor"), [(0, 1), (19, 1), (19.9, 1), (20, 0.1), (29, 0.1), (30, 0.01), (49, 0.01)]
+)
+def test_the_schedule_of_the_paper(epoch: float, factor: float) -> None:
+    assert Optimization().factor(epoch, 50) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(("epoch", "factor"), [(0, 1), (5, 0.75), (7.5, 0.5), (10, 0.25), (15, 0)])
+def test_the_cosine_schedule(epoch: float, factor: float) -> None:
+    assert Optimization(schedule="cosine").factor(epoch, 15) == pytest.approx(factor)
+
+
+def test_activations_have_a_learning_rate_of_their_own(tiny_spec: Callable[..., RunSpec]) -> None:
+    optimizer = make_optimizer(tiny_spec("c").make_model(), Optimization())
+    assert [group["lr"] for group in optimizer.param_groups] == [3e-4, 1e-2]
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0, 0]
+    set_learning_rates(optimizer, 0.1)
+    set_learning_rates(optimizer, 0.1)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([3e-5, 1e-3])
+
+
+def test_a_model_without_learned_activations_has_one_group(tiny_spec: Callable[..., RunSpec]) -> None:
+    assert [group["lr"] for group in make_optimizer(tiny_spec("unet3d").make_model(), Optimization()).param_groups] == [
+        3e-4
+    ]
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_parameter_is_in_exactly_one_group(name: str, tiny_spec: Callable[..., RunSpec]) -> None:
+    model = tiny_spec(name).make_model()
+    grouped = [
+        id(parameter) for group in make_optimizer(model, Optimization()).param_groups for parameter in group["params"]
+    ]
+    assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
+
+
+def test_lookahead_joins_fast_and_slow_weights(intensity_model: Callable[..., SegmentationModel]) -> None:
+    model = intensity_model((2, 2, 2), threshold=0.0)
+    optimizer = make_optimizer(model, Optimization(learning_rate=0.1, lookahead_k=2, lookahead_alpha=0.8))
+    course = []
+    for _ in range(2):
+        model.threshold.grad = torch.ones_like(model.threshold)
+        optimizer.step()
+        course.append(model.threshold.item())
+    # RAdam's first steps are plain: -0.1 each; after the second, 0.8 of the way from 0 to -0.2 is left.
+    assert course == pytest.approx([-0.1, -0.16])
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    for settings in ({"learning_rate": 0}, {"lookahead_alpha": 1.5}, {"schedule": "linear"}, {"lr": 1e-3}):
+        with pytest.raises(ValueError, match=next(iter(settings))):
+            Optimization(**settings)
+
+
+@pytest.mark.parametrize("betas", [(2, 3), (0.9, 1), (-0.1, 0.9)])
+def test_betas_lie_from_0_to_below_1(betas: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="betas"):
+        Optimization(betas=betas)

@@ -1,0 +1,274 @@
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ossnet.config import build, plain
+from ossnet.data.case import Case, Dataset
+from ossnet.errors import UserError
+from ossnet.locks import hold
+from ossnet.registry import model_names
+from ossnet.sampling import FIELDS_OF
+from ossnet.training.run import RunSpec, load_run, read_spec, train_run, write_spec
+from ossnet.training.seen_cases import read_learned_cases
+from ossnet.training.training import EpochReport
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train_run(tiny_spec(), dataset, folder / "run", folder / "cache", CPU, lambda *_: None)
+    return folder / "run"
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    spec = tiny_spec(name)
+    write_spec(tmp_path, spec)
+    again = read_spec(tmp_path)
+    assert again == spec
+    assert again.identity == spec.identity
+    assert again.make_model().config == spec.make_model().config
+
+
+def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    return [
+        leaf
+        for key, value in tree.items()
+        for leaf in (leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)])
+    ]
+
+
+OTHER = {
+    **{"strategy": "border", "protocol": "released", "schedule": "step", "fit": "none", "orientation": "RAS"},
+    **{"normalise": "none", "label_values": [0, 3], "steps_per_epoch": 5, "border_share": 0.25, "flip_axes": [2]},
+    **{
+        "probability": 0.25,
+        "decay": 0.5,
+        "lookahead_alpha": 0.5,
+        "model": "d",
+        "betas": [0.5, 0.5],
+        "shape": [8, 8, 8],
+    },
+    **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 9},
+    **{"encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
+    **{"confidence_share": 0.25, "memory_rate": 0.25, "activation": "relu", "normalization": "feature"},
+    **{"patches": False, "larger_context": True, "context_pooling": "nearest", "network.locations": "scaled"},
+}
+
+
+def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+    spec = tiny_spec()
+    values = plain(spec)
+    paths = [path for path in leaves(values) if path != ("schema_version",)]
+    identities = {spec.identity}
+    for path in paths:
+        changed = json.loads(json.dumps(values))
+        table = changed
+        for key in path[:-1]:
+            table = table[key]
+        name = ".".join(path) if ".".join(path) in OTHER else path[-1]
+        table[path[-1]] = OTHER[name] if name in OTHER else table[path[-1]] + 1
+        for strategy, fields in FIELDS_OF.items():
+            if path[-2:] in [("sampling", name) for name in fields]:
+                changed["recipe"]["sampling"]["strategy"] = strategy
+        if path == ("recipe", "validation", "border_share"):
+            changed["recipe"]["validation"]["protocol"] = "released"
+        identities.add(build(RunSpec, changed, ".".join(path)).identity)
+    assert len(identities) == 1 + len(paths) > 25
+
+
+def test_nothing_else_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+    spec = tiny_spec()
+    backwards = dict(reversed(plain(spec).items()))
+    backwards["network"] = dict(reversed(spec.network.items()))
+    assert build(RunSpec, backwards, "").identity == spec.identity
+    assert len(spec.identity) == 64
+
+
+def test_a_version_that_is_not_known_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(plain(tiny_spec()) | {"schema_version": 2}))
+    with pytest.raises(UserError, match=r"spec\.json: schema_version"):
+        read_spec(tmp_path)
+
+
+def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(
+    tiny_spec: Callable[..., RunSpec],
+) -> None:
+    state = torch.random.get_rng_state()
+    first, again, other = (tiny_spec(seed=seed).make_model().state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_size_follows_from_the_data(tiny_spec: Callable[..., RunSpec]) -> None:
+    config = tiny_spec().make_model().config
+    assert (config.shape, config.modalities, config.classes) == ((16, 16, 16), 2, 2)
+
+
+def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]) -> None:
+    assert {path.name for path in trained.iterdir()} == {
+        *("spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"),
+    }
+    model, spec = load_run(trained)
+    assert spec == tiny_spec()
+    assert not model.training
+    learned = read_learned_cases(trained)
+    assert learned is not None
+    assert (list(learned.train), list(learned.validation)) == (["a", "b", "c"], ["d"])
+
+
+def test_a_finished_run_reports_its_course_again(
+    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    reports: list[tuple[EpochReport, float]] = []
+    history = train_run(tiny_spec(), dataset, trained, tmp_path, CPU, lambda past, left: reports.append((past, left)))
+    assert [past for past, _ in reports] == history
+    assert [past.epoch for past in history] == [0, 1, 2]
+    # The mean time of an epoch so far, for each that is left.
+    assert [left for _, left in reports] == pytest.approx(
+        [2 * history[0].seconds, (history[0].seconds + history[1].seconds) / 2, 0]
+    )
+
+
+def test_a_folder_of_another_run_is_refused(
+    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    before = (trained / "spec.json").read_bytes()
+    with pytest.raises(UserError, match="holds a run of another configuration; choose another folder or delete it"):
+        train_run(tiny_spec(seed=1), dataset, trained, tmp_path, CPU, lambda *_: None)
+    assert (trained / "spec.json").read_bytes() == before
+
+
+def test_a_folder_whose_training_never_began_is_taken_over(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise UserError("no such setting")
+
+    prepared: list[tuple[int, int]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("ossnet.training.training.BatchMaker.begin", fail)
+        with pytest.raises(UserError, match="no such setting"):
+            train_run(tiny_spec(), dataset, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+    assert read_spec(tmp_path / "run") == tiny_spec()
+    mended = tiny_spec(seed=1)
+    train_run(
+        mended,
+        dataset,
+        tmp_path / "run",
+        tmp_path / "cache",
+        CPU,
+        lambda *_: None,
+        lambda *part: prepared.append(part),
+    )
+    assert load_run(tmp_path / "run")[1] == mended
+    assert prepared == [(1, 3), (2, 3), (3, 3), (1, 1)]
+
+
+def test_two_trainings_in_one_folder_are_refused(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    def train_here() -> None:
+        train_run(tiny_spec(), dataset, tmp_path, tmp_path / "cache", CPU, lambda *_: None)
+
+    with hold(tmp_path / "training.lock"):
+        with pytest.raises(UserError, match=f"another process is training in {tmp_path}; let it finish"):
+            train_here()
+        assert not (tmp_path / "spec.json").exists()
+    # What a training leaves of its lock keeps nobody out.
+    train_here()
+    assert read_spec(tmp_path) == tiny_spec()
+
+
+def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path) -> None:
+    def unlabelled(name: str) -> Any:
+        return replace(dataset.load(name), label=None)
+
+    mistakes = {
+        "has no case to train on": (tiny_spec(), replace(dataset, splits={**dataset.splits, "train": ()})),
+        "model c, network: depth": (replace(tiny_spec(), network={"depth": 3}), dataset),
+        "case a has no label": (tiny_spec(), replace(dataset, load=unlabelled)),
+        "does not fit into shape": (tiny_spec(changes={"preprocessing": {"shape": [16, 12, 16]}}), dataset),
+    }
+    for message, (spec, source) in mistakes.items():
+        with pytest.raises(UserError, match=message):
+            train_run(spec, source, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "strategy"),
+    [*((name, "uniform") for name in ("c", "unet3d", "unet2d-depth")), ("c", "border"), ("c", "confidence")],
+)
+def test_healthy_controls_are_trained_and_validated_on(
+    model: str, strategy: str, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    def load(name: str) -> Case:
+        case = dataset.load(name)
+        assert case.label is not None
+        return replace(case, label=0 * case.label) if name in ("a", "d") else case
+
+    controls = replace(dataset, load=load)
+    assert dataset.splits["validation"] == ("d",)
+    # Each of the three training cases is seen.
+    changes: dict[str, Any] = {"recipe": {"epochs": 2, "steps_per_epoch": 3}}
+    if strategy != "uniform":
+        changes["recipe"]["sampling"] = {"strategy": strategy}
+    spec = tiny_spec(model, changes=changes)
+    history = train_run(spec, controls, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+    assert all(math.isfinite(past.loss) for past in history)
+    # Right or wrong altogether.
+    assert all(past.iou == 0 or math.isnan(past.iou) for past in history if past.iou is not None)
+    load_run(tmp_path / "run")
+
+
+def test_a_bad_validation_case_is_found_before_the_training(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+) -> None:
+    def load(name: str) -> Any:
+        case = dataset.load(name)
+        return replace(case, label=None) if name == "d" else case
+
+    with pytest.raises(UserError, match="case d has no label"):
+        train_run(tiny_spec(), replace(dataset, load=load), tmp_path, tmp_path / "cache", CPU, lambda *_: None)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("contents", [None, b"", b"{", b"[1]", b"3", b"\xff\xfe"])
+def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> None:
+    if contents is not None:
+        (tmp_path / "spec.json").write_bytes(contents)
+    with pytest.raises(UserError, match=rf"{tmp_path}") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_specification_may_have_the_mark_that_editors_put_before_it(
+    tiny_spec: Callable[..., RunSpec], tmp_path: Path
+) -> None:
+    write_spec(tmp_path, tiny_spec())
+    (tmp_path / "spec.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "spec.json").read_bytes())
+    assert read_spec(tmp_path) == tiny_spec()
+
+
+def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    write_spec(tmp_path, tiny_spec())
+    with pytest.raises(UserError, match="is that the folder of a finished training"):
+        load_run(tmp_path)
+
+
+def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    write_spec(tmp_path, tiny_spec("a"))
+    (tmp_path / "model.safetensors").write_bytes((trained / "model.safetensors").read_bytes())
+    with pytest.raises(UserError, match=r"are not those of its spec\.json") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,28 @@
+"""What a recipe says, and the identity that it gives to a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ossnet.config import build, digest, plain
+from ossnet.training.training import Recipe
+
+RECORDS = Path(__file__).parents[3] / "results/reference/records/table2-glioma-laptop.jsonl"
+
+
+def make_recipe(**changes: Any) -> Recipe:
+    return build(Recipe, changes, "recipe")
+
+
+def test_committed_records_keep_their_identity() -> None:
+    for line in RECORDS.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        recipe = build(Recipe, record["spec"]["training"]["recipe"], "record")
+        assert plain(recipe) == record["spec"]["training"]["recipe"]
+        assert digest(record["spec"]) == record["identity"]
+
+
+def test_what_is_computed_otherwise_is_told_apart() -> None:
+    recipes = [make_recipe(), make_recipe(checkpointing=True), make_recipe(precision="bfloat16")]
+    assert len({digest(plain(recipe)) for recipe in recipes}) == 3
+    assert all(build(Recipe, plain(recipe), "again") == recipe for recipe in recipes)
