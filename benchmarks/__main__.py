@@ -11,12 +11,11 @@ from benchmarks.commands.claims import judge_claims
 from benchmarks.commands.collect import collect_studies
 from benchmarks.commands.status import print_status
 from benchmarks.probes import ledger
-from benchmarks.probes.study import EfficiencyStudy
 from benchmarks.report.probe_tables import collect_efficiency
 from benchmarks.runs.plan import read_plans
 from benchmarks.studies import registry as studies
 from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
-from benchmarks.study import Study
+from benchmarks.study import EfficiencyStudy, Study
 from ossnet.command import run_command
 from ossnet.errors import UserError
 from ossnet.files import require_writable_folder

@@ -1,22 +1,51 @@
-"""What a study is: its grid of runs, and how their records become a table."""
+"""A study and what it is made of: points (trained and scored models), probes (memory or runtime) and a layout."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.markup import Grid
-from benchmarks.report.score_table import Layout
-from benchmarks.runs.run_folder import Columns
+from benchmarks.markup import NOTHING, Grid
 
 if TYPE_CHECKING:
+    # Importing torch takes seconds, and commands that only read records do without it.
     from benchmarks.report.score_records import Records
-
-    # Torch comes with it, which commands that only read records do without.
+    from ossnet.model import ModelConfig
     from ossnet.training.profile import Profile
     from ossnet.training.validation import Validation
 
+Columns = Mapping[str, str | int]
+Row = tuple[Any, ...]
 Split = Literal["train", "validation", "test"]
+DeviceType = Literal["cpu", "cuda"]
+Quantity = Literal["memory", "runtime"]
+Phase = Literal["training", "inference", "extraction"]
+"""One step of the optimiser; one evaluation of the network, encoder included; a whole segmentation."""
+
+UNetVariant = Literal[
+    "activation after the sum",
+    "ReLU not in place",
+    "average pooling",
+    "transposed convolution",
+    "slices across another axis",
+    "activation after the sum, average pooling",
+]
+"""What the paper's U-Nets may have and this suite's have not: see `benchmarks.probes.unet_variants`."""
+
+Implementation = Literal["suite", "released"] | UNetVariant
+"""This package's networks, or those behind the paper's Table 3, which hold other things in memory.
+
+The paper's U-Nets are not released: among the latter they are this package's, or differ from these in what is named.
+"""
+
+LAST_CHANNELS = 128
+LOWEST_EDGE = 8
+"""On both of the paper's data sets the encoder ends with so many channels and a lowest grid of about this edge."""
+
+Shape = tuple[int, int, int]
+
+CUBE = "cube"
+"""In the place of a data set: of volumes of any resolution."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +72,123 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """A question to memory or time.
+
+    Attributes:
+        dataset: whose networks: `brats`, `lits`, or `CUBE` for those of any resolution (see `encoder_channels`).
+        shape: the volume's grid (H, W, D).
+        locations: of each sample, in training; a pass, at inference. None for models of all voxels.
+        batch_size: volumes, or for the slicing U-Net slices.
+        extraction: of phase `extraction`, a name of `ossnet.inference.extraction.EXTRACTORS`. Memory is that of `mise`,
+            or of `dense` by a model of all voxels.
+    """
+
+    quantity: Quantity
+    model: str
+    dataset: str
+    shape: Shape
+    phase: Phase
+    locations: int | None = None
+    batch_size: int = 1
+    extraction: str | None = None
+    implementation: Implementation = "suite"
+
+    @property
+    def resolution(self) -> str:
+        """As the tables write it, `256x256x160`."""
+        return "x".join(map(str, self.shape))
+
+    @property
+    def config(self) -> "ModelConfig":
+        """The model's configuration; of the slicing U-Net one that works on `batch_size` slices of one volume."""
+        from ossnet.network.occupancy_network import OccupancyNetwork
+        from ossnet.network.released import DATASETS
+        from ossnet.registry import model_type
+
+        kind = model_type(self.model)
+        any_resolution = {"modalities": 1, "encoder_channels": encoder_channels(self.shape)}
+        sizes = DATASETS.get(self.dataset, any_resolution) | {"shape": self.shape}
+        if not issubclass(kind, OccupancyNetwork):
+            sizes.pop("encoder_channels", None)
+        if kind.family == "unet2d":
+            sizes |= {"slices_per_case": self.batch_size, "max_slices": self.batch_size}
+        return kind.config_type(**sizes, **kind.preset)
+
+    def plain(self) -> dict[str, Any]:
+        """As values that JSON can hold."""
+        return asdict(self)
+
+
+def encoder_channels(shape: Shape) -> tuple[int, ...]:
+    """Encoder filters for a volume of any resolution, by what the paper does for 256 and 512 voxels a side.
+
+    Each doubling of the resolution takes one block more, whose filters are half of the next one's.
+    """
+    blocks = 1
+    while max(shape) // 2 ** (blocks + 2) >= LOWEST_EDGE:
+        blocks += 1
+    return tuple(LAST_CHANNELS // 2**below for below in reversed(range(blocks)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a study's table looks like.
+
+    Attributes:
+        table: its name, which is also that of the published numbers: `table1`.
+        title: its title in captions.
+        heads: by column that tells rows apart, in order: its heading, or None for a column that is not shown.
+        rows: the values of these columns for all rows that the table should have, in order. A row may end early: it
+            then stands for all that begin with it. Rows that are found beside these follow them.
+        names: by column, what its values are shown as, where not as they are.
+        note: what the captions add.
+        scoring: those of the columns that tell how a training is scored, not which it is.
+    """
+
+    table: str
+    title: str
+    heads: Mapping[str, str | None]
+    rows: Sequence[Row]
+    names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    note: str = ""
+    scoring: Collection[str] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that tell rows apart."""
+        return tuple(self.heads)
+
+    @property
+    def shown(self) -> list[str]:
+        """The headings of the columns that are shown."""
+        return [head for head in self.heads.values() if head is not None]
+
+    def training(self, row: Row) -> Row:
+        """What a row shares with all that are of the same trained seeds."""
+        return tuple(value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring)
+
+    def arrange(self, found: Iterable[Row]) -> list[Row]:
+        """`rows` in their order, each replaced by those of `found` that it stands for, and then the rest of `found`."""
+        rest = sorted(set(found), key=str)
+        arranged: list[Row] = []
+        for row in self.rows:
+            fitting = [other for other in rest if other[: len(row)] == row]
+            arranged += fitting or [row]
+            rest = [other for other in rest if other not in fitting]
+        return arranged + rest
+
+    def label(self, row: Row) -> list[str]:
+        """How the shown columns of a row read."""
+        texts = [
+            self.names.get(column, {}).get(value, str(value))
+            for (column, head), value in zip(self.heads.items(), row, strict=False)
+            if head is not None
+        ]
+        return texts + [NOTHING.text] * (len(self.shown) - len(texts))
+
+
+@dataclass(frozen=True)
 class Study:
     """A study: one file of this folder, and one line in `benchmarks.studies.registry`. It is named as its table is.
 
@@ -62,3 +208,20 @@ class Study:
     @property
     def name(self) -> str:
         return self.layout.table
+
+
+@dataclass(frozen=True)
+class EfficiencyStudy:
+    """A study: one file of this folder, and one line in `benchmarks.studies.probe_registry`.
+
+    Attributes:
+        title: of its tables.
+        predicted: its probes that are answered without running anything.
+        measured: those that a machine with this kind of device measures, the most telling first. Of a CPU those that
+            a laptop measures in minutes; of a GPU all.
+    """
+
+    name: str
+    title: str
+    predicted: Callable[[], Sequence[Probe]]
+    measured: Callable[[DeviceType], Sequence[Probe]]

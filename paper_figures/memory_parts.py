@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from benchmarks.markup import power_of_two
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.score_table import MODEL_NAMES
 from paper_figures.panels import ANY, PAPER
 from paper_figures.picture import Picture
 from paper_figures.probes import DATASET_NAMES, figure_of_probes, handles_of

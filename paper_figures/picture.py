@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.commands.collect import REFERENCE
+from benchmarks.names import REFERENCE
 from paper_figures import style
 
 

@@ -68,7 +68,7 @@ def read_probes(folder: Path, study: str) -> pd.DataFrame:
     Records of machines that the folder has none of are taken from the committed reference, so that a laptop's figure
     has a GPU in it.
 
-    Columns: the fields of `benchmarks.probes.probe.Probe`; `resolution`, as tables write it; `edge` in voxels, of a
+    Columns: the fields of `benchmarks.study.Probe`; `resolution`, as tables write it; `edge` in voxels, of a
     cube with as many; `kind`: `predicted`, `gpu` or `cpu`; `machine` as people call it, and `slug` as files do;
     `published_bytes`, what the paper's Table 3 has for the same; `failure`, and `RESULTS` of the record's `result`.
     None or NaN where there is nothing.

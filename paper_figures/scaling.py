@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.markup import power_of_two
-from benchmarks.probes.probe import encoder_channels
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.score_table import MODEL_NAMES
 from benchmarks.studies.scaling import VOXELISED
+from benchmarks.study import encoder_channels
 from paper_figures.curves import Curve, draw_curves, name_ends, write_names
 from paper_figures.panels import ANY
 from paper_figures.picture import Picture

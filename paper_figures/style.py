@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks.report.score_table import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES
 from ossnet.files import replacing
 
 PAGE_WIDTH_IN = 7.2

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord
 from benchmarks.studies import figure5
 from benchmarks.studies.table3 import published_memory
+from benchmarks.study import Probe
 
 
 @dataclass(frozen=True, eq=False)

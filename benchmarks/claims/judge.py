@@ -22,7 +22,7 @@ from benchmarks.claims.schema import (
     select,
 )
 from benchmarks.markup import power_of_two
-from benchmarks.report.score_table import MODEL_NAMES, PAPER_DATASETS, STAND_INS
+from benchmarks.names import MODEL_NAMES, PAPER_DATASETS, STAND_INS
 from benchmarks.report.statistics import Scores
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES

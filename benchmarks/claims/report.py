@@ -11,8 +11,8 @@ from rich.table import Table
 
 from benchmarks.claims.judge import Verdict
 from benchmarks.markup import LATEX
+from benchmarks.names import STAND_INS
 from benchmarks.report.coverage import OF_CLAIMS
-from benchmarks.report.score_table import STAND_INS
 from ossnet.files import write_text
 
 

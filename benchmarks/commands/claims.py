@@ -9,9 +9,9 @@ from benchmarks.claims.evidence import read_judged
 from benchmarks.claims.judge import Verdict, judge
 from benchmarks.claims.report import write_claims
 from benchmarks.claims.schema import Claim, read_claims
-from benchmarks.commands.collect import PUBLISHED, REFERENCE, summary_of
+from benchmarks.commands.collect import summary_of
+from benchmarks.names import PAPER_DATASETS, PUBLISHED, REFERENCE, read_published
 from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
-from benchmarks.report.score_table import PAPER_DATASETS, read_published
 from benchmarks.studies.registry import STUDIES
 from ossnet.errors import UserError
 

@@ -6,22 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.markup import Grid
+from benchmarks.names import PUBLISHED, REFERENCE, read_published
 from benchmarks.report.caveats import caveats_of
 from benchmarks.report.comparisons import compare_rows, write_comparisons
 from benchmarks.report.cost_table import write_costs
 from benchmarks.report.figure_case import write_figure_case
 from benchmarks.report.protocol_table import write_protocols
 from benchmarks.report.score_records import Records, collect, failures_of, read_records, scores_of
-from benchmarks.report.score_table import read_published, write_table
+from benchmarks.report.score_table import write_table
 from benchmarks.report.summary import summarise
 from benchmarks.runs.plan import Plan, read_plans
 from benchmarks.study import Study
 from ossnet.errors import UserError
 from ossnet.locks import hold
-
-SUITE_RESULTS = Path(__file__).resolve().parents[2] / "results"
-PUBLISHED = SUITE_RESULTS / "published"
-REFERENCE = SUITE_RESULTS / "reference"
 
 PATIENCE_S = 60.0
 """Another process that collects is waited for so long."""

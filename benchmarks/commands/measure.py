@@ -14,12 +14,11 @@ from benchmarks.probes.answering import answer, distinct
 from benchmarks.probes.ledger import Ledger, device_type_of, name_of
 from benchmarks.probes.machine import Machine, describe, look_at
 from benchmarks.probes.measure import predict_probe
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import GIGABYTE, PREDICTED, read_records
-from benchmarks.probes.study import EfficiencyStudy
 from benchmarks.report.probe_tables import collect_efficiency
 from benchmarks.runs.sweep import tell
+from benchmarks.study import EfficiencyStudy, Probe
 from ossnet.progress import ProgressLine
 
 PROBE_LIMIT_S = 3600.0

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
-from benchmarks.commands.collect import REFERENCE
 from benchmarks.commands.run import end_as_interrupted, local_executor
 from benchmarks.machine.provenance import provenance
+from benchmarks.names import REFERENCE
 from benchmarks.report.origin import (
     Origin,
     describe,

@@ -8,8 +8,8 @@ from itertools import chain
 from benchmarks.machine.subprocess_worker import Outcome
 from benchmarks.probes.ledger import Ledger, name_of
 from benchmarks.probes.machine import Machine
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import ProbeRecord
+from benchmarks.study import Probe
 
 Missing = Sequence[tuple[Ledger, Collection[Probe]]]
 """Of each study, what it has and what is to be answered."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import CPU, PREDICTED, ProbeRecord, read_records
+from benchmarks.study import Probe
 
 ANY_GPU = "GPU"
 """In tables a machine that none of the records is of."""

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.markup import power_of_two
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import CPU, PREDICTED, ProbeRecord, read_records, write_records
-from benchmarks.probes.study import DeviceType, EfficiencyStudy
+from benchmarks.study import DeviceType, EfficiencyStudy, Probe
 
 SHOWN = 20
 """As many failures are named one by one."""

@@ -10,8 +10,8 @@ from benchmarks.machine.nvml import UsedMemory, used_memory
 from benchmarks.machine.resident import peak_resident, restart_peak_resident
 from benchmarks.machine.timing import Timing, count_flops, matmul_rate, time_repeated
 from benchmarks.probes.extraction_stages import time_extraction
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.released_memory import released_footprint
+from benchmarks.study import Probe
 from ossnet.memory import footprint
 from ossnet.memory.workload import Workload
 from ossnet.registry import model_type

@@ -11,7 +11,7 @@ from benchmarks.probes.ledger import Ledger, device_type_of
 from benchmarks.probes.machine import look_at
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import FOLDER
-from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.study import EfficiencyStudy
 
 PROBE_LIMIT_S = 90.0
 """The most of its time that one probe may take."""

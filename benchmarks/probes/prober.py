@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.machine.subprocess_worker import OOM, Outcome, Worker
 from benchmarks.probes.measure import measure_probe, measure_tensors
-from benchmarks.probes.probe import CUBE, Probe
+from benchmarks.study import CUBE, Probe
 
 Kind = Literal["runtime", "tensors", "process"]
 

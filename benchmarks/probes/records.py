@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from benchmarks.probes.json_types import check_type
-from benchmarks.probes.probe import Probe
+from benchmarks.study import Probe
 from ossnet.errors import UserError
 from ossnet.files import write_text
 

@@ -6,8 +6,11 @@ Worked out from the runs' specifications and results, so that a table never says
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from benchmarks.names import PAPER_DATASETS
 from benchmarks.report.score_records import Record, Records
-from benchmarks.report.score_table import PAPER_DATASETS, Caveats
+
+Caveats = Mapping[tuple[str, str, str], Sequence[str]]
+"""What a reader must know of the runs behind a table, in sentences, by `GROUP`; see `benchmarks.report.caveats`."""
 
 BORDER_WIDTH = 25
 """Of the paper's border sampling (Section 3.2), in voxels of its own volumes."""

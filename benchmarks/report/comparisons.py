@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
-from benchmarks.report.caveats import with_caveats
+from benchmarks.names import GROUP, OF_THE_PAPER, source_text
+from benchmarks.report.caveats import Caveats, with_caveats
 from benchmarks.report.coverage import OF_COMPARISONS
-from benchmarks.report.score_table import GROUP, OF_THE_PAPER, Caveats, Layout, source_text
 from benchmarks.report.statistics import compare
 from benchmarks.report.summary import groups
+from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.files import write_text
 

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.names import GROUP, source_text
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.caveats import with_caveats
+from benchmarks.report.caveats import Caveats, with_caveats
 from benchmarks.report.costs import COSTS, PHASES, costs_of
 from benchmarks.report.score_records import Records, failures_of
-from benchmarks.report.score_table import GROUP, Caveats, Layout, Row, failed_rows, group_keys, source_text, status_text
+from benchmarks.report.score_table import failed_rows, group_keys, status_text
+from benchmarks.study import Layout, Row
 from ossnet.files import write_text
 
 NOT_RECORDED = Cell("not recorded")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.commands.collect import REFERENCE, summary_of
+from benchmarks.commands.collect import summary_of
 from benchmarks.markup import read_markdown
+from benchmarks.names import REFERENCE, source_text
 from benchmarks.report.score_records import Record, Records, failures_of, read_records, scores_of
-from benchmarks.report.score_table import Layout, Row, heading, source_text, to_markdown
-from benchmarks.study import Study
+from benchmarks.report.score_table import heading, to_markdown
+from benchmarks.study import Layout, Row, Study
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 

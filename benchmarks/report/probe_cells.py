@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from benchmarks.markup import NOTHING, Cell
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import name_of
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, ProbeRecord, used_by_others
+from benchmarks.study import Probe
 
 CPU_NOTES: tuple[str, ...] = (
     "Tensors on a CPU are counted by the accounting that makes the prediction: that the two agree is no independent "

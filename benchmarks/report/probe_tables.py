@@ -8,16 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.commands.collect import REFERENCE
 from benchmarks.markup import Grid, latex, markdown
+from benchmarks.names import REFERENCE
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import GIGABYTE, ProbeRecord
-from benchmarks.probes.study import EfficiencyStudy
 from benchmarks.studies.curve_tables import figure5_grids, figure6_grids, scaling_grids
 from benchmarks.studies.memory_table import table3_grids
 from benchmarks.studies.table3 import published_gigabytes
 from benchmarks.studies.whole_table import whole_grids
+from benchmarks.study import EfficiencyStudy, Probe
 from ossnet.files import write_text
 
 LAYOUTS: dict[str, Callable[[Answers], Sequence[Grid]]] = {

@@ -8,10 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
-from benchmarks.report.caveats import with_caveats
+from benchmarks.names import GROUP, source_text
+from benchmarks.report.caveats import Caveats, with_caveats
 from benchmarks.report.score_records import SEVERAL, Records, by_several, scores_by_protocol
-from benchmarks.report.score_table import GROUP, Caveats, Layout, Row, columns_of, group_keys, source_text
+from benchmarks.report.score_table import columns_of, group_keys
 from benchmarks.report.summary import summarise
+from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.files import write_text
 

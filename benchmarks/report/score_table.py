@@ -1,105 +1,19 @@
 """What the tables are called by and made of, and how they read: the paper's numbers beside ours."""
 
 import math
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.names import GROUP, OF_THE_PAPER, STAND_INS, source_text
+from benchmarks.report.caveats import Caveats
 from benchmarks.report.table_notes import notes_of_numbers
-from ossnet.errors import UserError
+from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES, Quantity
 from ossnet.files import write_text
-
-MODEL_NAMES = {
-    "unet3d": "3D residual U-Net",
-    "unet2d-height": "2D residual U-Net, height slices",
-    "unet2d-width": "2D residual U-Net, width slices",
-    "unet2d-depth": "2D residual U-Net, depth slices",
-    "onet": "O-Net",
-    "a": "OSS-Net A",
-    "b": "OSS-Net B",
-    "c": "OSS-Net C",
-    "d": "OSS-Net D",
-}
-"""The suite's models by their names in the paper, in the order of its Table 2."""
-
-PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
-"""Data sets to the one whose published numbers are set beside theirs, where the names differ."""
-
-STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
-"""The embedded data sets, and what each stands in for."""
-
-GROUP = ["dataset", "profile", "protocol"]
-"""What no number is ever averaged over: each has a table of its own."""
-
-OF_THE_PAPER = {"dice", "iou"}
-"""What the paper reports, and tables therefore show in more detail."""
-
-Row = tuple[Any, ...]
-
-Caveats = Mapping[tuple[str, str, str], Sequence[str]]
-"""What a reader must know of the runs behind a table, in sentences, by `GROUP`; see `benchmarks.report.caveats`."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a study's table looks like.
-
-    Attributes:
-        table: its name, which is also that of the published numbers: `table1`.
-        title: its title in captions.
-        heads: by column that tells rows apart, in order: its heading, or None for a column that is not shown.
-        rows: the values of these columns for all rows that the table should have, in order. A row may end early: it
-            then stands for all that begin with it. Rows that are found beside these follow them.
-        names: by column, what its values are shown as, where not as they are.
-        note: what the captions add.
-        scoring: those of the columns that tell how a training is scored, not which it is.
-    """
-
-    table: str
-    title: str
-    heads: Mapping[str, str | None]
-    rows: Sequence[Row]
-    names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
-    note: str = ""
-    scoring: Collection[str] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that tell rows apart."""
-        return tuple(self.heads)
-
-    @property
-    def shown(self) -> list[str]:
-        """The headings of the columns that are shown."""
-        return [head for head in self.heads.values() if head is not None]
-
-    def training(self, row: Row) -> Row:
-        """What a row shares with all that are of the same trained seeds."""
-        return tuple(value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring)
-
-    def arrange(self, found: Iterable[Row]) -> list[Row]:
-        """`rows` in their order, each replaced by those of `found` that it stands for, and then the rest of `found`."""
-        rest = sorted(set(found), key=str)
-        arranged: list[Row] = []
-        for row in self.rows:
-            fitting = [other for other in rest if other[: len(row)] == row]
-            arranged += fitting or [row]
-            rest = [other for other in rest if other not in fitting]
-        return arranged + rest
-
-    def label(self, row: Row) -> list[str]:
-        """How the shown columns of a row read."""
-        texts = [
-            self.names.get(column, {}).get(value, str(value))
-            for (column, head), value in zip(self.heads.items(), row, strict=False)
-            if head is not None
-        ]
-        return texts + [NOTHING.text] * (len(self.shown) - len(texts))
 
 
 def columns_of(layout: Layout) -> list[str]:
@@ -113,24 +27,6 @@ def columns_of(layout: Layout) -> list[str]:
 def group_keys(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """The data sets, profiles and protocols of a frame, sorted."""
     return sorted(frame[GROUP].drop_duplicates().itertuples(index=False, name=None))
-
-
-def source_text(dataset: str, profile: str, protocol: str) -> str:
-    """What a caption says of the scores' origin; the protocol may be empty."""
-    stand_in = f" (synthetic, stands in for {STAND_INS[dataset]})" if dataset in STAND_INS else ""
-    return f"Data set {dataset}{stand_in}, profile {profile}" + (f", protocol {protocol}" if protocol else "")
-
-
-def read_published(folder: str | Path, table: str) -> pd.DataFrame:
-    """The paper's numbers of `table` (`table1`, `table2` or `table3`), one row a number, from `folder/TABLE.csv`.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    path = Path(folder) / f"{table}.csv"
-    if not path.is_file():
-        raise UserError(f"cannot find the published numbers {path}; give the folder that holds them")
-    return pd.read_csv(path, dtype={"unit": str, "note": str}).fillna({"unit": "", "note": ""})
 
 
 def to_markdown(

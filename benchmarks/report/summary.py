@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.report.score_table import GROUP, PAPER_DATASETS, Layout, Row, columns_of, group_keys
+from benchmarks.names import GROUP, PAPER_DATASETS
+from benchmarks.report.score_table import columns_of, group_keys
 from benchmarks.report.statistics import best_of, describe
+from benchmarks.study import Layout, Row
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from benchmarks.runs.estimate import training_work
 from benchmarks.runs.plan import Plan, read_plans
-from benchmarks.runs.run_folder import Columns, Run
+from benchmarks.runs.run_folder import Run
 from benchmarks.scoring.registry import MEASUREMENTS
 from benchmarks.scoring.scoring import Job, Measurement, folder_of, training_folder
-from benchmarks.study import Study
+from benchmarks.study import Columns, Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError

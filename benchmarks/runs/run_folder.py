@@ -24,11 +24,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.study import Columns
 from ossnet.config import digest
 from ossnet.files import write_text
 from ossnet.locks import hold, is_held
-
-Columns = Mapping[str, str | int]
 
 
 class State(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmarks.report.score_table import PAPER_DATASETS
+from benchmarks.names import PAPER_DATASETS
 from ossnet.data.prepared import Cases
 from ossnet.model import SegmentationModel
 from ossnet.training.run import RunSpec

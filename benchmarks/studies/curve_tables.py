@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
-from benchmarks.probes.probe import Phase, Probe, encoder_channels
 from benchmarks.probes.records import CPU, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio, seconds
-from benchmarks.report.score_table import MODEL_NAMES
 from benchmarks.studies import figure5, figure6, scaling
 from benchmarks.studies.memory_table import OBJECT, RELEASED_CODE, THIS_SUITE, WORKSPACES
 from benchmarks.studies.table3 import published_gigabytes
+from benchmarks.study import Phase, Probe, encoder_channels
 
 STAGES = ("encoder", "gather", "decoder", "bookkeeping")
 

@@ -8,8 +8,7 @@ segmented, from its target max-pooled to the encoder's grid, which misses nothin
 trained models come to is for `benchmarks.studies.inference`.
 """
 
-from benchmarks.probes.probe import Probe, Shape
-from benchmarks.probes.study import DeviceType, EfficiencyStudy
+from benchmarks.study import DeviceType, EfficiencyStudy, Probe, Shape
 
 MODEL = "c"
 DATASET = "brats"

@@ -1,7 +1,6 @@
 """Figure 6: memory of one pass against its number of locations, at the resolution of BraTS."""
 
-from benchmarks.probes.probe import Implementation, Probe, Shape
-from benchmarks.probes.study import DeviceType, EfficiencyStudy
+from benchmarks.study import DeviceType, EfficiencyStudy, Implementation, Probe, Shape
 
 MODELS = ("onet", "c")
 DATASET = "brats"

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.report.score_table import Layout
 from benchmarks.studies.inference_tables import EXTRACTIONS, MODEL, closed_form_grids
-from benchmarks.study import Point, Study
+from benchmarks.study import Layout, Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Shape
 from benchmarks.report.probe_cells import machine_notes, notes, ratio, seconds
 from benchmarks.report.score_records import Records
-from benchmarks.report.score_table import MODEL_NAMES
 from benchmarks.studies import figure5
 from benchmarks.studies.curve_tables import ONE_VOLUME
+from benchmarks.study import Shape
 
 MODEL = "c"
 EXTRACTIONS = {

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from benchmarks.claims.judge import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio
-from benchmarks.report.score_table import MODEL_NAMES
 from benchmarks.studies.table3 import PublishedMemory, extractions, paper_batches, published_memory
 from benchmarks.studies.unet_table import unets_grid
+from benchmarks.study import Probe
 
 LARGEST_PARTS = 4
 

@@ -1,7 +1,6 @@
 """Memory and time of every model against the volume's resolution: what operating in function space is for."""
 
-from benchmarks.probes.probe import CUBE, Phase, Probe, Shape
-from benchmarks.probes.study import DeviceType, EfficiencyStudy
+from benchmarks.study import CUBE, DeviceType, EfficiencyStudy, Phase, Probe, Shape
 
 EXTRACTIONS = {
     "unet3d": "dense",

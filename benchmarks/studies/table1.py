@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.markup import power_of_two
-from benchmarks.report.score_table import Layout
-from benchmarks.study import Point, Study
+from benchmarks.study import Layout, Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.report.score_table import MODEL_NAMES, Layout
-from benchmarks.study import Point, Study
+from benchmarks.names import MODEL_NAMES
+from benchmarks.study import Layout, Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

@@ -1,16 +1,12 @@
 """Table 3: memory of every model, at the paper's resolutions."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple, get_args
 
 import pandas as pd
 
-from benchmarks.probes.probe import Implementation, Probe, UNetVariant
-from benchmarks.probes.study import DeviceType, EfficiencyStudy
-from benchmarks.report.score_table import read_published
-
-PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
+from benchmarks.names import PUBLISHED, read_published
+from benchmarks.study import DeviceType, EfficiencyStudy, Implementation, Probe, UNetVariant
 
 BATCH_SIZES = {
     "unet3d": {"brats": 2, "lits": 2},

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from benchmarks.claims.judge import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Implementation, Probe
 from benchmarks.probes.records import GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import gigabytes, notes
-from benchmarks.report.score_table import MODEL_NAMES
 from benchmarks.studies.table3 import UNETS, PublishedMemory, unet_memory, unet_probe
+from benchmarks.study import Implementation, Probe
 
 AFTER_SUM: Implementation = "activation after the sum"
 

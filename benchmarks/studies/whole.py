@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from benchmarks.probes.probe import Probe
-from benchmarks.probes.study import DeviceType, EfficiencyStudy
+from benchmarks.study import DeviceType, EfficiencyStudy, Probe
 
 ONE_PASS = Probe("memory", "c", "lits", (512, 512, 512), "inference", 2**14)
 SEGMENTATION = replace(ONE_PASS, phase="extraction", extraction="mise")

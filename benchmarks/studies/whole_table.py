@@ -1,13 +1,13 @@
 """The table of a whole segmentation: one pass and the whole as predicted, and what it took on each machine."""
 
 from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.names import MODEL_NAMES
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes
-from benchmarks.report.score_table import MODEL_NAMES
 from benchmarks.studies import whole
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
+from benchmarks.study import Probe
 
 TIME = "Time: of one segmentation on the CPU, while its tensors are counted; a GPU's is not taken here"
 

@@ -16,12 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.statistics import describe
 from benchmarks.runs.slurm import SlurmSettings
 from benchmarks.studies.table1 import TABLE1
-from benchmarks.study import Point, Study
+from benchmarks.study import Point, Probe, Study
 from ossnet.training.profile import Profile
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")

@@ -12,11 +12,10 @@ import pytest
 from benchmarks.__main__ import choose_studies, main
 from benchmarks.commands import measure as running
 from benchmarks.commands.measure import EfficiencyRequest
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import read_records
 from benchmarks.studies import registry as studies
 from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES, EfficiencyStudy
-from benchmarks.study import Study
+from benchmarks.study import Probe, Study
 from ossnet.training.profile import load_profile
 
 Capture = pytest.CaptureFixture[str]

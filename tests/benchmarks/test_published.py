@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.report.score_table import MODEL_NAMES, read_published
+from benchmarks.names import MODEL_NAMES, read_published
 from ossnet.errors import UserError
 
 FOLDER = Path(__file__).parents[2] / "results" / "published"

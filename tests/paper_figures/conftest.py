@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from benchmarks.probes import records as efficiency_records
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.score_records import Records
+from benchmarks.study import Probe
 from paper_figures import picture
 
 SHIFTS = {"x": 0.1, "y": -0.1}

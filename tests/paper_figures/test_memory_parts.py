@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from benchmarks.probes.probe import Probe
+from benchmarks.study import Probe
 from paper_figures.memory_parts import MEMORY_PARTS, PARTS
 
 BRATS = (256, 256, 160)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.report.score_table import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES
 from benchmarks.studies.table2 import TABLE2
 from paper_figures.models import draw
 from paper_figures.scores import read_numbers

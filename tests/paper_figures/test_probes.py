@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.probes.probe import Probe
+from benchmarks.study import Probe
 from paper_figures import picture
 from paper_figures.picture import Picture
 from paper_figures.probes import (

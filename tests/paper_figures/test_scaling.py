@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from benchmarks.probes.probe import Phase, Probe, Quantity
+from benchmarks.study import Phase, Probe, Quantity
 from paper_figures.scaling import GPU_SIZES_GB, SCALING
 from paper_figures.style import MODEL_COLOURS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-from benchmarks.report.score_table import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES
 from ossnet.errors import UserError
 from paper_figures.segmentations import SegmentedCase, draw, load
 from paper_figures.style import MODEL_COLOURS, MODEL_MARKERS, save

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.claims.judge import judge
 from benchmarks.claims.schema import read_claims
-from benchmarks.report.score_table import MODEL_NAMES, read_published
+from benchmarks.names import MODEL_NAMES, read_published
 
 FOLDER = Path(__file__).parents[3] / "results" / "published"
 CLAIMS = read_claims(FOLDER / "claims.toml")

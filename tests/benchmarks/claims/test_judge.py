@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.claims.judge import judge
 from benchmarks.claims.schema import Claim, measure, read_claims
-from benchmarks.report.score_table import read_published
+from benchmarks.names import read_published
 from ossnet.config import build
 from ossnet.errors import UserError
 

@@ -6,7 +6,7 @@ import pandas as pd
 from benchmarks.claims.judge import VERDICT_COLUMNS, Verdict, judge
 from benchmarks.claims.report import write_claims
 from benchmarks.claims.schema import read_claims
-from benchmarks.report.score_table import read_published
+from benchmarks.names import read_published
 
 FOLDER = Path(__file__).parents[3] / "results" / "published"
 CLAIMS = read_claims(FOLDER / "claims.toml")

@@ -7,11 +7,11 @@ import pytest
 
 from benchmarks.commands import claims as claiming
 from benchmarks.commands.claims import judge_claims
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import ProbeRecord, write_records
 from benchmarks.report.score_records import Records
 from benchmarks.studies import figure5
 from benchmarks.studies.table3 import published_memory
+from benchmarks.study import Probe
 from ossnet.errors import UserError
 
 GOOD = {"onet": 0.5, "c": 0.9, "a": 0.7}

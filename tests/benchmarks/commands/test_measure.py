@@ -16,10 +16,9 @@ from benchmarks.commands.measure import (
 from benchmarks.machine.subprocess_worker import Outcome
 from benchmarks.probes.ledger import Ledger, name_of
 from benchmarks.probes.machine import Machine
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import IDLE_BYTES, read_records
-from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.study import EfficiencyStudy, Probe
 from ossnet.errors import UserError
 
 Capture = pytest.CaptureFixture[str]

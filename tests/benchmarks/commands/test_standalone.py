@@ -22,9 +22,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.probes.measure_all import run_all
-from benchmarks.probes.probe import Probe
+from benchmarks.study import Probe
 from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
-from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.study import EfficiencyStudy
 
 SHAPE = (8, 8, 8)
 PROBES = [

@@ -9,8 +9,8 @@ from benchmarks.probes import answering
 from benchmarks.probes.answering import answer, distinct
 from benchmarks.probes.ledger import Ledger, name_of
 from benchmarks.probes.machine import Machine
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import read_records
+from benchmarks.study import Probe
 
 FIRST = Probe("memory", "c", "cube", (16, 16, 16), "inference", locations=32)
 SECOND, THIRD = replace(FIRST, model="onet"), replace(FIRST, model="a")

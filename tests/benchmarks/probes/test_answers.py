@@ -3,8 +3,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import ProbeRecord, write_records
+from benchmarks.study import Probe
 
 Record = Callable[..., ProbeRecord]
 

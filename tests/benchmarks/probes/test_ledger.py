@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.probes.ledger import SHOWN, Ledger, device_type_of, ledgers_of, name_of, print_status
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.study import EfficiencyStudy, Probe
 
 Record = Callable[..., ProbeRecord]
 

@@ -9,9 +9,8 @@ from benchmarks.probes import measure_all
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.measure_all import PROBE_LIMIT_S, run_all
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import FOLDER, IDLE_BYTES, read_records
-from benchmarks.probes.study import EfficiencyStudy
+from benchmarks.study import EfficiencyStudy, Probe
 from ossnet.errors import UserError
 
 FIRST = Probe("memory", "c", "cube", (16, 16, 16), "inference", locations=32)

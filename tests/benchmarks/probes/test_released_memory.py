@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.probes.probe import Phase, Probe
+from benchmarks.names import read_published
 from benchmarks.probes.released_memory import released_footprint
-from benchmarks.report.score_table import read_published
+from benchmarks.study import Phase, Probe
 from ossnet.errors import UserError
 
 PUBLISHED = Path(__file__).parents[3] / "results" / "published"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.commands.collect import REFERENCE, write_study
+from benchmarks.commands.collect import write_study
+from benchmarks.names import REFERENCE
 from benchmarks.report.caveats import caveats_of, scaled_border_width
 from benchmarks.report.score_records import Records, read_records
 from benchmarks.studies.table2 import TABLE2

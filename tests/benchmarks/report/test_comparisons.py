@@ -19,8 +19,8 @@ from benchmarks.report.comparisons import (
     comparisons_markdown,
     write_comparisons,
 )
-from benchmarks.report.score_table import Layout
 from benchmarks.report.summary import summarise
+from benchmarks.study import Layout
 
 LAYOUT = Layout(
     "table1",

@@ -5,7 +5,6 @@ import pytest
 
 from benchmarks.markup import NOTHING, Cell
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.probe import Probe
 from benchmarks.probes.records import IDLE_BYTES, ProbeRecord
 from benchmarks.report.probe_cells import (
     CPU_NOTES,
@@ -17,6 +16,7 @@ from benchmarks.report.probe_cells import (
     seconds,
     threads_text,
 )
+from benchmarks.study import Probe
 
 Record = Callable[..., ProbeRecord]
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.markup import power_of_two
+from benchmarks.names import MODEL_NAMES
 from benchmarks.report.coverage import OF_MEANS
-from benchmarks.report.score_table import MODEL_NAMES, Layout, columns_of, to_latex, to_markdown, write_table
+from benchmarks.report.score_table import columns_of, to_latex, to_markdown, write_table
+from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES
 
 NAN = math.nan

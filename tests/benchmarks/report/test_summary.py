@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.report.score_table import MODEL_NAMES, Layout, columns_of
+from benchmarks.names import MODEL_NAMES
+from benchmarks.report.score_table import columns_of
 from benchmarks.report.summary import summarise
+from benchmarks.study import Layout
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 

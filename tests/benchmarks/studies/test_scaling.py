@@ -1,8 +1,8 @@
 from collections import Counter
 
-from benchmarks.probes.probe import Probe
-from benchmarks.report.score_table import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES
 from benchmarks.studies.scaling import EXTRACTIONS, VOXELISED, measured, memory, predicted, runtime
+from benchmarks.study import Probe
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.registry import model_type
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report.score_table import read_published
+from benchmarks.names import read_published
 from benchmarks.studies.table1 import TABLE1
 from ossnet.config import plain
 from ossnet.data.case import Dataset

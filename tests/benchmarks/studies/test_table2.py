@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report.score_table import MODEL_NAMES, read_published
+from benchmarks.names import MODEL_NAMES, read_published
 from benchmarks.studies.table2 import TABLE2
 from ossnet.data.case import Dataset
 from ossnet.registry import model_names

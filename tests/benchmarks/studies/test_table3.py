@@ -1,7 +1,6 @@
 from dataclasses import replace
 from typing import get_args
 
-from benchmarks.probes.probe import Probe, UNetVariant
 from benchmarks.studies.table3 import (
     BATCH_SIZES,
     UNETS,
@@ -13,6 +12,7 @@ from benchmarks.studies.table3 import (
     unet_memory,
     unet_probe,
 )
+from benchmarks.study import Probe, UNetVariant
 
 
 def test_the_papers_numbers_as_probes() -> None:

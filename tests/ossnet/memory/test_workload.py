@@ -144,7 +144,7 @@ import sys
 absent = "pydantic scipy skimage monai nibabel pandas pytorch_optimizer safetensors matplotlib".split()
 sys.modules |= dict.fromkeys(absent)
 from dataclasses import replace
-from benchmarks.probes.probe import Probe
+from benchmarks.study import Probe
 from benchmarks.probes.released_memory import released_footprint
 from ossnet.memory.footprint import predict
 from ossnet.memory.workload import Workload
