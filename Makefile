@@ -54,8 +54,7 @@ inference: $(READY)  ## What the improved inference saves and loses, by the pape
 	@$(RUN) inference
 
 figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
-	@$(BIN)/python -m benchmarks.studies.figure4 --data "$$DATASET" --profile "$$PROFILE"
-	@$(BIN)/python -m paper_figures figure4
+	@$(call run_and_draw,figure4,figure4)
 
 figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (a quarter of an hour without a GPU)
 	@$(call run_and_draw,figure5,figure5)
@@ -89,7 +88,7 @@ verify: $(READY)  ## Tell where a number of a table comes from, and train a seed
 	@$(BIN)/python -m benchmarks verify $(CELL) --data "$$DATASET" --profile "$$PROFILE" $(OPTIONS)
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
-	$(BIN)/python -m benchmarks collect --no-reference table1 table2 inference
+	$(BIN)/python -m benchmarks collect --no-reference table1 table2 inference figure4
 	$(BIN)/python -m benchmarks collect table3 figure5 figure6 scaling whole
 	$(BIN)/python -m benchmarks claims > /dev/null
 	$(BIN)/python -m benchmarks simulate > /dev/null

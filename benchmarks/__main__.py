@@ -3,27 +3,22 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.claims.report import print_claims
 from benchmarks.commands.claims import judge_claims
 from benchmarks.commands.collect import collect_studies
+from benchmarks.commands.request import Request
+from benchmarks.commands.run import dry_run, run
 from benchmarks.commands.status import print_status
-from benchmarks.probes import ledger
-from benchmarks.report.probe_tables import collect_efficiency
-from benchmarks.runs.plan import read_plans
-from benchmarks.studies import registry as studies
-from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
-from benchmarks.study import EfficiencyStudy, Study
+from benchmarks.names import REFERENCE
+from benchmarks.studies.registry import STUDIES, find_studies
 from ossnet.command import run_command
 from ossnet.errors import UserError
 from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
-
-UNNAMED = ("table3",)
-"""The studies of memory and time that `run` makes where none is named, by their predictions alone."""
 
 WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables", "trainings")
 """Folders of a results folder that `run` writes in."""
@@ -42,53 +37,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("benchmarks", command)
 
 
-def choose_studies(names: Sequence[str], unnamed: Collection[str]) -> tuple[list[Study], list[EfficiencyStudy]]:
-    """Those that train and those of memory and time, by name.
-
-    Args:
-        unnamed: of memory and time, those that are meant by no name at all, with every one that trains.
-
-    Raises:
-        UserError: an unknown name.
-    """
-    known = [*studies.STUDIES, *EFFICIENCY_STUDIES]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UserError(f"unknown study {unknown[0]!r}; choose from {', '.join(known)}")
-    names = names or [*studies.STUDIES, *unnamed]
-    trained = [studies.STUDIES[name] for name in names if name in studies.STUDIES]
-    measured = [EFFICIENCY_STUDIES[name] for name in names if name in EFFICIENCY_STUDIES]
-    return trained, measured
-
-
 def _run(options: argparse.Namespace) -> int:
     for option in ("workers", "threads"):
         value = getattr(options, option)
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
-    trained, measured = choose_studies(options.study, UNNAMED)
-    if not options.dry_run:
-        _check_results(options.results, with_jobs=bool(trained))
-    statuses = []
-    if trained:
-        statuses.append(_train(trained, options))
-    if measured:
-        from benchmarks.commands.measure import EfficiencyRequest, dry_run_efficiency, run_efficiency
-
+    studies = [study for study in find_studies(options.study) if options.study or not study.only_by_name]
+    request = Request(
+        studies,
+        options.results,
+        options.command_line,
+        options.profile,
+        options.data,
+        options.executor,
+        options.workers,
+        options.threads,
+        options.retry_failed,
+        options.force,
         # Measuring takes minutes, so it is for those who name the study; nor is the machine that hands jobs to a
         # cluster the one to measure.
-        here = options.executor == "local" and bool(options.study)
-        asked = EfficiencyRequest(
-            measured,
-            options.results,
-            retry_failed=options.retry_failed,
-            force=options.force,
-            measure=here,
-            shared=options.shared,
-            command=options.command_line,
-        )
-        statuses.append(dry_run_efficiency(asked) if options.dry_run else run_efficiency(asked))
-    return max(statuses)
+        measure=options.executor == "local" and bool(options.study),
+        shared=options.shared,
+    )
+    if options.dry_run:
+        return dry_run(request)
+    _check_results(options.results, with_jobs=any(study.has_points for study in studies))
+    return run(request)
 
 
 def _check_results(results: Path, with_jobs: bool) -> None:
@@ -105,42 +79,17 @@ def _check_results(results: Path, with_jobs: bool) -> None:
             require_writable_folder(folder)
 
 
-def _train(trained: Sequence[Study], options: argparse.Namespace) -> int:
-    # Torch comes with it, which commands that only read do without.
-    from benchmarks.commands.run import Request, dry_run, run
-
-    request = Request(
-        trained,
-        options.profile,
-        options.data,
-        options.results,
-        options.executor,
-        options.workers,
-        options.threads,
-        options.retry_failed,
-        options.force,
-        options.command_line,
-    )
-    return dry_run(request) if options.dry_run else run(request)
-
-
 def _status(options: argparse.Namespace) -> int:
-    trained, measured = choose_studies(options.study, EFFICIENCY_STUDIES.keys())
-    print_status(trained, options.results, options.profile)
-    ledger.print_status(measured, options.results)
+    print_status(find_studies(options.study), options.results, options.profile)
     return 0
 
 
 def _collect(options: argparse.Namespace) -> int:
-    trained, measured = choose_studies(options.study, EFFICIENCY_STUDIES.keys())
-    tables = collect_efficiency(measured, options.results, not options.no_reference)
-    # Where other studies have tables, one that was not begun is no mistake.
-    begun = read_plans(options.results, [study.name for study in trained])
-    if trained and (begun or not tables):
-        tables = [*collect_studies(trained, options.results, not options.no_reference), *tables]
+    studies = find_studies(options.study)
+    tables = collect_studies(studies, options.results, None if options.no_reference else REFERENCE)
     if not tables:
-        names = ", ".join(study.name for study in measured)
-        raise UserError(f"no record of {names} in {options.results}; make some with `python -m benchmarks run`")
+        names = ", ".join(study.name for study in studies)
+        raise UserError(f"nothing of {names} has been made in {options.results}; start with `python -m benchmarks run`")
     for table in tables:
         print(table)
     return 0
@@ -172,11 +121,12 @@ def _verify(options: argparse.Namespace) -> int:
     # Torch comes with it, which commands that only read records do without.
     from benchmarks.commands.verify import VerifyRequest, verify
 
-    trained, _ = choose_studies([options.study], ())
-    if not trained:
-        raise UserError(f"{options.study} trains no model; give one of {', '.join(studies.STUDIES)}")
+    (study,) = find_studies([options.study])
+    if not study.has_points:
+        with_points = [name for name, other in STUDIES.items() if other.has_points]
+        raise UserError(f"{study.name} trains no model; give one of {', '.join(with_points)}")
     asked = VerifyRequest(
-        trained[0],
+        study,
         options.row,
         options.quantity,
         options.profile,
@@ -201,37 +151,34 @@ def _parser() -> argparse.ArgumentParser:
         )
         return added
 
-    def with_studies(
-        added: argparse.ArgumentParser, unnamed: Collection[str] = EFFICIENCY_STUDIES.keys()
-    ) -> argparse.ArgumentParser:
-        names = ", ".join([*studies.STUDIES, *EFFICIENCY_STUDIES])
-        default = ", ".join([*studies.STUDIES, *unnamed])
-        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{names} ({default})")
+    def with_studies(added: argparse.ArgumentParser, unnamed: Sequence[str] = ()) -> argparse.ArgumentParser:
+        default = ", ".join(unnamed) or "all of them"
+        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{', '.join(STUDIES)} ({default})")
         return added
 
-    run = with_studies(
-        command("run", _run, "Make the runs, predictions and measurements of studies that are missing, then tables."),
-        UNNAMED,
+    runs = with_studies(
+        command("run", _run, "Make what is missing of studies (runs, predictions, measurements), then their tables."),
+        [name for name, study in STUDIES.items() if not study.only_by_name],
     )
-    run.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
-    run.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
-    run.add_argument(
+    runs.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
+    runs.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
+    runs.add_argument(
         "--executor",
         choices=EXECUTORS,
         default="local",
         help="where runs are made (%(default)s); slurm measures nothing",
     )
-    run.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
-    run.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
-    run.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
-    run.add_argument(
+    runs.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
+    runs.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
+    runs.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
+    runs.add_argument(
         "--force",
         action="store_true",
         help="delete what these studies came to, and make it anew: trainings too, and so what other studies came to by "
         "the same trainings, which they have to be run again for",
     )
-    run.add_argument("--shared", action="store_true", help="measure memory and time although others use the GPU")
-    run.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")
+    runs.add_argument("--shared", action="store_true", help="measure memory and time although others use the GPU")
+    runs.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")
 
     status = with_studies(command("status", _status, "Tell what is done, failed, running or missing."))
     status.add_argument("--profile", help="only runs of a profile (all of them)")
@@ -256,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
         "Tell where a number of a table comes from, work it out again from the records, and train one of its seeds "
         "again. Exit status 0: equal, or within what another machine may make of it; 1: not.",
     )
-    verify.add_argument("study", metavar="STUDY", help=", ".join(studies.STUDIES))
+    verify.add_argument("study", metavar="STUDY", help=", ".join(STUDIES))
     verify.add_argument("row", nargs="+", metavar="ROW", help="its columns as records or tables have them: c, 'O-Net'")
     verify.add_argument("quantity", metavar="QUANTITY", help="dice, iou, hausdorff95, surface_dice, ...")
     verify.add_argument("--profile", default="laptop", help="of the records (%(default)s)")

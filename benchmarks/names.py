@@ -29,6 +29,9 @@ MODEL_NAMES = {
 PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
 """Data sets to the one whose published numbers are set beside theirs, where the names differ."""
 
+PAPER_NAMES = {"brats": "BraTS 2020", "lits": "LiTS"}
+"""The paper's data sets as it names them."""
+
 STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
 """The embedded data sets, and what each stands in for."""
 

@@ -9,6 +9,7 @@ from benchmarks.markup import NOTHING, Grid
 
 if TYPE_CHECKING:
     # Importing torch takes seconds, and commands that only read records do without it.
+    from benchmarks.probes.answers import Answers
     from benchmarks.report.score_records import Records
     from ossnet.model import ModelConfig
     from ossnet.training.profile import Profile
@@ -148,8 +149,8 @@ class Layout:
 
     table: str
     title: str
-    heads: Mapping[str, str | None]
-    rows: Sequence[Row]
+    heads: Mapping[str, str | None] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
     names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
     scoring: Collection[str] = ()
@@ -189,39 +190,85 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A study: one file of this folder, and one line in `benchmarks.studies.registry`. It is named as its table is.
+class Findings:
+    """All that is known of a study: what its tables are made from.
 
     Attributes:
-        measures: what each of its runs does, a name of `benchmarks.scoring.registry`.
-        grid: its runs with a profile, in the order of its table.
-        layout: how the table is laid out.
-        appendix: further tables below it, from the study's records, the results folder, and that of the reference if it
-            is to be shown.
+        records: of its runs, one item per data set and profile.
+        answers: to its probes, by machine.
+        results: the results folder that they are from.
+        reference: the folder of the committed reference, shown where `results` has nothing; None to leave it out.
     """
 
-    measures: str
-    grid: Callable[["Profile"], Sequence[Point]]
-    layout: Layout
-    appendix: Callable[[Sequence["Records"], Path, Path | None], Sequence[Grid]] = lambda *_: ()
+    records: "Sequence[Records]"
+    answers: "Answers"
+    results: Path
+    reference: Path | None = None
 
-    @property
-    def name(self) -> str:
-        return self.layout.table
+    def answers_of(self, study: str) -> "Answers":
+        """Return the answers to another study's probes.
+
+        Raises:
+            UserError: a file cannot be read.
+        """
+        from benchmarks.probes.answers import Answers
+
+        return Answers.read(study, self.results, self.reference)
+
+
+def no_points(profile: "Profile") -> Sequence[Point]:
+    """Return no points: the grid of a study that trains nothing."""
+    return ()
+
+
+def no_probes(device_type: DeviceType | None = None) -> Sequence[Probe]:
+    """Return no probes: those of a study that neither predicts nor measures."""
+    return ()
+
+
+def no_tables(found: Findings) -> Sequence[Grid]:
+    """Return no tables but that of the scores."""
+    return ()
 
 
 @dataclass(frozen=True)
-class EfficiencyStudy:
-    """A study: one file of this folder, and one line in `benchmarks.studies.probe_registry`.
+class Study:
+    """A study: points to train and score, probes of memory and runtime to predict and measure, or both.
+
+    Each study is one file of `benchmarks.studies` and one line of its registry. All commands treat every study alike.
 
     Attributes:
-        title: of its tables.
-        predicted: its probes that are answered without running anything.
-        measured: those that a machine with this kind of device measures, the most telling first. Of a CPU those that
-            a laptop measures in minutes; of a GPU all.
+        layout: its name and title, and the table of the scores of its points.
+        grid: its points with a profile, in the order of the table.
+        scoring: what is done with each trained model, a name of `benchmarks.scoring.registry.MEASUREMENTS`.
+        predicted: its probes that are predicted without running anything.
+        measured: its probes that a machine with this kind of device measures, the most telling first: on a CPU those
+            that a laptop measures in minutes, on a GPU all.
+        tables: its tables besides that of the scores.
+        evidence: its probes whose records the paper's claims are judged by, as a GPU measures them.
+        only_by_name: whether `run` makes it only where it is named.
     """
 
-    name: str
-    title: str
-    predicted: Callable[[], Sequence[Probe]]
-    measured: Callable[[DeviceType], Sequence[Probe]]
+    layout: Layout
+    grid: "Callable[[Profile], Sequence[Point]]" = no_points
+    scoring: str = "segmentation"
+    predicted: Callable[[], Sequence[Probe]] = no_probes
+    measured: Callable[[DeviceType], Sequence[Probe]] = no_probes
+    tables: Callable[[Findings], Sequence[Grid]] = no_tables
+    evidence: Callable[[], Sequence[Probe]] = no_probes
+    only_by_name: bool = False
+
+    @property
+    def name(self) -> str:
+        """The study's name, which its files begin with."""
+        return self.layout.table
+
+    @property
+    def has_points(self) -> bool:
+        """Whether the study trains and scores models."""
+        return self.grid is not no_points
+
+    @property
+    def has_probes(self) -> bool:
+        """Whether the study predicts or measures memory or runtime."""
+        return self.predicted is not no_probes or self.measured is not no_probes

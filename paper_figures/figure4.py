@@ -43,8 +43,6 @@ MARGIN = 2
 ROOM_PT = 3
 """Points at least from the centres of the outermost ones to the frame, which would else cut them."""
 
-COMMAND = "python -m benchmarks.studies.figure4"
-
 
 @dataclass(frozen=True, eq=False)
 class StagedCase:
@@ -82,12 +80,12 @@ class StagedCase:
 
 
 def pictures(folder: Path) -> list[Picture]:
-    """One for each case of which `benchmarks.studies.figure4` has left the stages."""
+    """One for each case of which the study `figure4` has left the stages."""
     return [Picture(path.stem, partial(_draw_file, path), [path]) for path in RECORDS.find(folder)]
 
 
 def load(path: str | Path) -> StagedCase:
-    """Read what `benchmarks.studies.figure4.write_extraction_case` has written, cropped to what is occupied.
+    """Read what `benchmarks.scoring.octree_stages.OctreeStages.measure` has written, cropped to what is occupied.
 
     Raises:
         UserError: the file is missing or no such file, or lacks an array.
@@ -117,7 +115,9 @@ def load(path: str | Path) -> StagedCase:
             asked=asked[:, *box].astype(bool),
         )
     except (OSError, BadZipFile, KeyError, ValueError) as error:
-        raise UserError(f"cannot draw the extraction in {path}: {error}; write it again by `{COMMAND}`") from error
+        raise UserError(
+            f"cannot draw the extraction in {path}: {error}; write it again by `{RECORDS.origin} --force`"
+        ) from error
 
 
 def draw(case: StagedCase) -> Figure:
@@ -154,7 +154,7 @@ def draw(case: StagedCase) -> Figure:
     return figure
 
 
-RECORDS = RecordFiles("figure4", ".npz", command=COMMAND)
+RECORDS = RecordFiles("figure4", ".npz")
 FIGURE4 = PaperFigure("figure4", pictures, RECORDS)
 
 

@@ -16,9 +16,9 @@ from matplotlib.ticker import NullLocator
 
 from benchmarks.markup import power_of_two, span
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, slug
 from benchmarks.report.probe_cells import threads_text
-from benchmarks.studies.table3 import published_gigabytes
 from paper_figures import picture
 from paper_figures.panels import ANY, Look
 from paper_figures.picture import PaperFigure, Picture, RecordFiles

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.commands.collect import summary_of
 from benchmarks.markup import span
 from benchmarks.names import GROUP, source_text
 from benchmarks.report.score_records import failures_of, read_records, scores_of
 from benchmarks.report.score_table import group_keys
+from benchmarks.report.summary import summary_of
 from benchmarks.study import Study
 
 

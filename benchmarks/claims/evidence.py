@@ -9,9 +9,7 @@ import pandas as pd
 
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord
-from benchmarks.studies import figure5
-from benchmarks.studies.table3 import published_memory
-from benchmarks.study import Probe
+from benchmarks.study import Probe, Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,36 +29,35 @@ class JudgedStudy:
     predicted: pd.DataFrame
 
 
-def read_judged(study: str, results: Path, reference: Path) -> JudgedStudy:
+def read_judged(study: Study, results: Path, reference: Path) -> JudgedStudy:
     """From one's own records of a GPU, or where there are none from the reference's.
 
     Raises:
         UserError: a file cannot be read.
     """
-    answers = Answers.read(study, results, reference)
+    answers = Answers.read(study.name, results, reference)
     gpu = answers.gpu
-    measured = [] if gpu is None else _records(study, answers, gpu)
+    probes = study.evidence()
+    measured = [] if gpu is None else _records(probes, answers, gpu)
     return JudgedStudy(
         None if gpu is None else answers.title(gpu),
-        _numbers(study, measured),
+        _numbers(study.name, measured),
         pd.DataFrame(
-            {**_head(study, record.probe), "reason": record.failure}
+            {**_head(study.name, record.probe), "reason": record.failure}
             for record in measured
             if record.failure is not None
         ),
-        _numbers(study, _records(study, answers, PREDICTED)),
+        _numbers(study.name, _records(probes, answers, PREDICTED)),
     )
 
 
-def _probes(study: str) -> Sequence[Probe]:
-    """Those that a claim may be about: what the paper has measured, put to this suite."""
-    if study == "table3":
-        return [number.probe for number in published_memory()]
-    return figure5.measured("cuda") if study == "figure5" else []
+def quantity_of(probe: Probe) -> str:
+    """Return the quantity of claims that a probe measures."""
+    return f"{probe.phase}_memory" if probe.quantity == "memory" else "inference_runtime"
 
 
-def _records(study: str, answers: Answers, machine: str) -> list[ProbeRecord]:
-    records = [answers.of(machine, probe) for probe in _probes(study)]
+def _records(probes: Sequence[Probe], answers: Answers, machine: str) -> list[ProbeRecord]:
+    records = [answers.of(machine, probe) for probe in probes]
     return [record for record in records if record is not None]
 
 
@@ -85,7 +82,8 @@ def _head(study: str, probe: Probe) -> dict[str, Any]:
     head["resolution"] = probe.resolution
     if probe.locations is not None:
         head["locations"] = probe.locations
+    head["quantity"] = quantity_of(probe)
     if probe.quantity == "memory":
-        return {**head, "quantity": f"{probe.phase}_memory"}
+        return head
     how = {"slices": probe.batch_size} if probe.locations is None else {"extraction": probe.extraction}
-    return {**head, "quantity": "inference_runtime", **how}
+    return {**head, **how}

@@ -22,7 +22,7 @@ from benchmarks.claims.schema import (
     select,
 )
 from benchmarks.markup import power_of_two
-from benchmarks.names import MODEL_NAMES, PAPER_DATASETS, STAND_INS
+from benchmarks.names import MODEL_NAMES, PAPER_DATASETS, PAPER_NAMES, STAND_INS
 from benchmarks.report.statistics import Scores
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
@@ -37,9 +37,6 @@ VERDICT_COLUMNS = [
     *("claim", "subject", "text", "where"),
     *("verdict", "numbers", "verdict_published", "numbers_published"),
 ]
-
-DATASET_NAMES = {PAPER_DATASETS[name]: paper for name, paper in STAND_INS.items()}
-
 
 PAPER_LACKS = "not in the paper's tables"
 NOT_JUDGED = "our records cannot but agree, and are not judged"
@@ -231,7 +228,7 @@ def _measured(test: Comparison, group: Sequence[Row], published: bool, compariso
     """The outcome of one of so many comparisons of a claim."""
     source = group[0]["source"]
     stand_in = f" (stand-in for {STAND_INS[source]})" if source in STAND_INS else ""
-    about = f"{DATASET_NAMES.get(source, source)}{stand_in}"
+    about = f"{PAPER_NAMES.get(source, source)}{stand_in}"
     for condition in ("profile", "protocol", "unit"):
         values = {str(row.get(condition) or "none") for row in group}
         if len(values) > 1:
@@ -283,7 +280,7 @@ def _words(row: Row) -> dict[str, str]:
 
 
 def _what(row: Row) -> str:
-    where = f" on {DATASET_NAMES.get(row['dataset'], row['dataset'])}" if "dataset" in row else ""
+    where = f" on {PAPER_NAMES.get(row['dataset'], row['dataset'])}" if "dataset" in row else ""
     return ", ".join(_words(row).values()) + where
 
 

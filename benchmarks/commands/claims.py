@@ -5,20 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.claims.evidence import read_judged
+from benchmarks.claims.evidence import quantity_of, read_judged
 from benchmarks.claims.judge import Verdict, judge
 from benchmarks.claims.report import write_claims
 from benchmarks.claims.schema import Claim, read_claims
-from benchmarks.commands.collect import summary_of
 from benchmarks.names import PAPER_DATASETS, PUBLISHED, REFERENCE, read_published
 from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
+from benchmarks.report.summary import summary_of
 from benchmarks.studies.registry import STUDIES
 from ossnet.errors import UserError
 
 NO_GPU = "no GPU record"
-
-MEASURED_BY = {"training_memory": "table3", "inference_memory": "table3", "inference_runtime": "figure5"}
-"""Quantities that only a GPU can tell, by the study that has it measure them."""
 
 
 def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) -> pd.DataFrame:
@@ -36,7 +33,7 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         UserError: there are no records, or those of two data sets answer the same question.
     """
     numbers, failures, used = [], [], []
-    for study in STUDIES.values():
+    for study in [study for study in STUDIES.values() if study.has_points]:
         own = _of(read_records(results / "records", [study.name]), profile, datasets)
         have = {part.dataset for part in own}
         reference = _of(read_records(REFERENCE / "records", [study.name]), profile, datasets)
@@ -47,11 +44,17 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         numbers.append(summary_of(study, scores_of(records)))
         failures.append(failures_of(records))
     _check({dataset for _, dataset, _ in used}, datasets, profile, results)
-    by_study = {study: read_judged(study, results, REFERENCE) for study in dict.fromkeys(MEASURED_BY.values())}
+    with_evidence = [study for study in STUDIES.values() if study.evidence()]
+    by_study = {study.name: read_judged(study, results, REFERENCE) for study in with_evidence}
     numbers += [part.numbers for part in by_study.values()]
     failures += [part.failures for part in by_study.values()]
     used += [(study, str(part.gpu), "") for study, part in by_study.items() if part.gpu is not None]
-    unmeasured = {quantity: NO_GPU for quantity, study in MEASURED_BY.items() if by_study[study].gpu is None}
+    unmeasured = {
+        quantity_of(probe): NO_GPU
+        for study in with_evidence
+        if by_study[study.name].gpu is None
+        for probe in study.evidence()
+    }
     published = {name: read_published(PUBLISHED, name) for name in ("table1", "table2", "table3")}
     claims = read_claims(PUBLISHED / "claims.toml")
     verdicts = judge(claims, _joined(numbers), published, _joined(failures), unmeasured)

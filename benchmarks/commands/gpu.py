@@ -7,14 +7,22 @@ imported without them, to tell which are missing.
 import argparse
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ossnet.command import run_command
 from ossnet.errors import UserError
 from ossnet.files import require_writable_folder
+
+if TYPE_CHECKING:
+    from benchmarks.probes.runner import ProbeOptions, ProbeRunner
+    from benchmarks.study import Study
 
 PROGRAM = "python -m benchmarks.commands.gpu"
 
@@ -41,21 +49,91 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_writable_folder(options.results)
         check_packages()
         check_gpu()
-        from benchmarks.probes.measure_all import run_all
-        from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
+        from benchmarks.probes.runner import ProbeOptions
+        from benchmarks.studies.registry import STUDIES
 
-        done = run_all(
-            "cuda:0",
-            list(EFFICIENCY_STUDIES.values()),
+        request = GpuRequest(
             options.results,
             60 * options.limit_minutes,
             command,
-            options.retry_failed,
-            options.shared,
+            ProbeOptions(options.retry_failed, False, options.shared),
         )
-        return 0 if done else 1
+        return 0 if measure_studies("cuda:0", list(STUDIES.values()), request) else 1
 
     return run_command(PROGRAM, measure)
+
+
+@dataclass(frozen=True)
+class GpuRequest:
+    """What to measure with.
+
+    Attributes:
+        results: folder for records.
+        limit_s: seconds after which the call ends.
+        command: the command line, for the provenance of records.
+    """
+
+    results: Path
+    limit_s: float
+    command: str
+    options: "ProbeOptions"
+
+
+def measure_studies(device: str, studies: "Sequence[Study]", request: GpuRequest) -> bool:
+    """Measure what is missing of the probes of studies on a device, the first study first, within the limit.
+
+    The probe at work when the time is over stays missing, like those after it.
+
+    Returns:
+        Whether every probe has a result, or ran out of memory.
+
+    Raises:
+        UserError: the device cannot be used or is used by others, or `results` cannot be read or written.
+    """
+    from benchmarks.probes.machine import look_at
+    from benchmarks.probes.runner import ProbeRunner
+
+    deadline = time.monotonic() + request.limit_s
+    machine = look_at(device, request.command, request.limit_s)
+    runner = ProbeRunner(studies, machine, request.results, request.options, log)
+    runner.refuse_shared_gpu()
+    runner.answer(partial(PlainProgress, deadline=deadline), deadline)
+    return _summarise(runner, request)
+
+
+class PlainProgress:
+    """Progress by the standard library alone: one line on a terminal, elsewhere a line per probe. On standard error.
+
+    Args:
+        title: unused, as each line names its probe.
+        total: number of probes.
+        deadline: on the clock of `time.monotonic`, when the work ends whatever is left.
+    """
+
+    def __init__(self, title: str, total: int, deadline: float) -> None:
+        self.total, self.deadline = total, deadline
+        self.begin = time.monotonic()
+
+    def __enter__(self) -> "PlainProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if sys.stderr.isatty():
+            _show("")
+
+    def update(self, done: float, note: str = "") -> None:
+        """Show the number of probes that are done, the time to go, and the name of the next."""
+        now = time.monotonic()
+        to_go = "time to go not known yet"
+        if done:
+            seconds = round(min((now - self.begin) / done * (self.total - done), self.deadline - now))
+            to_go = f"{seconds // 60}:{seconds % 60:02} to go"
+        _show(f"{done}/{self.total} done, {to_go}: {note}")
+
+
+def log(text: str) -> None:
+    """Print a line on standard error, on a terminal in the place of the line of progress, which then goes on below."""
+    print(f"{_start_of_line()}{text}", file=sys.stderr, flush=True)
 
 
 def check_packages() -> None:
@@ -84,6 +162,34 @@ def check_gpu() -> None:
     else:
         reason = "its driver shows none; see nvidia-smi and CUDA_VISIBLE_DEVICES"
     raise UserError(f"no GPU that torch can use: {reason}")
+
+
+def _show(line: str) -> None:
+    """Print a line on standard error: on a terminal in the place of the last one, elsewhere below it."""
+    print(f"{_start_of_line()}{line}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+def _start_of_line() -> str:
+    return "\r\033[K" if sys.stderr.isatty() else ""
+
+
+def _summarise(runner: "ProbeRunner", request: GpuRequest) -> bool:
+    """Print what has become of the probes; return whether all have a result, or ran out of memory."""
+    from benchmarks.probes.records import FOLDER
+
+    for ledger in runner.ledgers:
+        print("\n".join(ledger.describe()))
+    if any(ledger.records for ledger in runner.ledgers):
+        collect = f"python -m benchmarks collect --results {request.results}"
+        print(f"the records are in {request.results / FOLDER}; `{collect}` makes tables of them")
+    missing = {probe for ledger in runner.ledgers for probe in ledger.missing()}
+    if missing:
+        limit = f"{request.limit_s / 60:g} minutes"
+        print(f"{len(missing)} probes did not fit in {limit}; the same command goes on with them")
+    failed = runner.failed()
+    if failed:
+        print(f"{len(failed)} probes have failed; --retry-failed tries them again")
+    return not missing and not failed
 
 
 if __name__ == "__main__":

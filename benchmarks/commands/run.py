@@ -1,228 +1,56 @@
-"""What `python -m benchmarks run` does: decide which runs are missing, make them, write the tables."""
+"""Run studies: make what is missing of their points and probes, then their tables."""
 
-import os
-import shutil
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import torch
 
 from benchmarks.commands.collect import collect_studies
-from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
-from benchmarks.runs.estimate import assumed_rate
-from benchmarks.runs.grid import PlannedRun, longest_first, plan_study
-from benchmarks.runs.local import Executor, LocalExecutor
-from benchmarks.runs.pace import Pace, in_words
-from benchmarks.runs.plan import Plan, pace_of
-from benchmarks.runs.run_folder import Run, State, identity, is_locked, lock, read_json, work_left
-from benchmarks.runs.slurm import SlurmExecutor, SlurmSettings
-from benchmarks.runs.sweep import Sweep, tell
-from benchmarks.runs.worker import work
-from benchmarks.scoring.scoring import Job
+from benchmarks.commands.request import Request, end_as_interrupted
 from benchmarks.study import Study
-from ossnet.config import build
-from ossnet.data.sources import open_dataset, open_with_progress
-from ossnet.errors import UserError
-from ossnet.training.profile import Profile, load_profile
-
-CPU_WORKERS = 2
-"""Runs at a time on a machine without a GPU."""
-
-CPU_THREADS = 1
-"""CPU threads of a run, where no cluster says otherwise. Another number can change the last digits of results."""
-
-OTHERS = "Other runs that measure these trainings go with them: {}; run their studies again"
-"""What --force says of runs that it was not asked for, with their number."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for on the command line.
-
-    Attributes:
-        workers: runs at a time on this machine; None for one a GPU, or `CPU_WORKERS` without.
-        threads: CPU threads of each run; None for `CPU_THREADS`, or those of a cluster's job.
-    """
-
-    studies: Sequence[Study]
-    profile: str
-    source: str
-    results: Path
-    executor: str
-    workers: int | None
-    threads: int | None
-    retry_failed: bool
-    force: bool
-    command: str
 
 
 def run(request: Request) -> int:
-    """Make what is missing, then the tables; 0 where every run of the studies has a result, else 1."""
+    """Make what is missing, and print the tables of each kind of study when they are there.
+
+    Returns:
+        0 where every point has a result and no probe failed but for a lack of memory, else 1.
+
+    Raises:
+        UserError: an option, the data or the results folder cannot be used.
+    """
+    # Importing torch takes seconds: commands that only read records do without it.
+    from benchmarks.commands.points import make_points
+    from benchmarks.commands.probes import answer_probes
+
     end_as_interrupted()
-    profile = load_profile(request.profile)
-    settings = _slurm_settings(request, profile)
-    executor = _executor(request, settings)
-    plans, planned = _plan(request, profile, settings, make_cases=True)
-    if request.force:
-        _forget(planned, request.results, executor)
-    missing = _missing(planned, request.retry_failed)
-    if request.retry_failed:
-        _try_trainings_again([one.run for one in missing])
-    for plan in plans:
-        plan.write(request.results)
-        tell(_summary(plan))
-    pace = _pace(plans)
-    if missing:
-        tell(_total(missing, pace, anew=False))
-    Sweep(longest_first(missing), executor, pace, "runs").make()
-    for table in collect_studies(request.studies, request.results):
-        print(table)
-    failed = [one.run for one in planned if not one.run.done]
-    if failed:
-        tell(f"{len(failed)} of {len(planned)} runs have failed; --retry-failed tries them again")
-    return 1 if failed else 0
+    with_points = [study for study in request.studies if study.has_points]
+    with_probes = [study for study in request.studies if study.has_probes]
+    complete = True
+    if with_points:
+        complete &= make_points(with_points, request)
+        _print_tables([study for study in with_points if not study.has_probes], request)
+    if with_probes:
+        complete &= answer_probes(with_probes, request)
+        _print_tables(with_probes, request)
+    return 0 if complete else 1
 
 
 def dry_run(request: Request) -> int:
-    """List the runs, what has become of each, and how long missing trainings would take. Changes nothing."""
-    profile = load_profile(request.profile)
-    plans, planned = _plan(request, profile, _slurm_settings(request, profile), make_cases=False)
-    missing = planned if request.force else _missing(planned, request.retry_failed)
-    pace = _pace(plans)
-    wanted = {one.run.folder for one in missing}
-    told: set[Path] = set()
-    for plan in plans:
-        print(_summary(plan))
-        for one in plan.runs:
-            to_make = f", {_to_train(one, pace, told, request.force)}" if one.folder in wanted else ""
-            print(f"  {one.name}: {one.state}{to_make}")
-    if request.force and (others := _others_of_trainings(planned, request.results)):
-        print(OTHERS.format(len(others)))
-    print(_total(missing, pace, anew=request.force))
+    """List what there is and what is missing, and change nothing; return 0.
+
+    Raises:
+        UserError: an option, the data or the results folder cannot be used.
+    """
+    from benchmarks.commands.points import list_points
+    from benchmarks.commands.probes import list_probes
+
+    with_points = [study for study in request.studies if study.has_points]
+    with_probes = [study for study in request.studies if study.has_probes]
+    if with_points:
+        list_points(with_points, request)
+    if with_probes:
+        list_probes(with_probes, request)
     return 0
 
 
-def _plan(
-    request: Request, profile: Profile, settings: SlurmSettings | None, make_cases: bool
-) -> tuple[list[Plan], list[PlannedRun]]:
-    """The plan of each study, and their runs, each once however many studies share it."""
-    generator, cache = profile.generator(request.source), request.results / "cache"
-    if make_cases:
-        dataset = open_with_progress(request.source, generator, cache)
-    else:
-        dataset = open_dataset(request.source, generator, cache, workers=0)
-    on_gpu = settings.gpus > 0 if settings is not None else torch.cuda.is_available()
-    threads = request.threads or (settings.cpus if settings is not None else CPU_THREADS)
-    job = Job(request.source, generator, str(cache.resolve()), threads, request.command, on_gpu)
-    rate = assumed_rate(torch.device("cuda" if on_gpu else "cpu"), threads)
-    plans, planned = [], dict[Path, PlannedRun]()
-    for study in request.studies:
-        plan, of_study = plan_study(study, profile, dataset, job, request.results, rate)
-        plans.append(plan)
-        planned |= of_study
-    return plans, list(planned.values())
-
-
-def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedRun]:
-    """The runs to make, decided before any of them starts."""
-    kept = {State.DONE} if retry_failed else {State.DONE, State.FAILED}
-    return [one for one in planned if one.run.state not in kept]
-
-
-def _try_trainings_again(runs: Sequence[Run]) -> None:
-    """Forget the failures of their trainings, except where another process is at work on one."""
-    for failure in {run.training / "failure.json" for run in runs}:
-        if failure.exists():
-            with lock(failure.parent) as mine:
-                if mine:
-                    failure.unlink(missing_ok=True)
-
-
-def _forget(planned: Sequence[PlannedRun], results: Path, executor: Executor) -> None:
-    """Delete runs and their trainings, and with these whatever other runs came to by them.
-
-    Raises:
-        UserError: one of them is being made.
-    """
-    others = _others_of_trainings(planned, results)
-    folders = {folder for one in planned for folder in (one.run.folder, one.run.training)} | others
-    for folder in sorted(folders):
-        if is_locked(folder) or executor.adopt(folder) is not None:
-            raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
-    if others:
-        tell(OTHERS.format(len(others)))
-    for folder in folders:
-        if folder.exists():
-            shutil.rmtree(folder)
-
-
-def _others_of_trainings(planned: Sequence[PlannedRun], results: Path) -> set[Path]:
-    """The folders of other runs, whichever study asked for them, whose trainings are those of the planned ones."""
-    trainings = {identity(one.spec["training"]) for one in planned}
-    specs = (results / "runs").glob("*/spec.json")
-    of_trainings = {path.parent for path in specs if identity(read_json(path).get("training")) in trainings}
-    return of_trainings - {one.run.folder for one in planned}
-
-
-def _to_train(run: Run, pace: Pace, told: set[Path], anew: bool) -> str:
-    """How long the training of a run would take, in words; `told` are those of which that has been told."""
-    if run.training in told:
-        return "of a training above"
-    told.add(run.training)
-    ((model, work),) = work_left([run], anew)
-    return f"about {in_words(pace.seconds(model, work) or 0)}" if work else "trained"
-
-
-def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
-    if request.executor != "slurm":
-        return None
-    return build(SlurmSettings, profile.slurm, f"profile {profile.name}, slurm")
-
-
-def end_as_interrupted() -> None:
-    """From now on, to be ended is to be interrupted: the workers of this machine end too."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) != signal.SIG_IGN:
-            signal.signal(ending, signal.default_int_handler)
-
-
-def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
-    if settings is not None:
-        return SlurmExecutor(work, request.results / "slurm", settings)
-    return local_executor(request.workers)
-
-
-def local_executor(workers: int | None = None) -> LocalExecutor:
-    """The executor of this machine.
-
-    Args:
-        workers: runs at a time; None for one a GPU, or `CPU_WORKERS` without.
-    """
-    gpus = visible_gpus()
-    imports = FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU
-    return LocalExecutor(work, workers or len(gpus) or CPU_WORKERS, gpus, imports)
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that torch sees here, as `CUDA_VISIBLE_DEVICES` names them."""
-    count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",")[:count] if named else [str(index) for index in range(count)]
-
-
-def _pace(plans: Sequence[Plan]) -> Pace:
-    return pace_of([run for plan in plans for run in plan.runs], plans[0].operations_per_second)
-
-
-def _summary(plan: Plan) -> str:
-    states = [run.state for run in plan.runs]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in State if state in states)
-    return f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs ({counts})"
-
-
-def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool) -> str:
-    seconds = sum(pace.seconds(*left) or 0 for left in work_left([one.run for one in missing], anew))
-    basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
-    return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis})"
+def _print_tables(studies: Sequence[Study], request: Request) -> None:
+    for table in collect_studies(studies, request.results):
+        print(table)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from benchmarks.probes.ledger import ledgers_of
 from benchmarks.runs.pace import Pace, in_words
 from benchmarks.runs.plan import Plan, pace_of, read_plans
 from benchmarks.runs.run_folder import Run, State, read_json, work_left
@@ -15,20 +16,22 @@ SHOWN = 20
 
 
 def print_status(studies: Sequence[Study], results: Path, profile: str | None = None) -> None:
-    """For each plan how many runs are done, failed, running and missing, the time to go, and what is wrong.
+    """Print how many runs and probes of each study are done, failed, running and missing, and what is wrong.
 
     Args:
-        profile: only its plans; None for all.
+        profile: only runs with this profile; None for all.
 
     Raises:
-        UserError: a plan cannot be read, or there is a SLURM that does not answer.
+        UserError: a plan or a record cannot be read, or there is a SLURM that does not answer.
     """
     for study in studies:
         plans = [plan for plan in read_plans(results, [study.name]) if profile in (None, plan.profile)]
-        if not plans:
-            print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists its runs")
-        for plan in plans:
-            print("\n".join(describe(plan, queued_runs(plan))))
+        ledgers = ledgers_of(study, results) if study.has_probes else []
+        if any(ledger.records for ledger in ledgers) or plans:
+            lines = [line for plan in plans for line in describe(plan, queued_runs(plan))]
+            print("\n".join([*lines, *(line for ledger in ledgers for line in ledger.describe())]))
+        else:
+            print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists what it has")
 
 
 def queued_runs(plan: Plan) -> set[Path]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
-from benchmarks.commands.run import end_as_interrupted, local_executor
+from benchmarks.commands.points import local_executor
+from benchmarks.commands.request import end_as_interrupted
 from benchmarks.machine.provenance import provenance
 from benchmarks.names import REFERENCE
 from benchmarks.report.origin import (

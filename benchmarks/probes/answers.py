@@ -38,6 +38,11 @@ class Answers:
         return cls({machine: both[machine] for machine in machines}, frozenset(both.keys() - own.keys()))
 
     @property
+    def own(self) -> list[str]:
+        """The machines, predictions included, with records that are not the reference's."""
+        return [machine for machine in self.by_machine if machine not in self.borrowed]
+
+    @property
     def measured(self) -> list[str]:
         """The machines that have measured something, GPUs first."""
         machines = [machine for machine in self.by_machine if machine != PREDICTED]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.markup import power_of_two
 from benchmarks.probes.records import CPU, PREDICTED, ProbeRecord, read_records, write_records
-from benchmarks.study import DeviceType, EfficiencyStudy, Probe
+from benchmarks.study import DeviceType, Probe, Study
 
 SHOWN = 20
 """As many failures are named one by one."""
@@ -37,7 +37,7 @@ class Ledger:
         found = {record.probe: record for record in read_records(results, [study]) if record.machine == machine}
         return cls(study, machine, probes, results, {probe: found[probe] for probe in probes if probe in found})
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Take all records for missing; the file stays until the first of the new ones."""
         self.records.clear()
 
@@ -90,24 +90,10 @@ def device_type_of(machine: str) -> DeviceType:
     return "cpu" if machine == CPU else "cuda"
 
 
-def ledgers_of(study: EfficiencyStudy, results: Path) -> list[Ledger]:
-    """One for the predictions, if the study has any, and one for each machine that has records there."""
+def ledgers_of(study: Study, results: Path) -> list[Ledger]:
+    """Return a ledger for the predictions, if the study has any, and one for each machine that has records there."""
     machines = list(dict.fromkeys(record.machine for record in read_records(results, [study.name])))
     probes = {machine: study.measured(device_type_of(machine)) for machine in machines if machine != PREDICTED}
     if predicted := study.predicted():
         probes = {PREDICTED: predicted, **probes}
     return [Ledger.open(study.name, machine, of_machine, results) for machine, of_machine in probes.items()]
-
-
-def print_status(studies: Sequence[EfficiencyStudy], results: Path) -> None:
-    """For each study and machine how many probes are answered, failed and missing.
-
-    Raises:
-        UserError: a file cannot be read.
-    """
-    for study in studies:
-        ledgers = ledgers_of(study, results)
-        if any(ledger.records for ledger in ledgers):
-            print("\n".join(line for ledger in ledgers for line in ledger.describe()))
-        else:
-            print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists its probes")

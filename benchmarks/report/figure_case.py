@@ -1,5 +1,6 @@
-"""One test case as every model of a table segments it, for the figure that shows them side by side."""
+"""What figures of cases are drawn from, beside the records: the segmentations of one case, or the stages of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,29 +16,39 @@ SHARED = ("case", "modality", "image", "label", "affine")
 
 
 def write_figure_case(plan: Plan, folder: Path) -> None:
-    """Write `folder/STUDY-DATASET-PROFILE.npz`, as `paper_figures.segmentations.load` reads it.
+    """Write `folder/STUDY-DATASET-PROFILE.npz` from what the runs of a plan have left for a figure.
 
-    Of each model it has the first seed that is done. Nothing is written where no run is done, or all are of one model;
-    a file that would come out the same is left alone, so that its figure is not drawn again.
+    A run may leave `figure.npz`: that of the first run that is done is taken as it is. Where runs of several models
+    have left `case.npz`, the first seed of each is taken, and the file is as `paper_figures.segmentations.load` reads
+    it. Else there is nothing to write. A file that would come out the same is left alone, so that its figure is not
+    drawn again.
     """
-    first: dict[str, Run] = {}
-    for run in plan.runs:
-        if run.done:
-            first.setdefault(run.model, run)
-    if not first or len({run.model for run in plan.runs}) == 1:
-        return
+    done = [run for run in plan.runs if run.done]
+    left = [run.folder / "figure.npz" for run in done if (run.folder / "figure.npz").exists()]
+    figure = _read(left[0]) if left else _of_models(plan, done)
     path = folder / f"{plan.stem}.npz"
     kept = _read(path)
+    if not figure or (kept.keys() == figure.keys() and all(_equal(kept[name], figure[name]) for name in figure)):
+        return
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **figure)
+
+
+def _of_models(plan: Plan, done: Sequence[Run]) -> dict[str, Any]:
+    """Return one case as every model segments it; empty for fewer than two models."""
+    first: dict[str, Run] = {}
+    for run in done:
+        first.setdefault(run.model, run)
+    if not first or len({run.model for run in plan.runs}) == 1:
+        return {}
     cases = [_read(run.folder / "case.npz") for run in first.values()]
-    figure: dict[str, Any] = {name: cases[0][name] for name in SHARED} | {
+    if not all(cases):
+        return {}
+    return {name: cases[0][name] for name in SHARED} | {
         "models": np.array(list(first)),
         "predictions": np.stack([case["prediction"] for case in cases]),
         "dice": np.array([case["dice"] for case in cases]),
     }
-    if kept.keys() == figure.keys() and all(_equal(kept[name], figure[name]) for name in figure):
-        return
-    with replacing(path) as temporary:
-        np.savez_compressed(temporary, **figure)
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.commands.collect import summary_of
 from benchmarks.markup import read_markdown
 from benchmarks.names import REFERENCE, source_text
 from benchmarks.report.score_records import Record, Records, failures_of, read_records, scores_of
 from benchmarks.report.score_table import heading, to_markdown
+from benchmarks.report.summary import summary_of
 from benchmarks.study import Layout, Row, Study
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from benchmarks.markup import NOTHING, Cell
+from benchmarks.markup import NOTHING, Cell, power_of_two
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, ProbeRecord, used_by_others
@@ -113,3 +113,18 @@ def _ran_out_early(answers: Answers, machine: str, probe: Probe) -> bool:
         return False
     gpu = record.provenance.get("gpu") or {}
     return bool(predicted < gpu.get("memory_bytes", 0))
+
+
+def locations_cell(probe: Probe) -> Cell:
+    """Show a probe's number of locations, as a power of two where it is one."""
+    return NOTHING if probe.locations is None else Cell(power_of_two(probe.locations))
+
+
+def number_cell(value: float | None, layout: str) -> Cell:
+    """Show a number by a format such as `{:.2f}`, or a dash where there is none."""
+    return NOTHING if value is None else Cell(layout.format(value))
+
+
+def memory_notes(answers: Answers) -> list[str]:
+    """Return the notes that a table of memory has on the machines that measured."""
+    return [*cpu_notes(answers), *machine_notes(answers)]

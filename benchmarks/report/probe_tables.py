@@ -1,7 +1,7 @@
-"""From records of memory and time to tables: what `collect` does for these studies, and every run at its end."""
+"""Tables of memory and time as files, and their records as rows."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,11 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.markup import Grid, latex, markdown
-from benchmarks.names import REFERENCE
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import GIGABYTE, ProbeRecord
-from benchmarks.studies.curve_tables import figure5_grids, figure6_grids, scaling_grids
-from benchmarks.studies.memory_table import table3_grids
-from benchmarks.studies.table3 import published_gigabytes
-from benchmarks.studies.whole_table import whole_grids
-from benchmarks.study import EfficiencyStudy, Probe
+from benchmarks.study import Probe
 from ossnet.files import write_text
-
-LAYOUTS: dict[str, Callable[[Answers], Sequence[Grid]]] = {
-    "table3": table3_grids,
-    "figure5": figure5_grids,
-    "figure6": figure6_grids,
-    "scaling": scaling_grids,
-    "whole": whole_grids,
-}
-"""Of each study the tables that its records make."""
 
 BYTES = (
     *("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes"),
@@ -37,33 +24,22 @@ SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_shar
 """What of a result is a column, besides the peak's parts and the stages."""
 
 
-def collect_efficiency(studies: Sequence[EfficiencyStudy], results: Path, with_reference: bool = True) -> list[Path]:
-    """Write `results/tables/STUDY`.md, .csv and .tex of each study that has records there; the Markdown files.
-
-    Beside them stand the committed reference's records, unless they are left out, of machines that have none there.
-
-    Raises:
-        UserError: a file cannot be read or written.
-    """
-    tables = []
-    for study in studies:
-        answers = Answers.read(study.name, results, REFERENCE if with_reference else None)
-        if any(machine not in answers.borrowed for machine in answers.by_machine):
-            stem = results / "tables" / study.name
-            write_tables(study.name, answers, stem)
-            tables.append(stem.with_suffix(".md"))
-    return tables
-
-
-def write_tables(study: str, answers: Answers, stem: Path) -> None:
-    """Write a study's tables as `stem`.md and `stem`.tex, and every record as `stem`.csv, each whole or not at all.
+def write_grids(grids: Sequence[Grid], stem: Path) -> None:
+    """Write tables as `stem`.md and `stem`.tex, each whole or not at all.
 
     Raises:
         UserError: a file cannot be written.
     """
-    grids = LAYOUTS[study](answers)
     write_text(f"{stem}.md", "\n\n".join(map(markdown, grids)) + "\n")
     write_text(f"{stem}.tex", "\n\n".join(map(latex, grids)) + "\n")
+
+
+def write_probe_records(answers: Answers, stem: Path) -> None:
+    """Write every record as a row of `stem`.csv, whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     write_text(f"{stem}.csv", frame_of(answers).to_csv(index=False, lineterminator="\n"))
 
 

@@ -1,15 +1,16 @@
 """From scores of single cases to the numbers of a table."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.names import GROUP, PAPER_DATASETS
+from benchmarks.names import GROUP, PAPER_DATASETS, PUBLISHED, read_published
+from benchmarks.report.score_records import Records, scores_of
 from benchmarks.report.score_table import columns_of, group_keys
 from benchmarks.report.statistics import best_of, describe
-from benchmarks.study import Layout, Row
+from benchmarks.study import Layout, Row, Study
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 
@@ -146,3 +147,8 @@ def _with_reference(rows: pd.DataFrame, reference: pd.DataFrame | None, layout: 
     by_seed = _with_units(reference).groupby([*on, "seed"])["value"].mean()
     means = by_seed.groupby(on).mean().rename("reference").reset_index()
     return rows.merge(means, on=on, how="left", validate="many_to_one")
+
+
+def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:
+    """Return the numbers of a study's table as `summarise` does, beside the paper's and the reference's."""
+    return summarise(scores, read_published(PUBLISHED, study.name), study.layout, scores_of(reference))

@@ -40,7 +40,7 @@ def plan_study(
     planned: dict[Path, PlannedRun] = {}
     runs = []
     for point in study.grid(profile):
-        measurement = MEASUREMENTS[study.measures].of(point, profile, dataset)
+        measurement = MEASUREMENTS[study.scoring].of(point, profile, dataset)
         one = plan_run(measurement, point.columns, dataset, job, results)
         runs.append(one.run)
         planned[one.run.folder] = one

@@ -6,12 +6,17 @@ from typing import Any
 
 from benchmarks.runs.run_folder import read_json
 from benchmarks.scoring.inference_comparison import InferenceComparison
+from benchmarks.scoring.octree_stages import OctreeStages
 from benchmarks.scoring.scoring import Measurement
 from benchmarks.scoring.segmentation import Segmentation
 from ossnet.config import build
 from ossnet.errors import UserError
 
-MEASUREMENTS: dict[str, type[Measurement]] = {"segmentation": Segmentation, "inference": InferenceComparison}
+MEASUREMENTS: dict[str, type[Measurement]] = {
+    "segmentation": Segmentation,
+    "inference": InferenceComparison,
+    "octree stages": OctreeStages,
+}
 
 
 def read_measurement(folder: Path) -> Measurement:

@@ -1,6 +1,16 @@
 """Figure 6: memory of one pass against its number of locations, at the resolution of BraTS."""
 
-from benchmarks.study import DeviceType, EfficiencyStudy, Implementation, Probe, Shape
+from collections.abc import Callable
+from dataclasses import replace
+
+from benchmarks.markup import Cell, Grid, power_of_two
+from benchmarks.names import MODEL_NAMES
+from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import published_gigabytes
+from benchmarks.probes.records import PREDICTED
+from benchmarks.report.probe_cells import gigabytes, locations_cell, memory_notes, notes, number_cell
+from benchmarks.studies.memory_table import RELEASED_CODE, THIS_SUITE, WORKSPACES
+from benchmarks.study import DeviceType, Implementation, Layout, Probe, Shape, Study
 
 MODELS = ("onet", "c")
 DATASET = "brats"
@@ -8,6 +18,15 @@ SHAPE: Shape = (256, 256, 160)
 LOCATIONS = tuple(2**power for power in range(8, 19))
 LAPTOP_LOCATIONS = (2**8, 2**11, 2**14)
 """A pass of more takes a CPU minutes."""
+
+FULL_VOLUME = (
+    "With few locations this suite lies above the released code by the full volume and, for models with patches, a "
+    "padded copy of it, which stay on the device"
+)
+FIGURE6_ABSENT = (
+    "–: not in the paper's table. A CPU is asked for "
+    f"{', '.join(map(power_of_two, LAPTOP_LOCATIONS))} locations alone, for a laptop to be done in minutes"
+)
 
 
 def probes(locations: tuple[int, ...], implementation: Implementation = "suite") -> list[Probe]:
@@ -29,4 +48,38 @@ def measured(device_type: DeviceType) -> list[Probe]:
     return probes(LOCATIONS if device_type == "cuda" else LAPTOP_LOCATIONS)
 
 
-FIGURE6 = EfficiencyStudy("figure6", "Figure 6: memory of one pass", predicted, measured)
+def figure6_grids(answers: Answers) -> list[Grid]:
+    """Memory of one pass by its locations: predicted, measured, and the paper's."""
+    paper = published_gigabytes()
+    columns: list[tuple[str, Callable[[Probe], Cell]]] = [
+        ("paper", lambda probe: number_cell(paper.get(probe), "{:.2f}")),
+        (
+            "released code, predicted",
+            lambda probe: gigabytes(answers, PREDICTED, replace(probe, implementation="released")),
+        ),
+        ("this suite, predicted", lambda probe: gigabytes(answers, PREDICTED, probe)),
+    ]
+    for machine in answers.shown:
+        columns.append((f"measured, {answers.title(machine)}", _measured_by(answers, machine)))
+    head = ["Locations"]
+    head += [f"{MODEL_NAMES[model]}, {title} (GB)" for model in MODELS for title, _ in columns]
+    rows = []
+    for locations in LOCATIONS:
+        of_models = probes((locations,))
+        rows.append([locations_cell(of_models[0]), *(cell_of(probe) for probe in of_models for _, cell_of in columns)])
+    caption = "Figure 6: memory of one pass at 256x256x160 voxels, GB of 10^9 bytes. Paper: its Table 3."
+    sentences = [RELEASED_CODE, THIS_SUITE, WORKSPACES, FULL_VOLUME, FIGURE6_ABSENT]
+    return [Grid(caption, head, rows, notes([*sentences, *memory_notes(answers)]))]
+
+
+def _measured_by(answers: Answers, machine: str) -> Callable[[Probe], Cell]:
+    return lambda probe: gigabytes(answers, machine, probe)
+
+
+FIGURE6 = Study(
+    Layout("figure6", "Figure 6: memory of one pass"),
+    predicted=predicted,
+    measured=measured,
+    tables=lambda found: figure6_grids(found.answers),
+    only_by_name=True,
+)

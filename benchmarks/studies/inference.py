@@ -1,13 +1,38 @@
 """The study `inference`: what the improved inference of Section 3.3 saves and loses, by each interpretation."""
 
+import math
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
-from benchmarks.studies.inference_tables import EXTRACTIONS, MODEL, closed_form_grids
-from benchmarks.study import Layout, Point, Study
+from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.names import MODEL_NAMES
+from benchmarks.probes.answers import Answers
+from benchmarks.report.probe_cells import machine_notes, notes, ratio, seconds
+from benchmarks.studies import figure5
+from benchmarks.study import Layout, Point, Shape, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile
+
+MODEL = "c"
+EXTRACTIONS = {
+    "mise": "Original, paper's text (mise)",
+    "paper-prior": "Improved, paper's text (paper-prior)",
+    "released": "Original, released code (released)",
+    "released-prior": "Improved, released code (released-prior)",
+    "dense": "Every voxel (dense)",
+}
+"""As rows of the tables name them."""
+
+ORIGINALS = {improved: original for original, improved in figure5.READINGS.values()}
+"""By improved inference, the original one that it is compared with."""
+
+
+PRIOR = (
+    "Precision and recall: of the prior, up-sampled to the first lattice and thresholded, against the target at the "
+    "same points"
+)
 
 
 def grid(profile: "Profile") -> Sequence[Point]:
@@ -19,9 +44,65 @@ def grid(profile: "Profile") -> Sequence[Point]:
     ]
 
 
+def closed_form_grid(answers: Answers) -> Grid:
+    """Return the table of evaluations and runtimes of the closed-form volume, from the records of Figure 5."""
+    shape = figure5.SHAPES["cuda"]
+    probes = {name: figure5.probe(shape, figure5.FULL_LOCATIONS, name) for name in EXTRACTIONS}
+    # How many locations are evaluated does not depend on the machine.
+    counts: dict[str, list[int]] = {"dense": [math.prod(shape)]} | {
+        name: evaluated
+        for name, probe in probes.items()
+        for machine in answers.measured
+        if (evaluated := answers.value(machine, probe, "evaluated"))
+    }
+    totals = {name: sum(evaluated) for name, evaluated in counts.items()}
+    quality = _quality_of_prior(shape)
+    rows = [
+        [
+            Cell(EXTRACTIONS[name]),
+            Cell(f"{totals[name]:,}" if name in totals else "not measured"),
+            Cell(" + ".join(f"{count:,}" for count in counts[name])) if len(counts.get(name, ())) > 1 else NOTHING,
+            ratio(totals.get(name), totals.get(ORIGINALS.get(name, ""))),
+            *(
+                Cell(f"{quality[name][measure]:.3f}") if name in quality else NOTHING
+                for measure in ("prior_precision", "prior_recall")
+            ),
+            *(seconds(answers, machine, probe) for machine in answers.measured),
+        ]
+        for name, probe in probes.items()
+    ]
+    return Grid(
+        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels; prior: its target, "
+        "max-pooled to the encoder's grid.",
+        [
+            *("Inference", "Evaluated", "By stage", "Evaluated / original's", "Precision", "Recall"),
+            *(f"Time, {answers.title(machine)} (s)" for machine in answers.measured),
+        ],
+        rows,
+        notes([figure5.ONE_VOLUME, PRIOR, *machine_notes(answers)]),
+    )
+
+
+@cache
+def _quality_of_prior(shape: Shape) -> dict[str, dict[str, float]]:
+    """Compute the `prior_quality` of the closed-form volume of a shape, by extraction that begins with a prior."""
+    # Tables without this one are made without importing torch.
+    from benchmarks.probes.phantom import ClosedFormField, make_volume
+    from benchmarks.scoring.inference_comparison import prior_quality
+    from ossnet.field import Grid as Voxels
+    from ossnet.field import VoxelField
+    from ossnet.inference.extraction import FIRST_STATES
+    from ossnet.network.occupancy_network import OccupancyNetworkConfig
+
+    config = figure5.probe(shape, figure5.FULL_LOCATIONS, "mise").config
+    assert isinstance(config, OccupancyNetworkConfig)
+    volume = make_volume(shape, modalities=1)
+    field = ClosedFormField(VoxelField(volume.label.float()), volume.label, volume.prior(config.lowest_grid))
+    voxels = Voxels.over(field)
+    return {name: prior_quality(state(field, voxels), field, voxels) for name, state in FIRST_STATES.items()}
+
+
 INFERENCE = Study(
-    "inference",
-    grid,
     Layout(
         table="inference",
         title="Inferences of OSS-Net C, by interpretation",
@@ -37,5 +118,7 @@ INFERENCE = Study(
         ),
         scoring=("extraction",),
     ),
-    closed_form_grids,
+    grid,
+    scoring="inference",
+    tables=lambda found: [closed_form_grid(found.answers_of("figure5"))],
 )

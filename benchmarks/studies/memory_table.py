@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.claims.judge import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES, PAPER_NAMES
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import PublishedMemory, extractions, paper_batches, published_memory
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio
-from benchmarks.studies.table3 import PublishedMemory, extractions, paper_batches, published_memory
 from benchmarks.studies.unet_table import unets_grid
 from benchmarks.study import Probe
 
@@ -155,7 +154,7 @@ def _parts(answers: Answers) -> Grid:
 
 def _labels(probe: Probe) -> list[Cell]:
     locations = NOTHING if probe.locations is None else Cell(power_of_two(probe.locations))
-    texts = (MODEL_NAMES[probe.model], DATASET_NAMES[probe.dataset], probe.resolution, probe.phase)
+    texts = (MODEL_NAMES[probe.model], PAPER_NAMES[probe.dataset], probe.resolution, probe.phase)
     return [*map(Cell, texts), locations]
 
 

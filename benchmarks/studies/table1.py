@@ -31,8 +31,6 @@ def grid(profile: "Profile") -> Sequence[Point]:
 
 
 TABLE1 = Study(
-    "segmentation",
-    grid,
     Layout(
         table="table1",
         title="Table 1: sampling strategies and numbers of locations, OSS-Net C",
@@ -47,4 +45,5 @@ TABLE1 = Study(
             "Confidence sampling, which the paper leaves to future work, is this suite's"
         ),
     ),
+    grid,
 )

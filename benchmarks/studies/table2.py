@@ -16,8 +16,6 @@ def grid(profile: "Profile") -> Sequence[Point]:
 
 
 TABLE2 = Study(
-    "segmentation",
-    grid,
     Layout(
         table="table2",
         title="Table 2: segmentation performance",
@@ -25,4 +23,5 @@ TABLE2 = Study(
         rows=[(model,) for model in MODEL_NAMES],
         names={"model": MODEL_NAMES},
     ),
+    grid,
 )

@@ -1,76 +1,18 @@
 """Table 3: memory of every model, at the paper's resolutions."""
 
 from dataclasses import replace
-from typing import NamedTuple, get_args
 
-import pandas as pd
-
-from benchmarks.names import PUBLISHED, read_published
-from benchmarks.study import DeviceType, EfficiencyStudy, Implementation, Probe, UNetVariant
-
-BATCH_SIZES = {
-    "unet3d": {"brats": 2, "lits": 2},
-    "unet2d": {"brats": 32, "lits": 12},
-    "function space": {"brats": 8, "lits": 4},
-}
-"""Of the paper's trainings (Section 4.1): volumes, or slices of the slicing U-Net. Its table is of one sample."""
-
-LAPTOP_LOCATIONS = 2**14
-
-UNETS: tuple[Implementation, ...] = ("released", *get_args(UNetVariant))
-"""The U-Nets that the paper's may be: this suite's, and what differs from them in what the paper leaves open."""
-
-
-class PublishedMemory(NamedTuple):
-    """A number of the paper's Table 3.
-
-    Attributes:
-        probe: what it answers, put to this suite.
-        gigabytes: of 10^9 bytes; None where the paper only gives a bound, which `note` tells.
-    """
-
-    probe: Probe
-    gigabytes: float | None
-    note: str
-
-
-def published_memory() -> list[PublishedMemory]:
-    """The paper's numbers in the order of `results/published/table3.csv`."""
-    return [_number(row) for _, row in read_published(PUBLISHED, "table3").iterrows()]
-
-
-def published_gigabytes() -> dict[Probe, float | None]:
-    """The same by what answers it."""
-    return {number.probe: number.gigabytes for number in published_memory()}
-
-
-def unet_memory() -> list[PublishedMemory]:
-    """The paper's numbers of its U-Nets, without those of the 3-D one on LiTS, which are BraTS's over again."""
-    return [
-        number
-        for number in published_memory()
-        if number.probe.locations is None and (number.probe.model, number.probe.dataset) != ("unet3d", "lits")
-    ]
-
-
-def unet_probe(number: PublishedMemory, unets: Implementation) -> Probe:
-    """What answers a number for one of `UNETS`: where another axis makes no other slices, this suite's U-Nets."""
-    no_other = number.probe.model == "unet3d" or len(set(number.probe.shape)) == 1
-    if unets == "slices across another axis" and no_other:
-        unets = "released"
-    return replace(number.probe, implementation=unets)
-
-
-def extractions() -> list[Probe]:
-    """Whole segmentations of the paper's volumes in function space, which the paper has no memory of.
-
-    A model of all voxels segments in the evaluation that the paper's numbers are of.
-    """
-    return [
-        replace(number.probe, phase="extraction", extraction="mise")
-        for number in published_memory()
-        if number.probe.phase == "inference" and number.probe.locations == LAPTOP_LOCATIONS
-    ]
+from benchmarks.probes.published import (
+    FULL_LOCATIONS,
+    UNETS,
+    extractions,
+    paper_batches,
+    published_memory,
+    unet_memory,
+    unet_probe,
+)
+from benchmarks.studies.memory_table import table3_grids
+from benchmarks.study import DeviceType, Layout, Probe, Study
 
 
 def predicted() -> list[Probe]:
@@ -96,35 +38,19 @@ def measured(device_type: DeviceType) -> list[Probe]:
     return [
         probe
         for probe in rows
-        if (probe.dataset, probe.phase, probe.locations) == ("brats", "inference", LAPTOP_LOCATIONS)
+        if (probe.dataset, probe.phase, probe.locations) == ("brats", "inference", FULL_LOCATIONS)
     ]
 
 
-def paper_batches() -> list[Probe]:
-    """A training step of each model with the batch that the paper trained it with."""
-    return [
-        replace(number.probe, batch_size=_batch_size(number.probe))
-        for number in published_memory()
-        if number.probe.phase == "training" and number.gigabytes is not None
-    ]
+def evidence() -> list[Probe]:
+    """Return the probes that claims are judged by: those of the paper's own numbers."""
+    return [number.probe for number in published_memory()]
 
 
-def _batch_size(probe: Probe) -> int:
-    family = "function space" if probe.locations else probe.model.partition("-")[0]
-    return BATCH_SIZES[family][probe.dataset]
-
-
-def _number(row: pd.Series) -> PublishedMemory:
-    height, width, depth = map(int, row["resolution"].split("x"))
-    probe = Probe(
-        quantity="memory",
-        model=row["model"],
-        dataset=row["dataset"],
-        shape=(height, width, depth),
-        phase=row["quantity"].removesuffix("_memory"),
-        locations=None if pd.isna(row["locations"]) else int(row["locations"]),
-    )
-    return PublishedMemory(probe, None if pd.isna(row["value"]) else float(row["value"]), row["note"])
-
-
-TABLE3 = EfficiencyStudy("table3", "Table 3: memory", predicted, measured)
+TABLE3 = Study(
+    Layout("table3", "Table 3: memory"),
+    predicted=predicted,
+    measured=measured,
+    tables=lambda found: table3_grids(found.answers),
+    evidence=evidence,
+)

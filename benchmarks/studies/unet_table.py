@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from benchmarks.claims.judge import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES, PAPER_NAMES
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import UNETS, PublishedMemory, unet_memory, unet_probe
 from benchmarks.probes.records import GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import gigabytes, notes
-from benchmarks.studies.table3 import UNETS, PublishedMemory, unet_memory, unet_probe
 from benchmarks.study import Implementation, Probe
 
 AFTER_SUM: Implementation = "activation after the sum"
@@ -85,4 +84,4 @@ def _name(unets: Implementation) -> str:
 
 def _title(probe: Probe) -> str:
     dimensions, *_ = MODEL_NAMES[probe.model].split()
-    return f"{dimensions}, {DATASET_NAMES[probe.dataset]}, {probe.phase}"
+    return f"{dimensions}, {PAPER_NAMES[probe.dataset]}, {probe.phase}"

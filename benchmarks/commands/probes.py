@@ -1,0 +1,57 @@
+"""The probes of studies: predict them, and measure them on this machine."""
+
+from collections.abc import Sequence
+
+import torch
+
+from benchmarks.commands.request import Request
+from benchmarks.probes.ledger import name_of
+from benchmarks.probes.machine import Machine, describe, look_at
+from benchmarks.probes.records import PREDICTED
+from benchmarks.probes.runner import ProbeOptions, ProbeRunner, log_to_stderr
+from benchmarks.study import Study
+from ossnet.progress import ProgressLine
+
+
+def answer_probes(studies: Sequence[Study], request: Request) -> bool:
+    """Answer what is missing of the probes of studies; return whether none failed but for a lack of memory.
+
+    Raises:
+        UserError: records cannot be read or written, or there is a GPU that cannot be used or is used by others.
+    """
+    runners = _runners(studies, request)
+    for runner in runners:
+        runner.refuse_shared_gpu()
+    for runner in runners:
+        runner.answer(ProgressLine)
+    failed = [probe for runner in runners for probe in runner.failed()]
+    if failed:
+        total = sum(len(ledger.probes) for runner in runners for ledger in runner.ledgers)
+        log_to_stderr(f"{len(failed)} of {total} probes have failed; --retry-failed tries them again")
+    return not failed
+
+
+def list_probes(studies: Sequence[Study], request: Request) -> None:
+    """Print the probes of studies with their states. Answer and change nothing.
+
+    Raises:
+        UserError: records cannot be read.
+    """
+    missing = 0
+    for runner in _runners(studies, request):
+        for ledger, to_answer in runner.missing():
+            missing += len(to_answer)
+            print(ledger.describe()[0])
+            for probe in ledger.probes:
+                print(f"  {name_of(probe)}: {ledger.state(probe)}{', to be answered' if probe in to_answer else ''}")
+    print(f"{missing} probes to answer")
+
+
+def _runners(studies: Sequence[Study], request: Request) -> list[ProbeRunner]:
+    """Return one for the predictions and, if it is to measure, one for this machine: its GPU, or else its CPU."""
+    cpu = describe("cpu", request.command)
+    machines = [Machine(PREDICTED, None, cpu.provenance)]
+    if request.measure:
+        machines.append(look_at("cuda", request.command) if torch.cuda.is_available() else cpu)
+    options = ProbeOptions(request.retry_failed, request.force, request.shared)
+    return [ProbeRunner(studies, machine, request.results, options) for machine in machines]

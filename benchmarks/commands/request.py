@@ -1,0 +1,48 @@
+"""A request to run studies, as the command line makes it."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.study import Study
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `python -m benchmarks run`.
+
+    Attributes:
+        studies: those to run.
+        results: the folder for everything made.
+        command: the command line, for the provenance of records.
+        profile: name or TOML file of the profile that points are trained with.
+        source: data set of the points, as `ossnet.data.sources.open_dataset` takes it.
+        executor: where runs are made, `local` or `slurm`.
+        workers: number of runs at a time on this machine; None for one per GPU, or two without a GPU.
+        threads: CPU threads of each run; None for one, or those of a cluster's job.
+        retry_failed: try again what has failed before, lack of memory included.
+        force: delete what there is, and make it anew.
+        measure: whether this machine measures probes; otherwise they are only predicted.
+        shared: whether to measure although other processes use the GPU's memory.
+    """
+
+    studies: Sequence[Study]
+    results: Path
+    command: str
+    profile: str = "laptop"
+    source: str = "glioma"
+    executor: str = "local"
+    workers: int | None = None
+    threads: int | None = None
+    retry_failed: bool = False
+    force: bool = False
+    measure: bool = True
+    shared: bool = False
+
+
+def end_as_interrupted() -> None:
+    """From now on, to be ended is to be interrupted: the workers of this machine end too."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)

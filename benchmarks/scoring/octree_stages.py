@@ -1,0 +1,167 @@
+"""The scoring of Figure 4: the stages of one extraction, in a plane of one case.
+
+The extraction is `paper-prior`: the paper's Figure 4 draws an octree whose first lattice the encoder's segmentation
+divides into occupied points and points to be evaluated. The released code has no octree, and evaluates the others.
+"""
+
+import math
+import time
+from dataclasses import dataclass as plain_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from nibabel.orientations import io_orientation
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from benchmarks.machine.peak_memory import PeakMemory
+from benchmarks.scoring.inference_comparison import compare_extraction
+from benchmarks.scoring.scoring import Outcome
+from benchmarks.scoring.segmentation import dense_protocol, scored_split
+from benchmarks.study import Point, Split
+from ossnet.checks import STRICT
+from ossnet.data.case import Dataset
+from ossnet.data.preprocessing import class_indices
+from ossnet.errors import UserError
+from ossnet.evaluation.evaluation import field_of_case
+from ossnet.evaluation.quantities import QUANTITIES
+from ossnet.field import Grid, OccupancyField
+from ossnet.files import replacing, write_text
+from ossnet.inference.extraction import INITIAL_STRIDE, mise, paper_prior
+from ossnet.inference.octree import Level
+from ossnet.model import SegmentationModel
+from ossnet.training.profile import Profile
+from ossnet.training.run import RunSpec
+
+NO_POINT = -1
+"""At voxels between the points of a lattice."""
+
+
+@plain_dataclass(frozen=True)
+class Plane:
+    """The voxels of a grid that have one index along one axis."""
+
+    axis: int
+    index: int
+
+    def of(self, volume: np.ndarray) -> np.ndarray:
+        """Of a volume [H, W, D], as one with a single voxel along the axis."""
+        return volume.take([self.index], self.axis)
+
+    def of_level(self, level: Level, values: Tensor) -> np.ndarray:
+        """Of values [h, w, d] at a level's lattice, at their voxels and `NO_POINT` between, int8; see `of`."""
+        points = [axis.cpu().numpy() for axis in level.axes]
+        shape = list(level.grid.shape)
+        place = np.searchsorted(points[self.axis], self.index)
+        points[self.axis], shape[self.axis] = np.array([0]), 1
+        voxels = np.full(shape, NO_POINT, np.int8)
+        voxels[np.ix_(*points)] = values.cpu().numpy().take([place], self.axis)
+        return voxels
+
+
+def best_plane(label: np.ndarray, affine: np.ndarray) -> Plane:
+    """Of the axial planes with points of every lattice, the one with the largest area of a label [H, W, D]."""
+    axis = int(np.flatnonzero(io_orientation(affine)[:, 0] == 2)[0])
+    areas = (label > 0).sum(axis=tuple({0, 1, 2} - {axis}))
+    last = len(areas) - 1
+    return Plane(axis, max([*range(0, last, INITIAL_STRIDE), last], key=lambda index: int(areas[index])))
+
+
+def extract_stages(
+    field: OccupancyField, grid: Grid, plane: Plane, max_locations: int = 2**14
+) -> dict[str, np.ndarray]:
+    """Return the arrays by stage that `OctreeStages.measure` writes.
+
+    Raises:
+        UserError: the model's encoder has no segmentation.
+    """
+    strides: list[int] = []
+    occupied: list[np.ndarray] = []
+    known: list[np.ndarray] = []
+
+    def observe(level: Level) -> None:
+        strides.append(level.stride)
+        occupied.append(plane.of_level(level, level.labels > 0))
+        known.append(plane.of_level(level, level.known) == 1)
+
+    extraction = paper_prior(field, grid, max_locations, observe=observe)
+    return {
+        "stride": np.array(strides[::2]),
+        "evaluated": np.array(extraction.evaluated),
+        "evaluated_by_mise": np.array(sum(mise(field, grid, max_locations).evaluated)),
+        "begun": np.stack(occupied[::2]),
+        "settled": np.stack(occupied[1::2]),
+        "asked": np.stack(known[1::2]) & ~np.stack(known[::2]),
+    }
+
+
+@dataclass(frozen=True, config=STRICT)
+class OctreeStages:
+    """What decides the stages of an extraction by a trained model.
+
+    Attributes:
+        training: of the model.
+        max_locations: locations per pass.
+        extraction: the one whose stages these are.
+    """
+
+    training: RunSpec
+    max_locations: int = Field(default=2**14, ge=1)
+    extraction: Literal["paper-prior"] = "paper-prior"
+    measurement: Literal["octree stages"] = "octree stages"
+    schema_version: Literal[1] = 1
+
+    @classmethod
+    def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "OctreeStages":
+        scored_split(dataset)
+        return cls(profile.spec(point.model, dataset, point.seed, point.overrides), point.max_locations)
+
+    def split_of(self, dataset: Dataset) -> Split:
+        """See `scored_split`."""
+        return scored_split(dataset)
+
+    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+        """Extract the first case of the scored split; write `per_case.csv` and `figure.npz`.
+
+        The arrays of `figure.npz` are `case`, `modality` and `model`, texts without axes; `voxels`, how many the case
+        has; of one axial plane, with a single voxel along its axis, `image` [H, W, D] float32 and `label` [H, W, D]
+        bool; `affine` [4, 4] of the case; by stage `stride` [s], and `evaluated` [s], locations of the whole case;
+        `evaluated_by_mise`, all those that the original inference evaluates; by stage in the plane `begun` and
+        `settled` [s, H, W, D] int8: whether a point of the stage's lattice is occupied before and after its evaluations
+        (`NO_POINT` between points), and `asked` [s, H, W, D] bool: whether it was evaluated.
+
+        Raises:
+            UserError: the data set has no case to score, the first one has no label, or the model's encoder predicts
+                no segmentation.
+        """
+        split = self.split_of(dataset)
+        case = dataset.load(dataset.splits[split][0])
+        if case.label is None:
+            raise UserError(f"case {case.name} has no label to be scored against; give it one or leave it out")
+        label = class_indices(case.label, self.training.preprocessing, case.name) > 0
+        plane = best_plane(label, case.affine)
+        peak = PeakMemory(next(model.parameters()).device)
+        with peak.watch():
+            start = time.perf_counter()
+            field, grid = field_of_case(model, case, self.training.preprocessing)
+            extraction = paper_prior(field, grid, self.max_locations)
+            seconds = time.perf_counter() - start
+        arrays: dict[str, Any] = {
+            "case": np.array(case.name),
+            "modality": np.array(case.modalities[0]),
+            "model": np.array(self.training.model),
+            "voxels": np.array(math.prod(case.shape)),
+            "image": plane.of(case.image[0]),
+            "label": plane.of(label),
+            "affine": case.affine,
+        }
+        with replacing(folder / "figure.npz") as temporary:
+            np.savez_compressed(temporary, **arrays | extract_stages(field, grid, plane, self.max_locations))
+        values = compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
+        rows = [(case.name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
+        table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
+        write_text(folder / "per_case.csv", table.to_csv(index=False))
+        return Outcome({"protocol": dense_protocol(split)}, {"extraction_s_median": seconds}, peak.peaks)
