@@ -13,7 +13,7 @@ from benchmarks.commands.request import Request
 from benchmarks.commands.run import dry_run, run
 from benchmarks.commands.status import print_status
 from benchmarks.names import REFERENCE
-from benchmarks.studies.registry import STUDIES, find_studies
+from benchmarks.studies.registry import find_studies
 from ossnet.command import run_command
 from ossnet.errors import UserError
 from ossnet.files import require_writable_folder
@@ -123,7 +123,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     (study,) = find_studies([options.study])
     if not study.has_points:
-        with_points = [name for name, other in STUDIES.items() if other.has_points]
+        with_points = [other.name for other in find_studies([]) if other.has_points]
         raise UserError(f"{study.name} trains no model; give one of {', '.join(with_points)}")
     asked = VerifyRequest(
         study,
@@ -142,6 +142,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    names = [study.name for study in find_studies([])]
 
     def command(name: str, carry_out: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
@@ -153,12 +154,12 @@ def _parser() -> argparse.ArgumentParser:
 
     def with_studies(added: argparse.ArgumentParser, unnamed: Sequence[str] = ()) -> argparse.ArgumentParser:
         default = ", ".join(unnamed) or "all of them"
-        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{', '.join(STUDIES)} ({default})")
+        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{', '.join(names)} ({default})")
         return added
 
     runs = with_studies(
         command("run", _run, "Make what is missing of studies (runs, predictions, measurements), then their tables."),
-        [name for name, study in STUDIES.items() if not study.only_by_name],
+        [study.name for study in find_studies([]) if not study.only_by_name],
     )
     runs.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
     runs.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
@@ -203,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
         "Tell where a number of a table comes from, work it out again from the records, and train one of its seeds "
         "again. Exit status 0: equal, or within what another machine may make of it; 1: not.",
     )
-    verify.add_argument("study", metavar="STUDY", help=", ".join(STUDIES))
+    verify.add_argument("study", metavar="STUDY", help=", ".join(names))
     verify.add_argument("row", nargs="+", metavar="ROW", help="its columns as records or tables have them: c, 'O-Net'")
     verify.add_argument("quantity", metavar="QUANTITY", help="dice, iou, hausdorff95, surface_dice, ...")
     verify.add_argument("--profile", default="laptop", help="of the records (%(default)s)")

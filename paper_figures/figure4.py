@@ -116,7 +116,7 @@ def load(path: str | Path) -> StagedCase:
         )
     except (OSError, BadZipFile, KeyError, ValueError) as error:
         raise UserError(
-            f"cannot draw the extraction in {path}: {error}; write it again by `{RECORDS.origin} --force`"
+            f"cannot draw the extraction in {path}: {error}; delete it and run `{RECORDS.origin}`"
         ) from error
 
 

@@ -12,7 +12,7 @@ from benchmarks.claims.schema import Claim, read_claims
 from benchmarks.names import PAPER_DATASETS, PUBLISHED, REFERENCE, read_published
 from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
 from benchmarks.report.summary import summary_of
-from benchmarks.studies.registry import STUDIES
+from benchmarks.studies.registry import find_studies
 from ossnet.errors import UserError
 
 NO_GPU = "no GPU record"
@@ -33,7 +33,7 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         UserError: there are no records, or those of two data sets answer the same question.
     """
     numbers, failures, used = [], [], []
-    for study in [study for study in STUDIES.values() if study.has_points]:
+    for study in [study for study in find_studies([]) if study.has_points]:
         own = _of(read_records(results / "records", [study.name]), profile, datasets)
         have = {part.dataset for part in own}
         reference = _of(read_records(REFERENCE / "records", [study.name]), profile, datasets)
@@ -44,7 +44,7 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         numbers.append(summary_of(study, scores_of(records)))
         failures.append(failures_of(records))
     _check({dataset for _, dataset, _ in used}, datasets, profile, results)
-    with_evidence = [study for study in STUDIES.values() if study.evidence()]
+    with_evidence = [study for study in find_studies([]) if study.evidence()]
     by_study = {study.name: read_judged(study, results, REFERENCE) for study in with_evidence}
     numbers += [part.numbers for part in by_study.values()]
     failures += [part.failures for part in by_study.values()]

@@ -9,22 +9,40 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.__main__ import choose_studies, main
-from benchmarks.commands import measure as running
-from benchmarks.commands.measure import EfficiencyRequest
+from benchmarks import __main__ as command_line
+from benchmarks.__main__ import main
+from benchmarks.commands.request import Request
+from benchmarks.probes import runner
 from benchmarks.probes.records import read_records
-from benchmarks.studies import registry as studies
-from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES, EfficiencyStudy
-from benchmarks.study import Probe, Study
+from benchmarks.studies import registry
+from benchmarks.studies.table3 import TABLE3
+from benchmarks.study import Layout, Probe, Study
 from ossnet.training.profile import load_profile
 
 Capture = pytest.CaptureFixture[str]
 Command = Callable[..., int]
 
 
+PROBE = Probe("memory", "c", "cube", (64, 64, 64), "inference", 2**8)
+PROBES_ONLY = Study(
+    Layout("table3", "Table 3"),
+    predicted=lambda: [PROBE],
+    measured=lambda device_type: [],
+    tables=TABLE3.tables,
+    evidence=lambda: [PROBE],
+)
+
+
+def use_studies(patch: pytest.MonkeyPatch, *some: Study) -> None:
+    """Let these be all studies that there are."""
+    patch.setattr(registry, "STUDIES", {study.name: study for study in some})
+
+
 @pytest.fixture(autouse=True)
-def _only_the_tiny_study(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "STUDIES", {"table1": tiny_study})
+def _only_tiny_studies(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_studies(monkeypatch, tiny_study, PROBES_ONLY)
+    answered = {"allocated_bytes": 10**9, "reserved_bytes": 10**9, "by_part": {}}
+    monkeypatch.setattr(runner, "predict_probe", lambda probe: answered)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +50,7 @@ def finished(tiny_profile: Path, data_csv: Path, tiny_study: Study, tmp_path_fac
     """A results folder in which the study was run."""
     results = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(studies, "STUDIES", {"table1": tiny_study})
+        use_studies(patch, tiny_study)
         assert main(run(tiny_profile, data_csv, results)) == 0
     return results
 
@@ -76,7 +94,7 @@ def test_status_collect_and_dry_run(finished: Path, tiny_profile: Path, data_csv
     assert main(["status", *results]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "table1 on own, profile tiny: 4 runs, 4 done, 0 failed, 0 running, 0 missing"
-    assert all(line.startswith(name) for line, name in zip(told[1:], EFFICIENCY_STUDIES, strict=True))
+    assert [line.split(":")[0] for line in told[1:]] == ["table3"]
     table = (finished / "tables" / "table1.md").read_bytes()
     shutil.rmtree(finished / "tables")
     shutil.rmtree(finished / "records")
@@ -143,7 +161,7 @@ def test_another_way_of_scoring_trains_nothing(
     assert len(before) == 4
     for changes in ({"extraction": "dense"}, {"max_locations": 64}):
         other = replace(tiny_study, grid=lambda p, c=changes: [replace(one, **c) for one in tiny_study.grid(p)])
-        monkeypatch.setattr(studies, "STUDIES", {"table1": other})
+        use_studies(monkeypatch, other)
         assert main(run(tiny_profile, data_csv, finished)) == 0
     assert trained_at(finished) == before
     assert len(made_at(finished)) == 12
@@ -155,7 +173,7 @@ def test_a_training_that_failed_is_tried_again_when_asked_and_all_anew_with_forc
     """Two scorings of one training."""
     points = [replace(tiny_study.grid(load_profile(str(tiny_profile)))[0], extraction=how) for how in ("mise", "dense")]
     points = [replace(one, columns=one.columns | {"drawn": place}) for place, one in enumerate(points)]
-    monkeypatch.setattr(studies, "STUDIES", {"table1": replace(tiny_study, grid=lambda _: points)})
+    use_studies(monkeypatch, replace(tiny_study, grid=lambda _: points))
     # With a rate like this the loss is infinite in the first epoch.
     profile = tmp_path / "tiny.toml"
     rate = "[datasets.own.c.recipe.optimization]\nlearning_rate = 1e30\nactivation_learning_rate = 1e30\n"
@@ -182,14 +200,13 @@ def test_a_training_that_failed_is_tried_again_when_asked_and_all_anew_with_forc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "table9"], "unknown study 'table9'; choose from table1, table3, figure5, figure6, scaling, whole"),
+        (["run", "table9"], "unknown study 'table9'; choose from table1, table3"),
         (["run", "--profile", "desktop"], "unknown profile 'desktop'"),
         (["run", "--workers", "0"], "--workers 0: give a whole number above 0"),
         (["run", "--threads", "-1"], "--threads -1: give a whole number above 0"),
         (["run", "--data", "moon"], "unknown data 'moon'"),
         (["run", "--executor", "slurm"], "no SLURM here: sbatch is not on PATH"),
-        (["collect"], "no run of table1 has ended in "),
-        (["collect", "table3", "figure5"], "no record of table3, figure5 in "),
+        (["collect"], "nothing of table1, table3 has been made in "),
         (["claims", "--profile", "none"], "no records of profile none in "),
     ],
 )
@@ -233,81 +250,91 @@ def test_a_results_folder_in_whose_name_job_numbers_would_be_put_is_refused(
     assert not Path("results").exists()
 
 
-def test_no_name_is_every_study_that_trains_and_those_that_the_command_adds(tiny_study: Study) -> None:
-    trained, measured = choose_studies([], ["table3"])
-    assert trained == [tiny_study]
-    assert [study.name for study in measured] == ["table3"]
-    assert choose_studies(["table1"], EFFICIENCY_STUDIES) == ([tiny_study], [])
-    trained, measured = choose_studies(["scaling", "figure6"], ["table3"])
-    assert trained == []
-    assert [study.name for study in measured] == ["scaling", "figure6"]
-
-
-@pytest.fixture
-def one_probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
-    """The only one of every study of memory and time, and it is predicted without being run."""
-    probe = Probe("memory", "c", "cube", (64, 64, 64), "inference", 2**8)
-    answered = {"allocated_bytes": 10**9, "reserved_bytes": 10**9, "by_part": {}}
-    monkeypatch.setattr(running, "predict_probe", lambda probe: answered)
-    for name in EFFICIENCY_STUDIES:
-        study = EfficiencyStudy(name, name, lambda: [probe], lambda device_type: [])
-        monkeypatch.setitem(EFFICIENCY_STUDIES, name, study)
-    return probe
-
-
-def test_memory_is_predicted_beside_what_trains(
-    finished: Path, tiny_profile: Path, data_csv: Path, one_probe: Probe, capsys: Capture
+def test_without_a_name_all_studies_but_those_made_by_name_are_run(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    both = ["run", *run(tiny_profile, data_csv, finished)[2:]]
-    assert main([*both, "--dry-run"]) == 0
-    listing = capsys.readouterr().out.splitlines()
-    assert listing[0] == "table1 on own, profile tiny: 4 runs (4 done)"
-    assert listing[-1] == "1 probes to answer"
-    assert main(both) == 0
-    tables = [f"{finished}/tables/{name}.md" for name in ("table1", "table3")]
-    assert capsys.readouterr().out.splitlines() == tables
-    assert main(["collect", "--results", str(finished)]) == 0
-    assert capsys.readouterr().out.splitlines() == tables
-    (record,) = read_records(finished, ["table3"])
-    assert record.probe == one_probe
-    assert record.provenance["command"].startswith("python -m benchmarks run --profile")
+    use_studies(
+        monkeypatch, tiny_study, PROBES_ONLY, replace(PROBES_ONLY, layout=Layout("scaling", ""), only_by_name=True)
+    )
+    asked: list[Request] = []
+    monkeypatch.setattr(command_line, "run", lambda request: asked.append(request) or 0)
+    for names in ([], ["scaling"], ["table3", "table1"]):
+        assert main(["run", *names, "--results", str(tmp_path)]) == 0
+    studies = [[study.name for study in request.studies] for request in asked]
+    assert studies == [["table1", "table3"], ["scaling"], ["table1", "table3"]]
+    # Measuring takes minutes, and is for those who name the study.
+    assert [request.measure for request in asked] == [False, True, True]
 
 
-def test_only_a_named_study_is_measured_and_never_on_a_cluster(
-    finished: Path, tiny_profile: Path, data_csv: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_machine_that_sends_jobs_to_a_cluster_measures_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked: list[bool] = []
-
-    def note(request: EfficiencyRequest) -> int:
-        asked.append(request.measure)
-        return 0
-
-    monkeypatch.setattr(running, "run_efficiency", note)
-    everything = ["run", *run(tiny_profile, data_csv, finished)[2:]]
-    table3 = ["run", "table3", "--results", str(finished)]
-    assert main(everything) == main(table3) == main([*table3, "--executor", "slurm"]) == 0
-    assert asked == [False, True, False]
+    asked: list[Request] = []
+    monkeypatch.setattr(command_line, "run", lambda request: asked.append(request) or 0)
+    assert main(["run", "table3", "--executor", "slurm", "--results", str(tmp_path)]) == 0
+    assert not asked[0].measure
 
 
 @pytest.mark.parametrize("option", ["retry_failed", "force", "shared"])
-def test_options_reach_what_measures(option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[EfficiencyRequest] = []
-    monkeypatch.setattr(running, "run_efficiency", lambda request: asked.append(request) or 0)
-    command = ["run", "figure6", "--results", str(tmp_path), f"--{option.replace('_', '-')}"]
+def test_options_reach_the_request(option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Request] = []
+    monkeypatch.setattr(command_line, "run", lambda request: asked.append(request) or 0)
+    command = ["run", "table3", "--results", str(tmp_path), f"--{option.replace('_', '-')}"]
     assert main(command) == 0
-    given = dict.fromkeys(("retry_failed", "force", "shared"), False) | {option: True}
     line = " ".join(["python", "-m", "benchmarks", *command])
-    assert asked == [EfficiencyRequest([EFFICIENCY_STUDIES["figure6"]], tmp_path, **given, measure=True, command=line)]
+    assert asked == [Request([PROBES_ONLY], tmp_path, line, **{option: True})]
 
 
-def test_studies_of_memory_need_no_others(one_probe: Probe, tmp_path: Path, capsys: Capture) -> None:
-    results = ["--results", str(tmp_path)]
-    assert main(["run", "figure6", *results]) == 0
-    assert main(["collect", *results]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"{tmp_path}/tables/figure6.md"] * 2
-    assert main(["status", "figure6", *results]) == 0
-    assert capsys.readouterr().out == "figure6, predicted: 1 probes, 1 done, 0 missing\n"
-    assert not (tmp_path / "runs").exists()
+def with_probes(tiny_study: Study) -> Study:
+    """A study of points that has a probe, too."""
+    return replace(tiny_study, predicted=PROBES_ONLY.predicted, measured=PROBES_ONLY.measured, tables=TABLE3.tables)
+
+
+@pytest.mark.parametrize("kind", ["points", "probes", "both"])
+def test_every_kind_of_study_goes_through_every_command(
+    kind: str,
+    finished: Path,
+    tiny_profile: Path,
+    data_csv: Path,
+    tiny_study: Study,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    study = {"points": tiny_study, "probes": PROBES_ONLY, "both": with_probes(tiny_study)}[kind]
+    use_studies(monkeypatch, study)
+    results = tmp_path / "results"
+    # What was trained is not trained again.
+    shutil.copytree(finished, results, ignore=shutil.ignore_patterns("tables", "records", "efficiency"))
+    command = ["run", study.name, "--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(results)]
+    in_results = ["--results", str(results)]
+    assert main([*command, "--dry-run"]) == 0
+    listing = capsys.readouterr().out
+    assert ("4 runs (4 done)" in listing) == study.has_points
+    assert ("1 probes to answer" in listing) == study.has_probes
+    assert not (results / "tables").exists()
+    assert main(command) == 0
+    assert capsys.readouterr().out == f"{results}/tables/{study.name}.md\n"
+    written = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
+    assert {f"{study.name}.{ending}" for ending in ("md", "csv", "tex")} <= written.keys()
+    assert (f"{study.name}-probes.csv" in written) == (kind == "both")
+    for again in (["--retry-failed"], []):
+        assert main([*command, *again]) == 0
+    capsys.readouterr()
+    assert main(["status", *in_results]) == 0
+    status = capsys.readouterr().out
+    assert ("4 runs, 4 done" in status) == study.has_points
+    assert ("1 probes, 1 done" in status) == study.has_probes
+    shutil.rmtree(results / "tables")
+    assert main(["collect", study.name, *in_results]) == 0
+    assert {path.name: path.read_bytes() for path in (results / "tables").iterdir()} == written
+    if study.has_points:
+        assert main(["claims", *in_results, "--profile", "tiny"]) == 0
+    if study.has_probes:
+        assert main([*command, "--force"]) == 0
+        (record,) = read_records(results, [study.name])
+        assert record.probe == PROBE
+        assert "--force" in record.provenance["command"]
 
 
 def test_help_and_unknown_commands(capsys: Capture) -> None:

@@ -1,15 +1,21 @@
 import sys
+import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from benchmarks.commands import gpu
-from benchmarks.commands.gpu import PACKAGES, main
-from benchmarks.probes import measure_all
-from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
+from benchmarks.commands.gpu import PACKAGES, GpuRequest, main, measure_studies
+from benchmarks.machine.subprocess_worker import Outcome
+from benchmarks.probes import machine
+from benchmarks.probes.machine import Machine
+from benchmarks.probes.prober import Prober
+from benchmarks.probes.records import FOLDER, read_records
+from benchmarks.probes.runner import ProbeOptions
+from benchmarks.studies.registry import STUDIES
+from benchmarks.study import Layout, Probe, Study
 
 
 @pytest.mark.parametrize(
@@ -46,23 +52,75 @@ def test_a_limit_is_above_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--limit-minutes 0.0: give a number above 0" in capsys.readouterr().err
 
 
-def test_the_command_measures_every_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Study], GpuRequest]]:
+    """What is to be measured, which then is not."""
+    calls: list[tuple[str, list[Study], GpuRequest]] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(measure_all, "run_all", lambda *arguments: not asked.append(arguments))
+    monkeypatch.setattr(gpu, "measure_studies", lambda *arguments: not calls.append(arguments))
+    return calls
+
+
+def test_the_command_measures_every_study(tmp_path: Path, asked: list[tuple[str, list[Study], GpuRequest]]) -> None:
     assert main(["--results", str(tmp_path), "--limit-minutes", "2"]) == 0
-    ((device, studies, results, limit_s, command, retry_failed, shared),) = asked
-    assert (device, results, limit_s, retry_failed, shared) == ("cuda:0", tmp_path, 120, False, False)
-    assert command == f"python -m benchmarks.commands.gpu --results {tmp_path} --limit-minutes 2"
-    assert [one.name for one in studies] == list(EFFICIENCY_STUDIES)
+    ((device, studies, request),) = asked
+    command = f"python -m benchmarks.commands.gpu --results {tmp_path} --limit-minutes 2"
+    assert (device, request) == ("cuda:0", GpuRequest(tmp_path, 120, command, ProbeOptions()))
+    assert [study.name for study in studies] == list(STUDIES)
 
 
-def test_its_options_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(measure_all, "run_all", lambda *arguments: asked.extend(arguments[-2:]))
-    assert main(["--retry-failed"]) == main(["--shared"]) == 1
-    assert asked == [True, False, False, True]
+def test_its_options_are_passed_on(asked: list[tuple[str, list[Study], GpuRequest]]) -> None:
+    assert main(["--retry-failed"]) == main(["--shared"]) == 0
+    assert [request.options for _, _, request in asked] == [ProbeOptions(retry_failed=True), ProbeOptions(shared=True)]
+
+
+class FakeGpu:
+    """A GPU that answers each probe in 50 s of a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.answered: list[Probe] = []
+
+    def look_at(self, device: str, command: str, limit_s: float) -> Machine:
+        return Machine("NVIDIA H100", device, {"command": command})
+
+    def answer(self, prober: Prober, probe: Probe, limit_s: float) -> Outcome:
+        self.now += min(50, limit_s)
+        self.answered.append(probe)
+        return Outcome({"allocated_bytes": 1}) if limit_s >= 50 else Outcome(failure="no result")
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
+    made = FakeGpu()
+    monkeypatch.setattr(machine, "look_at", made.look_at)
+    monkeypatch.setattr(Prober, "answer", lambda *arguments: made.answer(*arguments))
+    monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    return made
+
+
+PROBES = [Probe("memory", "c", "cube", (16, 16, 16), "inference", locations=2**power) for power in range(3)]
+STUDY = Study(Layout("one", ""), measured=lambda device_type: PROBES)
+
+
+def test_the_time_to_go_is_shown_and_calls_of_a_few_minutes_come_to_the_end(
+    tmp_path: Path, fake_gpu: FakeGpu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = GpuRequest(tmp_path, 120, "make gpu", ProbeOptions())
+    assert not measure_studies("cuda:0", [STUDY], request)
+    shown = capsys.readouterr()
+    to_go = [line.split(": ")[0].removesuffix(" to go").split()[-1] for line in shown.err.splitlines()]
+    assert to_go == ["yet", "1:10", "0:20"]
+    assert "1 probes did not fit in 2 minutes" in shown.out
+    assert str(tmp_path / FOLDER) in shown.out
+    assert measure_studies("cuda:0", [STUDY], request)
+    assert fake_gpu.answered == [*PROBES, PROBES[2]]
+    assert [record.probe for record in read_records(tmp_path, ["one"])] == PROBES
+
+
+def test_without_records_none_are_told(tmp_path: Path, fake_gpu: FakeGpu, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not measure_studies("cuda:0", [STUDY], GpuRequest(tmp_path, 20, "make gpu", ProbeOptions()))
+    assert str(tmp_path / FOLDER) not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("missing", [["torch"], ["pandas", "pynvml"], list(PACKAGES)])
@@ -76,10 +134,3 @@ def test_packages_that_are_not_there_are_named(
         f"python -m benchmarks.commands.gpu: this Python has no {', '.join(names)}: {sys.executable} -m pip install "
         f"{' '.join(names)}, or name another Python that has all of them (make gpu PYTHON=...)\n"
     )
-
-
-def test_the_most_important_is_measured_first_and_with_the_batches_of_the_paper() -> None:
-    assert list(EFFICIENCY_STUDIES) == ["table3", "figure5", "figure6", "scaling", "whole"]
-    training = [probe for probe in EFFICIENCY_STUDIES["table3"].measured("cuda") if probe.phase == "training"]
-    assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "brats")} == {1, 8}
-    assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "lits")} == {1, 4}

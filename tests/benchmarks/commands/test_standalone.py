@@ -21,10 +21,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.probes.measure_all import run_all
-from benchmarks.study import Probe
-from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
-from benchmarks.study import EfficiencyStudy
+from benchmarks.commands.gpu import GpuRequest, measure_studies
+from benchmarks.probes.runner import ProbeOptions
+from benchmarks.studies.registry import STUDIES
+from benchmarks.study import Layout, Probe, Study
 
 SHAPE = (8, 8, 8)
 PROBES = [
@@ -37,8 +37,9 @@ PROBES = [
 
 if __name__ == "__main__":
     assert not any(map(find_spec, ("pydantic", "scipy", "rich", "submitit", "pytorch_optimizer")))
-    assert all(study.measured("cuda") for study in EFFICIENCY_STUDIES.values())
-    run_all("cpu", [EfficiencyStudy("tiny", "", list, lambda device: PROBES)], Path(sys.argv[1]), 600, "")
+    assert sum(bool(study.measured("cuda")) for study in STUDIES.values()) == 5
+    tiny = Study(Layout("tiny", ""), measured=lambda device_type: PROBES)
+    assert measure_studies("cpu", [tiny], GpuRequest(Path(sys.argv[1]), 600, "", ProbeOptions()))
 """
 
 

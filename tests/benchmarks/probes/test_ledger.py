@@ -2,17 +2,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from benchmarks.probes.ledger import SHOWN, Ledger, device_type_of, ledgers_of, name_of, print_status
+from benchmarks.probes.ledger import SHOWN, Ledger, device_type_of, ledgers_of, name_of
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.study import EfficiencyStudy, Probe
+from benchmarks.study import Layout, Probe, Study
 
 Record = Callable[..., ProbeRecord]
 
 SMALL = Probe("memory", "c", "brats", (64, 64, 64), "training", 2**8)
 LARGE = replace(SMALL, shape=(128, 128, 128))
-STUDY = EfficiencyStudy("table3", "", lambda: [SMALL, LARGE], lambda device_type: [SMALL])
+STUDY = Study(Layout("table3", ""), predicted=lambda: [SMALL, LARGE], measured=lambda device_type: [SMALL])
 
 
 def test_what_is_added_is_found_again_in_the_order_of_the_probes(tmp_path: Path, record: Record) -> None:
@@ -49,7 +47,7 @@ def test_a_failure_is_missing_only_where_it_is_tried_again(tmp_path: Path, recor
     ledger.add(record("table3", LARGE, "cpu", 1))
     assert ledger.missing() == []
     assert ledger.missing(retry_failed=True) == [SMALL]
-    ledger.forget()
+    ledger.clear()
     assert ledger.missing() == [SMALL, LARGE]
 
 
@@ -80,16 +78,14 @@ def test_a_name_tells_what_is_not_as_usual() -> None:
     assert name_of(replace(SMALL, implementation="released")).endswith("2⁸ released")
 
 
-def test_status_is_of_every_machine(tmp_path: Path, record: Record, capsys: pytest.CaptureFixture[str]) -> None:
-    print_status([STUDY], tmp_path)
-    assert capsys.readouterr().out.startswith(f"table3: not begun in {tmp_path}; `benchmarks run table3 --dry-run`")
+def test_there_is_a_ledger_for_every_machine(tmp_path: Path, record: Record) -> None:
+    assert [ledger.machine for ledger in ledgers_of(STUDY, tmp_path)] == ["predicted"]
     for machine in ("cpu", "NVIDIA H100"):
         Ledger.open("table3", machine, [SMALL], tmp_path).add(record("table3", SMALL, machine, 1))
-    print_status([STUDY], tmp_path)
-    assert capsys.readouterr().out.splitlines() == [
-        "table3, predicted: 2 probes, 0 done, 2 missing",
-        "table3, cpu: 1 probes, 1 done, 0 missing",
-        "table3, NVIDIA H100: 1 probes, 1 done, 0 missing",
+    ledgers = ledgers_of(STUDY, tmp_path)
+    assert [(ledger.machine, len(ledger.probes)) for ledger in ledgers] == [
+        ("predicted", 2),
+        ("cpu", 1),
+        ("NVIDIA H100", 1),
     ]
-    assert [ledger.machine for ledger in ledgers_of(STUDY, tmp_path)] == ["predicted", "cpu", "NVIDIA H100"]
     assert [device_type_of(machine) for machine in ("cpu", "NVIDIA H100")] == ["cpu", "cuda"]

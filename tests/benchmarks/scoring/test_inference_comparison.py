@@ -16,7 +16,7 @@ from benchmarks.report.score_records import collect
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, write_json
 from benchmarks.scoring.inference_comparison import InferenceComparison, compare_extraction, prior_quality
-from benchmarks.studies.inference_tables import EXTRACTIONS
+from benchmarks.studies.inference import EXTRACTIONS
 from ossnet.config import plain
 from ossnet.data.case import Case, Dataset
 from ossnet.field import Grid, VoxelField

@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+import pandas as pd
 import torch
 
+from benchmarks.report.figure_case import write_figure_case
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run
-from benchmarks.scoring.scoring import Job
-from benchmarks.studies.figure4 import NO_POINT, Plane, best_plane, extract_stages, main
-from ossnet.config import plain
+from benchmarks.scoring.octree_stages import NO_POINT, OctreeStages, Plane, best_plane, extract_stages
 from ossnet.data.case import Dataset
 from ossnet.field import Grid
 from ossnet.inference.extraction import mise, paper_prior
-from ossnet.training.run import RunSpec, train_run
+from ossnet.training.run import RunSpec, load_run, train_run
 from paper_figures.figure4 import load
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -74,47 +73,24 @@ def test_stages_hold_what_the_octree_knew_and_asked() -> None:
         assert not (stages["asked"][stage + 1] & asked).any()
 
 
-@pytest.fixture
-def trained(dataset: Dataset, data_csv: Path, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> Path:
-    """A results folder with one trained OSS-Net C, as a sweep leaves it, and a run that is not done."""
+def test_a_trained_model_leaves_what_the_figure_reads(
+    dataset: Dataset, tiny_spec: Callable[..., RunSpec], tmp_path: Path
+) -> None:
     spec = tiny_spec("c")
-    runs = [Run(tmp_path / "runs" / name, "c", seed) for seed, name in enumerate(("failed", "done"))]
-    done = runs[1]
-    train_run(spec, dataset, done.folder / "training", tmp_path / "cache", torch.device("cpu"), lambda *_: None)
-    done.prepare({}, plain(Job(str(data_csv), {}, str(tmp_path / "cache"), 1, "test")))
-    (done.folder / "result.json").write_text("{}", encoding="utf-8")
-    Plan("table2", dataset.name, "laptop", tuple(runs)).write(tmp_path)
-    return tmp_path
-
-
-def test_a_trained_model_leaves_what_the_figure_reads(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--results", str(trained), "--data", "own"]) == 0
-    path = trained / "records" / "figure4-own-laptop.npz"
-    assert capsys.readouterr().out == f"{path}\n"
-    case = load(path)
+    train_run(spec, dataset, tmp_path / "training", tmp_path / "cache", torch.device("cpu"), lambda *_: None)
+    model, _ = load_run(tmp_path / "training", torch.device("cpu"))
+    folder = tmp_path / "runs" / "one"
+    folder.mkdir(parents=True)
+    outcome = OctreeStages(spec).measure(model, dataset, tmp_path / "cache", folder)
+    assert outcome.result == {"protocol": "dense"}
+    assert outcome.timing["extraction_s_median"] > 0
+    (folder / "result.json").write_text("{}", encoding="utf-8")
+    write_figure_case(Plan("figure4", "own", "laptop", (Run(folder, "c", 0),)), tmp_path)
+    case = load(tmp_path / "figure4-own-laptop.npz")
     assert (case.name, case.modality, case.model) == ("e", "flair", "c")
     assert case.voxels == 12 * 14 * 10
     assert case.strides == (4, 2, 1)
     assert case.label.any()
-    first = path.read_bytes()
-    assert main(["--results", str(trained), "--profile", "laptop"]) == 0
-    assert path.read_bytes() == first
-
-
-def test_what_is_missing_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--results", str(tmp_path), "--data", "own"]
-    assert main(arguments) == 2
-    assert "table2 was not begun on own" in capsys.readouterr().err
-    Plan("table2", "own", "laptop", (Run(tmp_path / "runs" / "d", "d", 0),)).write(tmp_path)
-    assert main(arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("extraction_case: no OSS-Net C of table2 on own, profile laptop, is trained; run `")
-    assert main([*arguments, "--profile", "folder/mine.toml"]) == 2
-    assert "table2 was not begun on own with profile mine in" in capsys.readouterr().err
-
-
-def test_data_and_profile_may_be_given_as_to_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for profile in ("mine", "another"):
-        Plan("table2", "own", profile, (Run(tmp_path / profile, "c", 0),), source="the/own.csv").write(tmp_path)
-    assert main(["--results", str(tmp_path), "--data", "the/own.csv", "--profile", "a/mine.toml"]) == 2
-    assert "on own, profile mine, is trained" in capsys.readouterr().err
+    scores = pd.read_csv(folder / "per_case.csv").set_index("quantity")["value"]
+    assert scores["evaluated_locations"] == sum(case.evaluated)
+    assert scores["evaluated_stage1"] == case.evaluated[0]

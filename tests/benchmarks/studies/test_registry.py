@@ -1,22 +1,26 @@
 """A contract that every study fulfils."""
 
-from pathlib import Path
-
 import pytest
 
+from benchmarks.names import PUBLISHED
+from benchmarks.probes.ledger import name_of
 from benchmarks.runs.run_folder import identity
+from benchmarks.scoring.registry import MEASUREMENTS
 from benchmarks.scoring.segmentation import Segmentation
-from benchmarks.studies.registry import STUDIES
+from benchmarks.studies.registry import STUDIES, find_studies
 from benchmarks.study import Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
+from ossnet.errors import UserError
+from ossnet.inference.extraction import EXTRACTORS
+from ossnet.registry import model_names, model_type
 from ossnet.training.profile import load_profile, profile_names
 
-PUBLISHED = Path(__file__).parents[3] / "results" / "published"
+every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
 @pytest.mark.parametrize("profile", profile_names())
-@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+@every_study
 def test_a_grid_fills_its_table(study: Study, profile: str, dataset: Dataset) -> None:
     points = study.grid(load_profile(profile))
     rows = [
@@ -24,16 +28,62 @@ def test_a_grid_fills_its_table(study: Study, profile: str, dataset: Dataset) ->
     ]
     assert len(set(zip(rows, (point.seed for point in points), strict=True))) == len(points)
     # Every row of the table is run from every seed, and nothing else is.
-    seeds = load_profile(profile).seeds
+    seeds = {point.seed for point in points}
+    assert seeds <= set(load_profile(profile).seeds)
     assert len(points) == len(study.layout.rows) * len(seeds)
     for row in study.layout.rows:
         assert sum(found[: len(row)] == row for found in rows) == len(seeds)
 
 
-@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-def test_a_study_is_found_by_its_name(study: Study) -> None:
+@every_study
+def test_a_study_is_found_by_its_name_and_has_something_to_do(study: Study) -> None:
     assert STUDIES[study.name] is study
-    assert (PUBLISHED / f"{study.name}.csv").exists()
+    assert find_studies([study.name]) == [study]
+    assert study.has_points or study.has_probes
+    assert study.has_points == bool(study.layout.rows)
+    assert not study.has_points or study.scoring in MEASUREMENTS
+
+
+def test_without_a_name_all_are_found_and_an_unknown_name_is_refused() -> None:
+    assert find_studies([]) == list(STUDIES.values())
+    assert find_studies(["scaling", "table1"]) == [STUDIES["table1"], STUDIES["scaling"]]
+    with pytest.raises(UserError, match="table9"):
+        find_studies(["table1", "table9"])
+
+
+def test_the_papers_numbers_are_there_for_its_tables() -> None:
+    assert {path.stem for path in PUBLISHED.glob("*.csv")} <= {*STUDIES}
+
+
+@every_study
+def test_only_memory_is_predicted_and_something_is_measured_everywhere(study: Study) -> None:
+    assert {probe.quantity for probe in study.predicted()} <= {"memory"}
+    for measured in (study.measured("cpu"), study.measured("cuda")):
+        assert bool(measured) == study.has_probes
+        assert {probe.implementation for probe in measured} <= {"suite"}
+        assert len(set(measured)) == len(measured)
+    assert {*study.evidence()} <= {*study.measured("cuda")}
+
+
+@every_study
+def test_every_probe_can_be_answered_and_has_a_name_of_its_own(study: Study) -> None:
+    probes = {*study.predicted(), *study.measured("cpu"), *study.measured("cuda")}
+    assert len({name_of(probe) for probe in probes}) == len(probes)
+    for probe in probes:
+        assert probe.model in model_names()
+        assert probe.config.shape == probe.shape
+        occupancy = model_type(probe.model).family == "occupancy"
+        assert (probe.locations is not None) == occupancy
+        assert (probe.extraction is not None) == (probe.phase == "extraction")
+        assert probe.extraction is None or probe.extraction in EXTRACTORS
+
+
+def test_the_most_important_is_measured_first_and_with_the_batches_of_the_paper() -> None:
+    with_probes = [name for name, study in STUDIES.items() if study.has_probes]
+    assert with_probes == ["table3", "figure5", "figure6", "scaling", "whole"]
+    training = [probe for probe in STUDIES["table3"].measured("cuda") if probe.phase == "training"]
+    assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "brats")} == {1, 8}
+    assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "lits")} == {1, 4}
 
 
 def test_an_identity_stays_what_it_is(dataset: Dataset) -> None:

@@ -2,10 +2,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import extractions
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.table3 import extractions
-from benchmarks.studies.whole import ONE_PASS, SEGMENTATION, measured
-from benchmarks.studies.whole_table import whole_grids
+from benchmarks.studies.whole import ONE_PASS, SEGMENTATION, measured, whole_grids
 
 
 def test_it_is_asked_of_every_machine_and_a_gpu_is_asked_by_table_3_too() -> None:

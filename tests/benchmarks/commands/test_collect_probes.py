@@ -5,35 +5,34 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.commands.collect import collect_studies
+from benchmarks.probes.published import published_memory
 from benchmarks.probes.records import ProbeRecord, write_records
-from benchmarks.report import probe_tables as tables
-from benchmarks.report.probe_tables import collect_efficiency
-from benchmarks.studies.probe_registry import EFFICIENCY_STUDIES
-from benchmarks.studies.table3 import published_memory
+from benchmarks.studies.registry import STUDIES
 
 Record = Callable[..., ProbeRecord]
 
 PROBES = [number.probe for number in published_memory()]
-STUDIES = list(EFFICIENCY_STUDIES.values())
+WITH_PROBES = {name: study for name, study in STUDIES.items() if study.has_probes}
 
 
-@pytest.fixture(autouse=True)
-def _reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "REFERENCE", tmp_path / "reference")
+def collect(results: Path, reference: bool = True) -> list[Path]:
+    """Collect every study with probes, beside the reference in a folder of the results."""
+    return collect_studies(list(WITH_PROBES.values()), results, results / "reference" if reference else None)
 
 
 def test_a_study_without_records_of_ones_own_has_no_table(tmp_path: Path, record: Record) -> None:
     write_records([record("table3", PROBES[0], "NVIDIA H100", 1)], tmp_path / "reference")
-    assert collect_efficiency(STUDIES, tmp_path) == []
+    assert collect(tmp_path) == []
     assert not (tmp_path / "tables").exists()
 
 
-@pytest.mark.parametrize("name", EFFICIENCY_STUDIES)
+@pytest.mark.parametrize("name", WITH_PROBES)
 def test_every_study_has_its_tables_in_three_formats(name: str, tmp_path: Path, record: Record) -> None:
-    probe = EFFICIENCY_STUDIES[name].measured("cpu")[0]
+    probe = STUDIES[name].measured("cpu")[0]
     numbers = {"seconds": 1.0} if probe.quantity == "runtime" else {"gigabytes": 1.0}
     write_records([record(name, probe, "cpu", **numbers)], tmp_path)
-    assert collect_efficiency(STUDIES, tmp_path) == [tmp_path / "tables" / f"{name}.md"]
+    assert collect(tmp_path) == [tmp_path / "tables" / f"{name}.md"]
     text = (tmp_path / "tables" / f"{name}.md").read_text(encoding="utf-8")
     assert "not measured" in text
     assert "CPU" in text
@@ -44,10 +43,10 @@ def test_every_study_has_its_tables_in_three_formats(name: str, tmp_path: Path, 
 def test_the_reference_stands_where_ones_own_are_missing(tmp_path: Path, record: Record) -> None:
     write_records([record("table3", PROBES[0], "predicted", 1)], tmp_path)
     write_records([record("table3", PROBES[0], "NVIDIA H100", 1)], tmp_path / "reference")
-    collect_efficiency(STUDIES, tmp_path)
+    collect(tmp_path)
     path = tmp_path / "tables" / "table3.md"
     assert "Measured, NVIDIA H100 (reference) (GB)" in path.read_text(encoding="utf-8")
-    collect_efficiency(STUDIES, tmp_path, with_reference=False)
+    collect(tmp_path, reference=False)
     assert "NVIDIA H100" not in path.read_text(encoding="utf-8")
 
 
@@ -55,7 +54,7 @@ def test_the_csv_has_a_row_a_record_with_the_peaks_parts(tmp_path: Path, record:
     large = next(probe for probe in PROBES if probe.shape == (512, 512, 512) and probe.model == "unet3d")
     write_records([record("table3", PROBES[0], "predicted", 2)], tmp_path)
     write_records([record("table3", large, "NVIDIA H100", failure="OOM")], tmp_path)
-    collect_efficiency(STUDIES, tmp_path)
+    collect(tmp_path)
     frame = pd.read_csv(tmp_path / "tables" / "table3.csv").set_index("machine")
     predicted = frame.loc["predicted"]
     assert (predicted["allocated_gb"], predicted["reserved_gb"], predicted["published_gb"]) == (2.0, 4.0, 14.41)
@@ -73,7 +72,7 @@ def test_the_csv_has_the_papers_number_beside_every_implementation(tmp_path: Pat
     implementations = ("suite", "released", "average pooling")
     probes = [replace(PROBES[0], implementation=implementation) for implementation in implementations]
     write_records([record("table3", probe, "predicted", 2) for probe in probes], tmp_path)
-    collect_efficiency(STUDIES, tmp_path)
+    collect(tmp_path)
     frame = pd.read_csv(tmp_path / "tables" / "table3.csv")
     assert tuple(frame["implementation"]) == implementations
     assert set(frame["published_gb"]) == {14.41}
@@ -83,16 +82,16 @@ def test_the_csv_has_what_a_driver_told(tmp_path: Path, record: Record) -> None:
     measured = record("table3", PROBES[0], "NVIDIA H100", 2)
     told = {"process_bytes": 3 * 10**9, "process_source": "device", "device_bytes": None, "device_bytes_before": 10**8}
     write_records([replace(measured, result={**(measured.result or {}), **told})], tmp_path)
-    collect_efficiency(STUDIES, tmp_path)
+    collect(tmp_path)
     (row,) = pd.read_csv(tmp_path / "tables" / "table3.csv").to_dict("records")
     assert (row["process_gb"], row["process_source"], row["device_before_gb"]) == (3.0, "device", 0.1)
     assert "device_gb" not in row
 
 
 def test_the_csv_has_the_stages_of_an_extraction(tmp_path: Path, record: Record) -> None:
-    probe = EFFICIENCY_STUDIES["figure5"].measured("cpu")[0]
+    probe = STUDIES["figure5"].measured("cpu")[0]
     write_records([record("figure5", probe, "cpu", seconds=3.0)], tmp_path)
-    collect_efficiency(STUDIES, tmp_path)
+    collect(tmp_path)
     (row,) = pd.read_csv(tmp_path / "tables" / "figure5.csv").to_dict("records")
     assert (row["median_s"], row["low_s"], row["high_s"]) == (3.0, 1.5, 6.0)
     assert (row["encoder_s"], row["bookkeeping_s"], row["evaluated"]) == (0.1, 0.4, "[1000, 500]")

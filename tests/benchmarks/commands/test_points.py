@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.commands import run as running
-from benchmarks.commands.run import CPU_WORKERS, Request, visible_gpus
+from benchmarks.commands import points
+from benchmarks.commands.points import CPU_WORKERS, visible_gpus
+from benchmarks.commands.request import Request
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.runs.grid import PlannedRun
 from benchmarks.runs.local import LocalExecutor
@@ -36,10 +37,10 @@ def test_the_gpus_that_torch_sees(
 def test_as_many_runs_at_a_time_as_gpus_unless_asked_otherwise(
     gpus: list[str], asked: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(points, "visible_gpus", lambda: gpus)
     monkeypatch.setattr(_forkserver, "_preload_modules", [])
-    request = Request([], "laptop", "glioma", Path("results"), "local", asked, 1, False, False, "")
-    executor = running._executor(request, None)
+    request = Request([], Path("results"), "", workers=asked, threads=1)
+    executor = points._executor(request, None)
     assert isinstance(executor, LocalExecutor)
     assert executor.capacity == expected
     assert _forkserver._preload_modules == [*(FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU)]
@@ -68,14 +69,14 @@ def test_what_others_came_to_by_a_training_is_forgotten_with_it(
 ) -> None:
     executor = LocalExecutor(print, 1)
     with lock(planned["table2"].run.folder), pytest.raises(UserError, match="table2 is being made"):
-        running._forget([planned["inference"]], tmp_path, executor)
+        points._forget([planned["inference"]], tmp_path, executor)
     assert made(planned) == ["table2", "inference", "other"]
-    running._forget([planned["inference"]], tmp_path, executor)
+    points._forget([planned["inference"]], tmp_path, executor)
     assert made(planned) == ["other"]
     assert not planned["table2"].run.done
     assert not planned["table2"].run.is_trained
     assert capsys.readouterr().err.startswith("Other runs that measure these trainings go with them: 1;")
-    running._forget([planned["other"]], tmp_path, executor)
+    points._forget([planned["other"]], tmp_path, executor)
     assert capsys.readouterr().err == ""
 
 
@@ -84,7 +85,7 @@ def test_the_failure_of_a_training_that_is_being_made_is_left_to_who_makes_it(pl
     for run in runs:
         (run.training / "failure.json").write_text(json.dumps({"reason": "OOM"}))
     with lock(planned["other"].run.training):
-        running._try_trainings_again(runs)
+        points._try_trainings_again(runs)
     assert [run.training.name for run in runs if (run.training / "failure.json").exists()] == ["second"]
 
 
@@ -97,7 +98,7 @@ def test_the_time_of_a_training_is_told_once_and_only_of_what_is_left(planned: d
 
     def told(anew: bool) -> list[str]:
         trainings: set[Path] = set()
-        return [running._to_train(run, pace, trainings, anew) for run in runs]
+        return [points._to_train(run, pace, trainings, anew) for run in runs]
 
     assert told(anew=False) == ["about 40 s", "of a training above", "trained"]
     assert told(anew=True) == ["about 80 s", "of a training above", "about 80 s"]

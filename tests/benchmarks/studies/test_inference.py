@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import ProbeRecord, write_records
 from benchmarks.studies import figure5
-from benchmarks.studies.inference_tables import EXTRACTIONS, closed_form_grids
+from benchmarks.studies.inference import EXTRACTIONS, closed_form_grid
 
 EVALUATED = {"mise": [1000, 100, 900], "paper-prior": [500, 500, 2000], "released": [1000, 0, 500]}
 
@@ -26,7 +27,7 @@ def test_evaluations_and_runtimes_of_the_paper_s_size(tmp_path: Path) -> None:
         ],
         tmp_path,
     )
-    (grid,) = closed_form_grids([], tmp_path, None)
+    grid = closed_form_grid(Answers.read("figure5", tmp_path))
     cells = {row[0].text: [cell.text for cell in row[1:]] for row in grid.rows}
     assert list(cells) == list(EXTRACTIONS.values())
     text, code = (cells[EXTRACTIONS[name]] for name in ("paper-prior", "released-prior"))

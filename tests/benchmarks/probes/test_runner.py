@@ -1,0 +1,252 @@
+"""Probes are answered once, recorded at once, and no longer than there is time for. Nothing is measured here."""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from benchmarks.machine.subprocess_worker import OOM, Outcome
+from benchmarks.probes import runner
+from benchmarks.probes.ledger import name_of
+from benchmarks.probes.machine import Machine
+from benchmarks.probes.records import IDLE_BYTES, read_records
+from benchmarks.probes.runner import PROBE_LIMIT_S, ProbeOptions, ProbeRunner, as_memory, available_memory
+from benchmarks.study import Layout, Probe, Study
+from ossnet.errors import UserError
+
+GIB = 2**30
+FIRST = Probe("memory", "c", "cube", (16, 16, 16), "inference", locations=32)
+SECOND, THIRD = replace(FIRST, model="onet"), replace(FIRST, quantity="runtime")
+LIMIT_S = PROBE_LIMIT_S["cuda"]
+
+
+def study(name: str, *probes: Probe) -> Study:
+    """A study whose probes every machine has, predictions included."""
+    return Study(Layout(name, name), predicted=lambda: probes, measured=lambda device_type: probes)
+
+
+class FakeMachine:
+    """Answers probes in the place of processes, in a time of its own making; also a display of progress.
+
+    Attributes:
+        answered: the probes, in order.
+        limits: seconds that each was given.
+        displayed: what the display of progress showed, and how many probes there were.
+        now: on its clock, which every probe moves by `pace`, or by its own of `paces`.
+        outcomes: by probe, where it is not a plain result.
+        ended: whether the processes that answered have.
+    """
+
+    def __init__(self) -> None:
+        self.answered: list[Probe] = []
+        self.limits: list[float] = []
+        self.displayed: list[tuple[float, str]] = []
+        self.totals: list[int] = []
+        self.logged: list[str] = []
+        self.now, self.pace = 100.0, 1.0
+        self.paces: dict[Probe, float] = {}
+        self.outcomes: dict[Probe, Outcome | BaseException] = {}
+        self.used_bytes: int | None = None
+        self.ended = False
+
+    def runner(self, results: Path, *studies: Study, name: str = "NVIDIA H100", **options: bool) -> ProbeRunner:
+        device = {"predicted": None, "cpu": "cpu"}.get(name, "cuda:0")
+        machine = Machine(name, device, {"command": "make gpu", "used_bytes": self.used_bytes})
+        return ProbeRunner(studies, machine, results, ProbeOptions(**options), self.logged.append)
+
+    def answer(self, runner: ProbeRunner, limit_s: float = math.inf) -> bool:
+        """Answer what is missing; whether all is there and nothing failed."""
+        runner.answer(self.progress, self.now + limit_s)
+        return not runner.failed() and not any(ledger.missing() for ledger in runner.ledgers)
+
+    def prober(self, device: str, limit_s: float) -> AbstractContextManager["FakeMachine.Prober"]:
+        return FakeMachine.Prober(self, limit_s)
+
+    def progress(self, title: str, total: int) -> AbstractContextManager[Self]:
+        self.totals.append(total)
+        return nullcontext(self)
+
+    def update(self, done: float, note: str = "") -> None:
+        self.displayed.append((done, note))
+
+    def outcome(self, probe: Probe) -> Outcome:
+        self.answered.append(probe)
+        result = {"allocated_bytes": len(self.answered), **dict.fromkeys(("median_s", "low_s", "high_s"), 1.0)}
+        outcome = self.outcomes.get(probe, Outcome(result))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    class Prober:
+        """Stands for `benchmarks.probes.prober.Prober`."""
+
+        def __init__(self, machine: "FakeMachine", limit_s: float) -> None:
+            self.machine, self.limit_s = machine, limit_s
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.machine.ended = True
+
+        def answer(self, probe: Probe, limit_s: float) -> Outcome:
+            self.machine.limits.append(limit_s)
+            limit_s, pace = min(limit_s, self.limit_s), self.machine.paces.get(probe, self.machine.pace)
+            outcome = self.machine.outcome(probe)
+            self.machine.now += min(pace, limit_s)
+            return outcome if pace <= limit_s else Outcome(failure="no result")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    made = FakeMachine()
+    monkeypatch.setattr(runner, "Prober", made.prober)
+    monkeypatch.setattr(runner, "predict", lambda probe, limit_s=math.inf: made.outcome(probe))
+    monkeypatch.setattr(runner.time, "monotonic", lambda: made.now)
+    return made
+
+
+def recorded(results: Path, name: str) -> dict[Probe, str | None]:
+    """Failures by probe, None for a result."""
+    return {record.probe: record.failure for record in read_records(results, [name])}
+
+
+def test_a_probe_of_two_studies_is_answered_once_and_recorded_for_both(tmp_path: Path, machine: FakeMachine) -> None:
+    assert machine.answer(machine.runner(tmp_path, study("one", FIRST, SECOND), study("two", SECOND, THIRD)))
+    assert machine.answered == [FIRST, SECOND, THIRD]
+    assert machine.displayed == [(0, name_of(FIRST)), (1, name_of(SECOND)), (2, name_of(THIRD))]
+    assert machine.totals == [3]
+    one, two = read_records(tmp_path, ["one"]), read_records(tmp_path, ["two"])
+    assert [record.probe for record in one] == [FIRST, SECOND]
+    assert [record.probe for record in two] == [SECOND, THIRD]
+    assert one[1].result == two[0].result
+    assert one[1].result is not None
+    assert one[1].result["allocated_bytes"] == 2
+    assert (one[0].machine, one[0].provenance["command"]) == ("NVIDIA H100", "make gpu")
+
+
+def test_a_second_call_answers_what_is_missing_and_force_answers_all(tmp_path: Path, machine: FakeMachine) -> None:
+    assert machine.answer(machine.runner(tmp_path, study("one", SECOND)))
+    assert machine.answer(machine.runner(tmp_path, study("one", FIRST, SECOND, THIRD)))
+    assert machine.answered == [SECOND, FIRST, THIRD]
+    assert machine.answer(machine.runner(tmp_path, study("one", FIRST, SECOND, THIRD), force=True))
+    assert machine.answered[3:] == [FIRST, SECOND, THIRD]
+
+
+def test_predictions_need_no_processes(tmp_path: Path, machine: FakeMachine) -> None:
+    assert machine.answer(machine.runner(tmp_path, study("one", FIRST), name="predicted"))
+    assert (machine.answered, machine.limits) == ([FIRST], [])
+    assert recorded(tmp_path, "one") == {FIRST: None}
+
+
+def test_failures_are_logged_and_kept_until_they_are_tried_again(tmp_path: Path, machine: FakeMachine) -> None:
+    asked = study("one", FIRST, SECOND, THIRD)
+    machine.outcomes = {FIRST: Outcome(failure=OOM), SECOND: Outcome(failure="ValueError: no")}
+    first = machine.runner(tmp_path, asked)
+    assert not machine.answer(first)
+    assert recorded(tmp_path, "one") == {FIRST: OOM, SECOND: "ValueError: no", THIRD: None}
+    # A lack of memory is an outcome.
+    assert first.failed() == [SECOND]
+    assert machine.logged == [f"{name_of(FIRST)}: OOM", f"{name_of(SECOND)}: ValueError: no"]
+    assert not machine.answer(machine.runner(tmp_path, asked))
+    assert len(machine.answered) == 3
+    machine.outcomes = {FIRST: Outcome(failure=OOM)}
+    assert machine.answer(machine.runner(tmp_path, asked, retry_failed=True))
+    assert machine.answered[3:] == [FIRST, SECOND]
+    assert recorded(tmp_path, "one") == {FIRST: OOM, SECOND: None, THIRD: None}
+
+
+def test_what_does_not_fit_in_the_time_stays_missing(tmp_path: Path, machine: FakeMachine) -> None:
+    machine.pace = 40
+    studies = [study("one", FIRST), study("two", SECOND, THIRD)]
+    assert not machine.answer(machine.runner(tmp_path, *studies), 60)
+    assert machine.limits == [60, 20]
+    assert (recorded(tmp_path, "one"), recorded(tmp_path, "two")) == ({FIRST: None}, {})
+    assert machine.logged == []
+    assert machine.answer(machine.runner(tmp_path, *studies), 600)
+    assert recorded(tmp_path, "two") == {SECOND: None, THIRD: None}
+
+
+def test_one_probe_does_not_use_up_the_time_of_all(tmp_path: Path, machine: FakeMachine) -> None:
+    machine.pace = 1000
+    assert not machine.answer(machine.runner(tmp_path, study("one", FIRST, SECOND)), 3000)
+    assert machine.limits == [3000, 3000 - LIMIT_S]
+    assert recorded(tmp_path, "one") == {FIRST: "no result", SECOND: "no result"}
+
+
+@pytest.mark.parametrize("pace", [7, 40, 59, 61, 100])
+def test_it_ends_within_its_limit_whatever_the_pace(pace: float, tmp_path: Path, machine: FakeMachine) -> None:
+    """12 probes of which every third takes ten times as long."""
+    probes = [replace(FIRST, locations=2**power) for power in range(12)]
+    machine.paces = {probe: pace * (10 if place % 3 == 2 else 1) for place, probe in enumerate(probes)}
+    begin, limit_s = machine.now, 300
+    assert not machine.answer(machine.runner(tmp_path, study("one", *probes)), limit_s)
+    assert machine.now - begin <= limit_s
+    assert machine.ended
+    outcomes = recorded(tmp_path, "one")
+    # What ended in time is recorded, what took too long as a failure; the one at work at the end is missing.
+    assert list(outcomes) == probes[: len(outcomes)]
+    assert {probe for probe, failure in outcomes.items() if failure is not None} == {
+        probe for probe in outcomes if machine.paces[probe] > LIMIT_S
+    }
+    assert len(machine.answered) <= len(outcomes) + 1
+
+
+def test_an_interrupt_leaves_what_is_there_and_ends_the_processes(tmp_path: Path, machine: FakeMachine) -> None:
+    machine.outcomes = {SECOND: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        machine.answer(machine.runner(tmp_path, study("one", FIRST, SECOND, THIRD)))
+    assert recorded(tmp_path, "one") == {FIRST: None}
+    assert machine.ended
+
+
+@pytest.mark.parametrize("used_bytes", [None, 0, IDLE_BYTES])
+def test_a_gpu_that_is_idle_or_does_not_tell_is_used(
+    used_bytes: int | None, tmp_path: Path, machine: FakeMachine
+) -> None:
+    machine.used_bytes = used_bytes
+    machine.runner(tmp_path, study("one", FIRST)).refuse_shared_gpu()
+
+
+def test_a_gpu_that_others_use_is_refused_unless_it_is_shared_or_idle_all_the_same(
+    tmp_path: Path, machine: FakeMachine
+) -> None:
+    machine.used_bytes = 12_340_000_000
+    with pytest.raises(UserError, match=r"12\.3 GB.*cuda:0.*--shared"):
+        machine.runner(tmp_path, study("one", FIRST)).refuse_shared_gpu()
+    shared = machine.runner(tmp_path, study("one", FIRST), shared=True)
+    shared.refuse_shared_gpu()
+    assert machine.answer(shared)
+    # With nothing to measure it is not in the way.
+    machine.runner(tmp_path, study("one", FIRST)).refuse_shared_gpu()
+
+
+def test_a_cpu_leaves_out_what_would_fill_its_memory(
+    tmp_path: Path, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.outcomes = {FIRST: Outcome({"allocated_bytes": GIB})}
+    assert machine.answer(machine.runner(tmp_path, study("one", FIRST), name="predicted"))
+    monkeypatch.setattr(runner, "available_memory", lambda: 2 * GIB)
+    too_large = machine.runner(tmp_path, study("one", FIRST), name="cpu")
+    assert [probes for _, probes in too_large.missing()] == [[]]
+    assert [part for part in ("1.1 GB", "33%", "2.1 GB") if part in machine.logged[0]] == ["1.1 GB", "33%", "2.1 GB"]
+    monkeypatch.setattr(runner, "available_memory", lambda: 4 * GIB)
+    assert [probes for _, probes in too_large.missing()] == [[FIRST]]
+    # A GPU measures whatever it takes.
+    monkeypatch.setattr(runner, "available_memory", lambda: 0)
+    on_gpu = machine.runner(tmp_path, study("one", FIRST))
+    assert [probes for _, probes in on_gpu.missing()] == [[FIRST]]
+
+
+def test_the_memory_of_a_probe_is_that_of_its_phase() -> None:
+    timed = Probe("runtime", "c", "cube", (16, 16, 16), "extraction", 32, extraction="released")
+    assert as_memory(timed) == replace(timed, quantity="memory", extraction="mise")
+    assert as_memory(replace(timed, locations=None)).extraction == "dense"
+    assert as_memory(THIRD) == FIRST
+
+
+def test_this_machine_has_some_memory() -> None:
+    assert GIB // 4 < available_memory() < 2**50
