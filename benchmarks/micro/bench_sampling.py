@@ -25,7 +25,7 @@ def host_generator() -> torch.Generator:
 def memory(generator: torch.Generator) -> ConfidenceMemory:
     """Of one case whose cells are unlike each other."""
     made = ConfidenceMemory(1, SHAPE, Sampling("confidence", COUNT))
-    made.unsureness = torch.rand(made.unsureness.shape, generator=generator)
+    made.uncertainty = torch.rand(made.uncertainty.shape, generator=generator)
     return made
 
 
@@ -65,7 +65,7 @@ def bench_confidence_memory(measure_on_host: Measure, host_generator: torch.Gene
         locations.shape,
         "locations",
         COUNT,
-        lambda: made.remember([0], locations, probabilities),
+        lambda: made.update([0], locations, probabilities),
     )
 
 

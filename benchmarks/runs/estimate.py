@@ -10,8 +10,8 @@ from benchmarks.machine.timing import count_flops, matmul_rate
 from ossnet.config import build, plain
 from ossnet.memory.workload import Workload, locations_for
 from ossnet.sampling import Sampling
+from ossnet.training.recipe import Recipe
 from ossnet.training.run import RunSpec
-from ossnet.training.training import Recipe
 
 CPU_EFFICIENCY = 0.22
 """Counted operations a second of a training step, as a part of those of a matrix product on the same threads.

@@ -14,8 +14,8 @@ from benchmarks.scoring.scoring import Job
 from ossnet.data.case import Dataset
 from ossnet.memory.footprint import count
 from ossnet.memory.workload import Workload, locations_for
+from ossnet.training.loop import EpochReport, best_epoch
 from ossnet.training.run import RunSpec, load_run, train_run
-from ossnet.training.training import EpochReport, best_epoch
 
 
 def train_for(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> None:

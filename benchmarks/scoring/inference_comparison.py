@@ -116,7 +116,7 @@ def compare_extraction(
         name: of the extraction, in `EXTRACTORS`.
 
     Returns:
-        By quantity of `ossnet.evaluation.quantities.OF_EXTRACTIONS`: `evaluated_locations`, and by stage
+        By quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, and by stage
         `evaluated_stage1` and so on; `disagreement_X`, the percentage of voxels that differ from extraction X (Section
         4.3), for the other ones of `ORIGINALS` and, of `dense`, for all; and of an extraction that begins with the
         encoder's segmentation `prior_precision` and `prior_recall`, see `prior_quality`.

@@ -49,9 +49,9 @@ def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from ossnet.progress import ProgressLine
+    from ossnet.training.loop import best_epoch
     from ossnet.training.profile import load_profile
     from ossnet.training.run import train_run
-    from ossnet.training.training import best_epoch
 
     device = _device(arguments)
     require_writable_folder(arguments.out or RUNS)
@@ -83,7 +83,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.progress import ProgressLine
     from ossnet.training.profile import load_profile
     from ossnet.training.run import load_run
-    from ossnet.training.seen_cases import read_learned_cases, refuse_learned_cases, roles_in_training
+    from ossnet.training.seen_cases import read_seen_cases, refuse_learned_cases, roles_in_training
 
     path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
     model, spec = load_run(arguments.run, _device(arguments))
@@ -93,7 +93,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # Only the cases that are scored are made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
-    learned = read_learned_cases(arguments.run)
+    learned = read_seen_cases(arguments.run)
     if learned is not None:
         _require_cache(arguments.cache)
     if arguments.allow_learned_cases:

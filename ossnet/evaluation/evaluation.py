@@ -1,4 +1,8 @@
-"""What a trained model is worth: dense segmentations of whole cases, scored on the cases' own grids."""
+"""Evaluation of a trained model: dense segmentations of whole cases, scored on the cases' own grids.
+
+A departure from the paper, which validates at 2^17 uniform locations of each prepared volume (Section 3.2). That
+protocol is in `ossnet.training.validation`.
+"""
 
 import numpy as np
 import pandas as pd
@@ -16,32 +20,36 @@ from ossnet.progress import ProgressLine
 
 
 def extractor(name: str) -> Extractor:
-    """Raises UserError for a name that is not in `EXTRACTORS`."""
+    """Return the extractor of a name.
+
+    Raises:
+        UserError: the name is not in `EXTRACTORS`.
+    """
     if name not in EXTRACTORS:
         raise UserError(f"unknown extraction {name!r}; choose one of {', '.join(EXTRACTORS)}")
     return EXTRACTORS[name]
 
 
-def original_grid(moves: GridMap) -> Grid:
-    """The grid of a case as it is stored, located in the prepared one."""
+def original_grid(mapping: GridMap) -> Grid:
+    """Return the grid of a case as it is stored, whose voxels are located in the prepared grid."""
 
     def locate(indices: Tensor) -> Tensor:
-        locations = moves.to_prepared(indices)
-        return locations.round().long() if moves.keeps_voxels else locations
+        locations = mapping.to_prepared(indices)
+        return locations.round().long() if mapping.keeps_voxels else locations
 
-    return Grid(moves.original_shape, locate)
+    return Grid(mapping.original_shape, locate)
 
 
 def field_of_case(model: SegmentationModel, case: Case, preprocessing: Preprocessing) -> tuple[OccupancyField, Grid]:
-    """What a model makes of a case as it is stored, once that is prepared; and the case's own grid, located there.
+    """Prepare a case and return the model's occupancy field of it, with the case's own grid located in that field.
 
     Raises:
-        UserError: a case that the preprocessing refuses.
+        UserError: the preprocessing refuses the case.
     """
-    moves = grid_map(case.shape, case.affine, preprocessing, case.name)
+    mapping = grid_map(case.shape, case.affine, preprocessing, case.name)
     prepared = prepare(case, preprocessing)
     field = model.field(as_tensor(prepared.image, next(model.parameters()).device))
-    return field, original_grid(moves)
+    return field, original_grid(mapping)
 
 
 def segment_case(
@@ -51,10 +59,10 @@ def segment_case(
     extraction: str = "mise",
     max_locations: int = 2**14,
 ) -> Extraction:
-    """The segmentation of a case as it is stored (not prepared), on its own grid, of class indices.
+    """Segment a case as it is stored (not prepared) into class indices on its own grid.
 
     Raises:
-        UserError: unknown extraction, or a case that the preprocessing refuses.
+        UserError: the extraction is unknown, or the preprocessing refuses the case.
     """
     extract = extractor(extraction)
     return extract(*field_of_case(model, case, preprocessing), max_locations)
@@ -63,18 +71,23 @@ def segment_case(
 def score_segmentation(
     segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
 ) -> pd.DataFrame:
-    """Rows of `case`, `quantity`, `value`, `unit`: a segmentation of a labelled case on its own grid, scored.
-
-    All of `SCORES`, each the mean over the foreground classes in which it is defined.
+    """Score a segmentation of a labelled case on the case's own grid.
 
     Args:
-        tolerance_mm: of the surface Dice.
+        segmentation: class indices [H, W, D].
+        case: case as it is stored.
+        preprocessing: preprocessing of the model, which defines the classes.
+        tolerance_mm: tolerance of the surface Dice.
+
+    Returns:
+        A row per quantity of `SCORES`, with columns `case`, `quantity`, `value` and `unit`. A value is the mean over
+        the foreground classes in which the quantity is defined.
 
     Raises:
         UserError: the case has no label.
     """
     if case.label is None:
-        raise UserError(f"case {case.name} has no label to be scored against; give it one or leave it out")
+        raise UserError(f"case {case.name} has no label to score against; add one or leave the case out")
     label = class_indices(case.label, preprocessing, case.name)
     per_class = pd.DataFrame(
         [
@@ -90,7 +103,7 @@ def score_segmentation(
 
 
 def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tuple[str, ...]) -> None:
-    """Raises UserError where a data set's modalities are not those that a model was trained on, in their order."""
+    """Raise a UserError if a data set's modalities, in order, differ from those that a model was trained on."""
     if modalities != trained_on:
         raise UserError(
             f"data set {dataset} has modalities {', '.join(modalities)}; "
@@ -108,16 +121,25 @@ def evaluate_run(
     max_locations: int,
     tolerance_mm: float | None = None,
 ) -> pd.DataFrame:
-    """The rows of `score_segmentation` for each case of a split, and how they came about.
-
-    Columns besides: `protocol` (dense: every voxel of the case's own grid), `extraction`, `evaluated` (locations),
-    `tolerance_mm`, and `spacing_known`; where that is False, what rests on mm or ml is NaN.
+    """Segment and score each case of a split.
 
     Args:
-        tolerance_mm: of the surface Dice; None for `surface_tolerance_mm` of each case.
+        model: trained model, on its device.
+        preprocessing: preprocessing that the model was trained with.
+        modalities: modalities that the model was trained on, in order.
+        dataset: data set of the cases.
+        split: split of the cases.
+        extraction: name of an extraction in `EXTRACTORS`.
+        max_locations: maximum number of locations per pass.
+        tolerance_mm: tolerance of the surface Dice; None for the `surface_tolerance_mm` of each case.
+
+    Returns:
+        The rows of `score_segmentation` for each case, with further columns: `protocol` (`dense`: every voxel of the
+        case's own grid), `extraction`, `evaluated` (number of locations), `tolerance_mm` and `spacing_known` (if False,
+        values in mm or ml are NaN).
 
     Raises:
-        UserError: the split has no case, or its modalities are not those that the model was trained on.
+        UserError: the split has no case, or the modalities of the data set are not those of the model.
     """
     require_modalities(dataset.name, dataset.modalities, modalities)
     if not dataset.splits[split]:

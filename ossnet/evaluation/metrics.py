@@ -1,8 +1,8 @@
-"""Agreement of a segmentation with its label: overlap (Section 3.2), surface metrics of the field, false positives.
+"""Metrics of a segmentation against its label: overlap (Section 3.2), distances of surfaces, false-positive volume.
 
-Sums are over whatever is given, sampled locations or whole volumes. What a metric cannot tell is NaN, and a mean is
-over the valid values together with their number (`valid_mean`), so that two empty masks count neither as 0 nor as 1.
-MONAI takes seconds to import and is imported by the metrics that need it.
+Overlap is computed over all given voxels, whether sampled locations or whole volumes. An undefined metric is NaN, and a
+mean is taken over the valid values and given with their number (`valid_mean`), so that two empty masks count neither as
+0 nor as 1. MONAI takes seconds to import and is imported by the metrics that need it.
 """
 
 import warnings
@@ -17,10 +17,10 @@ from torch import Tensor
 
 
 def dice(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
-    """2 |P ∩ L| / (|P| + |L|) of two masks of one shape, any shape (Section 3.2); NaN where both are empty.
+    """Return the Dice score 2 |P ∩ L| / (|P| + |L|) of two masks of any shape (Section 3.2); NaN if both are empty.
 
     Raises:
-        ValueError: the shapes differ, or a mask holds other values than 0 and 1.
+        ValueError: the shapes differ, or a mask holds values other than 0 and 1.
     """
     inside_prediction, inside_label = _masks(prediction, label)
     sizes = inside_prediction.sum() + inside_label.sum()
@@ -28,10 +28,10 @@ def dice(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
 
 
 def iou(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
-    """|P ∩ L| / |P ∪ L| of two masks of one shape, any shape (Section 3.2); NaN where both are empty.
+    """Return the IoU |P ∩ L| / |P ∪ L| of two masks of any shape (Section 3.2); NaN if both are empty.
 
     Raises:
-        ValueError: the shapes differ, or a mask holds other values than 0 and 1.
+        ValueError: the shapes differ, or a mask holds values other than 0 and 1.
     """
     inside_prediction, inside_label = _masks(prediction, label)
     union = (inside_prediction | inside_label).sum()
@@ -39,28 +39,28 @@ def iou(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
 
 
 def dice_per_class(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int) -> dict[int, float]:
-    """`dice` of each foreground class 1 .. classes - 1 of class indices of one shape."""
+    """Return the `dice` of each foreground class 1 .. classes - 1 of two arrays of class indices."""
     prediction, label = _array(prediction), _array(label)
     return {index: dice(prediction == index, label == index) for index in range(1, classes)}
 
 
 def iou_per_class(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int) -> dict[int, float]:
-    """`iou` of each foreground class 1 .. classes - 1 of class indices of one shape."""
+    """Return the `iou` of each foreground class 1 .. classes - 1 of two arrays of class indices."""
     prediction, label = _array(prediction), _array(label)
     return {index: iou(prediction == index, label == index) for index in range(1, classes)}
 
 
 def hausdorff95_mm(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float]) -> float:
-    """95th percentile Hausdorff distance in mm of two masks [H, W, D].
+    """Return the 95th percentile Hausdorff distance in mm of two masks [H, W, D].
 
-    The larger of the two directed 95th percentiles of the distances from each border voxel of one mask to the nearest
-    border voxel of the other (MONAI's definition; pooling both directions gives smaller numbers). A border voxel is a
-    voxel of the mask with a face neighbour outside; what lies beyond the volume is outside.
+    It is the larger of the two directed 95th percentiles of the distances from each border voxel of one mask to the
+    nearest border voxel of the other (MONAI's definition; pooling both directions gives smaller numbers). A border
+    voxel is a voxel of the mask with a face neighbour outside the mask or the volume.
 
     Returns:
-        NaN where both masks are empty, or for a NaN spacing (not known); the diagonal of the volume where one is
-        empty, as the BraTS challenge counts a missed tumour (373.13 mm of 240x240x155 voxels of 1 mm), so that a mean
-        over cases stays finite and pays for the miss.
+        NaN if both masks are empty or the spacing is NaN (not known). The diagonal of the volume if one mask is empty,
+        as the BraTS challenge scores a missed tumour (373.13 mm for 240x240x155 voxels of 1 mm), so that a mean over
+        cases stays finite and includes the miss.
 
     Raises:
         ValueError: as `dice`, or the masks are not three-dimensional.
@@ -79,13 +79,13 @@ def hausdorff95_mm(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, sp
 def surface_dice(
     prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float], tolerance_mm: float
 ) -> float:
-    """Normalised surface Dice at a tolerance in mm of two masks [H, W, D].
+    """Return the normalised surface Dice at a tolerance in mm of two masks [H, W, D].
 
-    The share of the area of both surfaces that lies within the tolerance of the other surface, areas by marching
-    cubes (Nikolov et al. 2018, the `surface-distance` definition; MONAI with `use_subvoxels`).
+    It is the share of the area of both surfaces that lies within the tolerance of the other surface, with areas by
+    marching cubes (Nikolov et al. 2018, the `surface-distance` definition; MONAI with `use_subvoxels`).
 
     Returns:
-        NaN where both masks are empty or the spacing is NaN (not known), 0 where one is empty.
+        NaN if both masks are empty or the spacing is NaN (not known); 0 if one mask is empty.
 
     Raises:
         ValueError: as `dice`, or the masks are not three-dimensional.
@@ -102,10 +102,10 @@ def surface_dice(
 
 
 def false_positive_volume_ml(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, voxel_mm3: float) -> float:
-    """Volume in ml of the voxels that are in the first mask and not in the second, of one shape.
+    """Return the volume in ml of the voxels that are in the prediction and not in the label.
 
-    Of a case without foreground it is all that was segmented, where overlap tells no more than that something was.
-    NaN for a NaN volume of a voxel (not known), and for that alone.
+    For a case without foreground it is the whole volume of the prediction, where Dice and IoU are 0 for any prediction
+    that is not empty. It is NaN only if the volume of a voxel is NaN (not known).
 
     Raises:
         ValueError: as `dice`.
@@ -115,9 +115,9 @@ def false_positive_volume_ml(prediction: ArrayLike | Tensor, label: ArrayLike | 
 
 
 def surface_tolerance_mm(spacing_mm: Sequence[float]) -> float:
-    """The tolerance of the surface Dice in tables: 2 mm, or the longest edge of a voxel where that is more.
+    """Return the tolerance of the surface Dice in tables: 2 mm, or the longest edge of a voxel if that is longer.
 
-    NaN for a NaN spacing.
+    It is NaN for a NaN spacing.
     """
     return float(np.max([2.0, *spacing_mm]))
 
@@ -129,9 +129,12 @@ def score_case(
     voxel_mm3: float,
     tolerance_mm: float,
 ) -> dict[str, float]:
-    """Measure every quantity of `SCORES` for two masks [H, W, D]; raises as `surface_dice` does.
+    """Measure every quantity of `SCORES` for two masks [H, W, D].
 
-    Distances take the axes to be at right angles.
+    Distances assume that the axes are at right angles.
+
+    Raises:
+        ValueError: as `surface_dice`.
     """
     masks = _masks(prediction, label)
     return {
@@ -144,7 +147,7 @@ def score_case(
 
 
 def disagreement_percent(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
-    """Percentage of the voxels at which two segmentations (class indices of one shape) differ (Section 4.3).
+    """Return the percentage of voxels at which two segmentations (class indices) differ (Section 4.3).
 
     Raises:
         ValueError: the shapes differ.
@@ -155,7 +158,7 @@ def disagreement_percent(first: ArrayLike | Tensor, second: ArrayLike | Tensor) 
 
 
 def valid_mean(values: Iterable[float]) -> tuple[float, int]:
-    """The mean over the values that are not NaN, and their number; (NaN, 0) where there is none."""
+    """Return the mean of the values that are not NaN, and their number; (NaN, 0) if there are none."""
     scores = np.fromiter(values, dtype=np.float64)
     valid = scores[~np.isnan(scores)]
     return (float(valid.mean()), len(valid)) if len(valid) else (float("nan"), 0)
@@ -176,25 +179,25 @@ def _masks(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> tuple[n
     first, second = (array.astype(bool, copy=False) for array in arrays)
     for array, mask in zip(arrays, (first, second), strict=True):
         if (array != mask).any():
-            raise ValueError("a mask holds other values than 0 and 1; threshold it or compare class by class")
+            raise ValueError("a mask holds values other than 0 and 1; threshold it or compare class by class")
     return first, second
 
 
 def _volume_masks(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> tuple[np.ndarray, np.ndarray]:
     masks = _masks(prediction, label)
     if masks[0].ndim != 3:
-        raise ValueError(f"surface metrics need masks [H, W, D], not {masks[0].shape}")
+        raise ValueError(f"surface metrics need masks [H, W, D]; these have shape {list(masks[0].shape)}")
     return masks
 
 
 def _surface_metric(
     metric: Callable[..., Tensor], masks: tuple[np.ndarray, np.ndarray], spacing_mm: Sequence[float], **settings: Any
 ) -> float:
-    """A metric of MONAI for two masks [H, W, D], neither empty, within the box that holds both."""
+    """Compute a metric of MONAI for two masks [H, W, D], neither empty, within the box that holds both."""
     (box,) = find_objects((masks[0] | masks[1]).astype(np.uint8))
     cropped = [torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in masks]
     spacing = [float(edge) for edge in spacing_mm]
     with warnings.catch_warnings():
-        # MONAI 1.5 and 1.6 pass themselves an argument that they deprecate.
+        # MONAI 1.5 and 1.6 deprecate an argument that they pass themselves.
         warnings.filterwarnings("ignore", ".*always_return_as_numpy", FutureWarning)
         return float(metric(*cropped, include_background=True, spacing=spacing, **settings))

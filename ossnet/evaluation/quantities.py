@@ -1,14 +1,20 @@
-"""What is measured of a segmentation, and how tables show it. Imports nothing, so that reading records is quick."""
+"""Quantities that are measured of a segmentation, and their display in tables.
+
+This module imports no library, so that records are read quickly.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """The way a quantity is shown: its usual name, its unit ('' for a ratio or a count), and which end of it is better.
+    """Display of a quantity.
 
     Attributes:
-        digits: after the decimal point.
+        name: usual name.
+        unit: unit; '' for a ratio or a count.
+        higher_is_better: whether a higher value is better.
+        digits: number of digits after the decimal point.
     """
 
     name: str
@@ -24,10 +30,9 @@ SCORES = {
     "surface_dice": Quantity("Surface Dice", "", higher_is_better=True),
     "false_positive_volume": Quantity("FP volume", "ml", higher_is_better=False, digits=2),
 }
-"""Quantities that `ossnet.evaluation.metrics.score_case` measures of a segmentation, in the order in which tables show
-it."""
+"""Quantities of a segmentation, measured by `ossnet.evaluation.metrics.score_case`, in the order of tables."""
 
-OF_EXTRACTIONS = {
+EXTRACTION_QUANTITIES = {
     "evaluated_locations": Quantity("Evaluated", "", higher_is_better=False, digits=0),
     "evaluated_stage1": Quantity("Evaluated in stage 1", "", higher_is_better=False, digits=0),
     "evaluated_stage2": Quantity("Evaluated in stage 2", "", higher_is_better=False, digits=0),
@@ -39,6 +44,6 @@ OF_EXTRACTIONS = {
     "prior_precision": Quantity("Precision of the prior", "", higher_is_better=True),
     "prior_recall": Quantity("Recall of the prior", "", higher_is_better=True),
 }
-"""Quantities that `benchmarks.scoring.inference_comparison` measures of an extraction, likewise."""
+"""Quantities of an extraction, measured by `benchmarks.scoring.inference_comparison`, in the order of tables."""
 
-QUANTITIES = SCORES | OF_EXTRACTIONS
+QUANTITIES = SCORES | EXTRACTION_QUANTITIES

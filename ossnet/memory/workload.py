@@ -50,7 +50,7 @@ class Step:
 
     def __call__(self) -> None:
         if self.optimizer is not None:
-            self.optimizer.zero_grad()  # In the order of `ossnet.training.training`.
+            self.optimizer.zero_grad()  # In the order of `ossnet.training.loop`.
         loss = self.evaluate()
         if self.optimizer is not None and loss is not None:
             self.backward(loss)

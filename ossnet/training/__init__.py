@@ -1,0 +1,16 @@
+"""Training of every model (Sections 3.2, 4.1 and 4.2), and the runs and profiles that set it up.
+
+In reading order:
+
+- `profile`: settings by model and data set, one TOML file per profile;
+- `run`: specification of a run, its identity (`RunSpec.identity`) and its folder;
+- `recipe`: configuration of a training;
+- `loop`: the training itself, which resumes after an interruption;
+- `batches`: batches, read ahead while the network learns;
+- `augmentation`: flips, brightness and noise;
+- `confidence`: sampling by the uncertainty of past predictions, which the paper leaves to future work;
+- `optimization`: Lookahead over RAdam and the schedules of learning rates;
+- `validation`: scores by the protocols of the paper and of the released code;
+- `checkpoint`: checkpoints and weights on disk;
+- `seen_cases`: record of the cases that a training has seen, by which leakage is found.
+"""

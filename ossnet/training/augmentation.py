@@ -1,4 +1,4 @@
-"""The three augmentations of Sec. 4.2: what is drawn, and what it does to an image and its label."""
+"""Augmentations of Section 4.2, which are flips, brightness and Gaussian noise: their draws and their application."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ from ossnet.data.slices import Slices
 
 @checked(frozen=True, config=STRICT)
 class Augmentation:
-    """Flip, brightness and Gaussian noise, each with the same probability.
+    """Probability and strengths of flips, brightness and Gaussian noise.
 
-    The paper names the three and their probability; axes and strengths are the released code's.
+    The paper names the three and their probability; axes and strengths are those of the released code.
 
     Attributes:
-        probability: of each augmentation, 0 to switch all off.
-        flip_axes: the axes (0, 1, 2 for H, W, D) of which a random non-empty subset is flipped.
-        brightness: a modality moves by up to this part of the image's maximum, up or down.
-        noise: standard deviation, in units of the normalised image.
+        probability: probability of each of the three; 0 switches all of them off.
+        flip_axes: axes (0, 1, 2 for H, W, D) of which a random non-empty subset is flipped.
+        brightness: largest shift of a modality, up or down, as a share of the image's maximum.
+        noise: standard deviation of the noise, in units of the normalised image.
     """
 
     probability: float = Field(default=0.5, ge=0, le=1)
@@ -38,13 +38,13 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class AugmentationDraw:
-    """One draw, that can be applied again.
+    """Draw of an augmentation, which can be applied several times.
 
     Attributes:
-        flips: axes of the grid to flip.
-        shifts: brightness of each modality as a part of the image's maximum, [C]; None to leave it.
-        noise_seed: of the noise; None for no noise. A seed and not the noise, which is as large as the image and is
-            made where the image is.
+        flips: axes of the grid that are flipped.
+        shifts: shift of the brightness of each modality as a share of the image's maximum, [C]; None for no shift.
+        noise_seed: seed of the noise; None for no noise. The noise itself is as large as the image and is made on the
+            image's device.
     """
 
     flips: tuple[int, ...]
@@ -53,7 +53,7 @@ class AugmentationDraw:
 
 
 def draw(augmentation: Augmentation, modalities: int, generator: torch.Generator) -> AugmentationDraw:
-    """Draw what to do to one image of C = `modalities` channels."""
+    """Draw the augmentation of one image of C = `modalities` channels."""
 
     def happens() -> bool:
         return bool(torch.rand((), generator=generator) < augmentation.probability)
@@ -77,12 +77,16 @@ def augment_image(
     maximum: float | None = None,
     slices: Slices | None = None,
 ) -> Tensor:
-    """The image [C, H, W, D] flipped, brightened and with noise.
+    """Flip an image [C, H, W, D], shift its brightness and add noise.
 
     Args:
-        maximum: of the whole image; None to look for it in `image`.
-        slices: the places, in the augmented volume, of the slices that `image` holds instead of the whole. They come
-            out as they do of the whole image: noise is drawn for all of it, which takes a volume's memory for a moment.
+        image: normalised image, or slices of one.
+        augmentation: augmentation that `drawn` was drawn from.
+        drawn: draw to apply.
+        maximum: largest value of the whole image; None to take it from `image`.
+        slices: places, in the augmented volume, of the slices that `image` holds; None for a whole volume. The result
+            equals the same slices of the augmented whole image: noise is drawn for the whole volume, which takes that
+            much memory for a moment.
     """
     image = image.flip([axis + 1 for axis in _flips_of(drawn, slices)])
     if drawn.shifts is not None:
@@ -97,17 +101,17 @@ def augment_image(
 
 
 def augment_label(label: Tensor, drawn: AugmentationDraw, slices: Slices | None = None) -> Tensor:
-    """The label [H, W, D], or the slices that it holds, flipped as its image."""
+    """Flip a label [H, W, D], or slices of one, as its image."""
     return label.flip(_flips_of(drawn, slices))
 
 
 def _flips_of(drawn: AugmentationDraw, slices: Slices | None) -> list[int]:
-    """Axes of the grid to flip; across slices the flip has chosen which are read."""
+    """Return the axes of the grid to flip, without that of slices: a flip along it was applied when they were read."""
     return [axis for axis in drawn.flips if slices is None or axis != slices.axis]
 
 
 def augment_locations(locations: Tensor, shape: tuple[int, int, int], drawn: AugmentationDraw) -> Tensor:
-    """Voxel indices [n, 3] of the unflipped grid, where the flip takes them."""
+    """Move voxel indices [n, 3] of the grid `shape` as the flips move the voxels."""
     locations = locations.clone()
     for axis in drawn.flips:
         locations[:, axis] = shape[axis] - 1 - locations[:, axis]

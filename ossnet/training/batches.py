@@ -1,7 +1,8 @@
-"""Batches of a training: drawn in a fixed order, and read from disk while the network learns from the one before."""
+"""Batches of a training, drawn in a fixed order and read from disk while the network learns from the one before."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,12 +24,28 @@ from ossnet.training.augmentation import (
 )
 from ossnet.training.confidence import ConfidenceMemory
 
-READERS = 4
-"""Threads that read cases at most; they read and copy, and leave the arithmetic to the thread that trains."""
+MAX_READERS = 4
+"""Maximum number of threads that read cases. They read and copy; the thread that trains does the arithmetic."""
+
+
+@contextmanager
+def reading_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of threads for reading; when the block ends or is interrupted, reads not yet begun are cancelled."""
+    readers = ThreadPoolExecutor(count)
+    try:
+        yield readers
+    finally:
+        readers.shutdown(cancel_futures=True)
 
 
 class _Voxels(NamedTuple):
-    """Voxels of a case in memory: image [C, ...], label [...] and flat indices of its border, or None."""
+    """Voxels of a case in memory.
+
+    Attributes:
+        image: [C, H, W, D] float32, or slices of it.
+        label: [H, W, D] uint8 class indices, or slices of it.
+        border: flat indices [m] int64 of the label's border voxels; None if the sampling does not use them.
+    """
 
     image: Tensor
     label: Tensor
@@ -37,15 +54,20 @@ class _Voxels(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BatchMaker:
-    """Makes the batches of a training, each in two steps: `begin` draws and starts to read, its answer waits.
+    """Maker of the batches of a training.
 
-    Between the two the caller may compute. It draws from the generator between them only what belongs before the
-    batch, so that the numbers are the same however long reading takes.
+    A batch is made in two steps: `begin` draws its random numbers and starts to read its cases, and the function that
+    it returns waits for them. The caller may compute in between, and begins a batch after all random numbers of the one
+    before are drawn. So the numbers do not depend on how long reading takes.
 
     Attributes:
-        memory: of all `cases`, for the strategy `confidence`; None for the others.
-        slicing: of a model that learns from slices; None for whole volumes.
-        readers: see `READERS`.
+        cases: training cases.
+        sampling: locations per case and how they are drawn.
+        augmentation: augmentation of the cases.
+        memory: uncertainty of past predictions for all `cases`; None unless the strategy is `confidence`.
+        slicing: slices that the model learns from; None for whole volumes.
+        readers: pool of threads that read the cases, see `reading_threads`.
+        device: device of the batches.
     """
 
     cases: Cases
@@ -57,10 +79,10 @@ class BatchMaker:
     device: torch.device
 
     def begin(self, indices: Sequence[int], generator: torch.Generator) -> Callable[[], Batch]:
-        """Draw the augmentation, and the slices, of the cases at `indices`, and start to read these.
+        """Draw the augmentation and the slices of the cases at `indices`, and start to read the cases.
 
         Returns:
-            What gives the batch, and raises UserError if a case cannot be read.
+            Function that waits for the cases and returns the batch; it raises UserError if a case cannot be read.
         """
         chosen = [self.cases[index] for index in indices]
         draws = [draw(self.augmentation, len(case.image), generator) for case in chosen]
@@ -79,7 +101,7 @@ class BatchMaker:
         parts: Sequence[Slices | None],
         read: Sequence[_Voxels],
     ) -> Batch:
-        """The batch of cases that are augmented and stacked."""
+        """Augment the cases that were read and stack them to a batch."""
         images = [
             augment_image(voxels.image.to(self.device), self.augmentation, drawn, case.maximum, part)
             for case, drawn, part, voxels in zip(chosen, draws, parts, read, strict=True)
@@ -103,16 +125,16 @@ class BatchMaker:
             ]
             return Draw(flip(torch.stack(drawn)).to(self.device))
 
-        def remember(locations: Tensor, probabilities: Tensor) -> None:
+        def update_memory(locations: Tensor, probabilities: Tensor) -> None:
             if self.memory is not None:
-                # The memory is of the cases as they are, and a flip undoes itself.
-                self.memory.remember(indices, flip(locations.cpu()), probabilities.cpu())
+                # The memory holds the cases before augmentation, and a flip is its own inverse.
+                self.memory.update(indices, flip(locations.cpu()), probabilities.cpu())
 
-        return Batch(torch.stack(images), torch.stack(labels), draw_all, remember)
+        return Batch(torch.stack(images), torch.stack(labels), draw_all, update_memory)
 
 
 def _read(case: PreparedCase, slices: Slices | None) -> _Voxels:
-    """Give what is needed of a case, copied from its mapped files; slices are those of the case as it is stored."""
+    """Copy a case, or some slices of it as it is stored, from its mapped files into memory."""
     border = None if case.border is None else _copy(case.border)
     if slices is None:
         return _Voxels(_copy(case.image), _copy(case.label), border)

@@ -1,4 +1,8 @@
-"""Checkpoints that hold everything needed to go on, and weights for use."""
+"""Checkpoints, which hold everything that a training needs to resume, and weights, which a trained model needs.
+
+A checkpoint also holds the identity of its run (`ossnet.training.run.RunSpec.identity`); `ossnet.training.loop.train`
+refuses the checkpoint of another run.
+"""
 
 import io
 from pathlib import Path
@@ -16,7 +20,7 @@ from ossnet.wrappers import without_wrappers
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values, whole or not at all."""
-    # Through memory: written straight to a full disk, torch and safetensors raise errors of their own kinds.
+    # Via memory: on a full disk, torch and safetensors raise errors of their own types.
     buffer = io.BytesIO()
     torch.save(state, buffer)
     with replacing(path) as temporary:
@@ -24,14 +28,14 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Load a state that `save_checkpoint` wrote, on the CPU, without running code from the file.
+    """Load a state written by `save_checkpoint`, on the CPU and without running code from the file.
 
     Raises:
         UserError: the file cannot be read, is damaged or holds something else.
     """
     try:
         state: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # Of damaged bytes an unpickler makes errors of any kind.
+    except Exception as error:  # Damaged bytes make an unpickler raise errors of any type.
         damaged = f"checkpoint {path} is damaged; delete it to start that run again"
         raise unreadable(path, error, damaged) from error
     return state
@@ -45,17 +49,17 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Load a state dict from safetensors, on the CPU, with its names as the bare model has them.
+    """Load a state dict from safetensors, on the CPU and without the prefixes that wrappers put before its names.
 
     Raises:
         UserError: the file is missing, cannot be read or is damaged.
     """
     try:
-        # Safetensors calls every file missing that it cannot open.
+        # Safetensors reports every file that it cannot open as missing.
         with path.open("rb"):
             return without_wrappers(safetensors.torch.load_file(path))
     except FileNotFoundError as error:
-        raise UserError(f"there is no {path}; is that the folder of a finished training?") from error
+        raise UserError(f"{path} does not exist; is that the folder of a finished training?") from error
     except (OSError, MemoryError, RuntimeError, SafetensorError) as error:
-        damaged = f"weights {path} are damaged; train again or fetch the file again"
+        damaged = f"weights {path} are damaged; train again or copy the file again"
         raise unreadable(path, error, damaged) from error

@@ -1,4 +1,4 @@
-"""Lookahead over RAdam with a learning rate of its own for the activations (Sec. 4.1)."""
+"""Optimiser of a training: Lookahead over RAdam, with a separate learning rate for activations (Section 4.1)."""
 
 import math
 from typing import Annotated, Literal
@@ -19,11 +19,15 @@ class Optimization:
     """Optimiser and learning rates; the defaults are the paper's for function-space models.
 
     Attributes:
-        activation_learning_rate: of learned activation coefficients.
-        betas: of RAdam; the paper names none.
-        lookahead_k: Lookahead joins fast and slow weights after so many steps, by `lookahead_alpha`.
-        schedule: `step` multiplies each rate by `decay` after each epoch count in `milestones`; `cosine`, for runs too
-            short for milestones, lowers it to 0 over the run.
+        learning_rate: learning rate of the weights.
+        activation_learning_rate: learning rate of the coefficients of learned activations.
+        betas: decay rates of RAdam's running means; the paper names none.
+        lookahead_k: number of steps between two updates of Lookahead's slow weights.
+        lookahead_alpha: part of the way from the slow to the fast weights that an update takes.
+        schedule: `step`, the paper's, multiplies each rate by `decay` after each number of epochs in `milestones`;
+            `cosine`, a departure for runs too short for milestones, lowers it to 0 over the run.
+        milestones: numbers of epochs after which `step` lowers the rates.
+        decay: factor by which `step` lowers the rates.
     """
 
     learning_rate: float = Field(default=3e-4, gt=0)
@@ -36,14 +40,14 @@ class Optimization:
     decay: float = Field(default=0.1, gt=0, le=1)
 
     def factor(self, epoch: float, epochs: int) -> float:
-        """What the learning rates are multiplied with after `epoch` of `epochs` epochs, whole or not."""
+        """Return the factor of the learning rates after `epoch` of `epochs` epochs; `epoch` may be fractional."""
         if self.schedule == "cosine":
             return (1 + math.cos(math.pi * epoch / epochs)) / 2
         return self.decay ** sum(epoch >= milestone for milestone in self.milestones)
 
 
 def make_optimizer(model: SegmentationModel, optimization: Optimization) -> Lookahead:
-    """The optimiser of a model; each parameter group keeps its first learning rate as `initial_lr`."""
+    """Make the optimiser of a model; each parameter group keeps its initial learning rate as `initial_lr`."""
     rates = {"weights": optimization.learning_rate, "activation": optimization.activation_learning_rate}
     groups = [
         {"params": parameters, "lr": rates[name], "initial_lr": rates[name]}
@@ -55,6 +59,6 @@ def make_optimizer(model: SegmentationModel, optimization: Optimization) -> Look
 
 
 def set_learning_rates(optimizer: Lookahead, factor: float) -> None:
-    """Every group's learning rate becomes `factor` times its first."""
+    """Set the learning rate of every parameter group to `factor` times its initial one."""
     for group in optimizer.param_groups:
         group["lr"] = factor * group["initial_lr"]

@@ -1,4 +1,4 @@
-"""Profiles: how large everything is and how long it trains, one TOML file each."""
+"""Profiles: settings of networks, recipes and data sets for a scale of experiments, one TOML file each."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -23,15 +23,16 @@ PARTS = ("network", "recipe", "preprocessing")
 class Profile:
     """Settings by data set and model.
 
-    A run's settings are four tables laid over each other, the later before the earlier: those of every model, of the
+    The settings of a run are merged from tables, the later ones taking precedence: those of every model, of the
     model's family (`occupancy`, `unet3d`, `unet2d`), of the model, and the same three under `datasets.NAME`. Each may
     have the tables `network`, `recipe` and `preprocessing`.
 
     Attributes:
-        seeds: of the runs of a study.
-        table: of models, families and data sets.
-        slurm: how runs are sent to a cluster, see `benchmarks.runs.slurm`.
-        locations_scale: by which studies divide the paper's numbers of locations.
+        name: name of the profile in records.
+        seeds: seeds of the runs of a study.
+        table: tables of models, families and data sets.
+        slurm: settings for running on a cluster, see `benchmarks.runs.slurm`.
+        locations_scale: factor by which studies divide the paper's numbers of locations.
     """
 
     name: str
@@ -41,13 +42,16 @@ class Profile:
     locations_scale: int = 1
 
     def spec(self, model: str, dataset: Dataset, seed: int, overrides: Mapping[str, Any] | None = None) -> RunSpec:
-        """The specification of a run.
+        """Make the specification of a run.
 
         Args:
-            overrides: tables like those of the file, laid over everything.
+            model: name of the model in the registry.
+            dataset: data set of the run; one without tables in the profile takes those of `own`.
+            seed: seed of the run.
+            overrides: tables `network`, `recipe` and `preprocessing` that take precedence over the profile's.
 
         Raises:
-            UserError: an unknown model or field, or a value that its check refuses.
+            UserError: a model or field is unknown, or a value fails its check.
         """
         kind = model_type(model)
         datasets = self.table["datasets"]
@@ -61,7 +65,7 @@ class Profile:
         network = settings.get("network", {})
         for key, value in kind.preset.items():
             if network.get(key, value) != value:
-                raise UserError(f"{where}: network.{key} = {value} makes this model what it is; choose another model")
+                raise UserError(f"{where}: network.{key} = {value} defines this model; choose another model")
         spec = build(
             RunSpec,
             {
@@ -80,7 +84,7 @@ class Profile:
         return replace(spec, network={name: value for name, value in whole.items() if name not in spec.size})
 
     def generator(self, dataset: str) -> dict[str, Any]:
-        """Fields of an embedded data set's generator."""
+        """Return the fields of an embedded data set's generator; none for other data sets."""
         values: dict[str, Any] = self.table["datasets"].get(dataset, {}).get("generator", {})
         return values
 
@@ -91,25 +95,26 @@ def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str,
 
 
 def profile_names() -> list[str]:
-    """The profiles that come with the package."""
+    """Return the names of the profiles of the package, sorted."""
     return sorted(path.name.removesuffix(".toml") for path in files("ossnet").joinpath("profiles").iterdir())
 
 
 def load_profile(name: str) -> Profile:
-    """A profile by its packaged name, or by the path of a TOML file, which is then named as the file is.
+    """Load a profile of the package by its name, or any other by the path of its TOML file, which gives it its name.
 
-    A file may begin with `base = "paper"`, or the path of another file, relative to its own: it is laid over that.
+    A file may begin with `base`, a profile's name or a path relative to the file. Its tables are then merged into those
+    of the base and take precedence.
 
     Raises:
-        UserError: there is none; its bases go round in a circle; it has the name of a packaged one; or it has a table
-            that belongs to no model, family or data set, or a value that is refused.
+        UserError: there is no such profile, it is its own base, or a file has the name of a profile of the package, a
+            table of no model, family or data set, or a value that fails its check.
     """
     path = _profile_path(name, Path())
     if not path.stem.isprintable():
-        raise UserError(f"{path}: this name is no readable text, and names the profile in records; rename the file")
+        raise UserError(f"{path}: the file's name, which names the profile in records, is not printable; rename it")
     packaged = path.stem in profile_names()
     if packaged and path.resolve() != _packaged_path(path.stem).resolve():
-        raise UserError(f"{path} is named as a profile of the package, which records would mistake it for; rename it")
+        raise UserError(f"{path} has the name of a profile of the package and would pass for it in records; rename it")
     where = f"profile {path.stem if packaged else path}"
     table = _read_with_base(path, ())
     models = {key: table.pop(key) for key in table.keys() - {"seeds", "datasets", "slurm", "studies"}}
@@ -133,7 +138,7 @@ class _Studies:
 
 @checked(frozen=True, config=STRICT)
 class _File:
-    """What a profile's file holds, with the tables of models and families apart."""
+    """Contents of a profile's file, with the tables of models and families moved to `models`."""
 
     models: Tables
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
@@ -143,7 +148,7 @@ class _File:
 
     def __post_init__(self) -> None:
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)} name one twice")
+            raise ValueError(f"seeds {list(self.seeds)} contain a duplicate")
 
 
 def _refuse_unknown(tables: Set[str], known: Set[str], where: str) -> None:
@@ -157,7 +162,7 @@ def _packaged_path(name: str) -> Path:
 
 
 def _profile_path(name: str, folder: Path) -> Path:
-    """Of a profile that is named in a file in `folder`, or on the command line."""
+    """Return the path of a profile; that of a TOML file is relative to `folder`."""
     if name.lower().endswith(".toml"):
         return folder / name
     if name not in profile_names():
@@ -168,7 +173,7 @@ def _profile_path(name: str, folder: Path) -> Path:
 
 
 def _read_with_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """The tables of a file, laid over those of its base; `above` are the files that it is the base of."""
+    """Read the tables of a file and merge them into those of its base; `above` are the files that it is the base of."""
     if path.resolve() in above:
         raise UserError(f"profile {path} is its own base; remove `base` from one of the files that lead back to it")
     table = read_toml(path)
@@ -176,5 +181,5 @@ def _read_with_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     if base is None:
         return table
     if not isinstance(base, str):
-        raise UserError(f"profile {path}: base = {base} is no text; give a profile's name or the path of a .toml file")
+        raise UserError(f"profile {path}: base = {base} is not a string; give a profile's name or a .toml file's path")
     return merge(_read_with_base(_profile_path(base, path.parent), (*above, path.resolve())), table)

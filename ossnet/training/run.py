@@ -1,4 +1,7 @@
-"""A run: one model trained on one data set from one seed, and the folder that holds it."""
+"""Run: one model trained on one data set with one recipe and seed, and the folder that holds it.
+
+`RunSpec.identity` decides which runs are the same.
+"""
 
 import json
 from collections.abc import Callable
@@ -21,22 +24,26 @@ from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.network.execution import set_execution
 from ossnet.registry import model_type
 from ossnet.training.checkpoint import load_weights
-from ossnet.training.seen_cases import LearnedCases
-from ossnet.training.training import EpochReport, Recipe, train
+from ossnet.training.loop import EpochReport, train
+from ossnet.training.recipe import Recipe
+from ossnet.training.seen_cases import SeenCases
 
 
 @dataclass(frozen=True, config=STRICT)
 class RunSpec:
-    """Everything that decides a run's numbers, and nothing else.
+    """Specification of a run: everything that decides its numbers, and nothing else.
 
     Attributes:
-        model: a name of the registry.
-        network: fields of the model's configuration; shape, modalities and classes follow from the others here. A
-            profile gives all of them, so that another default makes another run.
-        dataset: as results name it.
-        fingerprint: of the data set.
-        modalities: the image channels' names, in order.
-        schema_version: raised whenever the same specification would come to other numbers.
+        model: name of the model in the registry.
+        network: fields of the model's configuration, without those in `size`. A profile sets all of them, so that a
+            changed default makes another run.
+        dataset: name of the data set.
+        fingerprint: fingerprint of the data set.
+        modalities: names of the image channels, in order.
+        preprocessing: preprocessing of the cases.
+        recipe: recipe of the training.
+        seed: seed of the initial weights and of the training.
+        schema_version: version that is raised whenever the same specification would give other numbers.
     """
 
     model: str
@@ -51,12 +58,21 @@ class RunSpec:
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the specification, hexadecimal."""
+        """Identity of the run: SHA-256 of its specification as JSON with sorted keys, hexadecimal.
+
+        Hashed are the names and values of all fields, those of the preprocessing and the recipe included. A field that
+        was added after the first records were made is left out while it has its default (`ossnet.config.newer`), so
+        that older runs keep their identity.
+
+        Not hashed are names of classes and modules, the order of fields, the code (`schema_version` stands for it),
+        versions of libraries, the device, the number of threads, and the paths of data and results. The data enter by
+        their name, fingerprint and modalities.
+        """
         return digest(plain(self))
 
     @property
     def size(self) -> dict[str, Any]:
-        """The fields of the model's configuration that follow from the data and their preprocessing."""
+        """Fields of the model's configuration that follow from the data and their preprocessing."""
         return {
             "shape": self.preprocessing.shape,
             "modalities": len(self.modalities),
@@ -65,20 +81,20 @@ class RunSpec:
 
     @property
     def config(self) -> ModelConfig:
-        """The model's whole configuration.
+        """Complete configuration of the model.
 
         Raises:
-            UserError: unknown model, or a field that its configuration refuses.
+            UserError: the model is unknown, or its configuration refuses a field.
         """
         kind = model_type(self.model)
         config: ModelConfig = build(kind.config_type, self.network | self.size, f"model {self.model}, network")
         return config
 
     def make_model(self) -> SegmentationModel:
-        """The model with the initial weights of this seed.
+        """Make the model with the initial weights of this seed; torch's global generator is left as it was.
 
         Raises:
-            UserError: unknown model, or a field that its configuration refuses.
+            UserError: the model is unknown, or its configuration refuses a field.
         """
         kind, config = model_type(self.model), self.config
         with torch.random.fork_rng(devices=[]):
@@ -92,10 +108,10 @@ def write_spec(folder: Path, spec: RunSpec) -> None:
 
 
 def read_spec(folder: Path) -> RunSpec:
-    """The specification of a run's folder.
+    """Read `folder/spec.json`.
 
     Raises:
-        UserError: there is none, or it is not of this version.
+        UserError: there is no specification in the folder, or it is not one of this version.
     """
     path = folder / "spec.json"
     try:
@@ -108,10 +124,10 @@ def read_spec(folder: Path) -> RunSpec:
 
 
 def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[SegmentationModel, RunSpec]:
-    """The trained model of a run's folder, in evaluation mode and its recipe's precision, and its specification.
+    """Load the trained model of a run, in evaluation mode and the recipe's precision, and its specification.
 
     Raises:
-        UserError: the folder holds no whole run.
+        UserError: the folder does not hold a complete run.
     """
     folder = Path(folder)
     spec = read_spec(folder)
@@ -134,15 +150,21 @@ def train_run(
     report: Callable[[EpochReport, float], None],
     report_prepared: Callable[[int, int], None] = lambda *_: None,
 ) -> list[EpochReport]:
-    """Train the model of a specification in its folder, or go on with that; the course of the training.
+    """Train the model of a specification in a folder, or resume its training there, and return the history.
 
     Args:
-        report: called after each epoch with the seconds to go.
-        report_prepared: called after each case of a split as (cases prepared, of how many), before the first epoch.
+        spec: specification of the run.
+        dataset: data set with the splits `train` and `validation`.
+        folder: folder of the run.
+        cache: folder of prepared cases.
+        device: device of the training.
+        report: called after each epoch with its report and the estimated seconds to the end of the training.
+        report_prepared: called before the first epoch, after each case of a split, with the number of cases prepared
+            and their total.
 
     Raises:
         UserError: the folder holds a run of another specification, another process is training there, the data set has
-            no training case or one that cannot be prepared, or as `train` says.
+            no training case or a case that cannot be prepared, or `train` raises it.
     """
     _refuse_another_run(folder, spec)
     if not dataset.splits["train"]:
@@ -159,19 +181,19 @@ def train_run(
         history.append(past)
         report(past, sum(p.seconds for p in history) / len(history) * (recipe.epochs - len(history)))
 
-    # Only now is the folder touched, so that a mistake in what was asked leaves none behind.
+    # The folder is made only now, so that a wrong specification or data set leaves none behind.
     with hold(folder / "training.lock") as mine:
         if not mine:
             raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
         _refuse_another_run(folder, spec)
         write_spec(folder, spec)
-        LearnedCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
+        SeenCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
         train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
     return history
 
 
 def _refuse_another_run(folder: Path, spec: RunSpec) -> None:
-    """A folder whose training failed before its first epoch holds nothing to lose, and may be taken over."""
+    """Raise a UserError if a folder holds another run, unless that failed before its first epoch ended."""
     begun = any((folder / name).exists() for name in ("checkpoint.pt", "model.safetensors", "result.json"))
     if begun and (folder / "spec.json").exists() and read_spec(folder) != spec:
         raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")

@@ -1,4 +1,4 @@
-"""The cases that a training has seen, known again by their voxels, so that none is taken for a test of the model."""
+"""Record of the cases that a training has seen, by their voxels, so that no model is tested on its training cases."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ from ossnet.errors import UserError
 from ossnet.files import unreadable, write_text
 
 FILE = "cases.json"
-"""In the folder of a training."""
+"""File of the record in the folder of a training."""
 
 
 @dataclass(frozen=True)
-class LearnedCases:
-    """The cases of a training.
+class SeenCases:
+    """Cases that a training has seen.
 
     Attributes:
-        train: names of the cases that it learned from, to their `voxel_digest`.
-        validation: likewise, of those that its best epoch was chosen on.
-        version: of the digests.
+        train: names of the cases that the model has learned from, each with its voxel digest.
+        validation: names of the cases that the best epoch was chosen on, each with its voxel digest.
+        version: version of the digests.
     """
 
     train: Mapping[str, str]
@@ -31,12 +31,12 @@ class LearnedCases:
     version: int = VERSION
 
     def write(self, folder: Path) -> None:
-        """Write them into the folder of the training."""
+        """Write the record into the folder of the training."""
         write_text(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
-def read_learned_cases(folder: Path) -> LearnedCases | None:
-    """Read the cases of the training in a folder; None of one made before they, or digests as of now, were recorded.
+def read_seen_cases(folder: Path) -> SeenCases | None:
+    """Read the record of the training in a folder; return None if there is none, or one of another version.
 
     Raises:
         UserError: the record cannot be read or is damaged.
@@ -46,10 +46,10 @@ def read_learned_cases(folder: Path) -> LearnedCases | None:
         record = json.loads(path.read_bytes())
         if isinstance(record, dict) and record.get("version") != VERSION:
             return None
-        return TypeAdapter(LearnedCases).validate_python(record)
+        return TypeAdapter(SeenCases).validate_python(record)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:  # pydantic's is a ValueError.
+    except (OSError, ValueError) as error:  # Pydantic's ValidationError is a ValueError.
         raise unreadable(path, error, f"{path} is damaged; restore it, or train that run again") from error
 
 
@@ -57,25 +57,31 @@ def roles_in_training(
     dataset: Dataset,
     split: str,
     cache: Path,
-    learned: LearnedCases | None,
+    seen: SeenCases | None,
     report: Callable[[int, int], None] = lambda *_: None,
 ) -> dict[str, str]:
-    """Tell what each case of a split was to a training: `train`, `validation`, `unseen`, or `unknown` without a record.
+    """Return the role of each case of a split in a training, by case name.
+
+    A role is `train`, `validation`, `unseen`, or `unknown` without a record. Cases are compared by their voxels, so
+    that a copy under another name is recognised.
 
     Args:
-        cache: where digests of voxels are kept.
-        report: called after each case as (cases compared, of how many).
+        dataset: data set of the cases.
+        split: split of the cases.
+        cache: folder in which voxel digests are kept.
+        seen: record of the training; None if there is none.
+        report: called after each case with the number of cases compared and their total.
 
     Raises:
         UserError: a case cannot be loaded, or the cache cannot be written.
     """
     names = dataset.splits[split]
-    if learned is None:
+    if seen is None:
         return dict.fromkeys(names, "unknown")
-    roles = dict.fromkeys(learned.validation.values(), "validation") | dict.fromkeys(learned.train.values(), "train")
+    roles = dict.fromkeys(seen.validation.values(), "validation") | dict.fromkeys(seen.train.values(), "train")
     found = {}
     for done, name in enumerate(names, start=1):
-        # A case is read for it once; from then on its digest is kept.
+        # A case is read for its digest once; from then on the digest is kept.
         found[name] = roles.get(kept_voxel_digest(dataset, name, cache), "unseen")
         report(done, len(names))
     return found
@@ -84,18 +90,22 @@ def roles_in_training(
 def refuse_learned_cases(
     dataset: Dataset, split: str, roles: Mapping[str, str], trained_on: str, fingerprint: str, run: str
 ) -> None:
-    """Refuse to score a model on cases that it has learned from, whatever they and their files are called now.
+    """Raise a UserError if a model may have learned from cases that are to be scored.
 
-    Of a training that recorded none, only cases of the very same data set, in another split, are known to be others.
-    The cases that a best epoch was chosen on may be scored, as in the paper.
+    Without a record of the training, cases are accepted only if they are of the same data set with the same fingerprint
+    and of another split than `train`. Cases that the best epoch was chosen on are accepted: the paper scores its models
+    on the validation cases.
 
     Args:
-        split: of the cases to be scored, and `roles` what `roles_in_training` says of them.
-        trained_on: the name of the data set of the training, and `fingerprint` its fingerprint.
-        run: as the user calls it.
+        dataset: data set of the cases to be scored.
+        split: split of the cases to be scored.
+        roles: role of each case, from `roles_in_training`.
+        trained_on: name of the data set of the training.
+        fingerprint: fingerprint of the data set of the training.
+        run: name of the run in messages.
 
     Raises:
-        UserError: the model has learned from a case, or may have; names it and the remedy.
+        UserError: the model has learned from a case, or may have. The message names the case and a remedy.
     """
     remedy = "choose another split, or add --allow-learned-cases to ossnet evaluate"
     found = [name for name, role in roles.items() if role == "train"]
@@ -109,13 +119,13 @@ def refuse_learned_cases(
         return
     if dataset.name != trained_on:
         raise UserError(
-            f"{run} has no record of the cases that it has learned from ({FILE}), which those of data set "
-            f"{dataset.name} may be; train it again, or add --allow-learned-cases to ossnet evaluate"
+            f"{run} has no record of the cases that it has learned from ({FILE}), and cases of data set {dataset.name} "
+            "may be among them; train it again, or add --allow-learned-cases to ossnet evaluate"
         )
     if dataset.fingerprint != fingerprint:
         raise UserError(
             f"data set {dataset.name} is not as it was in the training of {run} (cases, files, modalities or splits), "
-            "which may have learned the cases to be scored; give the --data and --profile of that training, "
+            "which may have learned from the cases to be scored; give the --data and --profile of that training, "
             "or add --allow-learned-cases to ossnet evaluate"
         )
     if split == "train":

@@ -1,4 +1,4 @@
-"""Scores during training and after it, by a named protocol (Sec. 3.2)."""
+"""Validation of a model on prepared cases, during training and after it, by a named protocol (Section 3.2)."""
 
 import zlib
 from collections.abc import Iterable
@@ -18,14 +18,15 @@ from ossnet.sampling import Sampling, border_voxels, draw_locations
 
 @dataclass(frozen=True, config=STRICT)
 class Validation:
-    """How and when a model is scored on cases that it does not learn from.
+    """Protocol and interval of the validation; the defaults are the paper's protocol and the released code's interval.
 
     Attributes:
-        protocol: `paper`: uniform locations of each volume; `released`: as the released code draws them, a
-            `border_share` of them from the border (0 for BraTS, 0.4 for LiTS: such scores are lower than those of whole
-            volumes); `dense`: every voxel of the segmentation.
-        locations: of each volume, for the sampled protocols.
-        every: epochs between two validations; the last epoch is always validated.
+        protocol: `paper`: locations drawn uniformly from each volume; `released`: locations drawn as in the released
+            code, a share of `border_share` from the border; `dense`: every voxel of the prepared grid.
+        locations: number of locations per volume in the sampled protocols.
+        border_share: share of the locations of `released` that is drawn from the border. The released code uses 0 for
+            BraTS and 0.4 for LiTS; scores with a share above 0 are lower than those of whole volumes.
+        every: number of epochs between two validations; the last epoch is always validated.
     """
 
     protocol: Literal["paper", "released", "dense"] = "paper"
@@ -35,15 +36,16 @@ class Validation:
 
     def __post_init__(self) -> None:
         if self.border_share > 0 and self.protocol != "released":
-            raise ValueError("border_share is of the released protocol; set protocol = released with it")
+            raise ValueError("border_share is for the released protocol only; set protocol = released with it")
 
 
 def score(
     model: SegmentationModel, cases: Iterable[PreparedCase], classes: int, validation: Validation
 ) -> dict[str, dict[str, float]]:
-    """Dice and IoU of each case by the protocol: case name to quantity to value, the mean over foreground classes.
+    """Score a model on cases and return their Dice and IoU by case name and quantity.
 
-    The locations of a case depend on its name alone, so that every model and epoch is asked at the same ones.
+    Scores are means over the foreground classes in which they are defined. The locations of a case depend on its name
+    alone, so that they are the same for every model and epoch.
     """
     model.eval()
     scores = {}

@@ -24,8 +24,8 @@ from ossnet.errors import UserError
 from ossnet.evaluation.metrics import dice
 from ossnet.evaluation.quantities import SCORES
 from ossnet.memory.footprint import count
+from ossnet.training.loop import EpochReport
 from ossnet.training.run import RunSpec, load_run
-from ossnet.training.training import EpochReport
 
 
 def prepared(results: Path, spec: RunSpec, source: Path | str, extraction: str, split: Split | None = None) -> Run:

@@ -178,7 +178,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ossnet.training.training.BatchMaker.begin", interrupt)
+    monkeypatch.setattr("ossnet.training.batches.BatchMaker.begin", interrupt)
     assert main(train_command("c", tmp_path / "run", {})) == 130
     captured = capsys.readouterr()
     assert captured.err == "ossnet: interrupted; what was finished is kept, the same command goes on from there\n"
@@ -195,7 +195,7 @@ def test_out_of_memory_says_what_to_lower(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ossnet.training.training.BatchMaker.begin", fail)
+    monkeypatch.setattr("ossnet.training.batches.BatchMaker.begin", fail)
     assert main(train_command("c", tmp_path / "run", {})) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("ossnet: out of memory; lower --max-locations, or recipe.batch_size")

@@ -66,12 +66,12 @@ def test_normalised_as_in_training(intensity_model: Model) -> None:
     case = ball_case()
     bright = replace(case, image=1000 + 500 * case.image)
     preprocessing = replace(PAD, normalise="volume")
-    for one in (case, bright):
-        segmentation = segment_case(intensity_model(PAD.shape), one, preprocessing).segmentation
+    for stored in (case, bright):
+        segmentation = segment_case(intensity_model(PAD.shape), stored, preprocessing).segmentation
         np.testing.assert_array_equal(segmentation, case.label)
 
 
-def test_passes_do_not_change_the_answer(intensity_model: Model) -> None:
+def test_the_locations_per_pass_do_not_change_the_segmentation(intensity_model: Model) -> None:
     model = intensity_model(PAD.shape)
     whole, parts = (segment_case(model, ball_case("RAS"), PAD, "mise", n) for n in (2**14, 100))
     assert torch.equal(whole.segmentation, parts.segmentation)
@@ -113,7 +113,7 @@ def test_several_classes_are_averaged_where_they_occur() -> None:
     prediction = np.where(label == 4, 3, label)
     assert values(score_segmentation(prediction, two_classes, preprocessing, 2.0))["dice"] == 1
     missed = np.where(label == 4, 0, label)
-    # Class 1 is right, class 3 missed, class 2 in neither.
+    # Class 1 is right, class 3 is missed, class 2 does not occur.
     assert values(score_segmentation(missed, two_classes, preprocessing, 2.0))["dice"] == 0.5
 
 
@@ -132,20 +132,18 @@ def test_a_case_without_foreground_is_scored() -> None:
 
 def test_a_case_without_label_is_named() -> None:
     case = ball_case()
-    with pytest.raises(UserError, match="case ball has no label"):
+    with pytest.raises(UserError, match=r"case ball .*label"):
         score_segmentation(case.label, replace(case, label=None), PAD, 2.0)
 
 
 def test_extractors_by_name() -> None:
     assert all(extractor(name) is function for name, function in EXTRACTORS.items())
-    with pytest.raises(
-        UserError, match=r"unknown extraction 'fast'; choose one of dense, mise, paper-prior, released, released-prior"
-    ):
+    with pytest.raises(UserError, match=r"'fast'.* dense, mise, paper-prior, released, released-prior"):
         extractor("fast")
 
 
 def test_a_model_without_prior_is_refused(intensity_model: Model) -> None:
-    with pytest.raises(UserError, match="extract with mise or dense"):
+    with pytest.raises(UserError, match="mise or dense"):
         segment_case(intensity_model(PAD.shape), ball_case(), PAD, "paper-prior")
 
 
@@ -164,7 +162,7 @@ def test_every_case_of_the_split_is_scored(intensity_model: Model) -> None:
     assert scores.loc[scores["quantity"] == "dice", "value"].tolist() == [1, 1]
 
 
-def test_what_rests_on_mm_is_left_out_of_cases_of_unknown_spacing(intensity_model: Model) -> None:
+def test_cases_of_unknown_spacing_have_no_values_in_mm_or_ml(intensity_model: Model) -> None:
     cases = {name: replace(ball_case(), name=name, spacing_known=name == "x") for name in ("x", "y")}
     dataset = Dataset("balls", ("ct",), {"test": ("x", "y")}, cases.__getitem__, "f")
     scores = evaluate_run(intensity_model(PAD.shape), PAD, ("ct",), dataset, "test", "mise", 2**14)
@@ -176,8 +174,8 @@ def test_what_rests_on_mm_is_left_out_of_cases_of_unknown_spacing(intensity_mode
 
 def test_an_empty_split_and_other_modalities_are_refused(intensity_model: Model) -> None:
     model = intensity_model(PAD.shape)
-    with pytest.raises(UserError, match="balls has no case in split validation; choose another with --split"):
+    with pytest.raises(UserError, match=r"balls .*split validation.* --split"):
         evaluate_run(model, PAD, ("ct",), ball_dataset(test=("RAS",)), "validation", "mise", 2**14, 2.0)
     require_modalities("balls", ("ct",), ("ct",))
-    with pytest.raises(UserError, match="balls has modalities ct; the model was trained on t1"):
+    with pytest.raises(UserError, match=r"balls .*modalities ct.* t1"):
         evaluate_run(model, PAD, ("t1",), ball_dataset(test=("RAS",)), "test", "mise", 2**14, 2.0)

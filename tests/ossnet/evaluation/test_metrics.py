@@ -1,4 +1,4 @@
-"""The metrics, on masks whose answer can be worked out by hand."""
+"""Tests of the metrics, on masks whose values can be computed by hand."""
 
 import math
 
@@ -54,8 +54,8 @@ def test_two_empty_masks_have_no_overlap_score(metric) -> None:
 
 
 @pytest.mark.parametrize("metric", [dice, iou])
-def test_what_is_no_mask_is_refused(metric) -> None:
-    with pytest.raises(ValueError, match="other values than 0 and 1"):
+def test_values_other_than_0_and_1_and_different_shapes_are_refused(metric) -> None:
+    with pytest.raises(ValueError, match="0 and 1"):
         metric(np.array([0.2, 0.9]), np.array([0, 1]))
     with pytest.raises(ValueError, match="differ"):
         metric(np.zeros((2, 2)), np.zeros(2))
@@ -161,7 +161,7 @@ def test_disagreement_counts_voxels_of_any_class() -> None:
         disagreement_percent(first, first[0])
 
 
-def test_a_mean_is_over_valid_values_and_tells_how_many() -> None:
+def test_a_mean_is_over_the_valid_values_and_comes_with_their_number() -> None:
     assert valid_mean([0.5, math.nan, 1.0]) == (0.75, 2)
     mean, count = valid_mean(iter([math.nan]))
     assert math.isnan(mean)
@@ -173,7 +173,7 @@ def test_the_tolerance_of_tables_is_a_voxel_at_least(spacing_mm: tuple[float, ..
     assert surface_tolerance_mm(spacing_mm) == tolerance_mm
 
 
-def test_false_positives_are_told_in_ml() -> None:
+def test_the_volume_of_false_positives_is_in_ml() -> None:
     prediction, label = np.zeros((2, 10, 10, 10), bool)
     prediction[:5], label[4:] = True, True
     # Four slabs of 100 voxels of 5 mm³.
@@ -182,7 +182,7 @@ def test_false_positives_are_told_in_ml() -> None:
     assert false_positive_volume_ml(0 * label, 0 * label, 5) == 0
 
 
-def test_where_the_spacing_is_not_known_nothing_is_told_in_mm_or_ml() -> None:
+def test_unknown_spacing_makes_values_in_mm_and_ml_nan() -> None:
     unknown = (float("nan"),) * 3
     box, nothing = np.pad(np.ones((2, 2, 2), bool), 2), np.zeros((6, 6, 6), bool)
     for prediction in (box, nothing, np.roll(box, 1, 0)):

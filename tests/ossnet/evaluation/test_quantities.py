@@ -12,11 +12,11 @@ CUBE[3:9, 3:9, 3:9] = True
 
 
 def scores(shift: int) -> dict[str, float]:
-    """Of a cube that lies so many voxels of 1 mm beside its label."""
+    """Scores of a cube that is shifted against its label by `shift` voxels of 1 mm."""
     return score_case(np.roll(CUBE, shift, axis=0), CUBE, (1.0, 1.0, 1.0), 1.0, tolerance_mm=1.0)
 
 
-def test_what_is_measured_is_what_tables_show_in_their_order() -> None:
+def test_the_measured_quantities_are_those_of_tables_in_their_order() -> None:
     assert list(scores(0)) == list(SCORES)
 
 
@@ -27,14 +27,14 @@ def test_the_better_segmentation_has_the_better_score(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_what_has_a_unit_grows_with_the_voxels_and_a_ratio_does_not(name: str) -> None:
+def test_a_quantity_with_a_unit_grows_with_the_voxels_and_a_ratio_does_not(name: str) -> None:
     small, large = (
         score_case(np.roll(CUBE, 2, axis=0), CUBE, (edge,) * 3, edge**3, tolerance_mm=edge)[name] for edge in (1.0, 2.0)
     )
     assert large == pytest.approx({"": 1, "mm": 2, "ml": 8}[SCORES[name].unit] * small)
 
 
-def test_they_are_known_without_a_library() -> None:
+def test_quantities_are_imported_without_libraries() -> None:
     heavy = "('numpy', 'pandas', 'torch')"
     code = f"import sys, ossnet.evaluation.quantities; sys.exit(any(name in sys.modules for name in {heavy}))"
     subprocess.run([sys.executable, "-c", code], check=True)

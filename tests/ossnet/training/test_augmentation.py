@@ -58,7 +58,7 @@ def test_probability_0_changes_nothing() -> None:
     assert torch.equal(augment_label(image[0], NOTHING), image[0])
 
 
-def test_each_happens_as_often_as_it_should() -> None:
+def test_each_augmentation_has_its_probability() -> None:
     source = generator()
     draws = [draw(Augmentation(probability=0.3), 2, source) for _ in range(3000)]
     for happened in (
@@ -77,7 +77,7 @@ def test_flips_are_the_non_empty_subsets_of_the_first_two_axes() -> None:
     assert min(flips.count(subset) for subset in set(flips)) > 60
 
 
-def test_axes_to_flip_are_a_choice() -> None:
+def test_only_the_chosen_axes_are_flipped() -> None:
     source = generator()
     assert {draw(Augmentation(probability=1, flip_axes=(2,)), 1, source).flips for _ in range(20)} == {(2,)}
     assert draw(Augmentation(probability=1, flip_axes=()), 1, source).flips == ()
@@ -131,5 +131,5 @@ def test_a_draw_depends_on_the_generator_alone() -> None:
 
 
 def test_an_axis_is_named_once() -> None:
-    with pytest.raises(ValueError, match=r"flip_axes is \(0, 0\); name each axis once"):
+    with pytest.raises(ValueError, match=r"flip_axes is \(0, 0\)"):
         Augmentation(flip_axes=(0, 0))

@@ -1,7 +1,6 @@
-"""What a batch is made of: which cases, how augmented, with which locations."""
+"""Tests of batches: their cases, augmentation and locations."""
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -15,10 +14,9 @@ from ossnet.config import build
 from ossnet.data.prepared import PreparedCase
 from ossnet.data.slices import Slices, Slicing
 from ossnet.model import Batch
-from ossnet.training import training
-from ossnet.training.batches import BatchMaker
+from ossnet.training.batches import BatchMaker, reading_threads
 from ossnet.training.confidence import ConfidenceMemory
-from ossnet.training.training import Recipe
+from ossnet.training.recipe import Recipe
 
 SHAPE = (16, 16, 16)
 ALWAYS_FLIP = {"probability": 1, "noise": 0, "brightness": 0}
@@ -29,7 +27,7 @@ def make_recipe(**changes: Any) -> Recipe:
 
 
 def make_case(*box: slice, border: bool = False) -> PreparedCase:
-    """A box of ones, label and image alike; in the middle of no axis, so that every flip can be told."""
+    """A case with a box of ones in label and image, off the middle of every axis, so that every flip is visible."""
     label = torch.zeros(SHAPE, dtype=torch.uint8)
     label[box] = 1
     places = torch.from_numpy(np.flatnonzero(label.numpy())) if border else None
@@ -58,15 +56,6 @@ def draw(batch: Batch) -> tuple[Tensor, Tensor | None]:
     return batch.draw_locations(torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize(("steps", "expected"), [(None, [1] * 5), (6, [2, 2, 2, 3, 3])])
-def test_an_epoch_sees_each_case_once_or_as_often_as_its_steps_need(steps: int | None, expected: list[int]) -> None:
-    recipe = make_recipe(steps_per_epoch=steps)
-    order = training._epoch_order(5, recipe, torch.Generator().manual_seed(0))
-    assert sorted(Counter(order.tolist()).values()) == expected
-    assert recipe.cases_per_epoch(5) == sum(expected)
-    assert recipe.steps(5) == len(order.split(recipe.batch_size))
-
-
 def test_a_batch_is_augmented_alike_in_all_its_parts() -> None:
     recipe = make_recipe(augmentation=ALWAYS_FLIP, sampling={"count": 200})
     batch = batch_of(CASES, [0, 1], recipe, None)
@@ -91,14 +80,14 @@ def test_border_locations_follow_the_flip() -> None:
     assert batch.labels[0][tuple(draw(batch)[0][0].T)].all()
 
 
-def test_the_memory_is_of_the_cases_before_the_flip() -> None:
+def test_the_memory_holds_the_cases_before_the_flip() -> None:
     recipe = make_recipe(
         augmentation=ALWAYS_FLIP | {"flip_axes": [0]},
         sampling={"strategy": "confidence", "count": 50, "memory_cell": 8, "memory_rate": 1, "confidence_share": 0.9},
     )
     memory = ConfidenceMemory(len(CASES), SHAPE, recipe.sampling)
-    # All but the first of the eight cells of case 2 are sure.
-    memory.unsureness[2, 1:] = 0
+    # All but the first of the eight cells of case 2 are certain.
+    memory.uncertainty[2, 1:] = 0
     batch = batch_of(CASES, [1, 2], recipe, memory)
     locations, weights = draw(batch)
     assert weights is not None
@@ -106,12 +95,12 @@ def test_the_memory_is_of_the_cases_before_the_flip() -> None:
     assert weights.shape == (2, 50)
     corner = (locations[1, :45] >= torch.tensor([8, 0, 0])) & (locations[1, :45] < torch.tensor([16, 8, 8]))
     assert corner.all(-1).sum() >= 43
-    before = memory.unsureness.clone()
+    before = memory.uncertainty.clone()
     batch.remember(locations, torch.where(locations[..., 0] >= 8, 0.0, 0.5))
-    # Where the batch is sure, beyond 8 on the first axis, the cases are at less than 8.
-    assert torch.equal(memory.unsureness[0], before[0])
-    assert memory.unsureness[1].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert memory.unsureness[2, 0] == 0
+    # The predictions are certain from 8 on along the flipped axis, which is below 8 in the cases.
+    assert torch.equal(memory.uncertainty[0], before[0])
+    assert memory.uncertainty[1].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert memory.uncertainty[2, 0] == 0
 
 
 def test_augmentation_off_leaves_the_cases_as_they_are() -> None:
@@ -120,7 +109,7 @@ def test_augmentation_off_leaves_the_cases_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("axis", range(3))
-def test_a_slicing_model_is_given_slices_of_the_augmented_cases(axis: int) -> None:
+def test_a_slicing_model_gets_slices_of_the_augmented_cases(axis: int) -> None:
     recipe = make_recipe(augmentation={"probability": 0.8, "flip_axes": [0, 1, 2]})
     with ThreadPoolExecutor(2) as readers:
         generator, same = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
@@ -138,10 +127,10 @@ def test_a_slicing_model_is_given_slices_of_the_augmented_cases(axis: int) -> No
 
 def test_slices_are_all_that_is_read() -> None:
     case, expected = make_case(slice(4), slice(4), slice(4)), []
-    told = PreparedCase("box", case.image, case.label, None, case.affine, (1, 1, 1), 1.0, expected.append)
+    recorded = PreparedCase("box", case.image, case.label, None, case.affine, (1, 1, 1), 1.0, expected.append)
     recipe = make_recipe(augmentation=ALWAYS_FLIP | {"flip_axes": [0]})
     with ThreadPoolExecutor(1) as readers:
-        maker([told], recipe, readers, slicing=Slicing(0, 3)).begin([0], torch.Generator().manual_seed(0))()
+        maker([recorded], recipe, readers, slicing=Slicing(0, 3)).begin([0], torch.Generator().manual_seed(0))()
     (slices,) = expected
     assert (slices.axis, slices.shape, len(slices.indices)) == (0, SHAPE, 3)
 
@@ -155,6 +144,22 @@ def test_cases_are_read_while_the_caller_goes_on() -> None:
 
     with Readers(1) as readers:
         batch = maker(CASES, make_recipe(), readers).begin([0, 1], torch.Generator().manual_seed(0))
-        # Nothing has been read yet, and here the caller is.
+        # The call has returned although nothing has been read yet.
         go_on.set()
         assert batch().images.shape == (2, 1, *SHAPE)
+
+
+def test_interrupted_threads_cancel_the_reads_that_have_not_begun() -> None:
+    is_cancelled = threading.Event()
+    reading: list[Future[bool]] = []
+
+    def interrupted() -> None:
+        with reading_threads(1) as readers:
+            # The first read ends when the second is cancelled; without that, the second would wait for it.
+            reading.append(readers.submit(is_cancelled.wait, 60))
+            readers.submit(pytest.fail, "it was read").add_done_callback(lambda _: is_cancelled.set())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reading[0].result()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from ossnet.sampling import Sampling
-from ossnet.training.confidence import FLOOR, ConfidenceMemory, normalised_entropy
+from ossnet.training.confidence import MIN_UNCERTAINTY, ConfidenceMemory, normalised_entropy
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -44,14 +44,14 @@ seeds = st.integers(0, 2**32)
 
 @st.composite
 def memories(draw: st.DrawFn, **settings: Any) -> ConfidenceMemory:
-    """A memory of one case that holds anything."""
+    """A memory of one case with any uncertainty."""
     memory = make_memory(draw(shapes), memory_cell=draw(st.integers(1, 4)), **settings)
-    unsureness = draw(arrays(np.float32, memory.unsureness.shape, elements=st.floats(0, 1, width=32)))
-    memory.unsureness = torch.from_numpy(unsureness)
+    uncertainty = draw(arrays(np.float32, memory.uncertainty.shape, elements=st.floats(0, 1, width=32)))
+    memory.uncertainty = torch.from_numpy(uncertainty)
     return memory
 
 
-def test_unsureness_by_hand() -> None:
+def test_uncertainty_by_hand() -> None:
     predictions = torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.75, 0.25]])
     # In bits, -(3/4 log 3/4 + 1/4 log 1/4) = 2 - 3/4 log 3.
     assert_close(normalised_entropy(predictions), torch.tensor([1.0, 0.0, 2 - 0.75 * math.log2(3)]))
@@ -60,15 +60,15 @@ def test_unsureness_by_hand() -> None:
 
 
 @given(seeds, st.integers(2, 5))
-def test_unsureness_lies_between_0_and_1_whatever_the_order_of_classes(seed: int, classes: int) -> None:
+def test_uncertainty_lies_between_0_and_1_whatever_the_order_of_classes(seed: int, classes: int) -> None:
     predictions = (10 * torch.randn(20, classes, generator=generator(seed))).softmax(-1)
-    unsureness = normalised_entropy(predictions)
-    assert ((unsureness >= 0) & (unsureness <= 1)).all()
-    assert_close(normalised_entropy(predictions.flip(-1)), unsureness)
+    uncertainty = normalised_entropy(predictions)
+    assert ((uncertainty >= 0) & (uncertainty <= 1)).all()
+    assert_close(normalised_entropy(predictions.flip(-1)), uncertainty)
 
 
 def test_the_paper_scale_has_as_many_cells_as_documented() -> None:
-    assert make_memory((256, 256, 160), cases=2).unsureness.shape == (2, 2560)
+    assert make_memory((256, 256, 160), cases=2).uncertainty.shape == (2, 2560)
 
 
 @given(memories(count=4000), st.sampled_from([0.0, 0.25, 0.5, 0.75]), seeds)
@@ -78,9 +78,9 @@ def test_the_weighted_mean_is_unbiased_exactly(memory: ConfidenceMemory, share: 
     # Weights by voxel, as drawn: 4000 locations of at most 125 voxels reach each one.
     weight = np.full(memory.shape, np.nan)
     weight[tuple(locations[0].T.numpy())] = weights[0]
-    unsureness = memory.unsureness[0].double().clamp(min=FLOOR).numpy()
-    unsure_part = unsureness[cell_of_each_voxel(memory.shape, memory.sampling.memory_cell)]
-    mixture = share * unsure_part / unsure_part.sum() + (1 - share) / weight.size
+    uncertainty = memory.uncertainty[0].double().clamp(min=MIN_UNCERTAINTY).numpy()
+    uncertain_part = uncertainty[cell_of_each_voxel(memory.shape, memory.sampling.memory_cell)]
+    mixture = share * uncertain_part / uncertain_part.sum() + (1 - share) / weight.size
     assert mixture.sum() == pytest.approx(1)
     losses = np.random.default_rng(seed).exponential(size=weight.shape)
     assert (mixture * weight * losses).sum() == pytest.approx(losses.mean(), rel=1e-5)
@@ -90,7 +90,7 @@ def with_settings(memory: ConfidenceMemory, **settings: Any) -> ConfidenceMemory
     """The same memory under other settings."""
     sampling = memory.sampling
     other = make_memory(memory.shape, **{"count": sampling.count, "memory_cell": sampling.memory_cell} | settings)
-    other.unsureness = memory.unsureness
+    other.uncertainty = memory.uncertainty
     return other
 
 
@@ -106,9 +106,9 @@ def test_no_weight_exceeds_its_bound(memory: ConfidenceMemory, count: int, share
 
 @pytest.mark.parametrize("value", [1.0, 0.3, 0.0])
 def test_a_memory_that_is_alike_everywhere_draws_uniformly(value: float) -> None:
-    # 0 is a network that is sure of everything. The cells are 8, 4, 4, 2, 4, 2, 2 and 1 voxels.
+    # 0 is a network that is certain everywhere. The cells are 8, 4, 4, 2, 4, 2, 2 and 1 voxels.
     memory = make_memory((3, 3, 3), count=27_000, memory_cell=2, confidence_share=0.9)
-    memory.unsureness.fill_(value)
+    memory.uncertainty.fill_(value)
     locations, weights = memory.draw([0], generator())
     assert_close(weights, torch.ones_like(weights))
     assert chisquare(counts_of(locations, memory.shape).ravel()).pvalue > 0.01
@@ -116,9 +116,9 @@ def test_a_memory_that_is_alike_everywhere_draws_uniformly(value: float) -> None
 
 def test_locations_are_drawn_as_often_as_the_density_says() -> None:
     memory = make_memory((5, 3, 2), count=60_000, memory_cell=4, confidence_share=0.5)
-    memory.unsureness = torch.tensor([[0.25, 1.0]])
+    memory.uncertainty = torch.tensor([[0.25, 1.0]])
     locations, weights = memory.draw([0], generator())
-    # 24 voxels of unsureness 1/4 and 6 of unsureness 1, which sum to 12: densities 1/48 and 1/12.
+    # 24 voxels of uncertainty 1/4 and 6 of uncertainty 1, which sum to 12: densities 1/48 and 1/12.
     expected = np.full(memory.shape, 30_000 / 48)
     expected[4] = 30_000 / 12
     assert chisquare(counts_of(locations[:, :30_000], memory.shape).ravel(), expected.ravel()).pvalue > 0.01
@@ -128,11 +128,11 @@ def test_locations_are_drawn_as_often_as_the_density_says() -> None:
     assert_close(weights[0], torch.where(in_first, 1 / (0.5 + 0.5 * 5 / 8), 1 / (0.5 + 0.5 * 5 / 2)))
 
 
-def test_an_unsure_cell_gets_more_locations_and_less_weight_of_each() -> None:
+def test_an_uncertain_cell_gets_more_locations_of_less_weight_each() -> None:
     memory = make_memory((16, 16, 16), count=1000, memory_cell=8)
     # The first of eight cells stays at 1, the last falls to about 1/2.
-    memory.remember([0], torch.tensor([[[0, 0, 0], [9, 9, 9]]]), torch.tensor([[0.5, 0.999]]))
-    memory.unsureness[0, 1:7] = 0.1
+    memory.update([0], torch.tensor([[[0, 0, 0], [9, 9, 9]]]), torch.tensor([[0.5, 0.999]]))
+    memory.uncertainty[0, 1:7] = 0.1
     locations, weights = memory.draw([0], generator())
     cells = cell_of_each_voxel(memory.shape, 8)[tuple(locations[0].T.numpy())]
     drawn = np.bincount(cells, minlength=8)
@@ -143,15 +143,15 @@ def test_an_unsure_cell_gets_more_locations_and_less_weight_of_each() -> None:
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.29, 2), (0.5, 5), (0.99, 9)])
 def test_the_share_is_rounded_down(share: float, expected: int) -> None:
     memory = make_memory((100, 100, 10), count=10, memory_cell=10, confidence_share=share)
-    memory.unsureness.zero_()
-    memory.unsureness[0, 0] = 1e6  # So far from the floor that no other cell is drawn.
+    memory.uncertainty.zero_()
+    memory.uncertainty[0, 0] = 1e6  # So far above the lower bound that no other cell is drawn.
     locations, _ = memory.draw([0], generator())
     assert (locations[0] < 10).all(-1).sum() == expected
 
 
 def test_one_location_is_uniform() -> None:
     memory = make_memory((2, 3, 1), count=1, memory_cell=1, confidence_share=0.9)
-    memory.unsureness[0, 1:] = 0
+    memory.uncertainty[0, 1:] = 0
     locations, weights = memory.draw([0] * 6000, generator())
     assert (weights == 1).all()
     assert chisquare(counts_of(locations, memory.shape).ravel()).pvalue > 0.01
@@ -159,42 +159,42 @@ def test_one_location_is_uniform() -> None:
 
 def test_a_seed_draws_the_same_again() -> None:
     memory = make_memory((6, 5, 4), cases=3, count=50, memory_cell=2)
-    memory.unsureness = torch.rand(memory.unsureness.shape, generator=generator())
-    state, held = torch.get_rng_state(), memory.unsureness.clone()
+    memory.uncertainty = torch.rand(memory.uncertainty.shape, generator=generator())
+    state, held = torch.get_rng_state(), memory.uncertainty.clone()
     first, again, other = (memory.draw([2, 0], generator(seed)) for seed in (3, 3, 4))
     assert all(map(torch.equal, first, again))
     assert not torch.equal(first[0], other[0])
     assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(memory.unsureness, held)
+    assert torch.equal(memory.uncertainty, held)
 
 
 def test_a_memory_is_updated_by_hand() -> None:
     memory = make_memory((4, 2, 2), cases=2, memory_cell=2, memory_rate=0.25)
     visited = torch.tensor([[[0, 0, 0], [1, 1, 1], [0, 1, 0]]])
-    # Unsureness 1, 0 and 0, of which the mean of 1/3 makes a quarter.
-    memory.remember([1], visited, torch.tensor([[0.5, 0.0, 1.0]]))
-    assert_close(memory.unsureness, torch.tensor([[1.0, 1.0], [0.75 + 0.25 / 3, 1.0]]))
+    # Uncertainty 1, 0 and 0, whose mean of 1/3 has a weight of 1/4.
+    memory.update([1], visited, torch.tensor([[0.5, 0.0, 1.0]]))
+    assert_close(memory.uncertainty, torch.tensor([[1.0, 1.0], [0.75 + 0.25 / 3, 1.0]]))
 
 
-def test_several_classes_are_remembered_alike() -> None:
+def test_several_classes_update_a_memory_by_hand() -> None:
     memory = make_memory((4, 2, 2), memory_cell=2, memory_rate=1.0)
-    memory.remember([0], torch.tensor([[[0, 0, 0], [3, 0, 0]]]), torch.tensor([[[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]]]))
-    assert_close(memory.unsureness, torch.tensor([[math.log(2) / math.log(3), 0.0]]))
+    memory.update([0], torch.tensor([[[0, 0, 0], [3, 0, 0]]]), torch.tensor([[[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]]]))
+    assert_close(memory.uncertainty, torch.tensor([[math.log(2) / math.log(3), 0.0]]))
 
 
-def test_a_case_twice_in_a_batch_is_remembered_twice() -> None:
+def test_a_case_twice_in_a_batch_updates_its_cells_twice() -> None:
     memory = make_memory((2, 2, 2), memory_cell=2, memory_rate=0.5)
-    memory.remember([0, 0], torch.zeros(2, 1, 3, dtype=torch.int64), torch.tensor([[0.0], [0.5]]))
-    assert memory.unsureness.tolist() == [[0.5 * 0.5 + 0.5]]
+    memory.update([0, 0], torch.zeros(2, 1, 3, dtype=torch.int64), torch.tensor([[0.0], [0.5]]))
+    assert memory.uncertainty.tolist() == [[0.5 * 0.5 + 0.5]]
 
 
 @given(memories(memory_rate=0.3), seeds)
 def test_only_visited_cells_change_and_stay_between_old_and_new(memory: ConfidenceMemory, seed: int) -> None:
-    before = memory.unsureness.clone()
+    before = memory.uncertainty.clone()
     locations = (torch.rand(1, 4, 3, generator=generator(seed)) * torch.tensor(memory.shape)).long()
-    memory.remember([0], locations, torch.rand(1, 4, generator=generator(seed)))
+    memory.update([0], locations, torch.rand(1, 4, generator=generator(seed)))
     cells = cell_of_each_voxel(memory.shape, memory.sampling.memory_cell)[tuple(locations[0].numpy().T)]
     unvisited = np.setdiff1d(np.arange(before.shape[1]), cells)
-    assert torch.equal(memory.unsureness[0, unvisited], before[0, unvisited])
-    assert ((memory.unsureness >= 0) & (memory.unsureness <= 1)).all()
-    assert ((memory.unsureness - before).abs() <= 0.3 + 1e-6).all()
+    assert torch.equal(memory.uncertainty[0, unvisited], before[0, unvisited])
+    assert ((memory.uncertainty >= 0) & (memory.uncertainty <= 1)).all()
+    assert ((memory.uncertainty - before).abs() <= 0.3 + 1e-6).all()

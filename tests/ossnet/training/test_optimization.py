@@ -53,11 +53,11 @@ def test_lookahead_joins_fast_and_slow_weights(intensity_model: Callable[..., Se
         model.threshold.grad = torch.ones_like(model.threshold)
         optimizer.step()
         course.append(model.threshold.item())
-    # RAdam's first steps are plain: -0.1 each; after the second, 0.8 of the way from 0 to -0.2 is left.
+    # RAdam's first steps are plain: -0.1 each. After the second, Lookahead goes 0.8 of the way from 0 to -0.2.
     assert course == pytest.approx([-0.1, -0.16])
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     for settings in ({"learning_rate": 0}, {"lookahead_alpha": 1.5}, {"schedule": "linear"}, {"lr": 1e-3}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             Optimization(**settings)

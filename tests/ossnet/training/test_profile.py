@@ -104,15 +104,15 @@ def test_a_data_set_without_settings_takes_those_of_own_data() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"recipy": {"epochs": 3}}, "unknown setting 'recipy'; settings start with network., recipe., preprocessing."),
-        ({"recipe": 3}, "unknown setting 'recipe'"),
-        ({"network": 3}, "unknown setting 'network'"),
+        ({"recipy": {"epochs": 3}}, "'recipy'.* network., recipe., preprocessing."),
+        ({"recipe": 3}, "'recipe'"),
+        ({"network": 3}, "'network'"),
         ({"recipe": {"epoch": 3}}, "profile laptop, model c: recipe.epoch: unknown field"),
         ({"recipe": {"epochs": 0}}, "profile laptop, model c: recipe.epochs: Input should be greater"),
         ({"recipe": {"sampling": {"count": "many"}}}, "profile laptop, model c: recipe.sampling.count"),
         ({"recipe": {"sampling": {"border_width": 4}}}, "profile laptop, model c: recipe.sampling: .*odd width"),
         ({"preprocessing": {"fit": "crop"}}, "profile laptop, model c: preprocessing.fit"),
-        ({"network": {"output_skips": False}}, "network.output_skips = True makes this model what it is"),
+        ({"network": {"output_skips": False}}, "profile laptop, model c: network.output_skips = True"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(overrides: dict[str, Any], message: str) -> None:
@@ -132,7 +132,7 @@ def test_an_unknown_field_of_a_network_is_named() -> None:
 
 
 def test_a_specification_has_every_field_of_the_network() -> None:
-    """So that another default makes another run, and a default that is written out does not."""
+    """A changed default makes another run, and a default that is written out does not."""
     plainly = load_profile("laptop").spec("c", dataset_named("own"), 0)
     assert plainly.network["activation"] == "pau"
     assert not plainly.network.keys() & {"shape", "modalities", "classes"}
@@ -140,16 +140,16 @@ def test_a_specification_has_every_field_of_the_network() -> None:
     assert written_out.identity == plainly.identity
 
 
-def test_unknown_names_are_refused_with_what_there_is() -> None:
-    with pytest.raises(UserError, match="unknown profile 'desktop'; choose one of laptop"):
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"profile 'desktop'.* laptop"):
         load_profile("desktop")
-    with pytest.raises(UserError, match="unknown model 'e'; choose one of a, b, c"):
+    with pytest.raises(UserError, match=r"model 'e'.* a, b, c"):
         load_profile("laptop").spec("e", dataset_named("own"), 0)
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str], str]:
-    """Write a file of one's own; its path."""
+    """Write a profile and return its path."""
 
     def at(name: str, text: str) -> str:
         path = tmp_path / name
@@ -161,13 +161,13 @@ def write(tmp_path: Path) -> Callable[[str, str], str]:
 
 
 @pytest.mark.parametrize("place", ["[occupanci.recipe]", "[datasets.own.ocupancy.recipe]", "[efort]"])
-def test_a_table_of_nothing_is_refused(place: str, write: Callable[[str, str], str]) -> None:
+def test_an_unknown_table_is_refused(place: str, write: Callable[[str, str], str]) -> None:
     path = write("mine.toml", f"seeds = [0]\n[datasets.own]\n{place}\nepochs = 3\n")
-    with pytest.raises(UserError, match=r"mine.toml: '(oc+upanc[iy]|efort)' is no model or family; known: a, b, c"):
+    with pytest.raises(UserError, match=r"mine.toml: '(oc+upanc[iy]|efort)' .* a, b, c"):
         load_profile(path)
 
 
-def test_a_file_of_ones_own_is_laid_over_its_base(write: Callable[[str, str], str]) -> None:
+def test_a_file_takes_precedence_over_its_base(write: Callable[[str, str], str]) -> None:
     write("site.toml", 'base = "laptop"\nseeds = [7]\n[slurm]\npartition = "gpu"\nparallel = 3\n')
     path = write(
         "mine/longer.toml",
@@ -183,7 +183,7 @@ def test_a_file_of_ones_own_is_laid_over_its_base(write: Callable[[str, str], st
     assert mine.generator("glioma") == laptop.generator("glioma")
 
 
-def test_a_file_may_do_without_a_base_and_without_data_sets(write: Callable[[str, str], str]) -> None:
+def test_a_file_needs_neither_a_base_nor_data_sets(write: Callable[[str, str], str]) -> None:
     profile = load_profile(write("mine.toml", "seeds = [3]\n[every.preprocessing]\nshape = [16, 16, 16]\n"))
     assert (profile.slurm, profile.locations_scale) == ({}, 1)
     assert profile.spec("unet3d", dataset_named("own"), 3).preprocessing.shape == (16, 16, 16)
@@ -194,18 +194,18 @@ def test_a_file_may_do_without_a_base_and_without_data_sets(write: Callable[[str
     [
         ("seeds = []", "mine.toml: seeds: "),
         ("seeds = [-1]", r"mine.toml: seeds\.0: Input should be greater than or equal to 0"),
-        ("seeds = [1, 1]", "mine.toml: .*name one twice"),
+        ("seeds = [1, 1]", r"mine.toml: .*seeds \[1, 1\]"),
         ("[studies]\nlocations_scale = 1", "mine.toml: seeds: Field required"),
         ('base = "laptop"\n[studies]\nlocations_scale = 0', r"mine.toml: studies\.locations_scale: Input should be"),
         ('base = "laptop"\n[studies]\nlocation_scale = 2', "studies.location_scale: unknown field; known are loc"),
         ('base = "laptop"\noccupancy = 3', r"mine.toml: models\.occupancy: Input should be a valid dictionary"),
         ('base = "laptop"\n[datasets]\nown = 3', r"mine.toml: datasets\.own: Input should be a valid dictionary"),
-        ('base = "desktop"', "unknown profile 'desktop'; choose one of laptop"),
-        ("base = 3", "mine.toml: base = 3 is no text"),
-        ('base = "mine.toml"', "mine.toml is its own base"),
-        ('base = "other.toml"', "mine.toml is its own base"),
-        ('base = "none.toml"', "cannot read .*none.toml"),
-        ("seeds =", "mine.toml is not valid TOML"),
+        ('base = "desktop"', "profile 'desktop'.* laptop"),
+        ("base = 3", "mine.toml: base = 3"),
+        ('base = "mine.toml"', "mine.toml .*base"),
+        ('base = "other.toml"', "mine.toml .*base"),
+        ('base = "none.toml"', "none.toml"),
+        ("seeds =", "mine.toml .*TOML"),
     ],
 )
 def test_a_wrong_file_is_named(text: str, message: str, write: Callable[[str, str], str]) -> None:
@@ -216,9 +216,9 @@ def test_a_wrong_file_is_named(text: str, message: str, write: Callable[[str, st
 
 
 def test_a_file_named_as_a_packaged_profile_is_refused(write: Callable[[str, str], str]) -> None:
-    with pytest.raises(UserError, match=r"laptop.toml is named as a profile of the package.*rename it"):
+    with pytest.raises(UserError, match=r"laptop.toml .*package.*rename it"):
         load_profile(write("laptop.toml", 'base = "laptop"\nseeds = [5]'))
-    packaged = Path(profiles.__file__).parent / "profiles" / "laptop.toml"
+    packaged = Path(profiles.__file__).parents[1] / "profiles" / "laptop.toml"
     assert load_profile(str(packaged)) == load_profile("laptop")
 
 

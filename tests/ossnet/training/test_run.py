@@ -14,9 +14,9 @@ from ossnet.errors import UserError
 from ossnet.locks import hold
 from ossnet.registry import model_names
 from ossnet.sampling import FIELDS_OF
+from ossnet.training.loop import EpochReport
 from ossnet.training.run import RunSpec, load_run, read_spec, train_run, write_spec
-from ossnet.training.seen_cases import read_learned_cases
-from ossnet.training.training import EpochReport
+from ossnet.training.seen_cases import read_seen_cases
 
 CPU = torch.device("cpu")
 
@@ -121,9 +121,9 @@ def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]
     model, spec = load_run(trained)
     assert spec == tiny_spec()
     assert not model.training
-    learned = read_learned_cases(trained)
-    assert learned is not None
-    assert (list(learned.train), list(learned.validation)) == (["a", "b", "c"], ["d"])
+    seen = read_seen_cases(trained)
+    assert seen is not None
+    assert (list(seen.train), list(seen.validation)) == (["a", "b", "c"], ["d"])
 
 
 def test_a_finished_run_reports_its_course_again(
@@ -143,7 +143,7 @@ def test_a_folder_of_another_run_is_refused(
     trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
 ) -> None:
     before = (trained / "spec.json").read_bytes()
-    with pytest.raises(UserError, match="holds a run of another configuration; choose another folder or delete it"):
+    with pytest.raises(UserError, match=rf"{trained} .*another configuration"):
         train_run(tiny_spec(seed=1), dataset, trained, tmp_path, CPU, lambda *_: None)
     assert (trained / "spec.json").read_bytes() == before
 
@@ -156,13 +156,13 @@ def test_a_folder_whose_training_never_began_is_taken_over(
 
     prepared: list[tuple[int, int]] = []
     with monkeypatch.context() as patch:
-        patch.setattr("ossnet.training.training.BatchMaker.begin", fail)
+        patch.setattr("ossnet.training.batches.BatchMaker.begin", fail)
         with pytest.raises(UserError, match="no such setting"):
             train_run(tiny_spec(), dataset, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
     assert read_spec(tmp_path / "run") == tiny_spec()
-    mended = tiny_spec(seed=1)
+    other = tiny_spec(seed=1)
     train_run(
-        mended,
+        other,
         dataset,
         tmp_path / "run",
         tmp_path / "cache",
@@ -170,7 +170,7 @@ def test_a_folder_whose_training_never_began_is_taken_over(
         lambda *_: None,
         lambda *part: prepared.append(part),
     )
-    assert load_run(tmp_path / "run")[1] == mended
+    assert load_run(tmp_path / "run")[1] == other
     assert prepared == [(1, 3), (2, 3), (3, 3), (1, 1)]
 
 
@@ -181,10 +181,10 @@ def test_two_trainings_in_one_folder_are_refused(
         train_run(tiny_spec(), dataset, tmp_path, tmp_path / "cache", CPU, lambda *_: None)
 
     with hold(tmp_path / "training.lock"):
-        with pytest.raises(UserError, match=f"another process is training in {tmp_path}; let it finish"):
+        with pytest.raises(UserError, match=f"another process .*{tmp_path}"):
             train_here()
         assert not (tmp_path / "spec.json").exists()
-    # What a training leaves of its lock keeps nobody out.
+    # The file of a lock that was released does not refuse another training.
     train_here()
     assert read_spec(tmp_path) == tiny_spec()
 
@@ -194,10 +194,13 @@ def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: 
         return replace(dataset.load(name), label=None)
 
     mistakes = {
-        "has no case to train on": (tiny_spec(), replace(dataset, splits={**dataset.splits, "train": ()})),
+        f"{dataset.name} has no case .*split train": (
+            tiny_spec(),
+            replace(dataset, splits={**dataset.splits, "train": ()}),
+        ),
         "model c, network: depth": (replace(tiny_spec(), network={"depth": 3}), dataset),
-        "case a has no label": (tiny_spec(), replace(dataset, load=unlabelled)),
-        "does not fit into shape": (tiny_spec(changes={"preprocessing": {"shape": [16, 12, 16]}}), dataset),
+        "case a .*label": (tiny_spec(), replace(dataset, load=unlabelled)),
+        "shape": (tiny_spec(changes={"preprocessing": {"shape": [16, 12, 16]}}), dataset),
     }
     for message, (spec, source) in mistakes.items():
         with pytest.raises(UserError, match=message):
@@ -219,14 +222,14 @@ def test_healthy_controls_are_trained_and_validated_on(
 
     controls = replace(dataset, load=load)
     assert dataset.splits["validation"] == ("d",)
-    # Each of the three training cases is seen.
+    # Steps enough for each of the three training cases.
     changes: dict[str, Any] = {"recipe": {"epochs": 2, "steps_per_epoch": 3}}
     if strategy != "uniform":
         changes["recipe"]["sampling"] = {"strategy": strategy}
     spec = tiny_spec(model, changes=changes)
     history = train_run(spec, controls, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
     assert all(math.isfinite(past.loss) for past in history)
-    # Right or wrong altogether.
+    # Without foreground, the IoU is 0 or not defined.
     assert all(past.iou == 0 or math.isnan(past.iou) for past in history if past.iou is not None)
     load_run(tmp_path / "run")
 
@@ -238,7 +241,7 @@ def test_a_bad_validation_case_is_found_before_the_training(
         case = dataset.load(name)
         return replace(case, label=None) if name == "d" else case
 
-    with pytest.raises(UserError, match="case d has no label"):
+    with pytest.raises(UserError, match=r"case d .*label"):
         train_run(tiny_spec(), replace(dataset, load=load), tmp_path, tmp_path / "cache", CPU, lambda *_: None)
     assert not (tmp_path / "checkpoint.pt").exists()
 
@@ -252,9 +255,7 @@ def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_a_specification_may_have_the_mark_that_editors_put_before_it(
-    tiny_spec: Callable[..., RunSpec], tmp_path: Path
-) -> None:
+def test_a_specification_may_begin_with_a_byte_order_mark(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
     (tmp_path / "spec.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "spec.json").read_bytes())
     assert read_spec(tmp_path) == tiny_spec()
@@ -262,13 +263,13 @@ def test_a_specification_may_have_the_mark_that_editors_put_before_it(
 
 def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
-    with pytest.raises(UserError, match="is that the folder of a finished training"):
+    with pytest.raises(UserError, match=r"model\.safetensors.* finished training"):
         load_run(tmp_path)
 
 
 def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec("a"))
     (tmp_path / "model.safetensors").write_bytes((trained / "model.safetensors").read_bytes())
-    with pytest.raises(UserError, match=r"are not those of its spec\.json") as caught:
+    with pytest.raises(UserError, match=rf"weights .*{tmp_path} .*spec\.json") as caught:
         load_run(tmp_path)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Cases that a training has seen, known again by their voxels."""
+"""Tests of the record of the cases that a training has seen."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,22 +12,22 @@ from ossnet.data.case import Dataset
 from ossnet.data.table import table_dataset
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
-from ossnet.training.seen_cases import LearnedCases, read_learned_cases, refuse_learned_cases, roles_in_training
+from ossnet.training.seen_cases import SeenCases, read_seen_cases, refuse_learned_cases, roles_in_training
 
 
 @pytest.fixture
-def learned(dataset: Dataset, tmp_path: Path) -> LearnedCases:
+def seen(dataset: Dataset, tmp_path: Path) -> SeenCases:
     """The record that a training on the tiny data set leaves."""
     digests = {
         split: {name: kept_voxel_digest(dataset, name, tmp_path) for name in dataset.splits[split]}
         for split in ("train", "validation")
     }
-    return LearnedCases(**digests)
+    return SeenCases(**digests)
 
 
 @pytest.fixture
 def copied(make_data: Callable[[Path], Path], tmp_path: Path) -> Dataset:
-    """One training case, one validation case and one new case, renamed, recompressed and all to be tested on."""
+    """A data set of one training, one validation and one new case, renamed, recompressed and in the split `test`."""
     folder = tmp_path / "copy"
     folder.mkdir()
     table = make_data(folder)
@@ -41,15 +41,15 @@ def copied(make_data: Callable[[Path], Path], tmp_path: Path) -> Dataset:
     return table_dataset(table.rename(folder / "another.csv"))
 
 
-def test_copies_are_known_whatever_their_names_and_files(
-    dataset: Dataset, copied: Dataset, learned: LearnedCases, tmp_path: Path
+def test_copies_are_recognised_whatever_their_names_and_files(
+    dataset: Dataset, copied: Dataset, seen: SeenCases, tmp_path: Path
 ) -> None:
     assert "a" in dataset.splits["train"]
     assert "d" in dataset.splits["validation"]
     assert "e" in dataset.splits["test"]
-    roles = roles_in_training(copied, "test", tmp_path, learned)
+    roles = roles_in_training(copied, "test", tmp_path, seen)
     assert roles == {"first": "train", "second": "validation", "third": "unseen"}
-    with pytest.raises(UserError, match=r"1 of the 3 cases .*: first;"):
+    with pytest.raises(UserError, match=r"the run .*1 of the 3 cases .*: first;"):
         refuse_learned_cases(copied, "test", roles, dataset.name, dataset.fingerprint, "the run")
 
 
@@ -59,37 +59,37 @@ def test_cases_of_the_validation_and_new_ones_may_be_scored(dataset: Dataset, co
 
 
 def test_without_a_record_the_data_set_must_be_that_of_the_training(dataset: Dataset, tmp_path: Path) -> None:
-    assert read_learned_cases(tmp_path) is None
+    assert read_seen_cases(tmp_path) is None
     roles = roles_in_training(dataset, "test", tmp_path, None)
     assert set(roles.values()) == {"unknown"}
     refuse_learned_cases(dataset, "test", roles, dataset.name, dataset.fingerprint, "the run")
-    with pytest.raises(UserError, match=r"no record of the cases .* --allow-learned-cases"):
+    with pytest.raises(UserError, match=r"cases\.json.* --allow-learned-cases"):
         refuse_learned_cases(dataset, "test", roles, "another", "f", "the run")
     changed = replace(dataset, fingerprint="changed")
-    with pytest.raises(UserError, match="is not as it was"):
+    with pytest.raises(UserError, match=rf"data set {dataset.name} .*--data and --profile"):
         refuse_learned_cases(changed, "test", roles, dataset.name, dataset.fingerprint, "the run")
     with pytest.raises(UserError, match="split train"):
         refuse_learned_cases(dataset, "train", roles, dataset.name, dataset.fingerprint, "the run")
 
 
-def test_a_record_is_read_as_it_was_written(learned: LearnedCases, tmp_path: Path) -> None:
-    learned.write(tmp_path)
-    assert read_learned_cases(tmp_path) == learned
+def test_a_record_is_read_as_it_was_written(seen: SeenCases, tmp_path: Path) -> None:
+    seen.write(tmp_path)
+    assert read_seen_cases(tmp_path) == seen
     for damaged in ('{"version": 2, "train": 1}', '{"version"', "[]"):
         (tmp_path / "cases.json").write_text(damaged)
-        with pytest.raises(UserError, match=r"cases\.json is damaged"):
-            read_learned_cases(tmp_path)
+        with pytest.raises(UserError, match=r"cases\.json .*damaged"):
+            read_seen_cases(tmp_path)
 
 
 def test_a_record_without_permission_is_not_called_damaged(
-    learned: LearnedCases, forbid: Callable[[Path], None], tmp_path: Path
+    seen: SeenCases, forbid: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    learned.write(tmp_path)
+    seen.write(tmp_path)
     forbid(tmp_path / "cases.json")
-    with pytest.raises(UserError, match=r"cannot read .*cases\.json: Permission denied; make it readable"):
-        read_learned_cases(tmp_path)
+    with pytest.raises(UserError, match=r"cases\.json: Permission denied"):
+        read_seen_cases(tmp_path)
 
 
-def test_a_record_of_other_digests_is_none(tmp_path: Path) -> None:
+def test_a_record_of_another_version_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "cases.json").write_text('{"train": {"a": "0123"}, "validation": {}}')
-    assert read_learned_cases(tmp_path) is None
+    assert read_seen_cases(tmp_path) is None

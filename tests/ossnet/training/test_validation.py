@@ -11,7 +11,7 @@ from ossnet.training.validation import Validation, score
 
 SHAPE = (10, 8, 6)
 BRIGHT = 3
-"""Of ten slabs, so many are bright in the image."""
+"""Number of the ten slabs that are bright in the image."""
 
 
 def make_case(labelled: int = BRIGHT, name: str = "one") -> PreparedCase:
@@ -107,12 +107,12 @@ def test_the_mean_over_classes_is_over_those_that_occur() -> None:
     assert scores["one"]["iou"] == pytest.approx(0.3)
 
 
-def test_the_model_is_asked_in_evaluation_mode(intensity_model: Callable[..., SegmentationModel]) -> None:
+def test_the_model_is_scored_in_evaluation_mode(intensity_model: Callable[..., SegmentationModel]) -> None:
     model = intensity_model(SHAPE).train()
     score(model, [make_case()], 2, Validation(locations=5))
     assert not model.training
 
 
-def test_a_border_share_is_of_the_released_protocol() -> None:
+def test_only_the_released_protocol_has_a_border_share() -> None:
     with pytest.raises(ValueError, match="border_share"):
         Validation(border_share=0.4)

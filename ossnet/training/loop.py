@@ -1,10 +1,8 @@
-"""Training of any model by its recipe, from wherever it was interrupted."""
+"""Training loop of every model, which resumes after the last whole epoch (Sections 3.2 and 4.1)."""
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,66 +10,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass as checked
 
-from ossnet.checks import STRICT
-from ossnet.config import newer
 from ossnet.data.prepared import Cases
 from ossnet.errors import UserError
 from ossnet.evaluation.metrics import valid_mean
 from ossnet.files import replacing
 from ossnet.model import SegmentationModel
-from ossnet.network.execution import Execution, Precision, set_execution
-from ossnet.sampling import Sampling
-from ossnet.training.augmentation import Augmentation
-from ossnet.training.batches import READERS, BatchMaker
+from ossnet.network.execution import set_execution
+from ossnet.training.batches import MAX_READERS, BatchMaker, reading_threads
 from ossnet.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from ossnet.training.confidence import ConfidenceMemory
-from ossnet.training.optimization import Optimization, make_optimizer, set_learning_rates
-from ossnet.training.validation import Validation, score
-
-
-@checked(frozen=True, config=STRICT)
-class Recipe:
-    """How a model is trained; the defaults are the paper's for function-space models on BraTS 2020 (Sec. 4.1).
-
-    Attributes:
-        batch_size: cases in a step.
-        steps_per_epoch: batches of an epoch; None for one pass over the cases. For the slicing U-Net, which learns
-            from a few slices of a case in a step, and for very few cases.
-        checkpointing: compute the networks' blocks again for the backward pass, see `Execution`. It is a part of a
-            run's identity where it is used, although it changes no number on a CPU: on a GPU, kernels may be chosen
-            anew and sum in another order.
-        precision: of the networks' blocks, in training and whenever the trained model is used, see `Execution`.
-    """
-
-    epochs: int = Field(default=50, ge=1)
-    batch_size: int = Field(default=8, ge=1)
-    steps_per_epoch: int | None = Field(default=None, ge=1)
-    optimization: Optimization = Field(default_factory=Optimization)
-    sampling: Sampling = Field(default_factory=Sampling)
-    augmentation: Augmentation = Field(default_factory=Augmentation)
-    validation: Validation = Field(default_factory=Validation)
-    checkpointing: bool = newer(False)
-    precision: Precision = newer("float32")
-
-    @property
-    def execution(self) -> Execution:
-        return Execution(self.checkpointing, self.precision)
-
-    def steps(self, cases: int) -> int:
-        """Steps of an epoch over so many training cases."""
-        return -(-cases // self.batch_size) if self.steps_per_epoch is None else self.steps_per_epoch
-
-    def cases_per_epoch(self, cases: int) -> int:
-        """Cases in all steps of an epoch over so many training cases, which may come in several."""
-        return cases if self.steps_per_epoch is None else self.steps_per_epoch * self.batch_size
+from ossnet.training.optimization import make_optimizer, set_learning_rates
+from ossnet.training.recipe import Recipe
+from ossnet.training.validation import score
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What is known after an epoch; validation scores are None where there was none."""
+    """Outcome of one epoch.
+
+    Attributes:
+        epoch: index of the epoch, from 0.
+        loss: mean of the losses of its steps.
+        seconds: duration in seconds, including the validation.
+        dice: mean Dice of the validation cases; None for an epoch without validation.
+        iou: mean IoU of the validation cases; None for an epoch without validation.
+    """
 
     epoch: int
     loss: float
@@ -81,7 +45,7 @@ class EpochReport:
 
 
 def best_epoch(history: Sequence[EpochReport]) -> EpochReport | None:
-    """The first epoch of the highest validation IoU; None where none was validated.
+    """Return the first epoch of the highest validation IoU, as in the released code; None if none was validated.
 
     An IoU of NaN (neither prediction nor label at any location) counts as 0: nothing was found.
     """
@@ -103,28 +67,35 @@ def train(
     identity: str,
     report: Callable[[EpochReport], None] = lambda _: None,
 ) -> None:
-    """Train `model` in place and leave it with the weights of its best epoch, or the last one without validation.
+    """Train a model in place and load the weights of its best epoch, or of the last one without validation cases.
 
-    Everything that the training needs to go on is in `folder/checkpoint.pt` after each epoch; called again with the
-    same arguments it goes on from there and, on a CPU, ends with the same weights as one that was never interrupted.
-    The best weights by validation IoU, as the released code chooses them, are in `folder/model.safetensors`, the course
-    of the training in `folder/history.csv`, its scores with their protocol.
+    A second call with the same arguments resumes after the last whole epoch and, on a CPU, ends with the same weights
+    as a training that was never interrupted. After each epoch, `folder` holds
+
+    - `model.safetensors`: the weights of the best epoch so far, see `best_epoch`;
+    - `history.csv`: an `EpochReport` per row, with the protocol of the validation;
+    - `checkpoint.pt`: everything that the training needs to resume.
 
     Args:
-        cases: at least one.
-        seed: of everything random here: order, augmentation, locations. (The initial weights are the caller's.)
-        identity: of the run; a checkpoint of another is refused.
-        report: called after each epoch, for those of an earlier call at once.
+        model: model with its initial weights, on its device.
+        cases: training cases, at least one.
+        validation_cases: validation cases; may be empty.
+        recipe: recipe of the training.
+        seed: seed of every random number drawn here: order of the cases, augmentation and locations. The initial
+            weights are the caller's.
+        folder: folder of the run.
+        identity: identity of the run, see `ossnet.training.run.RunSpec.identity`.
+        report: called after each epoch; for the epochs of an earlier call, at once.
 
     Raises:
-        UserError: the checkpoint is damaged or another run's, the disk is full, the loss is no longer finite, or the
-            model has not the recipe's checkpointing or precision.
+        UserError: the checkpoint is damaged or has another identity, the disk is full, the loss is no longer finite,
+            or the model does not support the recipe's checkpointing or precision.
     """
     set_execution(model, recipe.execution)
     device = next(model.parameters()).device
     optimizer = make_optimizer(model, recipe.optimization)
     generator = torch.Generator().manual_seed(seed)
-    # A case is known to it by its index in `cases`, whose order is part of the run.
+    # The memory knows a case by its index in `cases`, so their order is part of the run.
     by_confidence = recipe.sampling.strategy == "confidence"
     memory = ConfidenceMemory(len(cases), model.config.shape, recipe.sampling) if by_confidence else None
     history: list[EpochReport] = []
@@ -145,7 +116,7 @@ def train(
             save_weights(folder / "model.safetensors", model.state_dict())
         with replacing(folder / "history.csv") as temporary:
             pd.DataFrame(history).assign(protocol=recipe.validation.protocol).to_csv(temporary, index=False)
-        # Last of the three: interrupted before it, the epoch is made again and comes to the same.
+        # Last of the three files: after an interruption before it, the epoch is repeated with the same result.
         save_checkpoint(
             checkpoint,
             {
@@ -153,7 +124,8 @@ def train(
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "generator": generator.get_state(),
-                "unsureness": None if memory is None else memory.unsureness,
+                # The key keeps its name, so that earlier checkpoints can be resumed.
+                "unsureness": None if memory is None else memory.uncertainty,
                 "history": [asdict(past) for past in history],
             },
         )
@@ -171,19 +143,19 @@ def _train_epoch(
     memory: ConfidenceMemory | None,
     device: torch.device,
 ) -> float:
-    """One epoch; the mean of its losses."""
+    """Train for one epoch and return the mean of its losses."""
     model.train()
     batches = _epoch_order(len(cases), recipe, generator).split(recipe.batch_size)
     losses = []
-    with reading_threads(min(READERS, recipe.batch_size)) as readers:
+    with reading_threads(min(MAX_READERS, recipe.batch_size)) as readers:
         maker = BatchMaker(cases, recipe.sampling, recipe.augmentation, memory, model.slicing, readers, device)
         batch = maker.begin(batches[0].tolist(), generator)
         for step in range(len(batches)):
             set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
-            optimizer.zero_grad()  # First, so that the forward pass has the memory of the gradients before.
+            optimizer.zero_grad()  # First, so that the forward pass can use the memory of the previous gradients.
             loss = model.loss(batch(), generator)
             if step + 1 < len(batches):
-                # All draws of this step are made: the next batch is read while gradients are computed.
+                # All random numbers of this step are drawn: the next batch is read while gradients are computed.
                 batch = maker.begin(batches[step + 1].tolist(), generator)
             loss.backward()
             optimizer.step()
@@ -196,18 +168,8 @@ def _train_epoch(
     return float(np.mean(losses))
 
 
-@contextmanager
-def reading_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that read; what they have not begun when the block ends, or is interrupted, is given up."""
-    readers = ThreadPoolExecutor(count)
-    try:
-        yield readers
-    finally:
-        readers.shutdown(cancel_futures=True)
-
-
 def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """Indices of the cases of an epoch: one random order, or as many after each other as its steps need."""
+    """Draw the indices of the cases of an epoch: one random permutation, or as many in a row as its steps need."""
     wanted = recipe.cases_per_epoch(count)
     orders = [torch.randperm(count, generator=generator) for _ in range(-(-wanted // count))]
     return torch.cat(orders)[:wanted]
@@ -222,11 +184,16 @@ def _restore(
     identity: str,
     path: Path,
 ) -> list[EpochReport]:
+    """Restore the state of a training from a checkpoint and return the history that it holds.
+
+    Raises:
+        UserError: the checkpoint has another identity.
+    """
     if state.get("identity") != identity:
         raise UserError(f"{path} belongs to a run of another configuration; choose another folder or delete it")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     generator.set_state(state["generator"])
     if memory is not None:
-        memory.unsureness = state["unsureness"]
+        memory.uncertainty = state["unsureness"]
     return [EpochReport(**past) for past in state["history"]]

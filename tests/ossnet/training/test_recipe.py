@@ -1,11 +1,11 @@
-"""What a recipe says, and the identity that it gives to a run."""
+"""Tests of the recipe and of its part in a run's identity."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from ossnet.config import build, digest, plain
-from ossnet.training.training import Recipe
+from ossnet.training.recipe import Recipe
 
 RECORDS = Path(__file__).parents[3] / "results/reference/records/table2-glioma-laptop.jsonl"
 
@@ -22,7 +22,7 @@ def test_committed_records_keep_their_identity() -> None:
         assert digest(record["spec"]) == record["identity"]
 
 
-def test_what_is_computed_otherwise_is_told_apart() -> None:
+def test_execution_makes_another_identity() -> None:
     recipes = [make_recipe(), make_recipe(checkpointing=True), make_recipe(precision="bfloat16")]
     assert len({digest(plain(recipe)) for recipe in recipes}) == 3
     assert all(build(Recipe, plain(recipe), "again") == recipe for recipe in recipes)

@@ -1,0 +1,59 @@
+"""Recipe of a training: budget, optimisation, sampling, augmentation, validation and execution."""
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ossnet.checks import STRICT
+from ossnet.config import newer
+from ossnet.network.execution import Execution, Precision
+from ossnet.sampling import Sampling
+from ossnet.training.augmentation import Augmentation
+from ossnet.training.optimization import Optimization
+from ossnet.training.validation import Validation
+
+
+@dataclass(frozen=True, config=STRICT)
+class Recipe:
+    """Recipe of a training; the defaults are the paper's for function-space models on BraTS 2020 (Section 4.1).
+
+    One departure: the paper trains on two GPUs, this suite on one device. Batch norms therefore take their statistics
+    from the whole batch and not from each half of it.
+
+    Attributes:
+        epochs: number of epochs.
+        batch_size: number of cases per step.
+        steps_per_epoch: number of steps per epoch; None for one pass over the training cases. It serves the slicing
+            U-Net, which learns from a few slices of a case per step, and data sets of very few cases.
+        optimization: optimiser and learning rates.
+        sampling: locations per case and how they are drawn.
+        augmentation: augmentation of the training cases.
+        validation: protocol and interval of the validation.
+        checkpointing: whether the blocks of the network are computed again in the backward pass, see `Execution`. It
+            changes no number on a CPU but is part of a run's identity where it is on: on a GPU, kernels may be chosen
+            anew and sum in another order.
+        precision: floating-point precision of the blocks of the network, in training and whenever the trained model is
+            used, see `Execution`.
+    """
+
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    steps_per_epoch: int | None = Field(default=None, ge=1)
+    optimization: Optimization = Field(default_factory=Optimization)
+    sampling: Sampling = Field(default_factory=Sampling)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    validation: Validation = Field(default_factory=Validation)
+    checkpointing: bool = newer(False)
+    precision: Precision = newer("float32")
+
+    @property
+    def execution(self) -> Execution:
+        """Execution of the blocks of the network."""
+        return Execution(self.checkpointing, self.precision)
+
+    def steps(self, cases: int) -> int:
+        """Return the number of steps per epoch for a number of training cases."""
+        return -(-cases // self.batch_size) if self.steps_per_epoch is None else self.steps_per_epoch
+
+    def cases_per_epoch(self, cases: int) -> int:
+        """Return the number of cases per epoch, repeated ones included, for a number of training cases."""
+        return cases if self.steps_per_epoch is None else self.steps_per_epoch * self.batch_size
