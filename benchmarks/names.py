@@ -14,6 +14,9 @@ RESULTS = _IN_PACKAGE if (_IN_PACKAGE / "published").is_dir() else _IN_PACKAGE.p
 PUBLISHED = RESULTS / "published"
 """The paper's numbers, one CSV file per table, and its claims."""
 
+PUBLISHED_COLUMNS = ["table", "dataset", "model", "quantity", "value", "unit", "note", "source"]
+"""Columns that the tables of the paper's numbers have in common."""
+
 REFERENCE = RESULTS / "reference"
 """The committed records of the suite and their tables; in a checkout also their figures."""
 
@@ -52,14 +55,18 @@ def source_text(dataset: str, profile: str, protocol: str) -> str:
 def read_published(folder: str | Path, table: str) -> pd.DataFrame:
     """Read the paper's numbers of a table, one row per number, from `folder/TABLE.csv`.
 
+    A table without such a file is not in the paper: it has no rows, and only the columns that all tables have.
+
     Args:
         folder: the folder of the published numbers.
-        table: name of the table: `table1`, `table2` or `table3`.
+        table: name of the table, which is that of its study, such as `table1`.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such folder.
     """
+    if not Path(folder).is_dir():
+        raise UserError(f"cannot find the published numbers: {folder} is no folder")
     path = Path(folder) / f"{table}.csv"
     if not path.is_file():
-        raise UserError(f"cannot find the published numbers {path}; give the folder that holds them")
+        return pd.DataFrame(columns=PUBLISHED_COLUMNS).astype({"value": float})
     return pd.read_csv(path, dtype={"unit": str, "note": str}).fillna({"unit": "", "note": ""})
