@@ -107,10 +107,11 @@ bench-compare: $(READY)  ## Time them again, beside what was saved last, or SAVE
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q
 
-lint: $(READY)  ## Check style and types
+lint: $(READY)  ## Check style, types and what imports what
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 clean:  ## Remove caches, tables and figures; runs and records stay
 	rm -rf results/cache results/tables results/figures .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Names of models and data sets, and the paper's numbers: what every table, figure and claim calls them by."""
+"""Names of models and data sets in tables, figures and claims, and the files of the paper's and our own numbers."""
 
 from pathlib import Path
 
@@ -6,12 +6,19 @@ import pandas as pd
 
 from ossnet.errors import UserError
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+_IN_PACKAGE = Path(__file__).resolve().parent / "results"
+
+RESULTS = _IN_PACKAGE if (_IN_PACKAGE / "published").is_dir() else _IN_PACKAGE.parents[1] / "results"
+"""The results that come with the suite: in the wheel part of this package (see `setup.py`), in a checkout beside it."""
+
 PUBLISHED = RESULTS / "published"
 """The paper's numbers, one CSV file per table, and its claims."""
 
+PUBLISHED_COLUMNS = ["table", "dataset", "model", "quantity", "value", "unit", "note", "source"]
+"""Columns that the tables of the paper's numbers have in common."""
+
 REFERENCE = RESULTS / "reference"
-"""The committed records of the suite, their tables and figures."""
+"""The committed records of the suite and their tables; in a checkout also their figures."""
 
 MODEL_NAMES = {
     "unet3d": "3D residual U-Net",
@@ -27,34 +34,42 @@ MODEL_NAMES = {
 """The suite's models by their names in the paper, in the order of its Table 2."""
 
 PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
-"""Data sets to the one whose published numbers are set beside theirs, where the names differ."""
+"""Maps a data set to the paper's data set whose numbers stand beside its own, where the names differ."""
 
 PAPER_NAMES = {"brats": "BraTS 2020", "lits": "LiTS"}
 """The paper's data sets as it names them."""
 
 STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
-"""The embedded data sets, and what each stands in for."""
+"""Maps an embedded data set to the data set of the paper that it stands in for."""
 
 GROUP = ["dataset", "profile", "protocol"]
-"""What no number is ever averaged over: each has a table of its own."""
+"""Columns that no number is averaged over: each combination of their values has a table of its own."""
 
 OF_THE_PAPER = {"dice", "iou"}
-"""What the paper reports, and tables therefore show in more detail."""
+"""Quantities that the paper reports, and tables therefore show in more detail."""
 
 
 def source_text(dataset: str, profile: str, protocol: str) -> str:
-    """What a caption says of the scores' origin; the protocol may be empty."""
+    """Return the words of a caption on the origin of scores; an empty protocol is left out."""
     stand_in = f" (synthetic, stands in for {STAND_INS[dataset]})" if dataset in STAND_INS else ""
     return f"Data set {dataset}{stand_in}, profile {profile}" + (f", protocol {protocol}" if protocol else "")
 
 
 def read_published(folder: str | Path, table: str) -> pd.DataFrame:
-    """The paper's numbers of `table` (`table1`, `table2` or `table3`), one row a number, from `folder/TABLE.csv`.
+    """Read the paper's numbers of a table, one row per number, from `folder/TABLE.csv`.
+
+    A table without such a file is not in the paper: it has no rows, and only the columns that all tables have.
+
+    Args:
+        folder: the folder of the published numbers.
+        table: name of the table, which is that of its study, such as `table1`.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such folder.
     """
+    if not Path(folder).is_dir():
+        raise UserError(f"cannot find the published numbers: {folder} is no folder")
     path = Path(folder) / f"{table}.csv"
     if not path.is_file():
-        raise UserError(f"cannot find the published numbers {path}; give the folder that holds them")
+        return pd.DataFrame(columns=PUBLISHED_COLUMNS).astype({"value": float})
     return pd.read_csv(path, dtype={"unit": str, "note": str}).fillna({"unit": "", "note": ""})
