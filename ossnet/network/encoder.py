@@ -1,18 +1,16 @@
 """Residual 3-D CNN encoder: a down-scaled volume to latent vectors, and to a coarse segmentation (Sec. 3.1, Fig. 3).
 
-Departure: batch norms take their statistics from whole batches, see `ossnet.network.normalization`.
+Departure: batch norms take their statistics from whole batches, see `ossnet.network.decoder`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ossnet.network.activation import Activation
 from ossnet.network.execution import Stage
-
-Activation = Callable[[], nn.Module]
 
 
 @dataclass(frozen=True)

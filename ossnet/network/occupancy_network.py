@@ -12,11 +12,9 @@ from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, ModelConfig, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
-from ossnet.network.decoder import OccupancyDecoder
+from ossnet.network.decoder import NormalizationName, OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
-from ossnet.network.normalization import NormalizationName
-from ossnet.network.patch_encoder import PatchEncoder
-from ossnet.network.patches import PatchVolume, Pooling, within_reach
+from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, within_reach
 
 
 @checked(frozen=True, config=STRICT)
@@ -227,3 +225,25 @@ class NetworkField:
         else:
             logits = decode(locations[None], self.patches(locations)[None], latents)
         return probabilities(logits[0], dim=-1)
+
+
+class OSSNetA(OccupancyNetwork):
+    """OSS-Net A: O-Net with a patch encoder that sees small patches."""
+
+
+class OSSNetB(OccupancyNetwork):
+    """OSS-Net B: A with a larger context, average-pooled patches of twice the edge."""
+
+    preset = {"larger_context": True}
+
+
+class OSSNetC(OccupancyNetwork):
+    """OSS-Net C: A with output skip-connections in the encoder and the auxiliary loss."""
+
+    preset = {"output_skips": True, "auxiliary_weight": 0.1}
+
+
+class OSSNetD(OccupancyNetwork):
+    """OSS-Net D: B with output skip-connections in the encoder and the auxiliary loss."""
+
+    preset = OSSNetB.preset | OSSNetC.preset

@@ -9,9 +9,15 @@ import torch
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.occupancy_network import (
+    OccupancyNetwork,
+    OccupancyNetworkConfig,
+    OSSNetA,
+    OSSNetB,
+    OSSNetC,
+    OSSNetD,
+)
 from ossnet.network.patches import Pooling
-from ossnet.network.variants import OSSNetA, OSSNetB, OSSNetC, OSSNetD
 from ossnet.wrappers import without_wrappers
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
