@@ -86,7 +86,7 @@ def extract_stages(field: OccupancyField, grid: Grid, plane: Plane) -> dict[str,
         occupied.append(plane.of_level(level, level.labels > 0))
         known.append(plane.of_level(level, level.known) == 1)
 
-    extraction = paper_prior(field, grid, observe=observe)
+    extraction = paper_prior(field, grid, callback=observe)
     return {
         "stride": np.array(strides[::2]),
         "evaluated": np.array(extraction.evaluated),

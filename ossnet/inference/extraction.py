@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ossnet.errors import UserError
 from ossnet.field import Grid, OccupancyField, VoxelField, labels_of
-from ossnet.inference.octree import Level, Observer, ignore_level, lattice_axes, refine
+from ossnet.inference.octree import Level, LevelCallback, ignore_level, lattice_axes, refine
 
 INITIAL_STRIDE = 4
 """Extraction starts from a quarter of the target resolution (Sec. 4.3)."""
@@ -61,7 +61,7 @@ def mise(field: OccupancyField, grid: Grid | None = None, max_locations: int = 2
 
 @torch.no_grad()
 def paper_prior(
-    field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14, observe: Observer = ignore_level
+    field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14, callback: LevelCallback = ignore_level
 ) -> Extraction:
     """Improved inference by the paper's text: the encoder's segmentation begins the octree (Sec. 3.3, Fig. 4).
 
@@ -70,7 +70,7 @@ def paper_prior(
     spends evaluations on the surface that it finds around it.
 
     Args:
-        observe: see `Observer`.
+        callback: see `LevelCallback`.
 
     Raises:
         UserError: the model's encoder has no segmentation.
@@ -78,7 +78,7 @@ def paper_prior(
     level = Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)
     level.labels = paper_first_state(field, level.grid).labels
     level.known = level.labels > 0
-    return Extraction(*refine(level, observe))
+    return Extraction(*refine(level, callback))
 
 
 @torch.no_grad()

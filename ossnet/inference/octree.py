@@ -107,7 +107,7 @@ class Level:
         return finer, inside
 
 
-Observer = Callable[[Level], None]
+LevelCallback = Callable[[Level], None]
 """Called with each level twice: before anything is evaluated at it, and when no disagreement is left. It must copy what
 it keeps."""
 
@@ -116,7 +116,7 @@ def ignore_level(_level: Level) -> None:
     """Default observer: do nothing."""
 
 
-def refine(level: Level, observe: Observer = ignore_level) -> tuple[Tensor, tuple[int, ...]]:
+def refine(level: Level, callback: LevelCallback = ignore_level) -> tuple[Tensor, tuple[int, ...]]:
     """Evaluate what is unknown of the first level, resolve disagreements, subdivide, and so on to full resolution.
 
     Returns:
@@ -125,10 +125,10 @@ def refine(level: Level, observe: Observer = ignore_level) -> tuple[Tensor, tupl
     wanted = torch.ones_like(level.known)
     evaluated = []
     while True:
-        observe(level)
+        callback(level)
         level.evaluate(wanted)
         level.resolve_disagreements()
-        observe(level)
+        callback(level)
         evaluated.append(level.evaluated)
         if level.stride == 1:
             return level.labels, tuple(evaluated)

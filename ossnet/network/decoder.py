@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
-from ossnet.network.execution import Stage
+from ossnet.network.execution import ExecutableModule
 
 NormalizationName = Literal["scalar", "feature"]
 
@@ -76,7 +76,7 @@ class DecoderBlock(nn.Module):
         return self.activation2(self.norm2(self.linear2(hidden), latent) + self.skip(x))
 
 
-class OccupancyDecoder(Stage):
+class OccupancyDecoder(ExecutableModule):
     """Logits at locations.
 
     Args:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
-from ossnet.network.execution import Stage
+from ossnet.network.execution import ExecutableModule
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class OutputSkip(nn.Module):
         return self.activation(self.norm(self.convolution(F.adaptive_max_pool3d(x, self.grid))))
 
 
-class VolumeEncoder(Stage):
+class VolumeEncoder(ExecutableModule):
     """Latents of a down-scaled volume [B, C, H, W, D], and with `segmentation_channels` a segmentation of it.
 
     Args:

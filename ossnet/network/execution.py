@@ -50,7 +50,7 @@ class Execution:
             *inputs,
             use_reentrant=False,
             preserve_rng_state=False,
-            context_fn=lambda: (nullcontext(), _statistics_kept(block)),
+            context_fn=lambda: (nullcontext(), _frozen_statistics(block)),
         )
         return result
 
@@ -58,7 +58,7 @@ class Execution:
 DEFAULT = Execution()
 
 
-class Stage(nn.Module):
+class ExecutableModule(nn.Module):
     """A part of a model that computes its blocks by `execution.run`; what it takes and gives is as its weights are."""
 
     execution = DEFAULT
@@ -68,16 +68,16 @@ def set_execution(model: nn.Module, execution: Execution) -> None:
     """Have a model computed so from now on.
 
     Raises:
-        UserError: the model has no `Stage`, and so is always computed in the one way that it knows.
+        UserError: the model has no `ExecutableModule`, and so is always computed in the one way that it knows.
     """
-    stages = [module for module in model.modules() if isinstance(module, Stage)]
-    if not stages and execution != DEFAULT:
+    modules = [module for module in model.modules() if isinstance(module, ExecutableModule)]
+    if not modules and execution != DEFAULT:
         raise UserError(
             f"model {type(model).__name__} has neither checkpointing nor bfloat16; "
             "leave checkpointing and precision at their defaults"
         )
-    for stage in stages:
-        stage.execution = execution
+    for part in modules:
+        part.execution = execution
 
 
 def _in_bfloat16(block: nn.Module, *inputs: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def _in_bfloat16(block: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module) -> Iterator[None]:
+def _frozen_statistics(block: nn.Module) -> Iterator[None]:
     """The block's batch norms take what they see for seen before: their running statistics stay."""
     norms = [module for module in block.modules() if isinstance(module, BatchNorm)]
     before: list[tuple[BatchNorm, Any, Any]] = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]

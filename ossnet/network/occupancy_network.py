@@ -14,7 +14,7 @@ from ossnet.model import Batch, ModelConfig, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
 from ossnet.network.decoder import NormalizationName, OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
-from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, within_reach
+from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, validate_locations
 
 
 @checked(frozen=True, config=STRICT)
@@ -221,7 +221,7 @@ class NetworkField:
     def __call__(self, locations: Tensor) -> Tensor:
         decode, latents = self.network.decode, self.encoding.latents
         if self.patches is None:
-            logits = decode(within_reach(locations, self.shape)[None], None, latents)
+            logits = decode(validate_locations(locations, self.shape)[None], None, latents)
         else:
             logits = decode(locations[None], self.patches(locations)[None], latents)
         return probabilities(logits[0], dim=-1)

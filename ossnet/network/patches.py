@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
-from ossnet.network.execution import Stage
+from ossnet.network.execution import ExecutableModule
 
 Pooling = Literal["average", "max"]
 
@@ -21,7 +21,7 @@ def has_no_values(tensor: Tensor) -> bool:
     return tensor.untyped_storage().device.type == "meta"
 
 
-def within_reach(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
+def validate_locations(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Locations [n, 3] in voxels of a volume of `shape`: integers as int64, floating-point ones as they are.
 
     Raises ValueError for a location more than one voxel outside the volume.
@@ -88,7 +88,7 @@ class PatchVolume:
         Between voxels a patch is interpolated trilinearly (Sec. 3.3). Raises ValueError for a location more than one
         voxel outside the volume.
         """
-        locations = within_reach(locations, self.shape)
+        locations = validate_locations(locations, self.shape)
         if not locations.is_floating_point():
             return self._at_voxels(locations)
         corner = locations.floor()
@@ -144,7 +144,7 @@ class PatchConvolution(nn.Conv3d):
         return F.linear(patches, self.matrix().T, bias)
 
 
-class PatchEncoder(Stage):
+class PatchEncoder(ExecutableModule):
     """Patches [n, s, s, s, C] to local latent vectors [n, s^3]."""
 
     def __init__(self, channels: int, size: int, activation: Activation) -> None:

@@ -1,4 +1,4 @@
-"""The octree's levels by hand, what an observer sees of them, and what they hold in memory."""
+"""The octree's levels by hand, what the callback sees of them, and what they hold in memory."""
 
 import math
 from typing import Any
@@ -81,15 +81,15 @@ def test_a_finer_level_inherits_by_hand() -> None:
     assert finer.evaluated == 0
 
 
-def test_an_observer_sees_each_level_before_and_after_it_is_evaluated() -> None:
+def test_the_callback_sees_each_level_before_and_after_it_is_evaluated() -> None:
     field = LabelField(ball_label((22, 20, 18)))
     seen: list[tuple[int, Tensor, Tensor]] = []
 
-    def observe(level: Level) -> None:
+    def record(level: Level) -> None:
         assert level.labels.shape == level.known.shape == tuple(map(len, level.axes))
         seen.append((level.stride, level.labels.clone(), level.known.clone()))
 
-    observed, extraction = paper_prior(field, None, 2**14, observe), paper_prior(field)
+    observed, extraction = paper_prior(field, None, 2**14, record), paper_prior(field)
     assert torch.equal(observed.segmentation, extraction.segmentation)
     assert observed.evaluated == extraction.evaluated
     assert [stride for stride, *_ in seen] == [4, 4, 2, 2, 1, 1]
