@@ -1,7 +1,6 @@
 """Learned and fixed activations of the function-space models."""
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, Literal
 
 import torch
@@ -29,9 +28,7 @@ def _block_size(x: Tensor) -> int:
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Flat tensors of one length, block by block."""
     size = _block_size(tensors[0])
-    blocks = zip(*(tensor.split(size) for tensor in tensors), strict=True)
-    # Where nothing has a value, the first stands for the others, which take the same memory after it.
-    return islice(blocks, 1) if tensors[0].is_meta else blocks
+    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
 
 
 def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
