@@ -1,7 +1,7 @@
 """Occupancy decoder: from locations, local and global latent vectors to logits (Section 3.1, Figure 2).
 
 Departure: in training, batch norms take their statistics from the whole batch, on one device. The paper spread each
-batch over two GPUs (Section 4.1), each of which normalised its half by that half alone.
+batch over two GPUs (Section 4.1), and each GPU normalised its half by that half alone.
 """
 
 from dataclasses import replace
