@@ -54,6 +54,18 @@ def test_a_lattice_holds_the_last_voxel_of_each_axis() -> None:
     assert [axis.tolist() for axis in lattice_axes((9, 10, 1), 4, CPU)] == [[0, 4, 8], [0, 4, 8, 9], [0]]
 
 
+def test_the_encoder_wins_where_it_marks_a_point_as_occupied() -> None:
+    field = LabelField(torch.zeros(9, 5, 6))
+    level = Level(field, Grid.over(field), 4, 100)
+    marked = torch.zeros_like(level.labels)
+    marked[0] = 1
+    level.trust_prior(marked)
+    level.evaluate(torch.ones_like(level.known))
+    assert level.labels[:, 0, 0].tolist() == [1, 0, 0]
+    # Of 3 x 2 x 3 points those that are not marked.
+    assert level.evaluated == 2 * 2 * 3
+
+
 def test_cells_and_their_corners_by_hand() -> None:
     level = half_space()
     assert level.labels[:, 0, 0].tolist() == [1, 0, 0]
