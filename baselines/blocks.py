@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ossnet.checks import STRICT, Field, checked
 from ossnet.field import VoxelField, labels_of
 from ossnet.model import ModelConfig, SegmentationModel, as_tensor
-from ossnet.network.execution import Stage
+from ossnet.network.execution import ExecutableModule
 
 Dimensions = Literal[2, 3]
 Filters = tuple[Annotated[int, Field(ge=1)], ...]
@@ -83,7 +83,7 @@ class ResidualBlock(nn.Module):
         return self.main(x) + self.shortcut(x)
 
 
-class ResidualUNet(Stage):
+class ResidualUNet(ExecutableModule):
     """Images [B, C, *grid] to logits [B, outputs, *grid], the grid of two or three axes and of any size.
 
     The paper gives filters, group norm and one residual block a level, and cites deep residual U-Nets [27, 40]. As

@@ -1,4 +1,4 @@
-"""An image's occupancy as a function of location, and grids of voxels over it: what extraction evaluates, and where."""
+"""Occupancy of an image as a function of location, and the grids of voxels on which extraction evaluates it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,36 +14,42 @@ class OccupancyField(Protocol):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """The image's grid (H, W, D) in voxels."""
+        """Grid (H, W, D) of the image in voxels."""
         ...
 
     @property
     def device(self) -> torch.device:
-        """Where it answers; locations are given there too."""
+        """Device of the locations that it takes and of the probabilities that it returns."""
         ...
 
     @property
     def classes(self) -> int:
-        """Number of classes with the background; 2 is inside or outside."""
+        """Number of classes with the background; 2 means inside or outside."""
         ...
 
     @property
     def prior(self) -> Tensor | None:
-        """The encoder's low-resolution segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; or None."""
+        """Low-resolution segmentation of the encoder, or None.
+
+        Probabilities [h, w, d] (two classes) or [k, h, w, d].
+        """
         ...
 
     def __call__(self, locations: Tensor) -> Tensor:
-        """Probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or between, float32."""
+        """Return probabilities, float32, at voxel coordinates [n, 3], integer or in between.
+
+        They are [n], of the foreground, for two classes and [n, k] for k > 2.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The voxels to segment.
+    """Grid of the voxels to segment.
 
     Attributes:
-        shape: (H, W, D).
-        locate: voxel indices [n, 3] int64 of this grid to voxel coordinates [n, 3] of the field's image.
+        shape: number of voxels along each axis, (H, W, D).
+        locate: function from voxel indices [n, 3] int64 of this grid to voxel coordinates [n, 3] of the field's image.
     """
 
     shape: tuple[int, int, int]
@@ -51,9 +57,10 @@ class Grid:
 
     @classmethod
     def over(cls, field: OccupancyField, shape: tuple[int, int, int] | None = None) -> "Grid":
-        """A grid of any resolution over the whole of the field's image; by default the image's own voxels.
+        """Make a grid of any resolution over the whole image of a field; by default of the image's own voxels.
 
-        Both grids cover the same space and voxels are cells of it, so centres meet at (t + 1/2) / T = (x + 1/2) / S.
+        Both grids cover the same space and voxels are cells of it. Along an axis of T voxels here and S voxels in the
+        image, the centre of voxel t therefore lies at x with (t + 1/2) / T = (x + 1/2) / S.
         """
         if shape is None or tuple(shape) == tuple(field.shape):
             return cls(field.shape, lambda indices: indices)
@@ -66,20 +73,26 @@ class Grid:
 
 
 def evaluate(field: OccupancyField, locations: Tensor, max_locations: int) -> Tensor:
-    """Probabilities at locations [n, 3], at most `max_locations` of them a pass."""
+    """Return probabilities at locations [n, 3], with at most `max_locations` of them per pass."""
     return torch.cat([field(part) for part in locations.split(max_locations)])
 
 
 def labels_of(probabilities: Tensor, classes: int) -> Tensor:
-    """Class indices, uint8, from probabilities [...] (two classes: above one half) or [..., k] (the largest)."""
+    """Return class indices [...] uint8 from probabilities.
+
+    For two classes, probabilities [...] above one half are the foreground; for k > 2 the largest of [..., k] decides.
+    """
     return (probabilities > 0.5 if classes == 2 else probabilities.argmax(-1)).to(torch.uint8)
 
 
 class VoxelField:
-    """The field of a voxelised prediction: its value at a voxel, trilinear in between, the nearest beyond the border.
+    """Occupancy field of a voxelised prediction.
+
+    At voxels it has their value, in between it is interpolated trilinearly, and beyond the border it continues with the
+    nearest value.
 
     Args:
-        probabilities: [H, W, D], of the foreground, for two classes; [k, H, W, D] for k > 2.
+        probabilities: probabilities [H, W, D] of the foreground for two classes, or [k, H, W, D] for k > 2.
     """
 
     prior = None
@@ -92,12 +105,13 @@ class VoxelField:
         self.device = self.probabilities.device
 
     def __call__(self, locations: Tensor) -> Tensor:
+        """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between."""
         size = torch.tensor(self.shape, device=locations.device)
         if not locations.is_floating_point():
             i, j, k = locations.long().clamp(min=0).minimum(size - 1).unbind(-1)
             values = self.probabilities[:, i, j, k]
         else:
-            # grid_sample wants coordinates in [-1, 1] and the axes in reverse order.
+            # grid_sample takes coordinates in [-1, 1] and the axes in reverse order.
             grid = (2 * locations / (size - 1).clamp(min=1) - 1).flip(-1).to(self.probabilities.dtype)
             values = F.grid_sample(
                 self.probabilities[None], grid[None, None, None], padding_mode="border", align_corners=True

@@ -1,4 +1,7 @@
-"""Where the training looks: locations drawn uniformly, near the label's border (Sec. 3.2, Table 1) or by confidence."""
+"""Sampling of training locations: uniform, or half from the label's border (Section 3.2, Table 1).
+
+Sampling by confidence, which the paper leaves to future work, is in `ossnet.training.confidence`.
+"""
 
 from typing import Literal
 
@@ -17,29 +20,30 @@ FIELDS_OF = {
     "border": ("border_width", "border_share"),
     "confidence": ("confidence_share", "memory_cell", "memory_rate"),
 }
-"""The fields of `Sampling` that only one strategy reads."""
+"""Fields of `Sampling` that only one strategy reads, by strategy."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class Sampling:
-    """How the n locations of one volume are drawn.
+    """Settings for drawing the n locations of one volume.
 
-    Fields of strategies other than the chosen one take their defaults, so that they tell no runs apart.
+    Fields of strategies other than the selected one are set to their defaults, so that runs that differ only in them
+    are the same run.
 
     Attributes:
-        strategy: `uniform` over the volume; `border`: a share from the border of the label, the rest uniform;
-            `confidence`: a share from where past predictions were unsure, the rest uniform
-            (`ossnet.training.confidence`, which the paper leaves to future work).
-        count: n.
-        border_width: width in voxels of the border, which the label's hull is the middle of; odd.
-        border_share: the part of the locations that `border` takes from there.
-        confidence_share: the part of the locations that `confidence` takes from where predictions were unsure.
+        strategy: `uniform` over the volume; `border`, a share from the border of the label and the rest uniform; or
+            `confidence`, a share from where past predictions were unsure and the rest uniform.
+        count: number n of locations.
+        border_width: width of the border region in voxels, with the hull of the label in its middle; odd. 25 as in
+            Section 3.2, "the 25 voxel wide border of the ground truth segmentation hull".
+        border_share: share of the locations that `border` draws from the border region; one half in Section 3.2.
+        confidence_share: share of the locations that `confidence` draws from where predictions were unsure.
         memory_cell: edge in voxels of the cells in which `confidence` remembers how unsure predictions were. A grid of
             256x256x160 has 2560 cells of 16 voxels, which take 10 KiB of memory and of the checkpoint for each case.
         memory_rate: weight of the newest predictions in a cell's running mean.
-        protocol: `paper` as the paper says; `released` as its code does: the last index of each axis is never drawn,
-            the border is the label's Sobel edge dilated by a 13^3 box, and a border with fewer voxels than asked for
-            is taken once and whole.
+        protocol: `paper`, as the paper says, or `released`, as its code does: the last index of each axis is never
+            drawn, the border is the label's Sobel edge dilated by a 13^3 box, and a border with fewer voxels than are
+            to be drawn from it is taken once and whole.
     """
 
     strategy: Literal["uniform", "border", "confidence"] = "uniform"
@@ -62,10 +66,11 @@ class Sampling:
 
 
 def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
-    """Flat indices [m] int64 (C order) of the voxels in the border of a label [H, W, D]; empty for an empty label.
+    """Return the flat indices [m] int64 (C order) of the voxels in the border region of a label [H, W, D].
 
-    The hull is the foreground voxels that touch background by a face, and the border holds every voxel within
-    (width - 1) / 2 of it by exact Euclidean distance between voxel centres: 25 voxels across a plane for a width of 25.
+    The paper defines neither hull nor distance. Here the hull consists of the foreground voxels that share a face with
+    background, and the border region of all voxels within (border_width - 1) / 2 of it, by Euclidean distance between
+    voxel centres: a width of 25 is 25 voxels across a plane. A label without foreground has no border.
     """
     foreground = label > 0
     if not foreground.any():
@@ -79,7 +84,7 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
     (box,) = ndimage.find_objects(foreground.astype(np.uint8))
     window = tuple(slice(max(0, part.start - reach - 1), part.stop + reach + 1) for part in box)
     inside = foreground[window]
-    # The volume's own edge is no hull: beyond it the object is taken to go on.
+    # The edge of the volume is not part of the hull: the object is assumed to continue beyond it.
     hull = inside & ~ndimage.binary_erosion(inside, border_value=1)
     border = np.zeros(label.shape, bool)
     if hull.any():
@@ -90,15 +95,18 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
 def draw_locations(
     sampling: Sampling, shape: tuple[int, int, int], border: Tensor | None, generator: torch.Generator
 ) -> Tensor:
-    """Voxel indices [n, 3] int64 in a volume of `shape`, by a strategy that needs nothing but the volume.
+    """Draw voxel indices [n, 3] int64 by the strategy `uniform` or `border`.
 
     A label without a border (a case without foreground, or one that the foreground fills) is sampled uniformly.
 
     Args:
-        border: what `border_voxels` gives; only the `border` strategy needs it.
+        sampling: settings.
+        shape: grid (H, W, D) of the volume.
+        border: flat indices from `border_voxels`; only the strategy `border` needs them.
+        generator: source of all random numbers.
 
     Raises:
-        ValueError: `border` is missing for `border`, or the strategy is `confidence`, whose locations
+        ValueError: `border` is missing for the strategy `border`, or the strategy is `confidence`, whose locations
             `ossnet.training.confidence.ConfidenceMemory` draws.
     """
     if sampling.strategy == "confidence":
@@ -119,7 +127,7 @@ def draw_locations(
 def uniform_locations(
     sampling: Sampling, count: int, shape: tuple[int, int, int], generator: torch.Generator
 ) -> Tensor:
-    """Voxel indices [count, 3] int64, uniform over a volume of `shape` by the protocol."""
+    """Draw voxel indices [count, 3] int64 uniformly over a volume of `shape`, by the protocol."""
     if sampling.protocol == "released":
         last = torch.tensor(shape) - 1
         return (torch.rand(count, 3, generator=generator) * last).floor().long()

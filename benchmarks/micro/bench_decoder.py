@@ -6,8 +6,7 @@ import torch
 from baselines.onet import ONet
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
-from ossnet.network.variants import OSSNetC
+from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig, OSSNetC
 
 VOLUME = (256, 256, 160)
 LOCATIONS = 2**9

@@ -9,8 +9,7 @@ from torch import Tensor
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
 from ossnet.network.encoder import Encoding
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
-from ossnet.network.variants import OSSNetA, OSSNetC
+from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig, OSSNetA, OSSNetC
 
 VARIANTS: dict[str, type[OccupancyNetwork]] = {"plain": OSSNetA, "output skips": OSSNetC}
 VOLUME = (96, 96, 64)

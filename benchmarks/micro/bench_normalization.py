@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
-from ossnet.network.normalization import ConditionalBatchNorm, NormalizationName
+from ossnet.network.decoder import ConditionalBatchNorm, NormalizationName
 
 LATENT_SIZE = 320
 SHAPE = (1, 2**12, 512)

@@ -9,8 +9,7 @@ from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
 from benchmarks.micro.volumes import SHAPE
 from ossnet.network.activation import PadeActivationUnit
-from ossnet.network.patch_encoder import PatchEncoder
-from ossnet.network.patches import PatchVolume
+from ossnet.network.patches import PatchEncoder, PatchVolume
 
 MODALITIES = 4
 SIZE = 7

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ossnet.network.activation import PadeActivationUnit
-from ossnet.network.decoder import DecoderBlock
-from ossnet.network.normalization import ConditionalBatchNorm
+from ossnet.network.decoder import ConditionalBatchNorm, DecoderBlock
 from ossnet.network.occupancy_network import OccupancyNetwork
-from ossnet.network.patch_encoder import PatchConvolution, PatchEncoder
+from ossnet.network.patches import PatchConvolution, PatchEncoder
 
 
 class _PadeKernel(torch.autograd.Function):

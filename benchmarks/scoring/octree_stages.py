@@ -87,7 +87,7 @@ def extract_stages(
         occupied.append(plane.of_level(level, level.labels > 0))
         known.append(plane.of_level(level, level.known) == 1)
 
-    extraction = paper_prior(field, grid, max_locations, observe=observe)
+    extraction = paper_prior(field, grid, max_locations, callback=observe)
     return {
         "stride": np.array(strides[::2]),
         "evaluated": np.array(extraction.evaluated),

@@ -1,11 +1,14 @@
-"""From an occupancy field to a dense segmentation, evaluating as few locations as possible (Sec. 3.3, Fig. 4).
+"""Dense segmentation of an occupancy field from as few evaluated locations as possible (Section 3.3, Figure 4).
 
-The paper compares two inferences, and its text and its released code differ in both:
+The paper compares two inferences. Its text and its released code differ in both of them:
 
-- `mise`: the original one by the text, an octree that is refined where labels disagree;
-- `paper-prior`: the improved one by the text, an octree that begins with the encoder's segmentation;
-- `released`, `released-prior`: the original and the improved one by the released code;
+- `mise`: the original inference by the text, an octree that is refined where neighbouring labels disagree;
+- `paper-prior`: the improved inference by the text, an octree that starts from the encoder's segmentation;
+- `released`, `released-prior`: the original and the improved inference by the released code;
 - `dense`: every voxel, for comparison.
+
+How an octree resolves contradictions, between encoder and decoder or between neighbouring points, is described in
+`ossnet.inference.octree`.
 """
 
 import math
@@ -17,19 +20,19 @@ from torch import Tensor
 
 from ossnet.errors import UserError
 from ossnet.field import Grid, OccupancyField, VoxelField, labels_of
-from ossnet.inference.octree import Level, Observer, ignore_level, lattice_axes, refine
+from ossnet.inference.octree import Level, LevelCallback, ignore_level, lattice_axes, refine
 
 INITIAL_STRIDE = 4
-"""Extraction starts from a quarter of the target resolution (Sec. 4.3)."""
+"""Stride in voxels of the first lattice: extraction starts from a quarter of the target resolution (Section 4.3)."""
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """A dense segmentation and what it took.
+    """A dense segmentation and the number of evaluated locations.
 
     Attributes:
         segmentation: class indices [H, W, D] uint8.
-        evaluated: locations evaluated in each stage, from coarse to fine.
+        evaluated: number of locations evaluated in each stage, from coarse to fine.
     """
 
     segmentation: Tensor
@@ -51,42 +54,45 @@ def dense(field: OccupancyField, grid: Grid | None = None, max_locations: int = 
 
 @torch.no_grad()
 def mise(field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14) -> Extraction:
-    """Original O-Net inference: multiresolution isosurface extraction without the mesh (Mescheder 2019; Sec. 3.3).
+    """Run the original O-Net inference by the text: multiresolution isosurface extraction without the mesh.
 
-    An octree from a quarter of the resolution: evaluate its corners, subdivide the cells whose corners disagree,
-    repeat to full resolution.
+    An octree starts from a quarter of the resolution: its points are evaluated, the cells whose corners disagree are
+    subdivided, and so on to full resolution (Mescheder et al. 2019; Section 3.3).
     """
     return Extraction(*refine(Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)))
 
 
 @torch.no_grad()
 def paper_prior(
-    field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14, observe: Observer = ignore_level
+    field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14, callback: LevelCallback = ignore_level
 ) -> Extraction:
-    """Improved inference by the paper's text: the encoder's segmentation begins the octree (Sec. 3.3, Fig. 4).
+    """Run the improved inference by the text: the octree starts from the encoder's segmentation (Figure 4).
 
-    Of the first lattice, points that the segmentation marks as occupied are known and never evaluated, at any level;
-    all unoccupied ones are evaluated; then as in `mise`. A point that is wrongly marked keeps its label, and the octree
-    spends evaluations on the surface that it finds around it.
+    "All unoccupied locations are evaluated" at the first lattice, and the octree goes on as in `mise`. The points that
+    the segmentation marks as occupied are never evaluated, at any level (see `Level.trust_prior`). Around a point that
+    is wrongly marked, the octree spends evaluations on the surface that it finds there.
 
     Args:
-        observe: see `Observer`.
+        field: occupancy field to segment.
+        grid: voxels to segment; by default those of the field's image.
+        max_locations: maximum number of locations per pass.
+        callback: called with each level of the octree, see `LevelCallback`.
 
     Raises:
         UserError: the model's encoder has no segmentation.
     """
     level = Level(field, grid or Grid.over(field), INITIAL_STRIDE, max_locations)
-    level.labels = paper_first_state(field, level.grid).labels
-    level.known = level.labels > 0
-    return Extraction(*refine(level, observe))
+    level.trust_prior(paper_first_state(field, level.grid).labels)
+    return Extraction(*refine(level, callback))
 
 
 @torch.no_grad()
 def released(field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14) -> Extraction:
-    """Original inference by the released code: no octree, but grids of strides 4, 2 and 1.
+    """Run the original inference by the released code: no octree, but grids of strides 4, 2 and 1.
 
-    All points of the first grid are evaluated and fill their cells; each finer grid is evaluated inside a shell (9^3,
-    then 3^3) around what is occupied so far, read as all voxels that a cube of that size joins to another label.
+    All points of the first grid are evaluated and fill their cells. Each finer grid is evaluated inside a shell (9^3,
+    then 3^3) around what is occupied so far. This is read as the voxels around which a cube of that size holds more
+    than one label.
     """
     grid = grid or Grid.over(field)
     wanted = torch.ones(grid.shape, dtype=torch.bool, device=field.device)
@@ -95,10 +101,10 @@ def released(field: OccupancyField, grid: Grid | None = None, max_locations: int
 
 @torch.no_grad()
 def released_prior(field: OccupancyField, grid: Grid | None = None, max_locations: int = 2**14) -> Extraction:
-    """Improved inference by the released code: of the first grid, only what the prior marks as OCCUPIED is evaluated.
+    """Run the improved inference by the released code: of the first grid it evaluates what the prior marks as OCCUPIED.
 
-    The paper says the opposite: all unoccupied locations, see `paper_prior`. An object that the prior misses by more
-    than the shells is lost.
+    Then it goes on as in `released`. The paper says the opposite, that all unoccupied locations are evaluated, see
+    `paper_prior`. An object that the prior misses by more than the shells is lost.
 
     Raises:
         UserError: the model's encoder has no segmentation.
@@ -112,7 +118,7 @@ def released_prior(field: OccupancyField, grid: Grid | None = None, max_location
 
 @dataclass(frozen=True)
 class FirstState:
-    """The labels that the encoder's segmentation, up-sampled and thresholded, gives to an extraction's first lattice.
+    """Labels of an extraction's first lattice by the encoder's segmentation, up-sampled and thresholded.
 
     Attributes:
         axes: voxel indices of the lattice in the grid along each axis: [h], [w] and [d], int64.
@@ -124,9 +130,10 @@ class FirstState:
 
 
 def paper_first_state(field: OccupancyField, grid: Grid) -> FirstState:
-    """Up-sample trilinearly to the octree's first lattice; voxels are cells of the space that the image covers.
+    """Up-sample the encoder's segmentation trilinearly to the octree's first lattice and threshold it.
 
-    The paper does not say how; this is how locations correspond everywhere in this package.
+    Voxels are cells of the space that the image covers. The paper does not say how to up-sample; this is how locations
+    correspond everywhere in this package.
 
     Raises:
         UserError: the model's encoder has no segmentation.
@@ -136,9 +143,10 @@ def paper_first_state(field: OccupancyField, grid: Grid) -> FirstState:
 
 
 def released_first_state(field: OccupancyField, grid: Grid) -> FirstState:
-    """Up-sample trilinearly to every fourth voxel; the first and the last of these in the image are corners.
+    """Up-sample the encoder's segmentation trilinearly to every fourth voxel and threshold it.
 
-    The released code extracts on the image's own grid, where this is an interpolation with aligned corners.
+    The first and the last of these voxels in the image are the segmentation's corners. The released code extracts on
+    the image's own grid, where this is an interpolation with aligned corners.
 
     Raises:
         UserError: the model's encoder has no segmentation.
@@ -159,8 +167,14 @@ def _first_state(
     """Threshold the encoder's segmentation, interpolated at the points of a lattice.
 
     Args:
-        to_coarse: from locations [n, 3] in the image, the segmentation's and the image's shape [3] to voxel coordinates
-            of the segmentation.
+        field: occupancy field with the segmentation.
+        grid: voxels to segment.
+        axes: voxel indices of the lattice along each axis, see `FirstState`.
+        to_coarse: function of locations [n, 3] in the image, of the segmentation's shape [3] and of the image's shape
+            [3] that returns the locations in voxel coordinates of the segmentation.
+
+    Raises:
+        UserError: the model's encoder has no segmentation.
     """
     if field.prior is None:
         raise UserError("this model's encoder predicts no segmentation to start from; extract with mise or dense")
@@ -172,7 +186,7 @@ def _first_state(
 
 
 def _refine_in_shells(field: OccupancyField, grid: Grid, wanted: Tensor, max_locations: int) -> Extraction:
-    """Evaluate every fourth voxel of a mask [H, W, D], then finer grids in shells around what is occupied."""
+    """Evaluate every fourth voxel of a mask [H, W, D] bool, then finer grids in shells around what is occupied."""
     labels = torch.zeros(grid.shape, dtype=torch.uint8, device=field.device)
     known = torch.zeros_like(labels, dtype=torch.bool)
     evaluated = []
@@ -194,7 +208,7 @@ def _refine_in_shells(field: OccupancyField, grid: Grid, wanted: Tensor, max_loc
 
 
 def _near_another_label(labels: Tensor, size: int) -> Tensor:
-    """Mask of the voxels of [H, W, D] around which a cube of odd edge length holds more than one label."""
+    """Return the mask [H, W, D] of the voxels around which a cube of odd edge `size` holds more than one label."""
     low = high = labels
     for axis in range(3):
         low = _extreme(low, size, axis, torch.minimum)
@@ -203,7 +217,7 @@ def _near_another_label(labels: Tensor, size: int) -> Tensor:
 
 
 def _extreme(labels: Tensor, size: int, axis: int, extreme: Callable[..., Tensor]) -> Tensor:
-    """The extreme of the `size` voxels around each along one axis, in the memory of one result."""
+    """Return the extreme of the `size` voxels around each voxel along one axis, computed in the result alone."""
     result = labels.clone()
     length = labels.shape[axis]
     for step in range(1, min(size // 2, length - 1) + 1):
@@ -227,4 +241,4 @@ FIRST_STATES: Mapping[str, Callable[[OccupancyField, Grid], FirstState]] = {
     "paper-prior": paper_first_state,
     "released-prior": released_first_state,
 }
-"""Extractors that begin with the encoder's segmentation, by name: what it says of their first lattice."""
+"""Functions that return the labels of the first lattice, by the name of the extractor that starts from them."""

@@ -1,4 +1,4 @@
-"""The surface of a segmentation as a triangle mesh in world coordinates."""
+"""Triangle mesh of a segmentation's surface in world coordinates."""
 
 from pathlib import Path
 
@@ -11,33 +11,33 @@ from ossnet.errors import UserError
 from ossnet.files import replacing
 
 MESH_SUFFIXES = (".ply", ".obj")
-"""Endings of files that `write_mesh` writes, in upper or lower case."""
+"""File name extensions that `write_mesh` accepts, in upper or lower case."""
 
 
 def mesh_of(
     segmentation_or_probability: ArrayLike, affine: np.ndarray, level: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The surface where a mask or a probability crosses `level`, by marching cubes.
+    """Return the surface where a mask or a probability crosses `level`, by marching cubes.
 
-    The mesh is closed, also where the object touches the border of the volume, and is not smoothed (the paper's O-Net
-    baseline smooths it; Section 3.3 leaves that out in practice).
+    The mesh is closed, also where the object touches the border of the volume. It is not smoothed: MISE smooths it, and
+    Section 3.3 leaves that out in practice.
 
     Args:
-        segmentation_or_probability: [H, W, D], zero outside; a mask or probabilities.
-        affine: [4, 4], voxel indices to mm, or to voxels where their size is not known.
-        level: above 0; what lies above it is inside.
+        segmentation_or_probability: mask or probabilities [H, W, D]; zero outside the volume.
+        affine: map [4, 4] from voxel indices to mm, or to voxels where their size is not known.
+        level: threshold above 0; values above it are inside.
 
     Returns:
-        vertices: [v, 3] float64, in the affine's world.
-        faces: [f, 3] int64 indices of vertices, anticlockwise as seen from outside, so that normals point outward.
-        Both are empty where nothing lies above `level`.
+        Vertices [v, 3] float64 in the affine's world, and faces [f, 3] int64, the indices of their vertices,
+        anticlockwise as seen from outside, so that normals point outward. Both are empty where no value lies above
+        `level`.
     """
-    # A border of zeros closes the surface of what touches the border of the volume.
+    # Zeros around the volume close the surface of an object that touches its border.
     volume = np.pad(np.asarray(segmentation_or_probability, dtype=np.float32), 1)
     if not (volume > level).any():
         return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
     vertices, faces, _, _ = marching_cubes(volume, level)
-    # scikit-image winds inward for what is high inside; a mirroring affine turns that round once more.
+    # With high values inside, scikit-image orders vertices for inward normals; a mirroring affine reverses the order.
     if np.linalg.det(affine[:3, :3]) > 0:
         faces = faces[:, ::-1]
     return apply_affine(affine, vertices.astype(np.float64) - 1), faces.astype(np.int64)
@@ -47,13 +47,13 @@ def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray, unit: 
     """Write a triangle mesh as binary PLY (`.ply`) or Wavefront OBJ (`.obj`), whole or not at all.
 
     Args:
-        path: its ending chooses the format.
-        vertices: [v, 3].
-        faces: [f, 3] indices of vertices from 0.
-        unit: of the vertices, as a comment in the file names it: mm, or voxels where their size is not known.
+        path: file to write; its extension selects the format.
+        vertices: vertices [v, 3].
+        faces: indices [f, 3] of vertices, from 0.
+        unit: unit of the vertices, written as a comment: mm, or voxels where their size is not known.
 
     Raises:
-        UserError: another ending, or the file cannot be written.
+        UserError: the extension is another one, or the file cannot be written.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in MESH_SUFFIXES:

@@ -1,4 +1,10 @@
-"""The octree of Section 3.3: lattices of labels, refined from coarse to fine where labels disagree."""
+"""Octree of the multiresolution isosurface extraction (Section 3.3): lattices of labels, refined where labels disagree.
+
+Labels can contradict each other in two ways, and each way is resolved in one place:
+
+- encoder and decoder at one point: `Level.trust_prior`;
+- neighbouring points of a lattice: `Level.resolve_disagreements`.
+"""
 
 from collections.abc import Callable
 
@@ -9,24 +15,30 @@ from ossnet.field import Grid, OccupancyField, labels_of
 
 
 def lattice_axes(shape: tuple[int, int, int], stride: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Voxel indices, int64, of every `stride`-th voxel and the last along each axis: [h], [w] and [d]."""
+    """Return the voxel indices, int64, of every `stride`-th voxel and the last along each axis: [h], [w] and [d]."""
     height, width, depth = (torch.tensor(sorted({*range(0, size, stride), size - 1}), device=device) for size in shape)
     return height, width, depth
 
 
 def lattice_shape(shape: tuple[int, int, int], stride: int) -> tuple[int, int, int]:
-    """Number of the lattice's points along each axis."""
+    """Return the number of the lattice's points along each axis."""
     height, width, depth = (-(-(size - 1) // stride) + 1 for size in shape)
     return height, width, depth
 
 
 class Level:
-    """One level of the octree: labels at the lattice of every `stride`-th voxel and the last of each axis.
+    """One level of the octree: labels at the lattice of every `stride`-th voxel and the last along each axis.
+
+    Eight neighbouring points of the lattice are the corners of a cell.
 
     Attributes:
+        field: occupancy field that is evaluated.
+        grid: voxels to segment.
+        stride: distance between points of the lattice, in voxels of the grid.
+        max_locations: maximum number of locations per pass.
         axes: voxel indices of the lattice along each axis: [h], [w] and [d], int64.
         labels: class indices [h, w, d] uint8: evaluated, given by a prior, or inherited from the coarser level.
-        known: [h, w, d] bool, where the label is final: evaluated, or given by a prior that is not to be questioned.
+        known: mask [h, w, d] bool of the points whose label is final: evaluated, or given by a trusted prior.
         evaluated: number of points evaluated at this level.
     """
 
@@ -39,6 +51,16 @@ class Level:
         self.known = torch.zeros(shape, dtype=torch.bool, device=device)
         self.evaluated = 0
 
+    def trust_prior(self, labels: Tensor) -> None:
+        """Start from the encoder's labels [h, w, d] uint8 of the lattice and mark its occupied points as known.
+
+        Where encoder and decoder contradict each other, the encoder wins at the points that it marks as occupied: they
+        are never evaluated, at this level or a finer one, so that a point that is wrongly marked keeps its label. The
+        decoder wins at all other points, which are evaluated.
+        """
+        self.labels = labels
+        self.known = labels > 0
+
     def evaluate(self, wanted: Tensor) -> None:
         """Evaluate the field at the points of a mask [h, w, d] that are not known yet."""
         points = (wanted & ~self.known).nonzero()
@@ -50,9 +72,10 @@ class Level:
             self.known[index] = True
 
     def undecided_cells(self) -> Tensor:
-        """Mask of the lattice's cells whose eight corners disagree.
+        """Return the mask of the lattice's cells whose eight corners disagree.
 
-        Cells are one fewer than points along each axis, and one where there is one point, which is both its ends.
+        Along each axis there is one cell fewer than points. An axis with a single point has one cell, which begins and
+        ends at this point.
         """
         low = high = self.labels
         for axis, points in enumerate(self.labels.shape):
@@ -62,7 +85,7 @@ class Level:
         return low != high
 
     def corners_of(self, cells: Tensor) -> Tensor:
-        """Mask of the lattice's points that are corners of the cells of a mask."""
+        """Return the mask [h, w, d] of the points that are corners of the cells of a mask."""
         for axis, points in enumerate(self.labels.shape):
             count = cells.shape[axis]
             shape = list(cells.shape)
@@ -74,10 +97,10 @@ class Level:
         return cells
 
     def resolve_disagreements(self) -> None:
-        """Evaluate every unknown corner of a cell whose corners disagree, until there is none.
+        """Evaluate the unknown corners of every cell whose corners disagree, until no such corner is left.
 
-        An answer may contradict what a neighbouring cell inherited; following that up traces a surface wherever it
-        leads, once the octree has met it.
+        An evaluated label may contradict one that a neighbouring cell inherited from the coarser level. The inherited
+        label is evaluated then, and so on: a surface that the octree has met is followed wherever it leads.
         """
         while True:
             before = self.evaluated
@@ -86,13 +109,16 @@ class Level:
                 return
 
     def subdivide(self) -> "tuple[Level, Tensor]":
-        """Halve the stride: return the finer level, where cells hand their label down, and what to evaluate there.
+        """Halve the stride.
 
-        The latter are the points of the cells whose corners disagree, as a mask [h, w, d] of the finer level.
+        Returns:
+            The finer level, on which new points inherit the label of the point at or before them along each axis, and
+            the mask [h, w, d] of its points that lie in the cells of this level whose corners
+            disagree, faces included.
         """
         finer = Level(self.field, self.grid, self.stride // 2, self.max_locations)
         labels, known, inside = self.labels, self.known, self.undecided_cells()
-        # Axis by axis: indexed along all at once, a GPU would hold int64 indices of the whole grid's size.
+        # Axis by axis: indexing all three at once takes int64 indices of the grid's size on a GPU, 24 bytes per point.
         for axis, (coarse, fine) in enumerate(zip(self.axes, finer.axes, strict=True)):
             from_below = torch.searchsorted(coarse, fine, right=True) - 1
             labels = labels.index_select(axis, from_below)
@@ -107,17 +133,22 @@ class Level:
         return finer, inside
 
 
-Observer = Callable[[Level], None]
-"""Called with each level twice: before anything is evaluated at it, and when no disagreement is left. It must copy what
-it keeps."""
+LevelCallback = Callable[[Level], None]
+"""Called with each level twice: before anything is evaluated at it, and when no disagreement is left.
+
+It must copy what it keeps, since the level changes.
+"""
 
 
 def ignore_level(_level: Level) -> None:
-    """Default observer: do nothing."""
+    """Do nothing: the default callback."""
 
 
-def refine(level: Level, observe: Observer = ignore_level) -> tuple[Tensor, tuple[int, ...]]:
-    """Evaluate what is unknown of the first level, resolve disagreements, subdivide, and so on to full resolution.
+def refine(level: Level, callback: LevelCallback = ignore_level) -> tuple[Tensor, tuple[int, ...]]:
+    """Refine a first level to full resolution.
+
+    All points of the first level that are not known are evaluated. At each level disagreements are then resolved, and
+    at the next finer level the points in the cells whose corners disagree are evaluated.
 
     Returns:
         Class indices [H, W, D] uint8, and the number of locations evaluated at each level, from coarse to fine.
@@ -125,10 +156,10 @@ def refine(level: Level, observe: Observer = ignore_level) -> tuple[Tensor, tupl
     wanted = torch.ones_like(level.known)
     evaluated = []
     while True:
-        observe(level)
+        callback(level)
         level.evaluate(wanted)
         level.resolve_disagreements()
-        observe(level)
+        callback(level)
         evaluated.append(level.evaluated)
         if level.stride == 1:
             return level.labels, tuple(evaluated)

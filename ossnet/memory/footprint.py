@@ -48,7 +48,7 @@ class Footprint:
 def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = math.inf) -> Footprint:
     """The footprint on a GPU or a CPU, of the workload's own code on tensors without values.
 
-    For a GPU it takes a second or two at any resolution. For a CPU, whose Padé units work on small blocks one by one,
+    For a GPU it takes seconds at any resolution. For a CPU, whose Padé units work on small blocks one by one,
     it takes minutes at the paper's.
 
     Args:

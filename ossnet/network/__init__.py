@@ -1,0 +1,14 @@
+"""Occupancy networks for semantic segmentation (Section 3.1), from the encoder to the logits.
+
+In reading order:
+
+- `encoder`: a volume to global latent vectors and a coarse segmentation;
+- `patches`: the patches of a volume around locations, and their encoder;
+- `decoder`: locations, local and global latent vectors to logits;
+- `occupancy_network`: the three joined, their configuration, the loss, and the OSS-Nets A to D;
+- `activation`: the Padé activation unit and other activations;
+- `execution`: gradient checkpointing and bfloat16;
+- `released`: import of the released weights.
+
+Logits become probabilities in `ossnet.losses`. Where a file departs from the paper or its released code, it says so.
+"""

@@ -1,22 +1,24 @@
 """Learned and fixed activations of the function-space models."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+Activation = Callable[[], nn.Module]
+"""Function that makes an activation; each layer has one of its own, since it may be learned."""
+
 LEAKY_RELU_NUMERATOR = (3.35583603e-02, 5.05000375e-01, 1.65343934, 2.01001052, 9.31901999e-01, 1.52424124e-01)
 LEAKY_RELU_DENOMINATOR = (3.30847488e-06, 3.98021568, 5.12471206e-07, 3.01830109e-01)
+"""Initial coefficients a_0 to a_5 and b_1 to b_4 of a Padé activation unit, which approximate leaky ReLU."""
 
 CPU_BLOCK = 2**16
-"""Elements worked on together on the CPU, so that the dozen intermediates of a block stay in the core's cache."""
-
+"""Number of elements per block on a CPU: the intermediates of a block stay in the core's cache."""
 
 GPU_BLOCK = 2**22
-"""The same on a GPU, where it bounds the memory of the intermediates."""
+"""Number of elements per block on any other device: it bounds the memory of the intermediates."""
 
 
 def _block_size(x: Tensor) -> int:
@@ -24,15 +26,13 @@ def _block_size(x: Tensor) -> int:
 
 
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Flat tensors of one length, block by block."""
+    """Split flat tensors of equal length into blocks."""
     size = _block_size(tensors[0])
-    blocks = zip(*(tensor.split(size) for tensor in tensors), strict=True)
-    # Where nothing has a value, the first stands for the others, which take the same memory after it.
-    return islice(blocks, 1) if tensors[0].is_meta else blocks
+    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
 
 
 def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
-    """c_0 + c_1 x + c_2 x^2 + ... by Horner's rule, for coefficients [degree + 1] of degree 1 or more."""
+    """Write c_0 + c_1 x + c_2 x^2 + ... to `out`, by Horner's rule, for at least two coefficients c."""
     *rest, before_last, last = coefficients.unbind()
     torch.mul(x, last, out=out).add_(before_last)
     for coefficient in reversed(rest):
@@ -41,9 +41,10 @@ def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
 
 
 class _SafePade(torch.autograd.Function):
-    """P(x) / Q(x), derivatives by hand: autograd of the formula is several times slower and keeps every power.
+    """P(x) / Q(x) with derivatives by hand, block by block.
 
-    Computed in the coefficients' type, so that of an x in bfloat16 nothing but the result is rounded to that.
+    Autograd of the formula is several times slower and keeps every power of x. Computation is in the dtype of the
+    coefficients, so that for x in bfloat16 only the result is rounded.
     """
 
     @staticmethod
@@ -54,12 +55,12 @@ class _SafePade(torch.autograd.Function):
         size, divisor = numerator.new_empty(2, min(_block_size(flat), len(flat)))
         for part, rounded in _blocks(flat, result):
             n = len(part)
-            # Where the types are the same, these are no copies.
+            # No copies where the dtypes are equal.
             part, value = part.to(size.dtype), rounded.to(size.dtype)
             torch.abs(part, out=size[:n])
             _polynomial(part, numerator, value).div_(_polynomial(size[:n], q, divisor[:n]))
             rounded.copy_(value)
-        # The layer that follows keeps the output anyway, so that it costs no memory to keep it here too.
+        # Keeping the output for the backward pass takes no memory: the layer that follows keeps it anyway.
         out = result.view(x.shape)
         ctx.save_for_backward(x, out, numerator, denominator)
         return out
@@ -98,10 +99,10 @@ class _SafePade(torch.autograd.Function):
 
 
 class PadeActivationUnit(nn.Module):
-    """Safe Padé activation unit, PAU(x) = P(x) / Q(x), one learned pair of polynomials a layer (Molina 2020; Sec. 4.1).
+    """Safe Padé activation unit: PAU(x) = P(x) / Q(x) with learned polynomials (Molina et al. 2020; Section 4.1).
 
-    P(x) = sum_{i=0..5} a_i x^i and Q(x) = 1 + sum_{j=1..4} |b_j| |x|^j. It starts close to leaky ReLU. Takes and gives
-    any shape.
+    P(x) = sum_{i=0..5} a_i x^i and Q(x) = 1 + sum_{j=1..4} |b_j| |x|^j. Each layer learns its own coefficients a and b,
+    which start close to leaky ReLU.
     """
 
     def __init__(self) -> None:
@@ -110,6 +111,7 @@ class PadeActivationUnit(nn.Module):
         self.denominator = nn.Parameter(torch.tensor(LEAKY_RELU_DENOMINATOR))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return PAU(x) for x of any shape."""
         return _SafePade.apply(x, self.numerator, self.denominator)
 
 

@@ -1,17 +1,69 @@
-"""Occupancy decoder: location, local and global latent vectors to occupancy (Sec. 3.1, Fig. 2)."""
+"""Occupancy decoder: from locations, local and global latent vectors to logits (Section 3.1, Figure 2).
+
+Departure: in training, batch norms take their statistics from the whole batch, on one device. The paper spread each
+batch over two GPUs (Section 4.1), and each GPU normalised its half by that half alone.
+"""
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ossnet.network.encoder import Activation
-from ossnet.network.execution import Stage
-from ossnet.network.normalization import ConditionalBatchNorm, NormalizationName
+from ossnet.network.activation import Activation
+from ossnet.network.execution import ExecutableModule
+
+NormalizationName = Literal["scalar", "feature"]
+
+
+class ScalarBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation with a single mean and a single variance over all samples, locations and features.
+
+    It has no affine map. The paper does not say so, but the released weights need it; statistics for each feature, as
+    in `FeatureBatchNorm`, are usual and an ablation here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return normalised x [B, n, F]."""
+        return super().forward(x.reshape(1, 1, -1)).view_as(x)
+
+
+class FeatureBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of each feature over all samples and locations, without affine map."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return normalised x [B, n, F]."""
+        return super().forward(x.flatten(0, 1)).view_as(x)
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Conditional batch normalisation gamma(latent) * norm(x) + beta(latent) (de Vries et al. 2017; Section 4.1).
+
+    The linear maps gamma and beta start with weights 0 and biases 1 and 0, as a plain normalisation.
+    """
+
+    def __init__(self, latent_size: int, features: int, normalization: NormalizationName) -> None:
+        super().__init__()
+        self.norm = ScalarBatchNorm() if normalization == "scalar" else FeatureBatchNorm(features)
+        self.gamma = nn.Linear(latent_size, features)
+        self.beta = nn.Linear(latent_size, features)
+        for linear, bias in ((self.gamma, 1.0), (self.beta, 0.0)):
+            nn.init.zeros_(linear.weight)
+            nn.init.constant_(linear.bias, bias)
+
+    def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+        """Return x [B, n, F], normalised and conditioned on latent [B, L]."""
+        return self.beta(latent)[:, None] + self.gamma(latent)[:, None] * self.norm(x)
 
 
 class DecoderBlock(nn.Module):
-    """Fully connected residual block with conditional batch normalisation: [B, n, in] to [B, n, width]."""
+    """Fully connected residual block with conditional batch normalisation."""
 
     def __init__(
         self, in_features: int, width: int, latent_size: int, normalization: NormalizationName, activation: Activation
@@ -26,17 +78,22 @@ class DecoderBlock(nn.Module):
         self.activation2 = activation()
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+        """Return [B, n, width] for x [B, n, in_features] and latent [B, L]."""
         hidden = self.activation1(self.norm1(self.linear1(x), latent))
         return self.activation2(self.norm2(self.linear2(hidden), latent) + self.skip(x))
 
 
-class OccupancyDecoder(Stage):
-    """Logits at locations.
+class OccupancyDecoder(ExecutableModule):
+    """Occupancy decoder: residual blocks and a linear map to logits (`ossnet.losses` makes them probabilities).
 
     Args:
-        local_size: length of the local latent vectors, 0 for none (O-Net).
-        latent_size: length L of a global latent vector.
-        outputs: 1 for the occupancy, k for the logits of k classes.
+        local_size: length l of the local latent vectors, 0 for none (O-Net).
+        latent_size: length L of the global latent vectors.
+        width: number of features of each block, 512 in Section 4.1.
+        blocks: number of residual blocks, 5 in Section 4.1.
+        outputs: number of logits: 1 for the occupancy, k for k classes.
+        normalization: batch norm inside the conditional one, `scalar` or `feature`.
+        activation: function that makes the activation of a layer.
     """
 
     def __init__(
@@ -57,19 +114,20 @@ class OccupancyDecoder(Stage):
         self.head = nn.Linear(width, outputs, bias=False)
 
     def forward(self, locations: Tensor, local: Tensor | None, latents: Tensor) -> Tensor:
-        """Logits [B, n, outputs] from locations [B, n, 3], local latents [B, n, l] and global latents [B, m, L].
+        """Return logits [B, n, outputs] for locations [B, n, 3], local latents [B, n, l] and global latents [B, m, L].
 
-        The first global latent joins the input. With m > 1 the others condition one block each, else it does that too.
+        The first global latent joins the input. The others condition one block each; if there is only one (m = 1), it
+        conditions all blocks. The released weights need this; the text has a single global latent vector.
         """
         first, *others = latents.unbind(1)
         conditions = others or [first] * len(self.blocks)
         inputs = [locations, first[:, None].expand(-1, locations.shape[1], -1)]
         if local is not None:
             inputs.insert(1, local)
-        x = torch.cat(inputs, -1)
-        # bfloat16 cannot tell all voxels above 256 apart, so the block that reads their indices never uses it.
+        x = torch.cat(inputs, -1)  # [B, n, 3 + l + L]
+        # bfloat16 does not hold every integer above 256, so the block that reads voxel indices never uses it.
         execution = replace(self.execution, precision="float32")
         for block, condition in zip(self.blocks, conditions, strict=True):
-            x = execution.run(block, x, condition)
+            x = execution.run(block, x, condition)  # [B, n, width]
             execution = self.execution
         return self.head(x.to(locations.dtype))

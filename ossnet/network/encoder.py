@@ -1,27 +1,28 @@
-"""Residual 3-D CNN encoder: a down-scaled volume to latent vectors, and to a coarse segmentation (Sec. 3.1, Fig. 3).
+"""Residual 3-D CNN encoder: global latent vectors and a coarse segmentation of a volume (Section 3.1, Figure 3).
 
-Departure: batch norms take their statistics from whole batches, see `ossnet.network.normalization`.
+Kernel sizes, poolings and biases are those that the released weights need. Departure: in training, batch norms take
+their statistics from the whole batch, see `ossnet.network.decoder`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ossnet.network.execution import Stage
-
-Activation = Callable[[], nn.Module]
+from ossnet.network.activation import Activation
+from ossnet.network.execution import ExecutableModule
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the encoder knows of a batch of volumes.
+    """Output of the encoder for a batch of volumes.
 
     Attributes:
-        latents: [B, m, L]; m = 1, or one more than the decoder has blocks with output skips.
-        segmentation: logits of the auxiliary segmentation on the lowest grid, [B, o, h, w, d]; None without it.
+        latents: global latent vectors x_l, [B, m, L]; m is 1, or with output skips one more than the decoder has
+            blocks.
+        segmentation: logits of the auxiliary segmentation f_theta^e(x) on the lowest grid, [B, outputs, h, w, d]; None
+            for a network without it.
     """
 
     latents: Tensor
@@ -29,19 +30,20 @@ class Encoding:
 
 
 class HalfResolution(nn.AvgPool3d):
-    """Means of 2x2x2 voxels; a last odd voxel is left out."""
+    """Average pooling of 2x2x2 voxels; the last voxel of an odd axis is left out."""
 
     def __init__(self) -> None:
         super().__init__(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        # On a CPU torch has no average pooling of bfloat16.
+        """Return [B, c, H/2, W/2, D/2] for x [B, c, H, W, D]."""
+        # Torch has no average pooling of bfloat16 on a CPU.
         wide = x.float() if x.dtype == torch.bfloat16 and x.device.type == "cpu" else x
         return super().forward(wide).to(x.dtype)
 
 
 class ResidualBlock(nn.Module):
-    """Residual block that halves each side, rounding down: [B, in, H, W, D] to [B, out, H/2, W/2, D/2]."""
+    """Residual block that halves each edge of the grid, rounding down."""
 
     def __init__(self, in_channels: int, out_channels: int, activation: Activation) -> None:
         super().__init__()
@@ -59,17 +61,18 @@ class ResidualBlock(nn.Module):
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [B, out, H/2, W/2, D/2] for x [B, in, H, W, D]."""
         return self.activation(self.main(x) + self.halve(self.skip(x)))
 
 
 def lowest_grid(shape: tuple[int, int, int], blocks: int) -> tuple[int, int, int]:
-    """The grid that is left of an encoder input of `shape` after each of `blocks` residual blocks has halved it."""
+    """Return the grid behind the last of `blocks` residual blocks, for an encoder input with the grid `shape`."""
     height, width, depth = (size // 2**blocks for size in shape)
     return height, width, depth
 
 
 class OutputSkip(nn.Module):
-    """Brings one block's output to the lowest grid and half its channels (output skip-connection, Fig. 3)."""
+    """Output skip-connection (Figure 3): one block's output on the lowest grid, with half as many channels."""
 
     def __init__(self, channels: int, grid: tuple[int, int, int], activation: Activation) -> None:
         super().__init__()
@@ -79,18 +82,21 @@ class OutputSkip(nn.Module):
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [B, c/2, h, w, d] for x [B, c, H, W, D]."""
         return self.activation(self.norm(self.convolution(F.adaptive_max_pool3d(x, self.grid))))
 
 
-class VolumeEncoder(Stage):
-    """Latents of a down-scaled volume [B, C, H, W, D], and with `segmentation_channels` a segmentation of it.
+class VolumeEncoder(ExecutableModule):
+    """Encoder of a down-scaled volume: residual blocks, a head for the latents and one for the auxiliary segmentation.
 
     Args:
-        shape: the input's grid (H, W, D).
-        channels: output channels of each residual block.
-        latents: how many latent vectors; L is the number of voxels of the lowest grid.
-        output_skips: join features of every block into the latents instead of the last block's alone.
-        segmentation_channels: outputs of the auxiliary segmentation, 0 for none.
+        shape: grid (H, W, D) of the input.
+        in_channels: number of modalities C.
+        channels: number of output channels of each residual block.
+        latents: number of latent vectors m; their length L is the number of voxels of the lowest grid.
+        output_skips: whether features of every block are joined into the latents, instead of the last block's alone.
+        segmentation_channels: number of outputs of the auxiliary segmentation, 0 for none.
+        activation: function that makes the activation of a layer.
     """
 
     def __init__(
@@ -117,13 +123,14 @@ class VolumeEncoder(Stage):
         )
 
     def forward(self, volume: Tensor) -> Encoding:
+        """Return the encoding of a volume [B, C, H, W, D]."""
         features = volume
         joined = []
         for i, block in enumerate(self.blocks):
-            features = self.execution.run(block, features)
+            features = self.execution.run(block, features)  # [B, channels[i], H / 2^(i+1), ...]
             if self.skips is not None:
-                joined.append(self.execution.run(self.skips[i], features))
-        features = features.to(volume.dtype)
-        latents = self.head(torch.cat(joined, 1).to(volume.dtype) if joined else features)
-        segmentation = None if self.segmentation is None else self.segmentation(features)
+                joined.append(self.execution.run(self.skips[i], features))  # [B, channels[i] / 2, h, w, d]
+        features = features.to(volume.dtype)  # [B, channels[-1], h, w, d]
+        latents = self.head(torch.cat(joined, 1).to(volume.dtype) if joined else features)  # [B, m, h, w, d]
+        segmentation = None if self.segmentation is None else self.segmentation(features)  # [B, outputs, h, w, d]
         return Encoding(latents.flatten(2), segmentation)

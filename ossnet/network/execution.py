@@ -1,4 +1,4 @@
-"""How a network is computed, whatever it computes: with gradient checkpointing, and in float32 or bfloat16."""
+"""Execution of networks, apart from what they compute: gradient checkpointing, and float32 or bfloat16."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,24 +21,28 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 @dataclass(frozen=True)
 class Execution:
-    """How the blocks of a network are computed; the defaults are the paper's.
+    """Settings that the blocks of a network are computed with; the defaults are the paper's.
 
-    `torch.autocast` would do for `bfloat16` too, but the meta device does not know it, so that no memory could be
-    predicted; and it holds the results of group norm and interpolation in float32, most of what a U-Net keeps.
+    `torch.autocast` does not replace `bfloat16` here: it keeps the results of group norm and interpolation in float32,
+    which are most of what a U-Net keeps, and it does not work on the meta device, on which memory is predicted.
 
     Attributes:
-        checkpointing: for the backward pass a block keeps its inputs alone, from which it is computed again (Chen et
-            al. 2016): less memory for about a third more time, and the same losses, gradients and statistics.
-        precision: `bfloat16`: activations between the network's input and its output, and the weights for the time that
-            they are multiplied with them. Weights, gradients and optimiser stay float32, and so do the sums of batch
-            norms and Padé units, the latents, the logits and the loss.
+        checkpointing: whether a block keeps only its inputs for the backward pass, in which it is computed again (Chen
+            et al. 2016). This takes less memory for about a third more time; losses, gradients and statistics stay the
+            same.
+        precision: `bfloat16` holds the activations between the network's input and its output in bfloat16, and the
+            weights while they are multiplied with them. Weights, gradients and optimiser stay in float32, and so do
+            the sums of batch norms and Padé units, the latents, the logits and the loss.
     """
 
     checkpointing: bool = False
     precision: Precision = "float32"
 
     def run(self, block: nn.Module, *inputs: Tensor) -> Tensor:
-        """`block(*inputs)`, which must draw nothing at random; in bfloat16 if that is the precision."""
+        """Return `block(*inputs)`, in bfloat16 if that is the precision.
+
+        The block must draw nothing at random, since checkpointing computes it twice.
+        """
         compute: Callable[..., Tensor] = block
         if self.precision == "bfloat16":
             inputs = tuple(tensor.to(torch.bfloat16) for tensor in inputs)
@@ -50,7 +54,7 @@ class Execution:
             *inputs,
             use_reentrant=False,
             preserve_rng_state=False,
-            context_fn=lambda: (nullcontext(), _statistics_kept(block)),
+            context_fn=lambda: (nullcontext(), _frozen_statistics(block)),
         )
         return result
 
@@ -58,33 +62,34 @@ class Execution:
 DEFAULT = Execution()
 
 
-class Stage(nn.Module):
-    """A part of a model that computes its blocks by `execution.run`; what it takes and gives is as its weights are."""
+class ExecutableModule(nn.Module):
+    """Part of a model that computes its blocks by `execution.run`; its inputs and outputs have the weights' dtype."""
 
     execution = DEFAULT
 
 
 def set_execution(model: nn.Module, execution: Execution) -> None:
-    """Have a model computed so from now on.
+    """Set the execution of all parts of a model.
 
     Raises:
-        UserError: the model has no `Stage`, and so is always computed in the one way that it knows.
+        UserError: the model has no `ExecutableModule`, so that only the default execution is possible.
     """
-    stages = [module for module in model.modules() if isinstance(module, Stage)]
-    if not stages and execution != DEFAULT:
+    modules = [module for module in model.modules() if isinstance(module, ExecutableModule)]
+    if not modules and execution != DEFAULT:
         raise UserError(
             f"model {type(model).__name__} has neither checkpointing nor bfloat16; "
             "leave checkpointing and precision at their defaults"
         )
-    for stage in stages:
-        stage.execution = execution
+    for part in modules:
+        part.execution = execution
 
 
 def _in_bfloat16(block: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return `block(*inputs)` for inputs in bfloat16."""
     weights = {
         name: parameter.to(torch.bfloat16)
         for prefix, module in block.named_modules()
-        # These two take bfloat16 as it is, and sum in float32.
+        # These two take inputs in bfloat16 with weights in float32, and sum in float32.
         if not isinstance(module, BatchNorm | PadeActivationUnit)
         for name, parameter in module.named_parameters(prefix, recurse=False)
     }
@@ -93,12 +98,12 @@ def _in_bfloat16(block: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    """The block's batch norms take what they see for seen before: their running statistics stay."""
+def _frozen_statistics(block: nn.Module) -> Iterator[None]:
+    """Leave the running statistics of the block's batch norms as they are, while the block is computed again."""
     norms = [module for module in block.modules() if isinstance(module, BatchNorm)]
     before: list[tuple[BatchNorm, Any, Any]] = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        # Without running statistics they would not keep for the backward pass what they kept the first time.
+        # Turning the statistics off would change which tensors a batch norm keeps for the backward pass.
         norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield

@@ -1,4 +1,8 @@
-"""Occupancy network for semantic segmentation, f_theta(p, x, z) of Equation 1, and its training loss (Equation 2)."""
+"""Occupancy network for semantic segmentation: f_theta(p, x, z) of Equation 1 and its training loss, Equation 2.
+
+`OccupancyNetwork` joins volume encoder, patch encoder and occupancy decoder; `NetworkField` evaluates it for one image.
+The OSS-Nets A to D of Table 2 are presets of its configuration, at the end.
+"""
 
 import math
 from dataclasses import dataclass
@@ -12,21 +16,35 @@ from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import Batch, ModelConfig, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
-from ossnet.network.decoder import OccupancyDecoder
+from ossnet.network.decoder import NormalizationName, OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
-from ossnet.network.normalization import NormalizationName
-from ossnet.network.patch_encoder import PatchEncoder
-from ossnet.network.patches import PatchVolume, Pooling, within_reach
+from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, validate_locations
 
 
 @checked(frozen=True, config=STRICT)
 class OccupancyNetworkConfig(ModelConfig):
-    """Sizes and switches; the defaults are OSS-Net A for BraTS 2020.
+    """Sizes and switches of an occupancy network; the defaults are OSS-Net A for BraTS 2020.
 
     Each modification of the paper is a switch of its own: `patches`, `larger_context`, `output_skips`,
-    `auxiliary_weight` (alpha of Equation 2; 0 leaves the auxiliary segmentation out), `activation`. So are two facts
-    of the released weights that the paper leaves open: `normalization` (see `ConditionalBatchNorm`) and `locations`,
-    fed as plain voxel indices or scaled to [-1, 1] over the volume.
+    `auxiliary_weight` and `activation`. So are two facts of the released weights that the paper leaves open:
+    `normalization` and `locations`.
+
+    Attributes:
+        encoder_channels: number of output channels of each residual block of the encoder.
+        output_skips: whether output skip-connections join features of every block into the latents (Section 3.1).
+        auxiliary_weight: weight alpha of the auxiliary loss in Equation 2, 0.1 in Section 3.2; 0 leaves out the
+            auxiliary segmentation.
+        patches: whether the decoder gets local observations z (Section 3).
+        patch_size: edge of a patch in voxels, odd.
+        larger_context: whether a patch of twice the edge, pooled by 2, is stacked with the patch (Table 2).
+        context_pooling: pooling of the larger patch, see `PatchVolume`.
+        decoder_width: number of features of each decoder block.
+        decoder_blocks: number of residual blocks of the decoder.
+        activation: activation of all parts of the network.
+        normalization: batch norm of the decoder: `scalar` with one mean and one variance, as the released weights need,
+            or `feature` with those of each feature.
+        locations: form in which locations are fed to the decoder: `voxel`, plain voxel indices, as the released weights
+            need, or `scaled` to [-1, 1] over the volume.
     """
 
     encoder_channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=1)
@@ -62,18 +80,23 @@ class OccupancyNetworkConfig(ModelConfig):
 
     @property
     def encoder_shape(self) -> tuple[int, int, int]:
-        """The encoder's input grid: half the resolution of the volume."""
+        """Input grid of the encoder: half the resolution of the volume, rounded down."""
         height, width, depth = (size // 2 for size in self.shape)
         return height, width, depth
 
     @property
     def lowest_grid(self) -> tuple[int, int, int]:
-        """The encoder's last grid; its number of voxels is the latent length L."""
+        """Last grid of the encoder; its number of voxels is the latent length L."""
         return lowest_grid(self.encoder_shape, len(self.encoder_channels))
 
 
 class OccupancyNetwork(SegmentationModel):
-    """Volume encoder, patch encoder and occupancy decoder, joined as its configuration says."""
+    """Volume encoder, patch encoder and occupancy decoder (Figure 2), joined as the configuration says.
+
+    In shapes, B is the number of images, C of modalities, n of locations per image, s the edge of a patch, and m and L
+    the number and length of the global latent vectors. `outputs` is 1, or the number of classes if there are more than
+    two.
+    """
 
     config: OccupancyNetworkConfig
     config_type: ClassVar[type[ModelConfig]] = OccupancyNetworkConfig
@@ -109,11 +132,87 @@ class OccupancyNetwork(SegmentationModel):
             activation,
         )
 
+    def forward(self, images: Tensor, locations: Tensor) -> tuple[Tensor, Encoding]:
+        """Return the logits [B, n, outputs] of f_theta(p, x, z) and the encoding of the images.
+
+        Args:
+            images: normalised images x, [B, C, H, W, D], at full resolution.
+            locations: voxel indices p, [B, n, 3].
+        """
+        encoding = self.encode(images)
+        return self.decode(locations, self.read_patches(images, locations), encoding.latents), encoding
+
+    def encode(self, images: Tensor) -> Encoding:
+        """Encode images [B, C, H, W, D], scaled down trilinearly to half the resolution."""
+        half = F.interpolate(images, self.config.encoder_shape, mode="trilinear", align_corners=False)
+        return self.encoder(half)
+
+    def read_patches(self, images: Tensor, locations: Tensor) -> Tensor | None:
+        """Return the patches z, [B, n, s, s, s, C], at voxels [B, n, 3] of images [B, C, H, W, D].
+
+        They have 2 C channels with the larger context. A network without patches has None.
+        """
+        if not self.config.patches:
+            return None
+        return torch.stack([self.patch_volume(image)(p) for image, p in zip(images, locations, strict=True)])
+
+    def patch_volume(self, image: Tensor) -> PatchVolume:
+        """Make the volume from which the patches of an image [C, H, W, D] are read."""
+        config = self.config
+        return PatchVolume(image, config.patch_size, config.larger_context, config.context_pooling)
+
+    def decode(self, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:
+        """Return logits [B, n, outputs] at voxel coordinates [B, n, 3], for their patches and for latents [B, m, L]."""
+        local = None
+        if self.patch_encoder is not None and patches is not None:
+            local = self.patch_encoder(patches.flatten(0, 1)).unflatten(0, locations.shape[:2])  # [B, n, s^3]
+            # Saves 1.4 GB while the decoder runs at inference (OSS-Net D, BraTS, 2^17 locations).
+            del patches
+        coordinates = locations.to(latents.dtype)  # [B, n, 3]
+        if self.config.locations == "scaled":
+            last = torch.tensor(self.config.shape, device=coordinates.device) - 1
+            coordinates = 2 * coordinates / last.clamp(min=1) - 1
+        return self.decoder(coordinates, local, latents)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the loss L of Equation 2: the occupancy term plus alpha times the auxiliary term (Section 3.2).
+
+        Both terms are mean binary cross-entropies: over the n locations of all volumes, and over the voxels of the
+        lowest grid of all volumes. For more than two classes they are cross-entropies over the classes.
+
+        The paper does not say how the label is down-sampled to y: it is max-pooled, so that a voxel of the lowest grid
+        takes the highest class index in it. Departure: a sampling strategy may weight the losses of the first term.
+        """
+        locations, weights = batch.draw_locations(generator)
+        # The labels o at the locations, [B, n], and y on the lowest grid, [B, h, w, d]: before the network, so that the
+        # labels in floating point, 0.5 GB for a LiTS volume, are not in memory together with its activations.
+        occupancy = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
+        coarse_label = None
+        if self.has_prior:
+            coarse_label = F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
+        # f_theta(p, x, z) and, in the encoding, f_theta^e(x), both as logits.
+        logits, encoding = self(batch.images, locations)
+        occupancy_term = class_loss(logits.movedim(-1, 1), occupancy, weights)
+        batch.remember(locations, probabilities(logits.detach(), dim=-1))
+        if encoding.segmentation is None or coarse_label is None:
+            return occupancy_term
+        auxiliary_term = class_loss(encoding.segmentation, coarse_label)
+        return occupancy_term + self.config.auxiliary_weight * auxiliary_term
+
+    @torch.no_grad()
+    def field(self, image: Tensor) -> "NetworkField":
+        """Return the occupancy field of a normalised image [C, H, W, D], which is encoded once."""
+        self.check_image(image)
+        encoding = self.encode(image[None])
+        return NetworkField(self, encoding, self.patch_volume(image) if self.config.patches else None)
+
     @property
     def has_prior(self) -> bool:
+        """True if the encoder has an auxiliary segmentation, from which an extraction can start."""
         return self.config.auxiliary_weight > 0
 
     def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        """Return the coefficients of Padé units as `activation`, all other parameters as `weights` (Section 4.1)."""
         learned = {
             id(p) for module in self.modules() if isinstance(module, PadeActivationUnit) for p in module.parameters()
         }
@@ -122,79 +221,19 @@ class OccupancyNetwork(SegmentationModel):
             groups["activation" if id(parameter) in learned else "weights"].append(parameter)
         return groups
 
-    def encode(self, images: Tensor) -> Encoding:
-        """The encoding of full-resolution images [B, C, H, W, D], which are scaled down trilinearly to half."""
-        half = F.interpolate(images, self.config.encoder_shape, mode="trilinear", align_corners=False)
-        return self.encoder(half)
-
-    def patch_volume(self, image: Tensor) -> PatchVolume:
-        """An image [C, H, W, D] ready for reading patches."""
-        config = self.config
-        return PatchVolume(image, config.patch_size, config.larger_context, config.context_pooling)
-
-    def read_patches(self, images: Tensor, locations: Tensor) -> Tensor | None:
-        """Patches [B, n, s, s, s, C] at voxels [B, n, 3] of images [B, C, H, W, D].
-
-        None for a network without patches.
-        """
-        if not self.config.patches:
-            return None
-        # Without a name for the volume, so that each is gone before the next is made.
-        return torch.stack([self.patch_volume(image)(p) for image, p in zip(images, locations, strict=True)])
-
-    def decode(self, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:
-        """Logits [B, n, outputs] at coordinates [B, n, 3] with patches [B, n, s, s, s, C] and latents [B, m, L]."""
-        local = None
-        if self.patch_encoder is not None and patches is not None:
-            local = self.patch_encoder(patches.flatten(0, 1)).unflatten(0, locations.shape[:2])
-            # They need not take memory any longer, unless the caller holds them or gradients do.
-            del patches
-        coordinates = locations.to(latents.dtype)
-        if self.config.locations == "scaled":
-            last = torch.tensor(self.config.shape, device=coordinates.device) - 1
-            coordinates = 2 * coordinates / last.clamp(min=1) - 1
-        return self.decoder(coordinates, local, latents)
-
-    def forward(self, images: Tensor, locations: Tensor) -> tuple[Tensor, Encoding]:
-        """Logits [B, n, outputs] at voxels [B, n, 3] of images [B, C, H, W, D], and the images' encoding."""
-        encoding = self.encode(images)
-        return self.decode(locations, self.read_patches(images, locations), encoding.latents), encoding
-
     def learned_per_case(self, locations: int) -> int:
+        """Return the number of drawn locations: a training step learns from their labels."""
         return locations
-
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Equation 2. With k > 2 classes both terms are cross-entropies over the classes.
-
-        The auxiliary term's target is the label max-pooled to the lowest grid; with several classes a cell takes the
-        highest class index that occurs in it, which for two classes is the same.
-        """
-        locations, weights = batch.draw_locations(generator)
-        coarse = None
-        if self.has_prior:
-            # Before the network, whose activations then need not share the memory with labels in floating point.
-            coarse = F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
-        logits, encoding = self(batch.images, locations)
-        targets = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
-        loss = class_loss(logits.movedim(-1, 1), targets, weights)
-        batch.remember(locations, probabilities(logits.detach(), dim=-1))
-        if encoding.segmentation is not None and coarse is not None:
-            loss = loss + self.config.auxiliary_weight * class_loss(encoding.segmentation, coarse)
-        return loss
-
-    @torch.no_grad()
-    def field(self, image: Tensor) -> "NetworkField":
-        self.check_image(image)
-        # Before the patches' volume, which then need not lie beside the encoder's activations.
-        encoding = self.encode(image[None])
-        return NetworkField(self, encoding, self.patch_volume(image) if self.config.patches else None)
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkField:
-    """The occupancy field of one image: its encoding and its patches, made once, for any number of locations.
+    """Occupancy field f_theta(., x, .) of one image.
 
-    Called, it raises ValueError for a location more than one voxel outside the volume.
+    Attributes:
+        network: network that is evaluated.
+        encoding: encoding of the image, with B = 1.
+        patches: volume from which patches are read; None for a network without them.
     """
 
     network: OccupancyNetwork
@@ -203,27 +242,58 @@ class NetworkField:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """Grid (H, W, D) of the image in voxels."""
         return self.network.config.shape
 
     @property
     def device(self) -> torch.device:
+        """Device of locations and probabilities."""
         return self.encoding.latents.device
 
     @property
     def classes(self) -> int:
+        """Number of classes with the background."""
         return self.network.config.classes
 
     @property
     def prior(self) -> Tensor | None:
+        """Auxiliary segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; None without it."""
         if self.encoding.segmentation is None:
             return None
         return probabilities(self.encoding.segmentation[0], dim=0)
 
     @torch.no_grad()
     def __call__(self, locations: Tensor) -> Tensor:
+        """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between.
+
+        Raises:
+            ValueError: a location is more than one voxel outside the volume.
+        """
         decode, latents = self.network.decode, self.encoding.latents
         if self.patches is None:
-            logits = decode(within_reach(locations, self.shape)[None], None, latents)
+            logits = decode(validate_locations(locations, self.shape)[None], None, latents)
         else:
             logits = decode(locations[None], self.patches(locations)[None], latents)
         return probabilities(logits[0], dim=-1)
+
+
+class OSSNetA(OccupancyNetwork):
+    """OSS-Net A: O-Net with a patch encoder for small patches."""
+
+
+class OSSNetB(OccupancyNetwork):
+    """OSS-Net B: A with a larger context, average-pooled patches of twice the edge."""
+
+    preset = {"larger_context": True}
+
+
+class OSSNetC(OccupancyNetwork):
+    """OSS-Net C: A with output skip-connections in the encoder and the auxiliary loss."""
+
+    preset = {"output_skips": True, "auxiliary_weight": 0.1}
+
+
+class OSSNetD(OccupancyNetwork):
+    """OSS-Net D: B with output skip-connections in the encoder and the auxiliary loss."""
+
+    preset = OSSNetB.preset | OSSNetC.preset

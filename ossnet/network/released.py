@@ -1,4 +1,4 @@
-"""Weights of the released OSS-Net code, read into this package's networks."""
+"""Import of weights from the released OSS-Net code."""
 
 import itertools
 import re
@@ -9,9 +9,15 @@ import torch
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.occupancy_network import (
+    OccupancyNetwork,
+    OccupancyNetworkConfig,
+    OSSNetA,
+    OSSNetB,
+    OSSNetC,
+    OSSNetD,
+)
 from ossnet.network.patches import Pooling
-from ossnet.network.variants import OSSNetA, OSSNetB, OSSNetC, OSSNetD
 from ossnet.wrappers import without_wrappers
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
@@ -29,7 +35,8 @@ DATASETS: dict[str, dict[str, Any]] = {
     "lits": {"shape": (512, 512, 512), "modalities": 1, "encoder_channels": (8, 16, 32, 64, 128)},
 }
 
-# The released name of a part and ours, applied in this order; # is a number, and without a leading dot a name's start.
+# Pairs of a released name and this package's, applied in this order. A # stands for a number; a pattern without a
+# leading dot matches only at the beginning of a name.
 _NAMES = (
     (".weight_numerator", ".numerator"),
     (".weight_denominator", ".denominator"),
@@ -56,14 +63,14 @@ _NAMES = (
 
 
 def rename(name: str) -> str:
-    """Our name of an entry of a released state dict."""
+    """Return this package's name for an entry of a released state dict."""
     for released, ours in _NAMES:
         name = _replace(released, ours, name)
     return name
 
 
 def released_name(name: str) -> str:
-    """The released name of an entry of our state dict."""
+    """Return the released name for an entry of this package's state dict."""
     for released, ours in _NAMES:
         name = _replace(ours, released, name)
     return name
@@ -80,16 +87,16 @@ def _replace(before: str, after: str, name: str) -> str:
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Load a plain state dict, without running code from the file; names lose what `DataParallel` put before them.
+    """Load a plain state dict, without running code from the file and without the prefixes of `DataParallel`.
 
     Raises:
-        UserError: the file is missing, truncated, holds more than tensors, or is no state dict.
+        UserError: the file is missing, truncated, holds more than tensors, or is not a state dict.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except Exception as error:  # Damaged bytes lead the unpickler to almost any of them.
+    except Exception as error:  # Damaged bytes make the unpickler raise almost any exception.
         raise UserError(f"{path} is not a whole checkpoint of tensors alone; save a plain state dict there") from error
     if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(v, Tensor) for n, v in state.items()):
         raise UserError(f"{path} is not a plain state dict (names to tensors); save model.state_dict() there")
@@ -99,17 +106,18 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 def load_released(
     path: str | Path, variant: ReleasedVariant, dataset: ReleasedDataset, context_pooling: Pooling = "average"
 ) -> OccupancyNetwork:
-    """The network of a checkpoint in the released naming, in evaluation mode on the CPU.
+    """Return the network of a checkpoint in the released naming, in evaluation mode on the CPU.
 
     Args:
-        path: a file with the plain state dict.
+        path: file with the plain state dict.
         variant: `o-net`, `ossnet-a`, `ossnet-b`, `ossnet-c` or `ossnet-d`.
         dataset: `brats` (images [4, 256, 256, 160]: flair, t1, t1ce, t2) or `lits` ([1, 512, 512, 512]).
-        context_pooling: of the larger patches of OSS-Net B and D: `average`, as the paper and the released training, or
-            `max`, as the released inference, which departs from its own training there.
+        context_pooling: pooling of the larger patches of OSS-Net B and D: `average`, as in the paper and the released
+            training, or `max`, as in the released inference, which departs from its own training there.
 
     Raises:
-        UserError: unknown variant, data set or pooling, an unreadable file, or entries that are not this network's.
+        UserError: the variant, data set or pooling is unknown, the file is unreadable, or its entries are not those of
+            this network.
     """
     for option, value, known in (
         ("variant", variant, VARIANTS),
@@ -132,7 +140,7 @@ def load_released(
 
 
 def _differences(released: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
-    """What keeps a released state dict from filling ours: the entries by their released names, and why."""
+    """List the entries, by their released names, that differ between a released state dict and the expected one."""
     names = {rename(name): name for name in released}
     odd = [
         f"{names[ours]} (unknown)" if ours in names else f"{released_name(ours)} (missing)"

@@ -8,7 +8,7 @@ from baselines.onet import ONet
 from ossnet import registry
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
-from ossnet.network.variants import OSSNetC
+from ossnet.network.occupancy_network import OSSNetC
 from ossnet.registry import model_names, model_type
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
@@ -35,7 +35,7 @@ def test_an_unknown_name_is_answered_with_those_there_are(name: str) -> None:
 
 def test_an_installed_package_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def entry_points(group: str) -> list[EntryPoint]:
-        return [EntryPoint("mine", "ossnet.network.variants:OSSNetC", group)]
+        return [EntryPoint("mine", "ossnet.network.occupancy_network:OSSNetC", group)]
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
     assert model_names() == ["mine"]

@@ -19,9 +19,8 @@ from ossnet.errors import UserError
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.network.encoder import Encoding
-from ossnet.network.occupancy_network import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetA, OSSNetC, OSSNetD
 from ossnet.network.patches import PatchVolume
-from ossnet.network.variants import OSSNetA, OSSNetC, OSSNetD
 
 SHAPE = (24, 20, 16)
 VOXELS = 24 * 20 * 16

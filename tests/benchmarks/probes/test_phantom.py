@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.probes.phantom import CENTRES, ClosedFormField, ClosedFormVolume, inside, make_volume
 from ossnet.inference.extraction import EXTRACTORS
-from ossnet.network.variants import OSSNetC
+from ossnet.network.occupancy_network import OSSNetC
 
 Shape = tuple[int, int, int]
 SHAPE = (48, 40, 32)

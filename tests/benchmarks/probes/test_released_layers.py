@@ -3,8 +3,7 @@
 import torch
 
 from benchmarks.probes.released_layers import decode, use_released_layers
-from ossnet.network.occupancy_network import OccupancyNetworkConfig
-from ossnet.network.variants import OSSNetD
+from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetD
 
 
 def test_without_the_pade_unit_the_network_computes_the_same() -> None:

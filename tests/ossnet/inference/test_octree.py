@@ -1,4 +1,4 @@
-"""The octree's levels by hand, what an observer sees of them, and what they hold in memory."""
+"""The octree's levels by hand, what the callback sees of them, and what they hold in memory."""
 
 import math
 from typing import Any
@@ -54,6 +54,18 @@ def test_a_lattice_holds_the_last_voxel_of_each_axis() -> None:
     assert [axis.tolist() for axis in lattice_axes((9, 10, 1), 4, CPU)] == [[0, 4, 8], [0, 4, 8, 9], [0]]
 
 
+def test_the_encoder_wins_where_it_marks_a_point_as_occupied() -> None:
+    field = LabelField(torch.zeros(9, 5, 6))
+    level = Level(field, Grid.over(field), 4, 100)
+    marked = torch.zeros_like(level.labels)
+    marked[0] = 1
+    level.trust_prior(marked)
+    level.evaluate(torch.ones_like(level.known))
+    assert level.labels[:, 0, 0].tolist() == [1, 0, 0]
+    # Of 3 x 2 x 3 points those that are not marked.
+    assert level.evaluated == 2 * 2 * 3
+
+
 def test_cells_and_their_corners_by_hand() -> None:
     level = half_space()
     assert level.labels[:, 0, 0].tolist() == [1, 0, 0]
@@ -81,15 +93,15 @@ def test_a_finer_level_inherits_by_hand() -> None:
     assert finer.evaluated == 0
 
 
-def test_an_observer_sees_each_level_before_and_after_it_is_evaluated() -> None:
+def test_the_callback_sees_each_level_before_and_after_it_is_evaluated() -> None:
     field = LabelField(ball_label((22, 20, 18)))
     seen: list[tuple[int, Tensor, Tensor]] = []
 
-    def observe(level: Level) -> None:
+    def record(level: Level) -> None:
         assert level.labels.shape == level.known.shape == tuple(map(len, level.axes))
         seen.append((level.stride, level.labels.clone(), level.known.clone()))
 
-    observed, extraction = paper_prior(field, None, 2**14, observe), paper_prior(field)
+    observed, extraction = paper_prior(field, None, 2**14, record), paper_prior(field)
     assert torch.equal(observed.segmentation, extraction.segmentation)
     assert observed.evaluated == extraction.evaluated
     assert [stride for stride, *_ in seen] == [4, 4, 2, 2, 1, 1]

@@ -27,8 +27,7 @@ from ossnet.memory.footprint import (
     unfolded_input,
 )
 from ossnet.memory.workload import Phase, Workload
-from ossnet.network.occupancy_network import OccupancyNetworkConfig
-from ossnet.network.variants import OSSNetC, OSSNetD
+from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC, OSSNetD
 from ossnet.training.optimization import Optimization, make_optimizer
 
 PHASES = pytest.mark.parametrize("phase", ["training", "inference", "extraction"])

@@ -12,8 +12,7 @@ from baselines.unet2d import UNet2dConfig
 from baselines.unet3d import UNet3dConfig
 from ossnet.errors import UserError
 from ossnet.memory.workload import Phase, Step, Workload
-from ossnet.network.occupancy_network import OccupancyNetworkConfig
-from ossnet.network.variants import OSSNetC
+from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC
 from ossnet.training.optimization import Optimization, make_optimizer
 
 SHAPE = (16, 16, 8)

@@ -13,7 +13,7 @@ from ossnet.errors import UserError
 from ossnet.memory.accounting import StorageAccount
 from ossnet.model import Batch, Draw, SegmentationModel
 from ossnet.network.activation import PadeActivationUnit
-from ossnet.network.execution import DEFAULT, Execution, Stage, set_execution
+from ossnet.network.execution import DEFAULT, ExecutableModule, Execution, set_execution
 from ossnet.registry import model_type
 
 NAMES = ["a", "d", "onet", "unet3d", "unet2d-width"]
@@ -203,9 +203,9 @@ def test_a_model_that_knows_no_other_way_says_so() -> None:
     set_execution(nn.Linear(1, 1), DEFAULT)
 
 
-def test_every_stage_of_a_model_is_told() -> None:
+def test_every_executable_module_of_a_model_is_set() -> None:
     model = make("d", EXECUTIONS[0])
-    stages = [module for module in model.modules() if isinstance(module, Stage)]
-    assert [type(stage).__name__ for stage in stages] == ["VolumeEncoder", "PatchEncoder", "OccupancyDecoder"]
-    assert {stage.execution for stage in stages} == {EXECUTIONS[0]}
+    modules = [module for module in model.modules() if isinstance(module, ExecutableModule)]
+    assert [type(module).__name__ for module in modules] == ["VolumeEncoder", "PatchEncoder", "OccupancyDecoder"]
+    assert {module.execution for module in modules} == {EXECUTIONS[0]}
     assert make("d").encoder.execution == DEFAULT

@@ -9,11 +9,20 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.testing import assert_close
 
+from baselines.onet import ONet
 from ossnet.config import build
 from ossnet.errors import UserError
 from ossnet.model import Batch, Draw
 from ossnet.network.encoder import Encoding
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.occupancy_network import (
+    OccupancyNetwork,
+    OccupancyNetworkConfig,
+    OSSNetA,
+    OSSNetB,
+    OSSNetC,
+    OSSNetD,
+)
+from ossnet.network.released import DATASETS
 
 TINY = {
     "shape": (16, 16, 16),
@@ -293,3 +302,25 @@ def test_any_integer_type_names_the_same_voxels(patches: bool) -> None:
     expected = model.occupancy(images()[0], places)
     for dtype in (np.uint8, np.uint16, np.int8, np.int32):
         assert torch.equal(model.occupancy(images()[0], places.astype(dtype)), expected)
+
+
+PARAMETERS = {
+    ONet: (6_890_753, 9_057_237),
+    OSSNetA: (7_245_438, 9_409_177),
+    OSSNetB: (7_254_358, 9_409_520),
+    OSSNetC: (8_695_733, 10_866_490),
+    OSSNetD: (8_704_653, 10_866_833),
+}
+
+
+@pytest.mark.parametrize("dataset", ["brats", "lits"])
+@pytest.mark.parametrize("variant", PARAMETERS)
+def test_sizes_are_the_released_ones(variant: type[OccupancyNetwork], dataset: str) -> None:
+    with torch.device("meta"):
+        network = variant(OccupancyNetworkConfig(**DATASETS[dataset], **variant.preset))
+    assert sum(p.numel() for p in network.parameters()) == PARAMETERS[variant][dataset == "lits"]
+
+
+def test_presets_build_on_each_other() -> None:
+    assert OSSNetA.preset == {}
+    assert OSSNetD.preset == {"larger_context": True, "output_skips": True, "auxiliary_weight": 0.1}

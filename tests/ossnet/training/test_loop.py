@@ -13,8 +13,7 @@ from ossnet.config import build
 from ossnet.data.prepared import PreparedCase
 from ossnet.errors import UserError
 from ossnet.model import Batch, SegmentationModel
-from ossnet.network.occupancy_network import OccupancyNetworkConfig
-from ossnet.network.variants import OSSNetC
+from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC
 from ossnet.training import loop
 from ossnet.training.checkpoint import load_checkpoint, load_weights
 from ossnet.training.loop import EpochReport, best_epoch, train
