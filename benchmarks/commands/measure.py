@@ -17,7 +17,7 @@ from benchmarks.probes.measure import predict_probe
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import GIGABYTE, PREDICTED, read_records
 from benchmarks.report.probe_tables import collect_efficiency
-from benchmarks.runs.sweep import tell
+from benchmarks.runs.sweep import log
 from benchmarks.study import EfficiencyStudy, Probe
 from ossnet.progress import ProgressLine
 
@@ -66,7 +66,7 @@ def run_efficiency(request: EfficiencyRequest) -> int:
     failures = [record.failure for ledger in ledgers for record in ledger.records.values()]
     failed = sum(failure not in (None, OOM) for failure in failures)
     if failed:
-        tell(f"{failed} of {len(failures)} probes have failed; --retry-failed tries them again")
+        log(f"{failed} of {len(failures)} probes have failed; --retry-failed tries them again")
     return 1 if failed else 0
 
 
@@ -129,7 +129,7 @@ def _missing(ledger: Ledger, machine: Machine, request: EfficiencyRequest) -> li
     sizes = {probe: needed(_as_memory(probe)) for probe in missing}
     too_large = [size for size in sizes.values() if size >= limit]
     if too_large:
-        tell(
+        log(
             f"{ledger.study}: {len(too_large)} probes left out, predicted to take {_gigabytes(min(too_large))} to "
             f"{_gigabytes(max(too_large))}; a CPU measures what takes less than {MEMORY_SHARE:.0%} of its available "
             f"memory, which is {_gigabytes(available)}"
@@ -159,11 +159,11 @@ def _answer(ledgers: Sequence[Ledger], machine: Machine, request: EfficiencyRequ
             ledger.forget()
     if machine.device is None:
         with ProgressLine("predicting", len(probes)) as line:
-            answer(missing, machine, _predict, line.update, tell)
+            answer(missing, machine, _predict, line.update, log)
     else:
         title = f"measuring on {machine.name}"
         with Prober(machine.device, PROBE_LIMIT_S) as prober, ProgressLine(title, len(probes)) as line:
-            answer(missing, machine, prober.answer, line.update, tell)
+            answer(missing, machine, prober.answer, line.update, log)
 
 
 def _predict(probe: Probe, limit_s: float = math.inf) -> Outcome:

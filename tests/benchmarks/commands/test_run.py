@@ -8,9 +8,9 @@ import torch
 from benchmarks.commands import run as running
 from benchmarks.commands.run import CPU_WORKERS, Request, visible_gpus
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
-from benchmarks.runs.grid import PlannedRun
 from benchmarks.runs.local import LocalExecutor
 from benchmarks.runs.pace import FinishedRun, Pace
+from benchmarks.runs.plan import PlannedRun
 from benchmarks.runs.run_folder import Run, lock
 from ossnet.errors import UserError
 

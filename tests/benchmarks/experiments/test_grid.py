@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runs.grid import longest_first, plan_study
+from benchmarks.experiments.grid import plan_study
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import identity
+from benchmarks.runs.sweep import longest_first
 from benchmarks.scoring.registry import read_measurement
 from benchmarks.scoring.scoring import Job
 from benchmarks.studies.registry import STUDIES
