@@ -17,6 +17,9 @@ from ossnet.out_of_memory import is_out_of_memory, refused_allocations
 OOM = "OOM"
 """Failure of a call that ran out of memory."""
 
+KILLED = "the process was killed, as the kernel does where memory runs out"
+"""Failure of a call whose process was killed."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -150,5 +153,5 @@ def _clear_cublas_workspaces() -> None:
 
 def _exit_reason(status: int | None) -> str:
     if status == -signal.SIGKILL:
-        return "the process was killed, as the kernel does where memory runs out"
+        return KILLED
     return f"the process ended with status {status}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.runs import squeue
@@ -132,7 +133,7 @@ def test_a_running_job_is_found_and_cancelled(executor_of: Executors, folders: l
     wait_for(lambda: task.finished() and submitted.finished())
     assert task.reason() == "CANCELLED"
     assert task.ending() == Ending.CANCELLED
-    assert not Path(f"/proc/{pid}").exists()
+    assert not psutil.pid_exists(pid)
     assert executor.find_task(folders[0]) is None
 
 
@@ -169,7 +170,7 @@ def test_what_slurm_refuses_is_told(
     slurm_cluster: SlurmSettings, folders: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     executor = SlurmExecutor(print, tmp_path / "logs", replace(slurm_cluster, partition="nowhere"))
-    with pytest.raises(UserError, match=r"nvalid partition.*; correct the table \[slurm\] of the profile$"):
+    with pytest.raises(UserError, match="nvalid partition"):
         executor.submit(folders[:1])
     assert capfd.readouterr().err == ""
     assert not (folders[0] / "slurm.json").exists()

@@ -74,7 +74,7 @@ def test_while_slurm_does_not_answer_no_job_counts_as_ended(slurm: Path, tmp_pat
     executor._queue.invalidate()
     (slurm / "answer").unlink()
     assert not task.finished()
-    with pytest.raises(UserError, match=r"^SLURM does not answer \(.*\); try again when `squeue` works$"):
+    with pytest.raises(UserError, match="SLURM does not answer"):
         executor.find_task(tmp_path)
 
 
