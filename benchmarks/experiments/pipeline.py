@@ -1,4 +1,4 @@
-"""What makes a run, in the process that holds its lock: the training, unless that is done, and the measurement."""
+"""The pipeline of a run, in the process that holds its lock: the training, unless that is done, and the measurement."""
 
 import os
 import traceback
@@ -34,7 +34,7 @@ def train_and_measure(folder: Path) -> None:
         os.nice(5)
         _measure(folder, job)
     except Exception as error:
-        # Other errors come from a defect or a broken machine: they are recorded as failures, too.
+        # An error that is not the user's comes from a defect or a broken machine, and is a failure of the run, too.
         if not isinstance(error, UserError):
             traceback.print_exc()
         write_failure(folder, _reason(error))
@@ -67,7 +67,7 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
     """Do the training of a folder, unless that is done.
 
     Returns:
-        Whether it is done; False if another process is at work on it.
+        True if it is done, False if another process is at work on it.
 
     Raises:
         UserError: the training has failed before, or fails now with a `UserError`.

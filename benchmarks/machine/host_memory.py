@@ -1,4 +1,4 @@
-"""Memory of the machine beside its GPUs."""
+"""Memory of the machine that is not on a GPU."""
 
 import psutil
 

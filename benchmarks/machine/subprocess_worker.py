@@ -58,7 +58,7 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is a process, which has made a call already."""
+        """True if there is a process, which has made a call already."""
         return self._started is not None
 
     def call(self, function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:

@@ -28,14 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _require_saved(folder: Path, config: pytest.Config) -> None:
     """Raise a UsageError, before minutes of benchmarks, if the folder lacks those that they are to be compared with."""
-    asked = config.getoption("benchmark_compare")  # True for the last that were saved, else a name.
+    selected = config.getoption("benchmark_compare")  # True for the last that were saved, else a name.
     storage = FileStorage(folder, logger=None, default_machine_id=get_machine_id())
     try:
-        found = storage.query("[0-9][0-9][0-9][0-9]_" if asked is True else asked)
+        found = storage.query("[0-9][0-9][0-9][0-9]_" if selected is True else selected)
     except ValueError as error:
-        raise pytest.UsageError(f"SAVED={asked}: {error}") from error
+        raise pytest.UsageError(f"SAVED={selected}: {error}") from error
     if not found:
-        what = "saved benchmarks" if asked is True else f"benchmarks saved as {asked!r}"
+        what = "saved benchmarks" if selected is True else f"benchmarks saved as {selected!r}"
         there = ", ".join(path.stem for path in storage.query()) or "none"
         raise pytest.UsageError(
             f"{folder} holds no {what} of this kind of machine to compare with (there are: {there}); "

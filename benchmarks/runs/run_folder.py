@@ -70,7 +70,7 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether the run has a result."""
+        """True if the run has a result."""
         return (self.folder / "result.json").exists()
 
     @property
@@ -114,7 +114,7 @@ class Run:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the training has a result."""
+        """True if the training has a result."""
         return (self.training / "result.json").exists()
 
     @cached_property

@@ -40,7 +40,7 @@ class QueuedJob:
 
     @property
     def ended(self) -> bool:
-        """Whether it will not run again."""
+        """True if it will not run again."""
         return self.state in ENDED_STATES
 
     @property
