@@ -55,7 +55,7 @@ def query(device: torch.device, read: Callable[[Gpu], T]) -> T | None:
         read: function that reads it; NVML is initialised during its call.
 
     Returns:
-        What `read` returns; None for a device that is no GPU, and where the driver refuses.
+        The result of `read`; None for a device that is no GPU, and where the driver refuses.
     """
     if device.type != "cuda":
         return None
