@@ -205,16 +205,6 @@ class Findings:
     results: Path
     reference: Path | None = None
 
-    def answers_of(self, study: str) -> "Answers":
-        """Return the answers to another study's probes.
-
-        Raises:
-            UserError: a file cannot be read.
-        """
-        from benchmarks.probes.answers import Answers
-
-        return Answers.read(study, self.results, self.reference)
-
 
 def no_points(profile: "Profile") -> Sequence[Point]:
     """Return no points: the grid of a study that trains nothing."""

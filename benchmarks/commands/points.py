@@ -8,16 +8,17 @@ from pathlib import Path
 import torch
 
 from benchmarks.commands.request import Request
+from benchmarks.experiments.estimate import assumed_rate
+from benchmarks.experiments.grid import plan_study
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
-from benchmarks.runs.estimate import assumed_rate
-from benchmarks.runs.grid import PlannedRun, longest_first, plan_study
-from benchmarks.runs.local import Executor, LocalExecutor
+from benchmarks.runs.executor import Executor
+from benchmarks.runs.local import LocalExecutor
 from benchmarks.runs.pace import Pace, in_words
-from benchmarks.runs.plan import Plan, pace_of
+from benchmarks.runs.plan import Plan, PlannedRun, pace_of
 from benchmarks.runs.run_folder import Run, State, identity, is_locked, lock, read_json, work_left
 from benchmarks.runs.slurm import SlurmExecutor, SlurmSettings
-from benchmarks.runs.sweep import Sweep, tell
-from benchmarks.runs.worker import work
+from benchmarks.runs.sweep import Sweep, log, longest_first
+from benchmarks.runs.worker import make_run
 from benchmarks.scoring.scoring import Job
 from benchmarks.study import Study
 from ossnet.config import build
@@ -52,14 +53,14 @@ def make_points(studies: Sequence[Study], request: Request) -> bool:
         _try_trainings_again([one.run for one in missing])
     for plan in plans:
         plan.write(request.results)
-        tell(_summary(plan))
+        log(_summary(plan))
     pace = _pace(plans)
     if missing:
-        tell(_total(missing, pace, anew=False))
-    Sweep(longest_first(missing), executor, pace, "runs").make()
+        log(_total(missing, pace, anew=False))
+    Sweep(longest_first(missing), executor, pace, "runs").run()
     failed = [one.run for one in planned if not one.run.done]
     if failed:
-        tell(f"{len(failed)} of {len(planned)} runs have failed; --retry-failed tries them again")
+        log(f"{len(failed)} of {len(planned)} runs have failed; --retry-failed tries them again")
     return not failed
 
 
@@ -130,10 +131,10 @@ def _forget(planned: Sequence[PlannedRun], results: Path, executor: Executor) ->
     others = _others_of_trainings(planned, results)
     folders = {folder for one in planned for folder in (one.run.folder, one.run.training)} | others
     for folder in sorted(folders):
-        if is_locked(folder) or executor.adopt(folder) is not None:
+        if is_locked(folder) or executor.find_task(folder) is not None:
             raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
     if others:
-        tell(OTHERS.format(len(others)))
+        log(OTHERS.format(len(others)))
     for folder in folders:
         if folder.exists():
             shutil.rmtree(folder)
@@ -164,7 +165,7 @@ def _slurm_settings(request: Request, profile: Profile) -> SlurmSettings | None:
 
 def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
     if settings is not None:
-        return SlurmExecutor(work, request.results / "slurm", settings)
+        return SlurmExecutor(make_run, request.results / "slurm", settings)
     return local_executor(request.workers)
 
 
@@ -176,7 +177,7 @@ def local_executor(workers: int | None = None) -> LocalExecutor:
     """
     gpus = visible_gpus()
     imports = FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU
-    return LocalExecutor(work, workers or len(gpus) or CPU_WORKERS, gpus, imports)
+    return LocalExecutor(make_run, workers or len(gpus) or CPU_WORKERS, gpus, imports)
 
 
 def visible_gpus() -> list[str]:

@@ -60,7 +60,7 @@ def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
     to_go = _to_go(pace, by_state[State.RUNNING], by_state[State.MISSING])
     if to_go is not None:
         lines[0] += f"; {to_go} to go"
-    lines += _listed([f"{run.name}: {100 * run.trained():.0f} % trained" for run in by_state[State.RUNNING]])
+    lines += _listed([f"{run.name}: {100 * run.trained_fraction():.0f} % trained" for run in by_state[State.RUNNING]])
     lines += _listed([f"{run.name}: failed: {run.failure}" for run in by_state[State.FAILED]])
     return lines
 

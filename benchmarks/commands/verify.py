@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.commands.points import local_executor
 from benchmarks.commands.request import end_as_interrupted
+from benchmarks.experiments.grid import plan_run
 from benchmarks.machine.provenance import provenance
 from benchmarks.names import REFERENCE
 from benchmarks.report.origin import (
@@ -25,9 +26,8 @@ from benchmarks.report.origin import (
     scores_by_case,
 )
 from benchmarks.report.score_records import Record, collect, read_records
-from benchmarks.runs.grid import PlannedRun, plan_run
 from benchmarks.runs.pace import FinishedRun, Pace
-from benchmarks.runs.plan import Plan
+from benchmarks.runs.plan import Plan, PlannedRun
 from benchmarks.runs.run_folder import identity, is_locked, read_json
 from benchmarks.runs.sweep import Sweep
 from benchmarks.scoring.registry import build_measurement
@@ -157,7 +157,7 @@ def train_again(origin: Origin, request: VerifyRequest, profile: Profile) -> Aga
     _make_room(planned)
     end_as_interrupted()
     seconds = sum(part["seconds"] for part in provenances(record))
-    Sweep([planned], local_executor(1), Pace((FinishedRun(run.model, run.work, seconds),)), "training again").make()
+    Sweep([planned], local_executor(1), Pace((FinishedRun(run.model, run.work, seconds),)), "training again").run()
     (again,) = collect(Plan(origin.study.name, origin.records.dataset, profile.name, (run,))).rows
     if "failure" in again:
         return Again(False, [f"Seed {seed} trained again: it failed: {again['failure']}"])

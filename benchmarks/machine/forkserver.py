@@ -1,8 +1,8 @@
-"""The server that processes are forked from, which has imported once what takes all of them long to import.
+"""The server that worker processes are forked from, which has imported what takes long to import.
 
-One rule holds for what it imports where there is a GPU: nothing may ask for it while it is imported, not even whether
-there is one. A process that is forked from one which has asked cannot use a GPU. Neither torch nor the suite asks; for
-every version of MONAI nobody can say.
+Where there is a GPU, nothing that the server imports may query it, not even whether there is one: a process that is
+forked from one that has done so cannot use a GPU. Neither torch nor the suite does so on import; some version of MONAI
+might, so that the server imports MONAI only where there is no GPU.
 """
 
 import multiprocessing.util
@@ -13,33 +13,33 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 
 FOR_RUNS = (
-    "benchmarks.runs.experiment",
+    "benchmarks.experiments.pipeline",
     "benchmarks.scoring.segmentation",
     "baselines.unet2d",
     "baselines.unet3d",
     "torch._dynamo",
 )
-"""What takes long to import in most runs. Torch imports its `_dynamo` for the first optimiser that is made."""
+"""Modules that most runs import and that take long. Torch imports its `_dynamo` with the first optimiser."""
 
 FOR_RUNS_WITHOUT_GPU = (*FOR_RUNS, "monai.metrics")
-"""The same, and what might ask for a GPU."""
+"""The same, and those that might query a GPU."""
 
 FOR_MEASURING = ("benchmarks.probes.measure", "torch._dynamo")
-"""What takes long to import in measuring."""
+"""Modules that measurements of memory and runtime import and that take long."""
 
 SOCKET_PATH_BYTES = 103
-"""The longest path of a socket that every system takes: macOS this one, Linux 107."""
+"""Longest path of a socket that every system allows: this is the limit of macOS, that of Linux is 107."""
 
 SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
-"""The bytes that multiprocessing adds to the path of the temporary folder."""
+"""Number of bytes that multiprocessing adds to the path of the temporary folder."""
 
 
-def forking(imports: Sequence[str]) -> ForkServerContext:
-    """The context of processes that are forked from the server.
+def forkserver_context(imports: Sequence[str]) -> ForkServerContext:
+    """Return the context of processes that are forked from the server.
 
     Args:
-        imports: modules that they find imported; those that are not installed are passed over. Only heeded before the
-            first process, which starts the server.
+        imports: modules that the server imports; those that are not installed are ignored. This has an effect only
+            before the first process, which starts the server.
     """
     _shorten_socket_paths()
     context = get_context("forkserver")
@@ -48,15 +48,15 @@ def forking(imports: Sequence[str]) -> ForkServerContext:
 
 
 def _shorten_socket_paths() -> None:
-    """Have multiprocessing keep its sockets in `/tmp` where `TMPDIR` is too long for them, as Python 3.14 does itself.
+    """Let multiprocessing keep its sockets in `/tmp` if `TMPDIR` is too long for them, as Python 3.14 does itself.
 
     Clusters often give each job a long `TMPDIR`. Nothing else moves: temporary files stay where the user wants them.
     """
-    usual = tempfile.gettempdir()
-    if len(os.fsencode(usual)) + SOCKET_NAME_BYTES <= SOCKET_PATH_BYTES:
+    configured = tempfile.gettempdir()
+    if len(os.fsencode(configured)) + SOCKET_NAME_BYTES <= SOCKET_PATH_BYTES:
         return
     tempfile.tempdir = "/tmp"
     try:
-        multiprocessing.util.get_temp_dir()  # Makes its folder and remembers it.
+        multiprocessing.util.get_temp_dir()  # It creates its folder once and remembers it.
     finally:
-        tempfile.tempdir = usual
+        tempfile.tempdir = configured

@@ -1,4 +1,4 @@
-"""What a GPU's driver knows of it, asked through NVML: memory of any process, where torch only counts its tensors."""
+"""A GPU as its driver reports it through NVML: memory of whole processes, where torch only counts its own tensors."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,12 @@ T = TypeVar("T")
 
 
 class Gpu(NamedTuple):
-    """A GPU, or a MIG instance of one, as NVML names it and by its handle."""
+    """A GPU, or a MIG instance of one.
+
+    Attributes:
+        uuid: UUID as NVML has it, with its prefix `GPU-` or `MIG-`.
+        handle: NVML's handle.
+    """
 
     uuid: str
     handle: Any
@@ -23,9 +28,9 @@ class UsedMemory:
     """Bytes in use on a GPU, each None where it cannot be measured.
 
     Attributes:
-        process_bytes: of this process: its tensors, all else that torch's allocator holds, and the CUDA context. Within
-            a container, the driver may know the process by another id than its own, and then does not tell.
-        device_bytes: of all processes and of the driver itself.
+        process_bytes: bytes of this process: its tensors, all else that torch's allocator holds, and the CUDA context.
+            None in a container where the driver knows the process by another id than its own.
+        device_bytes: bytes of all processes and of the driver itself.
     """
 
     process_bytes: int | None
@@ -33,17 +38,24 @@ class UsedMemory:
 
 
 def used_memory(device: torch.device) -> UsedMemory:
-    """What is in use now on a CUDA device of torch's."""
+    """Return the memory that is in use now on a CUDA device."""
     return UsedMemory(
-        process_bytes=ask(device, _of_this_process),
-        device_bytes=ask(device, lambda gpu: pynvml.nvmlDeviceGetMemoryInfo(gpu.handle).used),
+        process_bytes=query(device, _of_this_process),
+        device_bytes=query(device, lambda gpu: pynvml.nvmlDeviceGetMemoryInfo(gpu.handle).used),
     )
 
 
-def ask(device: torch.device, question: Callable[[Gpu], T]) -> T | None:
-    """What `question` finds out about a device; None for one that is no GPU, and where the driver does not tell.
+def query(device: torch.device, read: Callable[[Gpu], T]) -> T | None:
+    """Read something from the driver of a GPU.
 
-    The device is found by its UUID, since torch counts only those that CUDA_VISIBLE_DEVICES leaves it.
+    The GPU is found by its UUID, since torch numbers only those that CUDA_VISIBLE_DEVICES leaves it.
+
+    Args:
+        device: a device of torch's.
+        read: function that reads it; NVML is initialised during its call.
+
+    Returns:
+        The result of `read`; None for a device that is no GPU, and where the driver refuses.
     """
     if device.type != "cuda":
         return None
@@ -52,15 +64,15 @@ def ask(device: torch.device, question: Callable[[Gpu], T]) -> T | None:
     except pynvml.NVMLError:
         return None
     try:
-        return answer_of(lambda: question(_find(device)))
+        return none_if_refused(lambda: read(_find(device)))
     finally:
         pynvml.nvmlShutdown()
 
 
-def answer_of(question: Callable[[], T]) -> T | None:
-    """Return the driver's answer to a question; None where it refuses one."""
+def none_if_refused(read: Callable[[], T]) -> T | None:
+    """Return what a function of NVML returns; None where the driver refuses."""
     try:
-        return question()
+        return read()
     except pynvml.NVMLError:
         return None
 
@@ -68,7 +80,7 @@ def answer_of(question: Callable[[], T]) -> T | None:
 def _find(device: torch.device) -> Gpu:
     first_visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
     if first_visible.startswith("MIG-"):
-        # CUDA gives a process one MIG instance at most, and older drivers tell torch the UUID of the GPU around it.
+        # CUDA gives a process one MIG instance at most, and older drivers give torch the UUID of the GPU around it.
         return Gpu(first_visible, pynvml.nvmlDeviceGetHandleByUUID(first_visible))
     uuid = torch.cuda.get_device_properties(device).uuid
     try:

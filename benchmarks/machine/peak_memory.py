@@ -1,4 +1,4 @@
-"""The most memory that this process takes for a part of its work, on a GPU or without one."""
+"""The peak memory of this process during parts of its work, on a GPU or without one."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,24 +11,25 @@ from benchmarks.machine.resident import peak_resident, restart_peak_resident
 from ossnet.memory.footprint import make_account
 
 Peaks = Mapping[str, int | None]
-"""Bytes by how they are counted, None where that cannot be told.
+"""Peaks in bytes by the way they are counted, None where a count is not known.
 
-`allocated_bytes` of tensors (GPU: as torch counts them; CPU: by the accounting of `ossnet.memory.footprint`),
-`reserved_bytes` by torch's allocator of a GPU, `process_bytes` of the GPU in use by this process as NVML tells, and
-`resident_bytes` of the process beside the GPU (see `benchmarks.machine.resident`), with what has stayed of earlier work
-such as a training.
+- `allocated_bytes`: tensors, as torch counts them on a GPU and `ossnet.memory.footprint` on a CPU;
+- `reserved_bytes`: memory of a GPU that torch's allocator holds;
+- `process_bytes`: memory of a GPU that this process uses, by NVML;
+- `resident_bytes`: memory of the process that is not on a GPU, see `benchmarks.machine.resident`. It includes what is
+  left of earlier work, such as a training.
 """
 
 
 class PeakMemory:
-    """Peaks over all that is watched.
+    """Records the peaks of all work that is done within `watch`.
 
     Args:
-        device: that the work is done on. What torch keeps of a GPU for later is let go first.
+        device: device of the work. Memory of a GPU that torch keeps for later use is freed first.
 
     Attributes:
-        device: as given.
-        peaks: of what was watched so far.
+        device: device of the work.
+        peaks: peaks so far.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -40,7 +41,7 @@ class PeakMemory:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Watch what is done within."""
+        """Include the work of the `with` block."""
         restart_peak_resident()
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -48,7 +49,7 @@ class PeakMemory:
         self.note()
 
     def note(self) -> None:
-        """Take up the peaks so far of what is being watched, while torch still holds what it took."""
+        """Include the peaks so far of the work that is being watched, while torch still holds its memory."""
         found: dict[str, int | None] = {"resident_bytes": peak_resident()}
         if self.device.type == "cuda":
             found["allocated_bytes"] = torch.cuda.max_memory_allocated(self.device)
@@ -57,14 +58,14 @@ class PeakMemory:
         self.add(found)
 
     def add(self, peaks: Peaks) -> None:
-        """Take up peaks that were found in another way."""
+        """Include peaks that were found in another way."""
         self.peaks = highest([self.peaks, peaks])
 
 
 def count_tensors(model: nn.Module, work: Callable[[], object]) -> Peaks:
-    """Do a piece of work with a model on the CPU, and tell the peak of tensors, the model's own among them.
+    """Do a piece of work with a model on the CPU, and return the peak of tensors, the model's own included.
 
-    It takes longer than the work alone, which therefore is not timed here.
+    The count slows the work down, which therefore must not be timed.
     """
     account = make_account(torch.device("cpu"))
     account.hold([*model.parameters(), *model.buffers()], "parameters")
@@ -74,7 +75,7 @@ def count_tensors(model: nn.Module, work: Callable[[], object]) -> Peaks:
 
 
 def highest(several: Iterable[Peaks]) -> dict[str, int | None]:
-    """The highest of each kind of count."""
+    """Return the highest of each kind of count."""
     found: dict[str, int | None] = {}
     for peaks in several:
         for name, count in peaks.items():

@@ -1,4 +1,7 @@
-"""The resident set of this process: all of its memory that is not on a GPU, Python and its libraries included."""
+"""The resident set of this process: its memory in RAM, Python and its libraries included.
+
+`psutil` reads the resident set, but neither reads nor resets its peak on Linux.
+"""
 
 import resource
 import sys
@@ -7,9 +10,9 @@ from pathlib import Path
 
 
 def restart_peak_resident() -> int:
-    """Let the peak of this process's resident set start from now, and tell what is resident now, in bytes.
+    """Restart the peak of this process's resident set from the present size, and return that size in bytes.
 
-    Where the kernel does not allow it, the peak so far stays in force: of a process that has only just begun.
+    Where the kernel does not allow it, the peak so far stays, and is returned: callers use young processes.
     """
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -17,6 +20,6 @@ def restart_peak_resident() -> int:
 
 
 def peak_resident() -> int:
-    """The peak of this process's resident set in bytes."""
+    """Return the peak of this process's resident set in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""Calls in processes of their own, so that what they leave behind, and how they end, is theirs alone."""
+"""Function calls in worker processes, so that neither their memory nor a crash affects the caller."""
 
 import gc
 import signal
@@ -11,15 +11,24 @@ from typing import Any, NamedTuple, Self
 
 import torch
 
-from benchmarks.machine.forkserver import FOR_MEASURING, forking
+from benchmarks.machine.forkserver import FOR_MEASURING, forkserver_context
 from ossnet.out_of_memory import is_out_of_memory, refused_allocations
 
 OOM = "OOM"
+"""Failure of a call that ran out of memory."""
+
+KILLED = "the process was killed, as the kernel does where memory runs out"
+"""Failure of a call whose process was killed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a call in a process of its own: its result, or why there is none (`OOM`, or a sentence)."""
+    """The outcome of a call.
+
+    Attributes:
+        result: what the function returned.
+        failure: why there is no result, `OOM` or a sentence; None where there is one.
+    """
 
     result: Any = None
     failure: str | None = None
@@ -31,11 +40,11 @@ class _Started(NamedTuple):
 
 
 class Worker:
-    """A process that makes one call after another, until one has failed or was refused memory of a GPU.
+    """A process that makes one call after another, until a call fails or is refused memory of a GPU.
 
-    It is forked from a server that has imported torch and the suite when it is first called, and anew after a failure,
-    which may have broken more than the call, and after a refusal, since cuDNN, which then does with less, does so ever
-    after. It has ended when the `with` does, interrupted or not.
+    With the first call it is forked from a server that has imported torch and the suite. It is replaced after a
+    failure, which may have broken more than the call, and after a refusal, since cuDNN then keeps to algorithms that
+    need less memory. It ends with the `with` block, even if that is interrupted.
     """
 
     def __init__(self) -> None:
@@ -49,15 +58,16 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is a process, which has made a call before."""
+        """True if there is a process, which has made a call already."""
         return self._started is not None
 
     def call(self, function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
-        """Call a function there.
+        """Call a function in the process, and wait for it.
 
         Args:
-            function: of a module, and with arguments and a result that can be pickled.
-            limit_s: seconds after which the process is killed.
+            function: function of a module; its result must be picklable.
+            *arguments: its arguments, which must be picklable.
+            limit_s: seconds after which the process is killed; None for no limit.
         """
         process, connection = self._start()
         try:
@@ -68,17 +78,17 @@ class Worker:
                 outcome, goes_on = Outcome(failure=f"no result after {limit_s:.0f} s"), False
         except (EOFError, OSError):
             process.join()
-            outcome, goes_on = Outcome(failure=_ending(process.exitcode)), False
+            outcome, goes_on = Outcome(failure=_exit_reason(process.exitcode)), False
         if not goes_on:
             self.end()
         return outcome
 
     def end(self) -> None:
-        """End the process, whatever it is at, and with it all that it holds."""
+        """Kill the process, whatever it is doing, which frees all that it holds."""
         if self._started is None:
             return
         process, connection = self._started
-        # One that was interrupted while it started has no number here, and ends with the connection.
+        # Where the start was interrupted, its id is not known here, and it ends with the connection.
         if process.pid is not None:
             process.kill()
             process.join()
@@ -87,9 +97,9 @@ class Worker:
 
     def _start(self) -> _Started:
         if self._started is None:
-            context = forking(FOR_MEASURING)
+            context = forkserver_context(FOR_MEASURING)
             ours, theirs = context.Pipe()
-            # Known before it starts, so that an interrupt finds it.
+            # Stored before the start, so that `end` finds it after an interrupt.
             self._started = _Started(context.Process(target=_serve, args=(theirs,), daemon=True), ours)
             with theirs:
                 self._started.process.start()
@@ -97,14 +107,14 @@ class Worker:
 
 
 def in_own_process(function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Outcome:
-    """Call a function in a process that makes this one call; see `Worker.call`."""
+    """Call a function in a process that makes only this call; see `Worker.call`."""
     with Worker() as worker:
         return worker.call(function, *arguments, limit_s=limit_s)
 
 
 def _serve(connection: Connection) -> None:
-    """Make the calls that come, and tell with each outcome whether there can be another, until there can be none."""
-    # Ctrl-C reaches every process of a terminal; the one that waits for this one ends it.
+    """Make the calls that arrive, and send each outcome with whether another call can follow, until none can."""
+    # Ctrl-C reaches every process of a terminal; the one that waits for this process ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, ConnectionError):
         while True:
@@ -119,25 +129,29 @@ def _outcome_of(function: Callable[..., Any], arguments: Sequence[Any]) -> Outco
     refused = refused_allocations()
     try:
         result = function(*arguments)
-        _let_go()
+        _free_memory()
         return Outcome(result)
     except Exception as error:
         message = " ".join(str(error).split())
         return Outcome(failure=OOM if is_out_of_memory(error, refused) else f"{type(error).__name__}: {message}")
 
 
-def _let_go() -> None:
-    """Free all that a call took and no longer needs, of a GPU's memory, too, but for what libraries keep there."""
+def _free_memory() -> None:
+    """Free what a call no longer needs, memory of a GPU included, apart from what libraries keep there."""
     gc.collect()
     if torch.cuda.is_initialized():
-        # What cuBLAS works in. Torch has no public name for this; its notes on CUDA semantics name this one.
-        clear_workspaces = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
-        if clear_workspaces is not None:
-            clear_workspaces()
+        _clear_cublas_workspaces()
         torch.cuda.empty_cache()
 
 
-def _ending(status: int | None) -> str:
+def _clear_cublas_workspaces() -> None:
+    # Torch has no public name for this; its notes on CUDA semantics name this one, which builds without CUDA lack.
+    clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
+    if clear is not None:
+        clear()
+
+
+def _exit_reason(status: int | None) -> str:
     if status == -signal.SIGKILL:
-        return "the process was killed, as the kernel does where memory runs out"
+        return KILLED
     return f"the process ended with status {status}"

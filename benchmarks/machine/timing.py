@@ -1,4 +1,9 @@
-"""How long a step takes, how sure one may be of it, and how that compares with what the machine can do."""
+"""Timing of repeated steps with an interval of the median, and rates of operations to compare it with.
+
+`torch.utils.benchmark.Timer` does not serve here: it has no limit of time for its warm-up, so that a step of minutes
+would be run again and again, it takes statements as text, and it averages blocks of runs, of which no interval by order
+statistics can be made.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,29 +16,31 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 Clock = Callable[[], float]
-"""Seconds since some moment."""
+"""A clock that returns seconds since some moment."""
 
 CONFIDENCE = 0.95
+"""Confidence of intervals, where the number of repeats allows it."""
 
-FEWEST_REPEATS = 3
+MIN_REPEATS = 3
+"""Number of repeats that are run even when the time limit is over."""
 
-LONG = 5.0
-"""A step that takes so many times the limit is run once: what a first run takes more is little beside that."""
+LONG_STEP = 5.0
+"""A step that takes so many times the limit is run once: compared with that, the overhead of a first run is small."""
 
 MATRIX_SIZES = {"cpu": (512, 1024), "cuda": (2048, 4096, 8192)}
-"""Edges of the square matrices whose products are tried: large enough for full speed, small enough for milliseconds."""
+"""Edges of the square matrices that are multiplied, by device: large enough for full speed in some milliseconds."""
 
-PRODUCTS = 5
-"""Repeats of each product."""
+PRODUCT_REPEATS = 5
+"""Number of repeats of each matrix product."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Repeats of one step.
+    """Seconds of the repeats of one step.
 
     Attributes:
-        seconds: of each repeat, in order.
-        median_s: their median.
+        seconds: seconds of each repeat, in the order of the repeats.
+        median_s: median of the seconds.
         low_s: lower bound of the median's interval, see `median_interval`; None for a single repeat.
         high_s: upper bound; None for a single repeat.
     """
@@ -45,7 +52,11 @@ class Timing:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Timing":
-        """Raises ValueError for no repeat at all."""
+        """Return the timing of some repeats.
+
+        Raises:
+            ValueError: there is no repeat.
+        """
         if not seconds:
             raise ValueError("a timing needs at least one repeat")
         low, high = median_interval(seconds) or (None, None)
@@ -53,28 +64,32 @@ class Timing:
 
 
 def coverage(count: int, rank: int) -> float:
-    """Chance that the true median lies between the `rank`-th smallest (from 1) and the `rank`-th largest of `count`.
+    """Return the chance that the true median lies between the `rank`-th smallest and the `rank`-th largest draw.
 
-    Exact for independent draws of any continuous distribution: the draws below the median are binomial with 1/2, and
-    the interval misses it when fewer than `rank` of them fall on one side.
+    It is exact for independent draws of any continuous distribution: the number of draws below the median is binomial
+    with probability 1/2, and the interval misses the median if fewer than `rank` draws fall on one side of it.
+
+    Args:
+        count: number of draws.
+        rank: rank of the bounds, from 1.
     """
     return 1 - 2 * sum(comb(count, below) for below in range(rank)) / 2**count
 
 
 def interval_rank(count: int, confidence: float = CONFIDENCE) -> int:
-    """Rank of the narrowest interval of `coverage` at least `confidence`; 1, all that there is, where none reaches it.
+    """Return the rank of the narrowest interval whose `coverage` is at least `confidence`; 1 where none reaches that.
 
-    At 0.95 that is 1 up to 8 repeats (0.9844 for seven), 2 from 9 on, 3 from 12 on. Up to five repeats cannot reach it:
-    smallest to largest covers 0.75 of three, 0.875 of four and 0.9375 of five.
+    At 0.95 the rank is 1 up to 8 repeats (coverage 0.9844 for seven), 2 from 9 on, 3 from 12 on. Up to five repeats
+    cannot reach 0.95: from smallest to largest, the coverage is 0.75 for three, 0.875 for four and 0.9375 for five.
     """
     ranks = range(1, count // 2 + 1)
     return max((rank for rank in ranks if coverage(count, rank) >= confidence), default=1)
 
 
 def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
-    """Interval of the median by order statistics, which assumes no distribution; None for fewer than two values.
+    """Return the interval of the median by order statistics; None for fewer than two values.
 
-    See `interval_rank` for what few values can say.
+    Order statistics assume no distribution. See `interval_rank` for the coverage with few values.
     """
     if len(values) < 2:
         return None
@@ -84,10 +99,10 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
 
 
 def clock_of(device: torch.device | str) -> Clock:
-    """Wall time, on a GPU once all work that it was given is done.
+    """Return a clock of wall time, which on a GPU first waits for the work that was submitted to it.
 
-    Wall time around synchronised steps rather than CUDA events: it is what a user waits for, the work of Python
-    between kernels included, and the same clock on every device. Synchronising costs microseconds, a step milliseconds.
+    Wall time around synchronised steps, rather than CUDA events, is the time that a user waits, including Python's work
+    between kernels, and it is the same clock on every device. Synchronising takes microseconds, a step milliseconds.
     """
     device = torch.device(device)
     if device.type != "cuda":
@@ -108,15 +123,18 @@ def time_repeated(
     limit_s: float | None = None,
     clock: Clock | None = None,
 ) -> Timing:
-    """Time a step over and over.
+    """Time a step repeatedly.
 
     Args:
-        repeats: runs that count.
-        warm_up: runs before them that do not: libraries load, algorithms are chosen, the allocator's pool fills.
-        limit_s: once so much time was spent, warm-up included, nothing more is run than one warm-up and
-            `FEWEST_REPEATS` that count; than one that counts, where that alone takes longer than the limit. A warm-up
-            that takes `LONG` times the limit counts itself, and is the only run.
-        clock: by default the device's, see `clock_of`.
+        step: the step.
+        device: device that the step runs on.
+        repeats: highest number of runs that count.
+        warm_up: highest number of runs before them, in which libraries load, algorithms are chosen, and the allocator's
+            pool fills.
+        limit_s: time limit in seconds, warm-up included. When it is over, the warm-up ends after the present run, and
+            the repeats end once there are `MIN_REPEATS`, or one if the first took longer than the limit. A run of the
+            warm-up that takes `LONG_STEP` times the limit counts itself, and is the only run.
+        clock: clock to use; None for that of the device, see `clock_of`.
 
     Raises:
         ValueError: `repeats` is below 1.
@@ -134,14 +152,14 @@ def time_repeated(
 
     for _ in range(warm_up):
         took = timed()
-        if limit_s is not None and took >= LONG * limit_s:
+        if limit_s is not None and took >= LONG_STEP * limit_s:
             return Timing.of([took])
         if late():
             break
     seconds: list[float] = []
     while len(seconds) < repeats:
         seconds.append(timed())
-        fewest = 1 if limit_s is not None and seconds[0] > limit_s else FEWEST_REPEATS
+        fewest = 1 if limit_s is not None and seconds[0] > limit_s else MIN_REPEATS
         if len(seconds) >= fewest and late():
             break
     return Timing.of(seconds)
@@ -150,32 +168,34 @@ def time_repeated(
 def matmul_rate(
     device: torch.device | str, dtype: torch.dtype = torch.float32, sizes: Sequence[int] | None = None
 ) -> float:
-    """The machine's rate of matrix products in operations/s, a multiplication and an addition being two.
+    """Measure the machine's rate of matrix products in operations/s, a multiplication and an addition being two.
 
-    The best of several square products, each repeated. On a GPU torch computes float32 products in float32, unless told
-    otherwise, but float32 convolutions in TF32, whose rate is several times higher. A network that convolves may
-    therefore do more operations a second than this rate.
+    It is the highest rate of several square products, each repeated. By default, torch on a GPU computes float32
+    products in float32, but float32 convolutions in TF32, whose rate is several times higher. A network with
+    convolutions may therefore do more operations per second than this rate.
 
     Args:
-        sizes: of the matrices' edges; None for `MATRIX_SIZES` of the device.
+        device: device of the products.
+        dtype: dtype of the matrices.
+        sizes: edges of the matrices; None for `MATRIX_SIZES` of the device.
     """
     device = torch.device(device)
     generator = torch.Generator(device).manual_seed(0)
     best = 0.0
     for size in sizes or MATRIX_SIZES["cuda" if device.type == "cuda" else "cpu"]:
-        # Random, since a GPU draws less power, and so runs faster, on numbers that are all alike.
+        # Random, since on equal numbers a GPU draws less power, and so runs faster.
         left, right = torch.rand(2, size, size, device=device, generator=generator).to(dtype)
         product = partial(torch.mm, left, right, out=torch.empty_like(left))
-        timing = time_repeated(product, device, PRODUCTS, warm_up=1)
+        timing = time_repeated(product, device, PRODUCT_REPEATS, warm_up=1)
         best = max(best, 2 * size**3 / min(timing.seconds))
     return best
 
 
 def count_flops(step: Callable[[], object]) -> int:
-    """Operations of one run of a step, a multiplication and an addition being two, as torch's own counter has it.
+    """Count the operations of one run of a step with torch's counter, a multiplication and an addition being two.
 
     It counts matrix products, convolutions and attention, forward and backward. It does not count activations,
-    normalisation, pooling, interpolation, reading patches, losses or the optimiser, which take time all the same.
+    normalisation, pooling, interpolation, reading patches, losses or the optimiser, though they take time.
     """
     with FlopCounterMode(display=False) as counter:
         step()

@@ -1,4 +1,4 @@
-"""The learned activation against what it replaces: the same formula left to autograd, and ReLU."""
+"""The learned activation compared with the same formula differentiated by autograd, and with ReLU."""
 
 import pytest
 import torch
@@ -13,9 +13,10 @@ SHAPE = (1, 16, 64, 64, 16)
 
 
 class PadeByAutograd(PadeActivationUnit):
-    """P(x) / Q(x) as it is written down."""
+    """The Padé activation unit written as its formula P(x) / Q(x), which autograd differentiates."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return P(x) / Q(x)."""
         numerator = sum(a * x**i for i, a in enumerate(self.numerator))
         denominator = 1 + sum(b.abs() * x.abs() ** j for j, b in enumerate(self.denominator, start=1))
         return numerator / denominator
@@ -33,6 +34,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 def bench_activation(
     measure: Measure, device: torch.device, generator: torch.Generator, name: str, direction: str
 ) -> None:
+    """Time a pass of an activation."""
     activation = ACTIVATIONS[name]().to(device)
     x = torch.randn(SHAPE, generator=generator, device=device, requires_grad=True)
     work = PASSES[direction](activation, lambda: activation(x), [x])

@@ -19,6 +19,7 @@ DRAWS = {
 
 @pytest.mark.parametrize("name", DRAWS)
 def bench_augmentation(measure: Measure, device: torch.device, generator: torch.Generator, name: str) -> None:
+    """Time one augmentation."""
     image = torch.randn(MODALITIES, *SHAPE, generator=generator, device=device)
     measure(
         "augmentation",

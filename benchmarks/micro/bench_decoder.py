@@ -1,4 +1,4 @@
-"""The occupancy decoder at the paper's BraTS sizes, with the patch encoder's features and without (O-Net)."""
+"""The occupancy decoder at the paper's BraTS sizes, with features of the patch encoder and without (O-Net)."""
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ MODELS: dict[str, type[OccupancyNetwork]] = {"onet": ONet, "c": OSSNetC}
 def bench_decoder(
     measure: Measure, device: torch.device, generator: torch.Generator, model: str, direction: str
 ) -> None:
+    """Time a pass of the decoder."""
     kind = MODELS[model]
     config = OccupancyNetworkConfig(VOLUME, modalities=4, **kind.preset)
     decoder = kind(config).decoder.to(device)

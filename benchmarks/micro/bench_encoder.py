@@ -13,11 +13,11 @@ from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkC
 
 VARIANTS: dict[str, type[OccupancyNetwork]] = {"plain": OSSNetA, "output skips": OSSNetC}
 VOLUME = (96, 96, 64)
-"""Smaller than the paper's 256x256x160, so that one core makes a pass in a moment."""
+"""Volume [H, W, D], smaller than the paper's 256x256x160, so that a pass on one core is short."""
 
 
 def joined(encoding: Encoding) -> Tensor:
-    """Everything that the encoder tells, [B, ...]."""
+    """Return all outputs of the encoder as one tensor [B, ...], which one gradient can be propagated from."""
     parts = [encoding.latents] + ([] if encoding.segmentation is None else [encoding.segmentation])
     return torch.cat([part.flatten(1) for part in parts], 1)
 
@@ -27,6 +27,7 @@ def joined(encoding: Encoding) -> Tensor:
 def bench_encoder(
     measure: Measure, device: torch.device, generator: torch.Generator, variant: str, direction: str
 ) -> None:
+    """Time a pass of the encoder."""
     kind = VARIANTS[variant]
     config = OccupancyNetworkConfig(VOLUME, modalities=4, **kind.preset)
     encoder = kind(config).encoder.to(device)

@@ -1,4 +1,4 @@
-"""What an extraction costs beside the network: every way of it, on a field whose answer is cheap."""
+"""The cost of each extraction apart from the network, on a field that is cheap to evaluate."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MAX_LOCATIONS = 2**14
 
 @dataclass(frozen=True)
 class BallField:
-    """A ball in the middle of the volume; its prior is the same ball on a coarse grid."""
+    """The occupancy field of a ball in the middle of the volume; its prior is the same ball on a coarse grid."""
 
     shape: Shape
     device: torch.device
@@ -28,17 +28,20 @@ class BallField:
 
     @property
     def prior(self) -> Tensor:
+        """Occupancy of the cells of the coarse grid."""
         axes = [torch.arange(0, size, PRIOR_STRIDE, device=self.device) for size in self.shape]
         cells = torch.cartesian_prod(*axes) + (PRIOR_STRIDE - 1) / 2
         return self(cells).view([len(axis) for axis in axes])
 
     def __call__(self, locations: Tensor) -> Tensor:
+        """Return the occupancies [n] of locations [n, 3] in voxels."""
         centre = (torch.tensor(self.shape, device=self.device) - 1) / 2
         return ((locations - centre).square().sum(-1) < self.radius**2).float()
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
 def bench_extraction(benchmark: BenchmarkFixture, measure: Measure, device: torch.device, extractor: str) -> None:
+    """Time an extraction, and save the number of evaluated locations per stage."""
     field = BallField(SHAPE, device, RADIUS)
     extraction = measure(
         "extraction",

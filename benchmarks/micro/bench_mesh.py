@@ -1,4 +1,4 @@
-"""From a segmentation to a triangle mesh."""
+"""The conversion of a segmentation to a triangle mesh."""
 
 import math
 
@@ -12,5 +12,6 @@ RADIUS = 20
 
 
 def bench_mesh(measure_on_host: Measure) -> None:
+    """Time the conversion."""
     mask = ball(SHAPE, RADIUS)
     measure_on_host("mesh", SHAPE, "voxels", math.prod(SHAPE), lambda: mesh_of(mask, np.eye(4)))

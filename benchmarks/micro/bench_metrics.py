@@ -1,4 +1,4 @@
-"""What a segmentation is scored by, on a ball and the same ball moved by two voxels."""
+"""The metrics of a segmentation, on a ball and the same ball moved by two voxels."""
 
 import math
 from collections.abc import Callable
@@ -23,5 +23,6 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 
 @pytest.mark.parametrize("metric", METRICS)
 def bench_metric(measure_on_host: Measure, metric: str) -> None:
+    """Time a metric."""
     prediction, label = ball(SHAPE, RADIUS), ball(SHAPE, RADIUS, shift=2)
     measure_on_host("metric", SHAPE, "voxels", math.prod(SHAPE), lambda: METRICS[metric](prediction, label))

@@ -1,4 +1,4 @@
-"""Reading a volume from disk, the file's pages in memory: what a case costs before it is cached."""
+"""Reading a volume from a file whose pages are in memory, as for a case that is not cached yet."""
 
 import math
 from pathlib import Path
@@ -15,6 +15,7 @@ RADIUS = 20
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def bench_nifti_reading(measure_on_host: Measure, tmp_path: Path, suffix: str) -> None:
+    """Time reading one file format."""
     noise = np.random.default_rng(0).normal(0, 0.1, SHAPE)
     path = tmp_path / f"volume{suffix}"
     write_volume(path, ball(SHAPE, RADIUS) + noise, np.eye(4))

@@ -1,4 +1,4 @@
-"""Conditional batch normalisation: one mean and variance for all features, as released, and one for each."""
+"""Conditional batch normalisation with one mean and variance for all features, as released, and one per feature."""
 
 from typing import get_args
 
@@ -22,6 +22,7 @@ def bench_conditional_norm(
     normalization: NormalizationName,
     direction: str,
 ) -> None:
+    """Time a pass of a normalisation."""
     norm = ConditionalBatchNorm(LATENT_SIZE, SHAPE[-1], normalization).to(device)
     x = torch.randn(SHAPE, generator=generator, device=device, requires_grad=True)
     latent = torch.randn(1, LATENT_SIZE, generator=generator, device=device, requires_grad=True)

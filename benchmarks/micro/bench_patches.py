@@ -1,4 +1,4 @@
-"""Local observations: making a volume ready for patches, reading them, and the patch encoder."""
+"""Local observations: preparing a volume for patches, gathering patches, and encoding them."""
 
 import math
 
@@ -21,11 +21,13 @@ CONTEXTS = {"small": False, "larger context": True}
 
 
 def image(device: torch.device, generator: torch.Generator) -> torch.Tensor:
+    """Return a random image [C, H, W, D]."""
     return torch.randn(MODALITIES, *SHAPE, generator=generator, device=device)
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def bench_patch_volume(measure: Measure, device: torch.device, generator: torch.Generator, context: str) -> None:
+    """Time the preparation of a volume."""
     volume = image(device, generator)
     measure(
         "patch volume",
@@ -41,6 +43,7 @@ def bench_patch_volume(measure: Measure, device: torch.device, generator: torch.
 def bench_patch_gather(
     measure: Measure, device: torch.device, generator: torch.Generator, context: str, between: bool
 ) -> None:
+    """Time gathering the patches around locations."""
     patches = PatchVolume(image(device, generator), SIZE, CONTEXTS[context])
     last = torch.tensor(SHAPE, device=device) - 1
     locations = torch.rand(LOCATIONS, 3, generator=generator, device=device) * last
@@ -55,6 +58,7 @@ def bench_patch_gather(
 def bench_patch_encoder(
     measure: Measure, device: torch.device, generator: torch.Generator, context: str, direction: str
 ) -> None:
+    """Time a pass of the patch encoder."""
     channels = MODALITIES * (1 + CONTEXTS[context])
     encoder = PatchEncoder(channels, SIZE, PadeActivationUnit).to(device)
     patches = torch.randn(LOCATIONS, SIZE, SIZE, SIZE, channels, generator=generator, device=device)

@@ -1,4 +1,4 @@
-"""One training step of every model, in the sizes of the profile `laptop`: loss, gradients and optimiser."""
+"""One training step of every model at the sizes of the profile `laptop`: loss, gradients and optimiser."""
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ LOCATIONS = 256
 
 @pytest.mark.parametrize("model", model_names())
 def bench_training_step(measure: Measure, device: torch.device, model: str) -> None:
+    """Time a training step."""
     of_family = load_profile("laptop").table[model_type(model).family]
     config = model_config(model, SHAPE, MODALITIES, {"network": of_family["network"]})
     step = Workload(model, config, "training", locations=locations_for(model, LOCATIONS)).prepare(device, seed=0)

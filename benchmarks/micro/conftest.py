@@ -1,4 +1,4 @@
-"""Where benchmarks run, what their draws come from, and what is saved of the machine."""
+"""Fixtures of the benchmarks, and the description of the machine that is saved with their times."""
 
 from pathlib import Path
 
@@ -19,22 +19,23 @@ def _device() -> torch.device:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # One thread: what a layer costs, and not how busy the other cores were.
+    """Set the number of threads, and refuse a comparison with benchmarks that were never saved."""
+    # One thread, so that times do not depend on the load of other cores.
     torch.set_num_threads(1)
     if config.getoption("benchmark_compare"):
         _require_saved(Path(config.getoption("benchmark_storage").removeprefix("file://")), config)
 
 
 def _require_saved(folder: Path, config: pytest.Config) -> None:
-    """Raise a UsageError where the folder does not hold what is to be compared with, before minutes of benchmarks."""
-    asked = config.getoption("benchmark_compare")  # True for the last that was saved, else a name.
+    """Raise a UsageError, before minutes of benchmarks, if the folder lacks those that they are to be compared with."""
+    selected = config.getoption("benchmark_compare")  # True for the last that were saved, else a name.
     storage = FileStorage(folder, logger=None, default_machine_id=get_machine_id())
     try:
-        found = storage.query("[0-9][0-9][0-9][0-9]_" if asked is True else asked)
+        found = storage.query("[0-9][0-9][0-9][0-9]_" if selected is True else selected)
     except ValueError as error:
-        raise pytest.UsageError(f"SAVED={asked}: {error}") from error
+        raise pytest.UsageError(f"SAVED={selected}: {error}") from error
     if not found:
-        what = "saved benchmarks" if asked is True else f"benchmarks saved as {asked!r}"
+        what = "saved benchmarks" if selected is True else f"benchmarks saved as {selected!r}"
         there = ", ".join(path.stem for path in storage.query()) or "none"
         raise pytest.UsageError(
             f"{folder} holds no {what} of this kind of machine to compare with (there are: {there}); "
@@ -43,20 +44,20 @@ def _require_saved(folder: Path, config: pytest.Config) -> None:
 
 
 def pytest_benchmark_generate_machine_info() -> dict[str, object]:
-    """What times depend on, and neither a host's name nor anything that changes by itself, as a clock rate does."""
+    """Describe what times depend on, without the host's name and without values that change, such as a clock rate."""
     found = provenance("make bench", _device())
     return {name: found[name] for name in ("cpu", "gpu", "memory_bytes", "platform", "versions")}
 
 
 @pytest.fixture(scope="session")
 def device() -> torch.device:
-    """A GPU where torch has one, else the CPU."""
+    """Return a GPU where torch has one, else the CPU."""
     return _device()
 
 
 @pytest.fixture
 def generator(device: torch.device) -> torch.Generator:
-    """Of inputs on the device."""
+    """Return the generator of inputs on the device."""
     return torch.Generator(device).manual_seed(0)
 
 
@@ -67,11 +68,11 @@ def _same_initial_weights() -> None:
 
 @pytest.fixture
 def measure(benchmark: BenchmarkFixture, device: torch.device) -> Measure:
-    """The stopwatch of work on the device."""
+    """Return the stopwatch of work on the device."""
     return Measure(benchmark, device)
 
 
 @pytest.fixture
 def measure_on_host(benchmark: BenchmarkFixture) -> Measure:
-    """The stopwatch of work that is done on the CPU everywhere."""
+    """Return the stopwatch of work that is done on the CPU on every machine."""
     return Measure(benchmark, CPU)

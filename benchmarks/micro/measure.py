@@ -1,4 +1,4 @@
-"""How a benchmark is timed and told: work that is finished, with its shape and its throughput."""
+"""The stopwatch of benchmarks, which times finished work and saves its shape and throughput."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,26 +12,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Measure:
-    """One benchmark's stopwatch.
+    """The stopwatch of one benchmark.
 
     Attributes:
-        device: that the work is done on; times are those of finished work.
+        benchmark: fixture of pytest-benchmark.
+        device: device of the work; times include the wait until it is done there.
     """
 
     benchmark: BenchmarkFixture
     device: torch.device
 
     def __call__(self, group: str, shape: Sequence[int], unit: str, count: int, work: Callable[[], T]) -> T:
-        """Time `work`, and give what it returns.
+        """Time a piece of work, and return its result.
 
-        Saved with the times, in `extra_info`: `device`, torch's `threads` of the CPU, `shape`, and for a unit such as
-        `voxels` both `voxels` and `voxels_per_s`, by the median time.
+        With the times are saved, in `extra_info`: `device`, torch's `threads` on the CPU, `shape`, and for a unit such
+        as `voxels` both `voxels` and `voxels_per_s`, by the median time.
 
         Args:
-            group: benchmarks of one group are comparable and stand in one table.
-            shape: of the main input.
-            unit: what the work gets through, in the plural.
-            count: how many of them in one call.
+            group: name of the table that compares this benchmark with others.
+            shape: shape of the main input.
+            unit: unit of the throughput, in the plural, such as `voxels`.
+            count: number of units per call.
+            work: the work.
         """
 
         def finished_work() -> T:

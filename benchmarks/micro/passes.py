@@ -1,4 +1,4 @@
-"""The two ways to run a network or a layer: as at inference, and as in training."""
+"""The two ways to run a network or a layer: as in inference, and as in training."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 Pass = Callable[[nn.Module, Callable[[], Tensor], Sequence[Tensor]], Callable[[], object]]
-"""From a module, a call of it and the inputs that take gradients, one pass that can be timed."""
+"""Makes a pass that can be timed from a module, a call of it, and the inputs that need gradients."""
 
 
 def forward(module: nn.Module, call: Callable[[], Tensor], inputs: Sequence[Tensor]) -> Callable[[], Tensor]:
-    """The call in evaluation mode without gradients."""
+    """Return the call in evaluation mode, without gradients."""
     module.eval()
     return torch.no_grad()(call)
 
@@ -18,7 +18,7 @@ def forward(module: nn.Module, call: Callable[[], Tensor], inputs: Sequence[Tens
 def forward_and_backward(
     module: nn.Module, call: Callable[[], Tensor], inputs: Sequence[Tensor]
 ) -> Callable[[], tuple[Tensor, ...]]:
-    """The call in training mode, and the gradients of all parameters and inputs."""
+    """Return the call in training mode together with the gradients of all parameters and inputs."""
     module.train()
     leaves = [*module.parameters(), *inputs]
     upstream = torch.ones_like(call())

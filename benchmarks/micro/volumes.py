@@ -1,4 +1,4 @@
-"""Volumes in closed form, so that a benchmark needs no data."""
+"""Volumes in closed form, so that benchmarks need no data."""
 
 import numpy as np
 
@@ -8,7 +8,13 @@ SHAPE: Shape = (96, 96, 64)
 
 
 def ball(shape: Shape, radius: float, shift: float = 0.0) -> np.ndarray:
-    """A mask [H, W, D] bool of a ball `shift` voxels along each axis off the volume's centre."""
+    """Return the mask [H, W, D] (bool) of a ball.
+
+    Args:
+        shape: shape of the volume.
+        radius: radius in voxels.
+        shift: distance from the volume's centre along each axis, in voxels.
+    """
     centre = (np.array(shape) - 1) / 2 + shift
     squares = [((np.arange(size) - middle) ** 2) for size, middle in zip(shape, centre, strict=True)]
     height, width, depth = np.ix_(*squares)

@@ -1,7 +1,6 @@
 """Answers the missing probes of studies: predicts or measures them one after another, and records each at once."""
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.machine.host_memory import available_memory
 from benchmarks.machine.subprocess_worker import OOM, Outcome
 from benchmarks.probes.ledger import Ledger, device_type_of, name_of
 from benchmarks.probes.machine import Machine
@@ -186,12 +186,3 @@ def as_memory(probe: Probe) -> Probe:
     if probe.phase == "extraction":
         return replace(probe, quantity="memory", extraction="dense" if probe.locations is None else "mise")
     return replace(probe, quantity="memory")
-
-
-def available_memory() -> int:
-    """Return the bytes that a program may take before others are swapped out (Linux), or all bytes (elsewhere)."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
-        return 1024 * int(fields["MemAvailable"].removesuffix("kB"))
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -27,10 +27,10 @@ def costs_of(records: Sequence[Records], columns: Sequence[str] = ()) -> pd.Data
 
     Returns:
         dataset, profile, protocol, model, seed, `columns`, `device`, and `COSTS`: peaks of memory in bytes of training
-        and of segmentation, see `benchmarks.runs.training` and `benchmarks.machine.peak_memory`; `training_s`, seconds
-        of all epochs whatever the number of attempts; `segmentation_s`, the median over cases of a segmentation;
-        `steps` of the optimiser; `locations_seen` or `voxels_seen`, places whose labels were learned from, each time
-        that they were; and the model's `parameters`.
+        and of segmentation, see `benchmarks.experiments.training` and `benchmarks.machine.peak_memory`; `training_s`,
+        seconds of all epochs whatever the number of attempts; `segmentation_s`, the median over cases of a
+        segmentation; `steps` of the optimiser; `locations_seen` or `voxels_seen`, places whose labels were learned
+        from, each time that they were; and the model's `parameters`.
     """
     rows = [
         {

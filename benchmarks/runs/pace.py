@@ -1,4 +1,4 @@
-"""How long runs take, by what others took for their work. Never imports torch, so that a look at a sweep is quick."""
+"""Estimates of how long runs take, from the runs that have finished."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,13 @@ DAY_S = 24 * 3600
 
 
 class FinishedRun(NamedTuple):
-    """What a run did: `work` in floating-point operations, see `benchmarks.runs.estimate`, in so many seconds."""
+    """A finished run.
+
+    Attributes:
+        model: name of the model.
+        work: floating-point operations of the training, see `benchmarks.experiments.estimate`.
+        seconds: seconds that the run and its training took.
+    """
 
     model: str
     work: float
@@ -22,33 +28,43 @@ class FinishedRun(NamedTuple):
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds for an operation, from the runs that have finished in one results folder.
+    """Seconds per operation, from the runs that have finished.
 
     Attributes:
-        finished: a run without work says nothing and is passed over.
-        operations_per_second: assumed while none has finished, see `benchmarks.runs.estimate.assumed_rate`; None where
-            nothing is to be assumed.
+        finished: finished runs; those without work are ignored.
+        operations_per_second: rate to assume while none has finished, see
+            `benchmarks.experiments.estimate.assumed_rate`; None for no assumption.
     """
 
     finished: tuple[FinishedRun, ...] = ()
     operations_per_second: float | None = None
 
     def with_run(self, model: str, work: float, seconds: float) -> "Pace":
-        """The same with one run more."""
+        """Return a pace with one more finished run."""
         return replace(self, finished=(*self.finished, FinishedRun(model, work, seconds)))
 
     def seconds(self, model: str, work: float) -> float | None:
-        """Estimate of a run: its work at the median pace of its model's runs, else of all, else at the assumed rate.
+        """Estimate the seconds of a run.
 
-        Returns None where there is none of these.
+        The median pace of the model's runs counts, else that of all runs, else the assumed rate. Without any of these
+        the estimate is None.
+
+        Args:
+            model: name of the model.
+            work: floating-point operations.
         """
         pace = self._by_model.get(model, self._overall)
         return None if pace is None else work * pace
 
     def time_to_go(self, runs: Sequence[tuple[str, float]], workers: int) -> float | None:
-        """Seconds until all `runs` (model, work left) are made, `workers` at a time; None where nothing is known.
+        """Estimate the seconds until all runs are made: the longest run's, or an even share of all if that is larger.
 
-        The larger of an even share of all and the longest one.
+        Args:
+            runs: model and remaining floating-point operations of each run.
+            workers: number of runs at a time.
+
+        Returns:
+            Seconds; None where one of the runs cannot be estimated.
         """
         estimates = [self.seconds(model, work) for model, work in runs]
         known = [seconds for seconds in estimates if seconds is not None]
@@ -58,7 +74,7 @@ class Pace:
 
     @cached_property
     def _paces(self) -> dict[str, list[float]]:
-        """Seconds for an operation of each finished run, by model."""
+        """Seconds per operation of each finished run, by model."""
         paces = defaultdict(list)
         for run in self.finished:
             if run.work > 0:
@@ -78,5 +94,5 @@ class Pace:
 
 
 def in_words(seconds: float) -> str:
-    """Seconds as `45 s`, `12 min`, `3.4 h` or, from two days on, `21 days`."""
+    """Return seconds as text: `45 s`, `12 min`, `3.4 h` or, from two days on, `21 days`."""
     return f"{seconds / DAY_S:.0f} days" if seconds >= 2 * DAY_S else duration(seconds)

@@ -1,13 +1,27 @@
-"""Plans: which runs make up a study on one data set with one profile. Written by a sweep, read without torch."""
+"""Plans: the runs that make up a study on one data set with one profile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.runs.pace import FinishedRun, Pace
 from benchmarks.runs.run_folder import Run, read_json, write_json
 from ossnet.errors import UserError
+
+
+class PlannedRun(NamedTuple):
+    """A run with the contents of the files that a worker reads.
+
+    Attributes:
+        run: the run.
+        spec: plain values of its specification, for `spec.json`.
+        job: plain values of `benchmarks.scoring.scoring.Job`, for `job.json`.
+    """
+
+    run: Run
+    spec: Mapping[str, Any]
+    job: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -15,10 +29,13 @@ class Plan:
     """The runs of a study, in the order of its grid.
 
     Attributes:
-        dataset: its name, which data sets of different sources can share.
-        operations_per_second: assumed for the time to go while no run is done, if anything.
-        source: of the data, as it was given; None where that is not known.
-        fingerprint: of the data set.
+        study: name of the study.
+        dataset: name of the data set, which data sets of different sources can share.
+        profile: name of the profile.
+        runs: the runs.
+        operations_per_second: rate that the time to go assumes while no run is done; None for no assumption.
+        source: source of the data, as it was given; None where that is not known.
+        fingerprint: fingerprint of the data set; None where that is not known.
     """
 
     study: str
@@ -31,11 +48,11 @@ class Plan:
 
     @property
     def stem(self) -> str:
-        """What its files are named."""
+        """Name of the plan's file, without its ending."""
         return f"{self.study}-{self.dataset}-{self.profile}"
 
     def write(self, results: Path) -> None:
-        """Keep it as `results/plans/STUDY-DATASET-PROFILE.json`."""
+        """Write the plan to `results/plans/STUDY-DATASET-PROFILE.json`."""
         rows = [
             {
                 "folder": run.folder.name,
@@ -61,7 +78,7 @@ class Plan:
 
 
 def read_plans(results: Path, studies: Sequence[str]) -> list[Plan]:
-    """The plans of some studies that were made in a results folder, by study, data set and profile.
+    """Read the plans of some studies from a results folder, in the order of study, data set and profile.
 
     Raises:
         UserError: a plan cannot be read.
@@ -70,7 +87,7 @@ def read_plans(results: Path, studies: Sequence[str]) -> list[Plan]:
         plan
         for study in studies
         for path in sorted((results / "plans").glob(f"{study}-*.json"))
-        # The name of another study may begin so, too.
+        # The name of another study may begin with this one's.
         if (plan := _read(path, results)).study == study
     ]
 
@@ -90,6 +107,11 @@ def _run(row: dict[str, Any], results: Path) -> Run:
 
 
 def pace_of(runs: Sequence[Run], operations_per_second: float | None = None) -> Pace:
-    """The pace of those runs that are done, and what to assume while none is."""
+    """Return the pace of those of the runs that are done.
+
+    Args:
+        runs: runs in any state.
+        operations_per_second: rate to assume while none is done.
+    """
     finished = [FinishedRun(run.model, run.work, seconds) for run in runs if (seconds := run.seconds()) is not None]
     return Pace(tuple(finished), operations_per_second)

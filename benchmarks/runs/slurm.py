@@ -1,4 +1,4 @@
-"""Runs as jobs of SLURM, sent by `submitit`."""
+"""The executor of a cluster: one job of SLURM per run, submitted by `submitit`."""
 
 import contextlib
 import json
@@ -15,27 +15,33 @@ import submitit
 from pydantic import Field, StrictBool, StrictInt
 from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 
-from benchmarks.runs.local import Ending, Work, status_text
+from benchmarks.runs.executor import Ending, MakeRun, status_text
 from benchmarks.runs.squeue import Queue, QueuedJob, last_line
 from ossnet.checks import STRICT
 from ossnet.errors import UserError
 from ossnet.files import write_text
 
-TIMEOUTS = 20
-"""A run is queued again so often after SLURM's time limit cut it off: longer than the limit, but not without end."""
+MAX_TIMEOUTS = 20
+"""How often a run is queued again after SLURM's time limit: it may take longer than the limit, but not without end."""
 
-# In a job's log, where its step was ended for its memory but the job counts as failed.
 MEMORY_KILL = re.compile(r"^slurmstepd.*(exceeded memory limit|oom.kill)", re.MULTILINE | re.IGNORECASE)
+"""Matches the log of a job that SLURM lists as failed though its step was killed for its memory."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class SlurmSettings:
-    """What each run asks of SLURM: the table `[slurm]` of a profile.
+    """Resources of each run's job: the table `[slurm]` of a profile.
 
     Attributes:
-        parallel: runs at a time.
-        setup: lines of shell before the worker starts, such as `module load cuda`.
-        extra: further options of `sbatch`, by their long name: `{qos = "long", exclusive = true}`; one that is
+        partition: SLURM's partition; None for the cluster's default.
+        account: account that is charged; None for the user's default.
+        gpus: number of GPUs.
+        cpus: number of CPU cores.
+        memory_gb: memory in GB.
+        time_min: time limit in minutes; a run that reaches it is queued again and goes on.
+        parallel: highest number of runs at a time.
+        setup: shell commands before the worker starts, such as `module load cuda`.
+        extra: further options of `sbatch` by their long names, as in `{qos = "long", exclusive = true}`; one that is
             false is left out.
     """
 
@@ -52,12 +58,12 @@ class SlurmSettings:
 
 @dataclass(frozen=True)
 class _Resumable(submitit.helpers.Checkpointable):
-    """The work, called again with the same folder after a time-out or preemption: it has checkpoints of its own."""
+    """A call that is made again after a time-out or preemption, with the same folder, which holds the checkpoints."""
 
-    work: Work
+    make_run: MakeRun
 
     def __call__(self, folder: str) -> None:
-        self.work(folder)
+        self.make_run(folder)
 
 
 ENDINGS = {
@@ -69,12 +75,21 @@ ENDINGS = {
     "BOOT_FAIL": Ending.EVICTED,
     "REVOKED": Ending.EVICTED,
 }
+"""Endings by SLURM's state of a job; `Ending.LOST` for all other states."""
 
-_GONE = QueuedJob("no longer known to SLURM")
+_UNKNOWN = QueuedJob("no longer known to SLURM")
 
 
 @dataclass
 class _SlurmTask:
+    """A job of SLURM that makes one run.
+
+    Attributes:
+        job_id: `17`, or `17_3` in an array.
+        log: file of its output.
+        queue: the user's jobs, in which it is looked up.
+    """
+
     job_id: str
     log: Path
     queue: Queue
@@ -87,11 +102,11 @@ class _SlurmTask:
     def finished(self) -> bool:
         if self._end is None:
             try:
-                job = self.queue.jobs().get(self.job_id, _GONE)
+                job = self.queue.jobs().get(self.job_id, _UNKNOWN)
             except UserError:
-                # The job goes on whether SLURM answers or not; the next time will tell.
+                # The job goes on whether SLURM answers or not; a later call finds its end.
                 return False
-            self._end = job if job is _GONE or job.ended else None
+            self._end = job if job is _UNKNOWN or job.ended else None
         return self._end is not None
 
     def reason(self) -> str:
@@ -110,19 +125,20 @@ class _SlurmTask:
         return ENDINGS.get(state, Ending.LOST)
 
     def cancel(self) -> None:
-        """`scancel`: SLURM gives a running worker some seconds (`KillWait`) before it kills it."""
+        """Call `scancel`: SLURM gives a running worker some seconds (`KillWait`) before it kills it."""
         subprocess.run(["scancel", self.job_id], check=False)
 
 
 class SlurmExecutor:
-    """Jobs of SLURM: an array for each call of `submit`.
+    """Jobs of SLURM: one array per call of `submit`.
 
     A job that reaches its time limit or is preempted is queued again. One that was killed is not: submit its folder
     once more. The job's id is kept in `<run folder>/slurm.json`.
 
     Args:
-        work: what a worker calls with the path of a run folder.
+        make_run: function that a worker calls with the path of a run folder.
         logs: folder of the jobs' scripts and logs, on a file system that all nodes share.
+        settings: resources of each job.
 
     Raises:
         UserError: there is no SLURM here.
@@ -131,14 +147,14 @@ class SlurmExecutor:
     capacity = 1000  # Within SLURM's default limit of an array (`MaxArraySize`).
     detached = True
 
-    def __init__(self, work: Work, logs: Path, settings: SlurmSettings) -> None:
+    def __init__(self, make_run: MakeRun, logs: Path, settings: SlurmSettings) -> None:
         for command in ("sbatch", "srun", "squeue", "scancel"):
             if shutil.which(command) is None:
                 raise UserError(f"no SLURM here: {command} is not on PATH; leave out --executor slurm")
-        self._work = _Resumable(work)
+        self._make_run = _Resumable(make_run)
         self._queue = Queue()
         extra = {option: value for option, value in settings.extra.items() if value is not False}
-        self._submitter = submitit.SlurmExecutor(logs.absolute(), max_num_timeout=TIMEOUTS)
+        self._submitter = submitit.SlurmExecutor(logs.absolute(), max_num_timeout=MAX_TIMEOUTS)
         self._submitter.update_parameters(
             job_name="ossnet",
             partition=settings.partition,
@@ -150,14 +166,14 @@ class SlurmExecutor:
             array_parallelism=settings.parallel,
             setup=list(settings.setup),
             stderr_to_stdout=True,
-            wckey=None,  # Of the profile's `extra` alone: a cluster that checks keys does not know submitit's own.
+            wckey=None,  # Only from the profile's `extra`: a cluster that checks keys does not know submitit's own.
             # Since SLURM 22.05, srun does not take the number from the job.
             srun_args=[f"--cpus-per-task={settings.cpus}"],
             additional_parameters={"requeue": True, **extra},
         )
 
     def submit(self, folders: Sequence[Path]) -> list[_SlurmTask]:
-        """Queue one task a run folder, all as one array.
+        """Queue one task per run folder, all as one array.
 
         Raises:
             UserError: SLURM refuses the job.
@@ -165,21 +181,21 @@ class SlurmExecutor:
         if not folders:
             return []
         try:
-            # submitit would print the whole of what the exception tells.
+            # submitit would print all that the exception says.
             with contextlib.redirect_stderr(None):
-                jobs = self._submitter.map_array(self._work, [str(folder.absolute()) for folder in folders])
+                jobs = self._submitter.map_array(self._make_run, [str(folder.absolute()) for folder in folders])
         except (FailedJobError, FailedSubmissionError) as error:
-            raise UserError(f"{last_line(str(error))}; mend the table [slurm] of the profile") from error
-        self._queue.forget()
+            raise UserError(f"{last_line(str(error))}; correct the table [slurm] of the profile") from error
+        self._queue.invalidate()
         for folder, job in zip(folders, jobs, strict=True):
             write_text(folder / "slurm.json", json.dumps({"job_id": job.job_id}) + "\n")
         return [self._task(job.job_id) for job in jobs]
 
-    def adopt(self, folder: Path) -> _SlurmTask | None:
-        """By the job id that is kept in the folder.
+    def find_task(self, folder: Path) -> _SlurmTask | None:
+        """Return the task whose job id is kept in a run folder, if it is still queued or running.
 
         Raises:
-            UserError: SLURM does not answer.
+            UserError: `squeue` fails.
         """
         record = folder / "slurm.json"
         if not record.exists():

@@ -1,20 +1,20 @@
-"""A process of its own for one run: whatever becomes of it is in its folder when the process ends."""
+"""The entry point of a worker process, which makes one run."""
 
 from pathlib import Path
 
 from benchmarks.runs.run_folder import lock
 
 
-def work(folder: str) -> None:
+def make_run(folder: str) -> None:
     """Make the run of a folder that `Run.prepare` has prepared, or go on with it.
 
-    It is left alone where it has a result or a failure, or where another process is at work on it, such as one that has
-    outlived its sweep.
+    When the process ends, the folder says what has become of the run. It is left alone where it has a result or a
+    failure, or where another process is at work on it, such as one that has outlived its sweep.
     """
     path = Path(folder)
-    with lock(path) as mine:
-        if mine and not any((path / name).exists() for name in ("result.json", "failure.json")):
-            # Torch comes with it: the lock is held before, so that two sweeps seldom start the same run.
-            from benchmarks.runs.experiment import make
+    with lock(path) as acquired:
+        if acquired and not any((path / name).exists() for name in ("result.json", "failure.json")):
+            # This imports torch, which takes seconds: the lock is held before, so that two sweeps seldom start one run.
+            from benchmarks.experiments.pipeline import train_and_measure
 
-            make(path)
+            train_and_measure(path)

@@ -120,5 +120,5 @@ INFERENCE = Study(
     ),
     grid,
     scoring="inference",
-    tables=lambda found: [closed_form_grid(found.answers_of("figure5"))],
+    tables=lambda found: [closed_form_grid(Answers.read("figure5", found.results, found.reference))],
 )

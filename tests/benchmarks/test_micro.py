@@ -1,4 +1,4 @@
-"""The benchmarks run, tell what is asked of them, and can be saved and compared."""
+"""The benchmarks run, save what they should, and can be compared with saved ones."""
 
 import json
 import math
@@ -68,13 +68,13 @@ def saved(folder: Path) -> dict[str, Any]:
 
 def test_each_has_a_group_a_shape_and_a_throughput(saved: dict[str, Any]) -> None:
     for benchmark in saved["benchmarks"]:
-        told = dict(benchmark["extra_info"])
+        info = dict(benchmark["extra_info"])
         assert benchmark["group"] in GROUPS
-        assert all(size > 0 for size in told["shape"])
-        assert told["device"]
-        assert told["threads"] == 1
-        ((rate, value),) = ((key, value) for key, value in told.items() if key.endswith("_per_s"))
-        assert math.isclose(value, told[rate.removesuffix("_per_s")] / benchmark["stats"]["median"])
+        assert all(size > 0 for size in info["shape"])
+        assert info["device"]
+        assert info["threads"] == 1
+        ((rate, value),) = ((key, value) for key, value in info.items() if key.endswith("_per_s"))
+        assert math.isclose(value, info[rate.removesuffix("_per_s")] / benchmark["stats"]["median"])
 
 
 def test_every_group_model_and_extraction_has_its_benchmarks(saved: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def test_a_saved_file_names_the_hardware_but_no_host_and_no_path(folder: Path, s
     assert "UNSERIALIZABLE" not in text
 
 
-def test_a_comparison_tells_of_another_machine_and_goes_on(folder: Path, saved: dict[str, Any]) -> None:
+def test_a_comparison_warns_of_another_machine_and_goes_on(folder: Path, saved: dict[str, Any]) -> None:
     elsewhere = saved | {"machine_info": saved["machine_info"] | {"memory_bytes": 1}}
     saved_file(folder).write_text(json.dumps(elsewhere), encoding="utf-8")
     finished = run(folder, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare")
@@ -104,25 +104,22 @@ def test_a_comparison_tells_of_another_machine_and_goes_on(folder: Path, saved: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "complaint"),
-    [
-        ("--benchmark-compare", "saved holds no saved benchmarks"),
-        ("--benchmark-compare=0002", "saved holds no benchmarks saved as '0002'"),
-        ("--benchmark-compare=a/b/c", "SAVED=a/b/c: "),
-    ],
+    ("asked", "named"),
+    [("--benchmark-compare", "saved"), ("--benchmark-compare=0002", "'0002'"), ("--benchmark-compare=a/b/c", "a/b/c")],
 )
 def test_a_comparison_with_what_is_missing_is_one_line_before_any_benchmark(
-    asked: str, complaint: str, tmp_path: Path
+    asked: str, named: str, tmp_path: Path
 ) -> None:
     finished = run(tmp_path, MICRO / "bench_augmentation.py", *ONCE, asked)
     assert finished.returncode == pytest.ExitCode.USAGE_ERROR
     line, *rest = finished.stderr.split("\n")
-    assert line.startswith(f"ERROR: {complaint}")
+    assert line.startswith("ERROR: ")
+    assert named in line
     assert rest == ["", ""]
     assert finished.stdout == ""
 
 
-def test_a_save_that_is_missing_is_told_with_those_there_are(folder: Path) -> None:
+def test_a_complaint_about_a_missing_save_names_those_there_are(folder: Path) -> None:
     finished = run(folder, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare=0009")
     assert finished.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "(there are: 0001_first)" in finished.stderr
+    assert "0001_first" in finished.stderr

@@ -9,9 +9,9 @@ from benchmarks.commands import points
 from benchmarks.commands.points import CPU_WORKERS, visible_gpus
 from benchmarks.commands.request import Request
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
-from benchmarks.runs.grid import PlannedRun
 from benchmarks.runs.local import LocalExecutor
 from benchmarks.runs.pace import FinishedRun, Pace
+from benchmarks.runs.plan import PlannedRun
 from benchmarks.runs.run_folder import Run, lock
 from ossnet.errors import UserError
 

@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.commands.gpu import GpuRequest, measure_studies
+from benchmarks.probes import runner
 from benchmarks.probes.runner import ProbeOptions
 from benchmarks.studies.registry import STUDIES
 from benchmarks.study import Layout, Probe, Study
@@ -38,6 +39,7 @@ PROBES = [
 if __name__ == "__main__":
     assert not any(map(find_spec, ("pydantic", "scipy", "rich", "submitit", "pytorch_optimizer")))
     assert sum(bool(study.measured("cuda")) for study in STUDIES.values()) == 5
+    runner.available_memory = lambda: 2**40
     tiny = Study(Layout("tiny", ""), measured=lambda device_type: PROBES)
     assert measure_studies("cpu", [tiny], GpuRequest(Path(sys.argv[1]), 600, "", ProbeOptions()))
 """

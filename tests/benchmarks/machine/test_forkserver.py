@@ -2,13 +2,11 @@ import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
-from multiprocessing import get_context
-from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
 import pytest
 
-from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forking
+from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 
 ASKING = """
 import importlib, sys, torch
@@ -42,17 +40,24 @@ def test_what_is_imported_is_there(name: str) -> None:
     assert find_spec(name) is not None
 
 
-def test_the_server_is_told_what_to_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_forkserver, "_preload_modules", [])
-    assert forking(FOR_MEASURING) is get_context("forkserver")
-    assert _forkserver._preload_modules == [*FOR_MEASURING]
+PRELOADED = """
+from benchmarks.machine.forkserver import forkserver_context
+
+with forkserver_context(["no_such_module", "wave"]).Pool(1) as pool:
+    print(*pool.map(eval, [f"{name!r} in __import__('sys').modules" for name in ("wave", "colorsys")]))
+"""
+
+
+def test_processes_find_the_modules_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", PRELOADED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 TALKING = """
 import multiprocessing.util, os, sys, tempfile
-from benchmarks.machine.forkserver import forking
+from benchmarks.machine.forkserver import forkserver_context
 
-context = forking(())
+context = forkserver_context(())
 with context.Pool(1) as pool:
     print(pool.apply(os.path.basename, [sys.argv[1]]))
 print(tempfile.gettempdir(), multiprocessing.util.get_temp_dir().startswith(tempfile.gettempdir()), sep="\\n")

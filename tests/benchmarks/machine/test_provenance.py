@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.machine import provenance as module
-from benchmarks.machine.provenance import CUDA_VARIABLES, cuda_state, git_state, gpu_state, provenance
+from benchmarks.machine.provenance import CUDA_VARIABLES, cpu_state, cuda_state, git_state, gpu_state, provenance
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
@@ -147,7 +147,21 @@ def test_what_is_told_of_a_run_on_the_cpu() -> None:
     assert told["memory_bytes"] > 2**28
 
 
-def test_neither_host_nor_user_nor_place_is_told() -> None:
+@pytest.mark.parametrize(
+    ("fields", "family"),
+    [
+        ({"cpu family": "23", "model": "49", "stepping": "0"}, "23 49 0"),
+        ({"cpu family": "6", "model": "143"}, "6 143 -"),
+        ({}, "- - -"),
+    ],
+)
+def test_the_family_of_a_cpu(fields: dict[str, str], family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_cpu_fields", lambda: fields)
+    assert cpu_state()["family"] == family
+    assert cpu_state()["model"]
+
+
+def test_neither_host_nor_user_nor_path_is_recorded() -> None:
     told = provenance("", CPU)
     assert told["platform"] == {
         "system": platform.system(),

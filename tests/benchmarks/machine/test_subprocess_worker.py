@@ -13,10 +13,8 @@ import pytest
 import torch
 
 from benchmarks.machine import subprocess_worker as processes
-from benchmarks.machine.subprocess_worker import OOM, Outcome, Worker, in_own_process
+from benchmarks.machine.subprocess_worker import KILLED, OOM, Outcome, Worker, in_own_process
 from ossnet.out_of_memory import FULL_BYTES
-
-KILLED = "the process was killed, as the kernel does where memory runs out"
 
 
 class TestInOwnProcess:
@@ -205,7 +203,7 @@ class TestOutcomeOnAGpu:
         assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
 
 
-Told = list[tuple[Outcome, bool]]
+Sent = list[tuple[Outcome, bool]]
 
 FREED: list[str] = []
 
@@ -213,7 +211,6 @@ FREED: list[str] = []
 def use_a_gpu() -> None:
     """Let torch have a GPU, whose memory can be freed."""
     torch.cuda.is_initialized = lambda: True
-    torch._C._cuda_clearCublasWorkspaces = lambda: FREED.append("workspaces")
     torch.cuda.empty_cache = lambda: FREED.append("cache")
 
 
@@ -236,7 +233,6 @@ def lose_the_gpu() -> None:
 
     torch.cuda.is_initialized = lambda: True
     torch.cuda.memory_stats = torch.cuda.mem_get_info = torch.cuda.empty_cache = ask
-    torch._C._cuda_clearCublasWorkspaces = ask
 
 
 def lose_the_gpu_and_fail() -> None:
@@ -244,30 +240,24 @@ def lose_the_gpu_and_fail() -> None:
     raise RuntimeError(CUBLAS)
 
 
-def use_a_gpu_of_another_torch() -> None:
-    """As above, but without a name for freeing what cuBLAS works in."""
-    use_a_gpu()
-    torch._C._cuda_clearCublasWorkspaces = None
-
-
 class TestWorkerOnAGpu:
-    """In this process, which lends it a torch with a GPU."""
+    """The worker's loop in this process, whose torch seems to have a GPU."""
 
     @pytest.fixture(autouse=True)
     def torch_as_before(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
             monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
-        monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", None, raising=False)
+        monkeypatch.setattr(processes, "_clear_cublas_workspaces", lambda: FREED.append("workspaces"))
         FREED.clear()
         before = signal.getsignal(signal.SIGINT)
         yield
         signal.signal(signal.SIGINT, before)
 
     @pytest.fixture
-    def outcomes(self) -> Callable[..., Told]:
+    def outcomes(self) -> Callable[..., Sent]:
         """What a worker sends of these calls: the outcomes, each with whether there can be another."""
 
-        def serve(*functions: Callable[[], object]) -> Told:
+        def serve(*functions: Callable[[], object]) -> Sent:
             ours, theirs = Pipe()
             with ours, theirs:
                 for function in functions:
@@ -279,21 +269,23 @@ class TestWorkerOnAGpu:
 
         return serve
 
-    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., Told]) -> None:
+    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., Sent]) -> None:
         assert outcomes(use_a_gpu, freed) == [(Outcome(), True), (Outcome(["workspaces", "cache"]), True)]
 
-    def test_where_torch_does_not_free_what_cublas_works_in_it_stays(self, outcomes: Callable[..., Told]) -> None:
-        assert outcomes(use_a_gpu_of_another_torch, freed) == [(Outcome(), True), (Outcome(["cache"]), True)]
-
     def test_one_that_was_refused_memory_ends_though_the_call_did_with_less(
-        self, outcomes: Callable[..., Told]
+        self, outcomes: Callable[..., Sent]
     ) -> None:
         assert outcomes(do_with_less, freed) == [(Outcome(), False)]
 
-    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(self, outcomes: Callable[..., Told]) -> None:
+    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(self, outcomes: Callable[..., Sent]) -> None:
         lost = Outcome(failure="RuntimeError: CUDA error: an illegal memory access was encountered")
         assert outcomes(lose_the_gpu, freed) == [(lost, False)]
 
-    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., Told]) -> None:
+    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., Sent]) -> None:
         failed = Outcome(failure=f"RuntimeError: {CUBLAS}")
         assert outcomes(lose_the_gpu_and_fail, freed) == [(failed, False)]
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="this torch is built without CUDA")
+def test_torch_still_has_the_function_that_clears_workspaces() -> None:
+    assert hasattr(torch._C, "_cuda_clearCublasWorkspaces")

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.runs import local as executors
-from benchmarks.runs.local import Ending, LocalExecutor, Work
+from benchmarks.runs import local
+from benchmarks.runs.executor import Ending, MakeRun
+from benchmarks.runs.local import LocalExecutor
 
 # A worker need not be able to import this module: functions that are made within functions travel by value.
 
@@ -30,7 +32,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def meet() -> Work:
+def meet() -> MakeRun:
     """Write one's process id, then wait until the folder beside has one, too."""
 
     def work(folder: str) -> None:
@@ -46,7 +48,7 @@ def meet() -> Work:
 
 
 @pytest.fixture
-def stay() -> Work:
+def stay() -> MakeRun:
     """Write one's process id and that of a child, and stay busy; where the folder says so, deaf to interrupts."""
 
     def work(folder: str) -> None:
@@ -75,13 +77,15 @@ def pids(folder: Path) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether it runs; an orphan that ended may stay a zombie where nobody collects it."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+    """Return whether a process runs; an orphan that has ended may stay a zombie where nobody collects it."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_tasks_are_in_the_order_of_their_folders_and_run_at_a_time(
-    folders: list[Path], meet: Work, monkeypatch: pytest.MonkeyPatch
+    folders: list[Path], meet: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Not from the root of the repository, and with GPUs that a worker must see as this process does.
     monkeypatch.chdir(folders[0])
@@ -94,7 +98,7 @@ def test_tasks_are_in_the_order_of_their_folders_and_run_at_a_time(
     assert tasks[0].reason() == "ended with status 0"
     assert tasks[0].log == log
     assert tasks[0].ending() == Ending.RETURNED
-    assert executor.adopt(folders[0]) is None
+    assert executor.find_task(folders[0]) is None
     tasks[0].cancel()
 
 
@@ -128,7 +132,7 @@ def test_an_exception_is_told_as_a_status_and_in_the_log(folders: list[Path]) ->
     assert f"ValueError: nothing in {folders[0]}" in task.log.read_text()
 
 
-def test_a_killed_worker_is_told(folders: list[Path], stay: Work) -> None:
+def test_a_killed_worker_is_told(folders: list[Path], stay: MakeRun) -> None:
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
     worker, child = pids(folders[0])
     assert not task.finished()
@@ -140,9 +144,9 @@ def test_a_killed_worker_is_told(folders: list[Path], stay: Work) -> None:
 
 
 def test_cancelled_a_worker_tidies_up_and_ends_with_its_children(
-    folders: list[Path], stay: Work, monkeypatch: pytest.MonkeyPatch
+    folders: list[Path], stay: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "INTERRUPT_S", 300)
+    monkeypatch.setattr(local, "INTERRUPT_S", 300)
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
     started = pids(folders[0])
     task.cancel()
@@ -153,9 +157,9 @@ def test_cancelled_a_worker_tidies_up_and_ends_with_its_children(
 
 
 def test_cancelled_a_worker_that_does_not_listen_is_killed(
-    folders: list[Path], stay: Work, monkeypatch: pytest.MonkeyPatch
+    folders: list[Path], stay: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "INTERRUPT_S", 0.1)
+    monkeypatch.setattr(local, "INTERRUPT_S", 0.1)
     (folders[0] / "deaf").touch()
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
     started = pids(folders[0])
@@ -164,7 +168,7 @@ def test_cancelled_a_worker_that_does_not_listen_is_killed(
     assert task.reason() == "killed by signal 9"
 
 
-def test_cancelled_a_worker_that_has_just_started_ends(folders: list[Path], stay: Work) -> None:
+def test_cancelled_a_worker_that_has_just_started_ends(folders: list[Path], stay: MakeRun) -> None:
     tasks = LocalExecutor(stay, workers=2).submit(folders)
     for task in tasks:
         task.cancel()
@@ -201,14 +205,14 @@ def test_each_worker_sees_the_gpu_with_the_fewest_others(folders: list[Path]) ->
 
 
 def test_a_worker_that_the_kernel_ended_for_its_memory_is_out_of_memory(
-    folders: list[Path], stay: Work, monkeypatch: pytest.MonkeyPatch
+    folders: list[Path], stay: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is killed by the same signal, but the kernel has counted one more."""
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
     os.kill(pids(folders[0])[0], signal.SIGKILL)
     wait_for(task.finished)
     assert task.ending() == Ending.LOST
-    kills = executors.kernel_oom_kills()
-    monkeypatch.setattr(executors, "kernel_oom_kills", lambda: kills + 1)
+    kills = local.kernel_oom_kills()
+    monkeypatch.setattr(local, "kernel_oom_kills", lambda: kills + 1)
     assert task.ending() == Ending.OUT_OF_MEMORY
     os.kill(pids(folders[0])[1], signal.SIGKILL)

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,8 +61,3 @@ def test_an_estimate_is_proportional_to_the_work(work: float, seconds: float, fa
 )
 def test_in_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
-
-
-def test_it_does_without_torch() -> None:
-    code = "import sys, benchmarks.runs.pace; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

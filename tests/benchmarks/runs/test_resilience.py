@@ -1,4 +1,4 @@
-"""Whatever befalls sweeps, they come to the tables of one that is left alone, byte for byte."""
+"""Whatever happens to sweeps, they lead to the tables of an undisturbed one, byte for byte."""
 
 import json
 import os
@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.runs.run_folder import is_locked
 
 KILLS = int(os.environ.get("OSSNET_KILLS", "3"))
-"""More of them take longer; the tests of a release take 20."""
+"""Number of kills; the tests of a release take 20."""
 
 
 SWEEP = """
@@ -31,7 +33,7 @@ def grid(profile):
 studies.STUDIES = {"table1": replace(TABLE1, grid=grid)}
 sys.exit(main(["run", "table1", *sys.argv[1:]]))
 """
-"""A sweep of two thirds of Table 1: six runs a seed."""
+"""A sweep of two thirds of Table 1: six runs per seed."""
 
 
 def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
@@ -45,24 +47,19 @@ def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
 
 
 def workers(results: Path) -> list[int]:
-    """Processes that write a log there, whichever sweep started them."""
+    """Find the processes that write a log there, whichever sweep started them."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            output = (process / "fd" / "1").readlink()
-        except OSError:
-            continue  # It has ended meanwhile.
-        if output.is_relative_to(results):
-            found.append(int(process.name))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # It has ended meanwhile, or is another user's.
+            if any(file.fd == 1 and Path(file.path).is_relative_to(results) for file in process.open_files()):
+                found.append(process.pid)
     return found
 
 
 def kill(victims: list[int]) -> None:
     for victim in victims:
-        try:
+        with suppress(ProcessLookupError):  # It has ended meanwhile.
             os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            continue  # It has ended meanwhile.
 
 
 def progress(results: Path) -> int:
@@ -72,14 +69,14 @@ def progress(results: Path) -> int:
 
 
 def wait_for_progress(results: Path, goal: int, seconds: float) -> None:
-    """Wait until runs are so far, or so long."""
+    """Wait until runs are so far, but no longer than some seconds."""
     end = time.monotonic() + seconds
     while progress(results) < goal and time.monotonic() < end:
         time.sleep(0.02)
 
 
 def tables_of(results: Path) -> dict[str, bytes]:
-    """All but what the scores cost, which differs from sweep to sweep."""
+    """Read all tables but those of costs, which differ from sweep to sweep."""
     tables = {path.name: path.read_bytes() for path in (results / "tables").iterdir()}
     of_costs = {name for name in tables if "-cost." in name}
     assert len(of_costs) == 3
@@ -88,7 +85,7 @@ def tables_of(results: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With so few seeds that a sweep takes seconds, and so many that it can be killed often enough."""
+    """A profile with so few seeds that a sweep takes seconds, and so many that it can be killed often enough."""
     path = tmp_path_factory.mktemp("profile") / "few.toml"
     seeds = list(range(1 + KILLS // 10))
     path.write_text(tiny_profile.read_text().replace("seeds = [0, 1]", f"seeds = {seeds}"))
@@ -97,13 +94,12 @@ def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def left_alone(profile: Path, data_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a sweep that nothing befalls."""
+    """The results of a sweep that nothing disturbs."""
     results = tmp_path_factory.mktemp("left-alone")
     assert start(profile, data_csv, results).wait() == 0
     return results
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers in /proc, which this system has not")
 def test_killed_at_random_moments(profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path) -> None:
     draw = random.Random(0)
     # However fast the machine is, there is enough left to do for every kill.

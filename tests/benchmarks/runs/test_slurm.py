@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.runs import squeue
-from benchmarks.runs.local import Ending, Task, Work
+from benchmarks.runs.executor import Ending, MakeRun, Task
 from benchmarks.runs.slurm import SlurmExecutor, SlurmSettings
 from ossnet.errors import UserError
 
-Executors = Callable[[Work], SlurmExecutor]
+Executors = Callable[[MakeRun], SlurmExecutor]
 
 # A worker need not be able to import this module: functions that are made within functions travel by value.
 
@@ -37,7 +38,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def stay_once() -> Work:
+def stay_once() -> MakeRun:
     """Write one's process id and stay; called again for the same folder, end."""
 
     def work(folder: str) -> None:
@@ -103,7 +104,7 @@ def test_an_array_runs_in_the_order_of_its_folders(
 
 
 def test_a_killed_worker_is_told_and_its_run_can_be_submitted_again(
-    executor_of: Executors, folders: list[Path], stay_once: Work
+    executor_of: Executors, folders: list[Path], stay_once: MakeRun
 ) -> None:
     executor = executor_of(stay_once)
     (task,) = executor.submit(folders[:1])
@@ -111,19 +112,19 @@ def test_a_killed_worker_is_told_and_its_run_can_be_submitted_again(
     wait_for(task.finished)
     assert task.reason() == "killed by signal 9"
     assert task.ending() == Ending.LOST
-    assert executor.adopt(folders[0]) is None
+    assert executor.find_task(folders[0]) is None
     (task,) = executor.submit(folders[:1])
     wait_for(task.finished)
     assert task.reason() == "ended with status 0"
     assert (folders[0] / "again").exists()
 
 
-def test_a_running_job_is_adopted_and_cancelled(executor_of: Executors, folders: list[Path], stay_once: Work) -> None:
+def test_a_running_job_is_found_and_cancelled(executor_of: Executors, folders: list[Path], stay_once: MakeRun) -> None:
     (submitted,) = executor_of(stay_once).submit(folders[:1])
     pid = worker(folders[0])
     executor = executor_of(stay_once)
-    assert executor.adopt(folders[1]) is None
-    task = executor.adopt(folders[0])
+    assert executor.find_task(folders[1]) is None
+    task = executor.find_task(folders[0])
     assert task is not None
     assert task.name == submitted.name
     assert not task.finished()
@@ -132,8 +133,8 @@ def test_a_running_job_is_adopted_and_cancelled(executor_of: Executors, folders:
     wait_for(lambda: task.finished() and submitted.finished())
     assert task.reason() == "CANCELLED"
     assert task.ending() == Ending.CANCELLED
-    assert not Path(f"/proc/{pid}").exists()
-    assert executor.adopt(folders[0]) is None
+    assert not psutil.pid_exists(pid)
+    assert executor.find_task(folders[0]) is None
 
 
 def test_a_worker_that_takes_too_much_memory_is_told(executor_of: Executors, folders: list[Path]) -> None:
@@ -151,7 +152,7 @@ def test_a_worker_that_takes_too_much_memory_is_told(executor_of: Executors, fol
 
 
 def test_a_run_that_is_cut_off_by_the_time_limit_goes_on(
-    executor_of: Executors, folders: list[Path], stay_once: Work
+    executor_of: Executors, folders: list[Path], stay_once: MakeRun
 ) -> None:
     (task,) = executor_of(stay_once).submit(folders[:1])
     worker(folders[0])
@@ -169,7 +170,7 @@ def test_what_slurm_refuses_is_told(
     slurm_cluster: SlurmSettings, folders: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     executor = SlurmExecutor(print, tmp_path / "logs", replace(slurm_cluster, partition="nowhere"))
-    with pytest.raises(UserError, match=r"nvalid partition.*; mend the table \[slurm\] of the profile$"):
+    with pytest.raises(UserError, match="nvalid partition"):
         executor.submit(folders[:1])
     assert capfd.readouterr().err == ""
     assert not (folders[0] / "slurm.json").exists()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runs import squeue
-from benchmarks.runs.local import Ending
+from benchmarks.runs.executor import Ending
 from benchmarks.runs.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.runs.squeue import Queue, QueuedJob
 from ossnet.errors import UserError
@@ -61,7 +61,7 @@ def test_slurm_is_not_asked_all_the_time(slurm: Path, monkeypatch: pytest.Monkey
     assert [calls(), calls()] == [1, 1]
     clock[0] += squeue.POLL_S
     assert [calls(), calls()] == [2, 2]
-    queue.forget()
+    queue.invalidate()
     assert calls() == 3
 
 
@@ -69,27 +69,27 @@ def test_while_slurm_does_not_answer_no_job_counts_as_ended(slurm: Path, tmp_pat
     executor = SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
     (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
     (slurm / "answer").write_text("17|RUNNING|0\n")
-    task = executor.adopt(tmp_path)
+    task = executor.find_task(tmp_path)
     assert task is not None
-    executor._queue.forget()
+    executor._queue.invalidate()
     (slurm / "answer").unlink()
     assert not task.finished()
-    with pytest.raises(UserError, match=r"^SLURM does not answer \(.*\); try again when `squeue` works$"):
-        executor.adopt(tmp_path)
+    with pytest.raises(UserError, match="SLURM does not answer"):
+        executor.find_task(tmp_path)
 
 
 def test_a_job_that_slurm_has_forgotten_has_ended(slurm: Path, tmp_path: Path) -> None:
     executor = SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
     (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
     (slurm / "answer").write_text("17|PENDING|0\n")
-    task = executor.adopt(tmp_path)
+    task = executor.find_task(tmp_path)
     assert task is not None
-    executor._queue.forget()
+    executor._queue.invalidate()
     (slurm / "answer").write_text("16|RUNNING|0\n")
     assert task.finished()
     assert task.reason() == "no longer known to SLURM"
     assert task.log == tmp_path / "logs" / "17_0_log.out"
-    assert executor.adopt(tmp_path) is None
+    assert executor.find_task(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_what_counts_as_out_of_memory(slurm: Path, tmp_path: Path, state: str, l
     executor = SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
     (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
     (slurm / "answer").write_text("17|RUNNING|0\n")
-    task = executor.adopt(tmp_path)
+    task = executor.find_task(tmp_path)
     assert task is not None
-    executor._queue.forget()
+    executor._queue.invalidate()
     (slurm / "answer").write_text(f"17|{state}|35072\n")
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "17_0_log.out").write_text(f"before\n{log}\nafter\n")

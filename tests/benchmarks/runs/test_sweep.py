@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runs import sweep
-from benchmarks.runs.grid import PlannedRun
-from benchmarks.runs.local import Ending
+from benchmarks.runs.executor import Ending
 from benchmarks.runs.pace import Pace
+from benchmarks.runs.plan import PlannedRun
 from benchmarks.runs.run_folder import Run
-from benchmarks.runs.sweep import LOSSES, Sweep
+from benchmarks.runs.sweep import MAX_LOSSES, Sweep
 
 Capture = pytest.CaptureFixture[str]
 
@@ -52,7 +52,7 @@ class FakeExecutor:
         self.started.append([folder.name for folder in folders])
         return [self.deeds(folder) for folder in folders]
 
-    def adopt(self, folder: Path) -> FakeTask | None:
+    def find_task(self, folder: Path) -> FakeTask | None:
         return self.known.pop(folder.name, None)
 
 
@@ -82,27 +82,27 @@ def planned(tmp_path: Path) -> list[PlannedRun]:
     ]
 
 
-def make(planned: Sequence[PlannedRun], executor: FakeExecutor) -> None:
-    Sweep(planned, executor, Pace(), "runs").make()
+def run_sweep(planned: Sequence[PlannedRun], executor: FakeExecutor) -> None:
+    Sweep(planned, executor, Pace(), "runs").run()
 
 
 def test_as_many_at_a_time_as_the_executor_takes(planned: list[PlannedRun]) -> None:
     executor = FakeExecutor(succeed)
-    make(planned, executor)
+    run_sweep(planned, executor)
     assert executor.started == [["run0", "run1"], ["run2", "run3"], ["run4"]]
-    assert all(one.run.done for one in planned)
+    assert all(each.run.done for each in planned)
     assert json.loads((planned[3].run.folder / "spec.json").read_text()) == {"n": 3}
 
 
 def test_nothing_to_do_starts_nothing(capfd: Capture) -> None:
-    make([], FakeExecutor(succeed))
+    run_sweep([], FakeExecutor(succeed))
     assert capfd.readouterr().err == ""
 
 
 def test_a_failure_is_told_and_the_others_go_on(planned: list[PlannedRun], capfd: Capture) -> None:
-    make(planned, FakeExecutor(lambda folder: fail(folder) if folder.name == "run1" else succeed(folder)))
+    run_sweep(planned, FakeExecutor(lambda folder: fail(folder) if folder.name == "run1" else succeed(folder)))
     assert planned[1].run.failure == "OOM"
-    assert [one.run.done for one in planned] == [True, False, True, True, True]
+    assert [each.run.done for each in planned] == [True, False, True, True, True]
     error = capfd.readouterr().err
     assert "c seed 1: failed: OOM" in error
     assert "c seed 4: done after 0 s" in error
@@ -111,7 +111,7 @@ def test_a_failure_is_told_and_the_others_go_on(planned: list[PlannedRun], capfd
 def test_a_lost_run_is_started_again_and_comes_to_its_end(planned: list[PlannedRun], capfd: Capture) -> None:
     deeds = iter([vanish, vanish, succeed])
     executor = FakeExecutor(lambda folder: next(deeds)(folder))
-    make(planned[:1], executor)
+    run_sweep(planned[:1], executor)
     assert executor.started == [["run0"]] * 3
     assert planned[0].run.done
     assert capfd.readouterr().err.count("c seed 0: killed by signal 9 (see log); started again") == 2
@@ -119,9 +119,9 @@ def test_a_lost_run_is_started_again_and_comes_to_its_end(planned: list[PlannedR
 
 def test_a_run_that_is_lost_again_and_again_is_given_up(planned: list[PlannedRun]) -> None:
     executor = FakeExecutor(vanish)
-    make(planned[:1], executor)
-    assert len(executor.started) == LOSSES
-    assert planned[0].run.failure == f"killed by signal 9, {LOSSES} times in a row"
+    run_sweep(planned[:1], executor)
+    assert len(executor.started) == MAX_LOSSES
+    assert planned[0].run.failure == f"killed by signal 9, {MAX_LOSSES} times in a row"
 
 
 def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[PlannedRun]) -> None:
@@ -135,30 +135,30 @@ def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[Pla
     run = planned[0].run
     long = PlannedRun(Run(run.folder, "c", 0, epochs=10), {}, {})
     executor = FakeExecutor(train_an_epoch)
-    make([long], executor)
+    run_sweep([long], executor)
     assert len(executor.started) == 10
     assert run.done
 
 
 def test_ended_for_its_memory_is_out_of_memory(planned: list[PlannedRun]) -> None:
     executor = FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY))
-    make(planned[:1], executor)
+    run_sweep(planned[:1], executor)
     assert planned[0].run.failure == "OOM"
     assert len(executor.started) == 1
 
 
 def test_what_the_user_cancelled_is_not_started_again(planned: list[PlannedRun]) -> None:
     executor = FakeExecutor(lambda folder: FakeTask(Ending.CANCELLED))
-    make(planned[:1], executor)
+    run_sweep(planned[:1], executor)
     assert planned[0].run.failure == "cancelled"
     assert len(executor.started) == 1
 
 
 def test_what_the_scheduler_evicted_is_started_again_however_often(planned: list[PlannedRun]) -> None:
-    deeds = iter([*[lambda folder: FakeTask(Ending.EVICTED)] * (LOSSES + 2), succeed])
+    deeds = iter([*[lambda folder: FakeTask(Ending.EVICTED)] * (MAX_LOSSES + 2), succeed])
     executor = FakeExecutor(lambda folder: next(deeds)(folder))
-    make(planned[:1], executor)
-    assert len(executor.started) == LOSSES + 3
+    run_sweep(planned[:1], executor)
+    assert len(executor.started) == MAX_LOSSES + 3
     assert planned[0].run.done
 
 
@@ -168,7 +168,7 @@ def test_a_failure_of_another_sweep_stands(planned: list[PlannedRun], capfd: Cap
         return succeed(folder)
 
     executor = FakeExecutor(fail_the_last)
-    make(planned, executor)
+    run_sweep(planned, executor)
     assert [name for batch in executor.started for name in batch] == ["run0", "run1", "run2", "run3"]
     assert planned[4].run.failure == "OOM"
     assert "c seed 4: failed in another sweep: OOM" in capfd.readouterr().err
@@ -176,7 +176,7 @@ def test_a_failure_of_another_sweep_stands(planned: list[PlannedRun], capfd: Cap
 
 def test_a_failure_from_before_is_tried_again(planned: list[PlannedRun]) -> None:
     planned[0].run.fail("OOM")
-    make(planned[:1], FakeExecutor(succeed))
+    run_sweep(planned[:1], FakeExecutor(succeed))
     assert planned[0].run.done
 
 
@@ -187,7 +187,7 @@ def test_what_another_sweep_finished_meanwhile_is_left_alone(planned: list[Plann
         return succeed(folder)
 
     executor = FakeExecutor(finish_the_last)
-    make(planned, executor)
+    run_sweep(planned, executor)
     assert [name for batch in executor.started for name in batch] == ["run0", "run1", "run2", "run3"]
     assert "c seed 4: done by another sweep" in capfd.readouterr().err
 
@@ -213,9 +213,9 @@ def test_a_run_that_another_process_is_at_work_on_is_waited_for(
 
     monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
     monkeypatch.setattr(sweep.time, "sleep", sleep)
-    make(planned[:3], executor)
+    run_sweep(planned[:3], executor)
     assert sorted(name for batch in executor.started for name in batch) == ["run1", "run2"]
-    assert all(one.run.done for one in planned[:3])
+    assert all(each.run.done for each in planned[:3])
 
 
 def test_a_process_of_ours_that_came_second_is_not_lost(
@@ -238,14 +238,14 @@ def test_a_process_of_ours_that_came_second_is_not_lost(
     monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
     monkeypatch.setattr(sweep.time, "sleep", sleep)
     executor = FakeExecutor(come_second)
-    make(planned[:1], executor)
+    run_sweep(planned[:1], executor)
     assert executor.started == [["run0"]]
     assert "started again" not in capfd.readouterr().err
 
 
 def sharing(planned: Sequence[PlannedRun], training: Path) -> list[PlannedRun]:
     """The same runs, of one training."""
-    return [one._replace(run=replace(one.run, trained_in=training)) for one in planned]
+    return [each._replace(run=replace(each.run, trained_in=training)) for each in planned]
 
 
 def test_runs_of_one_training_wait_for_the_first_of_them(planned: list[PlannedRun], tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_runs_of_one_training_wait_for_the_first_of_them(planned: list[PlannedRu
         return succeed(folder)
 
     executor = FakeExecutor(train)
-    make(runs, executor)
+    run_sweep(runs, executor)
     # Meanwhile the others' places are taken, and once the model is trained they need not wait for each other.
     assert executor.started == [["run0", "run3"], ["run1", "run2"]]
 
@@ -280,7 +280,7 @@ def test_a_training_that_another_process_makes_is_waited_for(
 
     monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
     monkeypatch.setattr(sweep.time, "sleep", sleep)
-    make([*sharing(planned[:1], training), planned[1]], executor)
+    run_sweep([*sharing(planned[:1], training), planned[1]], executor)
     assert executor.started == [["run1"], ["run0"]]
 
 
@@ -305,7 +305,7 @@ def test_a_process_of_ours_that_left_the_training_to_another_is_not_lost(
     monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
     monkeypatch.setattr(sweep.time, "sleep", sleep)
     executor = FakeExecutor(come_second)
-    make(sharing(planned[:1], training), executor)
+    run_sweep(sharing(planned[:1], training), executor)
     assert executor.started == [["run0"], ["run0"]]
     assert "started again" not in capfd.readouterr().err
 
@@ -314,22 +314,22 @@ def test_however_often_ours_leave_a_training_to_others_that_end_at_once_none_is_
     planned: list[PlannedRun], capfd: Capture
 ) -> None:
     """The lock may be free again before this sweep looks at it."""
-    deeds = iter([*[lambda _: FakeTask(Ending.RETURNED)] * (LOSSES + 1), succeed])
-    make(planned[:1], FakeExecutor(lambda folder: next(deeds)(folder)))
+    deeds = iter([*[lambda _: FakeTask(Ending.RETURNED)] * (MAX_LOSSES + 1), succeed])
+    run_sweep(planned[:1], FakeExecutor(lambda folder: next(deeds)(folder)))
     assert planned[0].run.done
     assert "started again" not in capfd.readouterr().err
 
 
 def test_a_training_whose_process_is_lost_fails_with_its_run(planned: list[PlannedRun], tmp_path: Path) -> None:
     training = tmp_path / "trainings" / "c"
-    (one,) = sharing(planned[:1], training)
-    make([one], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
+    (sharer,) = sharing(planned[:1], training)
+    run_sweep([sharer], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
     assert json.loads((training / "failure.json").read_text()) == {"reason": "OOM"}
     # Once it is done, only the run can fail.
     (training / "failure.json").unlink()
     (training / "result.json").write_text("{}")
-    make([one], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
-    assert one.run.failure == "OOM"
+    run_sweep([sharer], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
+    assert sharer.run.failure == "OOM"
     assert not (training / "failure.json").exists()
 
 
@@ -342,9 +342,9 @@ def test_time_to_go_counts_a_training_once(planned: list[PlannedRun], tmp_path: 
     assert waiting._remaining_s() == pytest.approx(10)
 
 
-def test_a_task_of_an_earlier_sweep_is_adopted(planned: list[PlannedRun]) -> None:
+def test_a_task_of_an_earlier_sweep_is_found_again(planned: list[PlannedRun]) -> None:
     executor = FakeExecutor(succeed, known={"run0": FakeTask()})
-    make(planned[:1], executor)
+    run_sweep(planned[:1], executor)
     # It ended without a result, so that the run was started here.
     assert executor.started == [["run0"]]
     assert planned[0].run.done
@@ -354,7 +354,7 @@ def test_a_history_is_read_once_a_poll(planned: list[PlannedRun], monkeypatch: p
     read: list[str] = []
     polls = iter(range(5))
 
-    def trained(run: Run) -> float:
+    def trained_fraction(run: Run) -> float:
         read.append(run.folder.name)
         return 0.5
 
@@ -367,11 +367,11 @@ def test_a_history_is_read_once_a_poll(planned: list[PlannedRun], monkeypatch: p
         assert sorted(read) == ["run0", "run1"]
         assert (done, note) == (1.0, "c seed 0 50 %, c seed 1 50 %")
 
-    monkeypatch.setattr(Run, "trained", trained)
+    monkeypatch.setattr(Run, "trained_fraction", trained_fraction)
     monkeypatch.setattr(sweep.time, "sleep", sleep)
     monkeypatch.setattr(sweep.ProgressLine, "update", look_back)
     with pytest.raises(KeyboardInterrupt):
-        make(planned, FakeExecutor(lambda folder: FakeTask(ended=False)))
+        run_sweep(planned, FakeExecutor(lambda folder: FakeTask(ended=False)))
 
 
 @pytest.mark.parametrize("detached", [True, False])
@@ -387,6 +387,6 @@ def test_interrupted_it_ends_its_processes_unless_they_are_a_clusters(
     monkeypatch.setattr(sweep.time, "sleep", interrupt)
     executor = FakeExecutor(lambda folder: next(waiting), detached=detached)
     with pytest.raises(KeyboardInterrupt):
-        make(planned, executor)
+        run_sweep(planned, executor)
     assert [task.cancelled for task in tasks] == [not detached] * 2
-    assert [one.run.failure for one in planned] == [None] * 5
+    assert [each.run.failure for each in planned] == [None] * 5

@@ -5,9 +5,11 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from benchmarks.__main__ import main
@@ -21,13 +23,11 @@ Capture = pytest.CaptureFixture[str]
 
 
 def holder_of(lock: Path) -> int | None:
-    """The process that has a lock file open."""
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if link.readlink() == lock:
-                return int(link.parts[2])
-        except OSError:
-            continue  # The process has ended meanwhile, or is someone else's.
+    """Find the process that has a lock file open."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # It has ended meanwhile, or is another user's.
+            if any(Path(file.path) == lock for file in process.open_files()):
+                return process.pid
     return None
 
 
@@ -45,7 +45,7 @@ def kill_one_worker(trainings: Path, killed: list[int]) -> None:
 
 
 def records(results: Path) -> list[dict[str, Any]]:
-    """What was recorded, but for where it came from."""
+    """Read the records without their provenance."""
     rows = [json.loads(line) for line in (results / "records" / "table1-own-tiny.jsonl").read_text().splitlines()]
     for row in rows:
         del row["provenance"], row["training"]["provenance"]

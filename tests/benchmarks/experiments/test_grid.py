@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runs.grid import longest_first, plan_study
+from benchmarks.experiments.grid import plan_study
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import identity
+from benchmarks.runs.sweep import longest_first
 from benchmarks.scoring.registry import read_measurement
 from benchmarks.scoring.scoring import Job
 from benchmarks.studies.registry import STUDIES
@@ -73,11 +74,7 @@ def test_another_data_set_of_the_same_name_is_refused(dataset: Dataset, tmp_path
     earlier, other = plan(dataset, "data/own.csv"), replace(dataset, fingerprint="other")
     earlier.write(tmp_path)
     for profile in ("laptop", "paper"):
-        with pytest.raises(
-            UserError,
-            match=r"table2-own-laptop\.json is of data/own\.csv, another data set named own than that of new/own\.csv; "
-            "use another folder for --results",
-        ):
+        with pytest.raises(UserError, match=r"table2-own-laptop\.json .*data/own\.csv.*new/own\.csv.*--results"):
             plan(other, "new/own.csv", profile=profile)
     # It may have moved or changed, and another name is no matter.
     assert plan(dataset, "new/own.csv").stem == plan(other, "data/own.csv").stem == earlier.stem

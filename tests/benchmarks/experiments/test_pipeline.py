@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.runs import experiment as making
-from benchmarks.runs.experiment import make
+from benchmarks.experiments import pipeline
+from benchmarks.experiments.pipeline import train_and_measure
 from benchmarks.runs.run_folder import Run, State
 from benchmarks.scoring.scoring import Job, Outcome, training_folder
 from ossnet.config import plain
@@ -45,21 +45,21 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         folders.append(folder)
         (folder / "result.json").write_text("{}")
 
-    monkeypatch.setattr(making, "train_for", train)
+    monkeypatch.setattr(pipeline, "train_and_record", train)
     return folders
 
 
 @pytest.fixture
 def make_by(run: Run, spec: RunSpec, dataset: Dataset, trainings: list[Path], monkeypatch: pytest.MonkeyPatch) -> Make:
     """Make the run with what measures it."""
-    monkeypatch.setattr(making.os, "nice", lambda _: 0)
-    monkeypatch.setattr(making, "open_dataset", lambda *_, **__: dataset)
-    monkeypatch.setattr(making, "load_run", lambda *_: (None, spec))
+    monkeypatch.setattr(pipeline.os, "nice", lambda _: 0)
+    monkeypatch.setattr(pipeline, "open_dataset", lambda *_, **__: dataset)
+    monkeypatch.setattr(pipeline, "load_run", lambda *_: (None, spec))
 
     def make_with(measure: Measure) -> None:
         measurement = SimpleNamespace(training=spec, measure=measure, split_of=lambda data: "test")
-        monkeypatch.setattr(making, "read_measurement", lambda _: measurement)
-        make(run.folder)
+        monkeypatch.setattr(pipeline, "read_measurement", lambda _: measurement)
+        train_and_measure(run.folder)
 
     return make_with
 
@@ -79,14 +79,14 @@ def test_where_there_is_a_result_everything_else_is_there(
         assert run.state == State.MISSING
         return Outcome({"colour": "red"}, {"painting_s": 2.0})
 
-    write = making.write_json
+    write = pipeline.write_json
 
     def write_last(path: Path, values: Any) -> None:
         assert path == run.folder / "result.json"
         assert read(run, "provenance.json")["timing"] == {"painting_s": 2.0}
         write(path, values)
 
-    monkeypatch.setattr(making, "write_json", write_last)
+    monkeypatch.setattr(pipeline, "write_json", write_last)
     make_by(measure)
     assert run.state == State.DONE
     assert read(run, "result.json") == {"colour": "red"}
@@ -123,7 +123,7 @@ def test_a_library_that_fails_on_a_full_gpu_is_out_of_memory(
 
 def test_a_job_of_another_version_is_a_failure_in_one_line(run: Run) -> None:
     (run.folder / "job.json").write_text(json.dumps({"colour": "red"}))
-    make(run.folder)
+    train_and_measure(run.folder)
     assert run.state == State.FAILED
     assert run.failure is not None
     assert f"{run.folder / 'job.json'}: " in run.failure

@@ -1,4 +1,4 @@
-"""How a run is made, by whichever process holds its lock: its training, unless that is done, and its measurement."""
+"""The pipeline of a run, in the process that holds its lock: the training, unless that is done, and the measurement."""
 
 import os
 import traceback
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.runs.attempts import Attempt
+from benchmarks.experiments.attempts import Attempt
+from benchmarks.experiments.training import train_and_record
 from benchmarks.runs.run_folder import lock, read_json, write_failure, write_json
-from benchmarks.runs.training import train_for
 from benchmarks.scoring.registry import read_measurement
 from benchmarks.scoring.scoring import Job, Measurement, training_folder
 from ossnet.config import build
@@ -20,10 +20,13 @@ from ossnet.out_of_memory import is_out_of_memory
 from ossnet.training.run import RunSpec, load_run
 
 
-def make(folder: Path) -> None:
-    """Measure what the folder's `spec.json` says as its `job.json` says; leave `result.json` or `failure.json`.
+def train_and_measure(folder: Path) -> None:
+    """Make the run that a folder's `spec.json` and `job.json` describe, and leave `result.json` or `failure.json`.
 
     Neither is left where another process is at work on the training.
+
+    Args:
+        folder: folder of the run, whose lock this process holds.
     """
     try:
         job = build(Job, read_json(folder / "job.json"), str(folder / "job.json"))
@@ -31,7 +34,7 @@ def make(folder: Path) -> None:
         os.nice(5)
         _measure(folder, job)
     except Exception as error:
-        # What is no user's mistake is a defect or a broken machine: it is recorded as the failure that it is.
+        # An error that is not the user's comes from a defect or a broken machine, and is a failure of the run, too.
         if not isinstance(error, UserError):
             traceback.print_exc()
         write_failure(folder, _reason(error))
@@ -40,7 +43,9 @@ def make(folder: Path) -> None:
 def _measure(folder: Path, job: Job) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if job.gpu and device.type == "cpu":
-        raise UserError("a GPU was asked for and torch sees none; mend the node or its driver, and use --retry-failed")
+        raise UserError(
+            "this run needs a GPU and torch sees none; repair the node or its driver, and use --retry-failed"
+        )
     measurement = read_measurement(folder)
     dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
     if dataset.fingerprint != measurement.training.fingerprint:
@@ -49,30 +54,33 @@ def _measure(folder: Path, job: Job) -> None:
     _refuse_leakage(dataset, measurement, Path(job.cache))
     if not _train(measurement.training, dataset, training, job, device):
         return
-    # The training has attempts of its own: what it took is not counted twice.
+    # Begun after the training, which has attempts of its own, so that no time is counted twice.
     attempt = Attempt(folder, job.command, device)
     model, _ = load_run(training, device)
     outcome = measurement.measure(model, dataset, Path(job.cache), folder)
     attempt.record(outcome.timing, outcome.memory)
-    # Last of all: where it is, the run is done.
+    # Last of all: the run counts as done where this file exists.
     write_json(folder / "result.json", outcome.result)
 
 
 def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> bool:
-    """Make the training of a folder unless it is done; False where another process is at work on it.
+    """Do the training of a folder, unless that is done.
+
+    Returns:
+        True if it is done, False if another process is at work on it.
 
     Raises:
-        UserError: it has failed before, or fails now for one.
+        UserError: the training has failed before, or fails now with a `UserError`.
     """
     if (folder / "result.json").exists():
         return True
-    with lock(folder) as mine:
-        if not mine or (folder / "result.json").exists():
-            return mine
+    with lock(folder) as acquired:
+        if not acquired or (folder / "result.json").exists():
+            return acquired
         if (folder / "failure.json").exists():
             raise UserError(read_json(folder / "failure.json")["reason"])
         try:
-            train_for(spec, dataset, folder, job, device)
+            train_and_record(spec, dataset, folder, job, device)
         except Exception as error:
             write_failure(folder, _reason(error))
             raise
@@ -80,25 +88,25 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
 
 
 def _refuse_leakage(dataset: Dataset, measurement: Measurement, cache: Path) -> None:
-    """Raise a UserError where a case held back for scores has the voxels of one to train on.
+    """Raise a UserError where a case that is held back for scores has the voxels of a training case.
 
-    Scores of the training cases themselves, where a study asks for them, are labelled as such.
+    Scores of the training cases themselves, which a study may have, are labelled as such.
     """
     split = measurement.split_of(dataset)
     if split == "train":
         return
-    to_learn = {kept_voxel_digest(dataset, name, cache): name for name in dataset.splits["train"]}
+    training_cases = {kept_voxel_digest(dataset, name, cache): name for name in dataset.splits["train"]}
     for name in dataset.splits[split]:
-        twin = to_learn.get(kept_voxel_digest(dataset, name, cache))
+        twin = training_cases.get(kept_voxel_digest(dataset, name, cache))
         if twin is not None:
             raise UserError(
-                f"data set {dataset.name}: case {name} of split {split} has the voxels of case {twin}, which is to "
-                "train on; leave it out of one of them"
+                f"data set {dataset.name}: case {name} of split {split} has the voxels of the training case {twin}; "
+                "leave one of them out"
             )
 
 
 def _reason(error: Exception) -> str:
-    """Why something failed: `OOM`, or a sentence."""
+    """Return why something failed: `OOM`, or a sentence."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
     return "OOM" if is_out_of_memory(error) else f"{type(error).__name__}: {error}"

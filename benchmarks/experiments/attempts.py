@@ -1,9 +1,9 @@
-"""Attempts at a run or a training: `provenance.json` tells of each process that was at work on a folder.
+"""Attempts at a run or a training: the processes that were at work on a folder, recorded in its `provenance.json`.
 
-It holds `attempts`, each with what `benchmarks.machine.provenance.provenance` tells, when it `started`, its `seconds`
-and its peaks of `memory`; the sum of their `seconds`; `timing`, the seconds of parts of the work; and `memory`, the
-highest of their peaks. It is written when an attempt begins, and again
-after each of its parts, so that of an attempt that is killed what it did until then is known.
+The file holds `attempts`, each with the values of `benchmarks.machine.provenance.provenance`, the time at which it
+`started`, its `seconds` and its peaks of `memory`; the sum of their `seconds`; `timing`, the seconds of parts of the
+work; and `memory`, the highest of their peaks. It is written when an attempt begins and after each part of its work, so
+that the record of an attempt that is killed holds all parts that it finished.
 """
 
 import time
@@ -23,12 +23,12 @@ from benchmarks.runs.run_folder import read_json, write_json
 
 @dataclass
 class Attempt:
-    """One process's work on a folder; made, it is on record.
+    """One process's work on a folder, which is recorded from its construction on.
 
     Args:
-        folder: of a run or a training, whose lock the process holds.
-        command: that asked for it.
-        device: that it is made on.
+        folder: folder of a run or a training, whose lock the process holds.
+        command: command that the user typed.
+        device: device of the work.
     """
 
     folder: Path
@@ -46,7 +46,12 @@ class Attempt:
         self.record({})
 
     def record(self, timing: Mapping[str, float], memory: Peaks = MappingProxyType({})) -> None:
-        """Write what has been done so far, and the peaks of this attempt's memory."""
+        """Write the attempt's record.
+
+        Args:
+            timing: seconds of parts of the work, by name, over all attempts.
+            memory: peaks of this attempt.
+        """
         self._values |= {"seconds": time.monotonic() - self._start, "memory": dict(memory)}
         attempts = [*self._before, self._values]
         values = {

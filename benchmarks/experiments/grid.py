@@ -1,11 +1,9 @@
-"""From a study's grid to the runs on one data set: their specifications, their folders, their order."""
+"""From a study's grid to its plan on one data set: the specifications and folders of its runs."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from benchmarks.runs.estimate import training_work
-from benchmarks.runs.plan import Plan, read_plans
+from benchmarks.experiments.estimate import training_work
+from benchmarks.runs.plan import Plan, PlannedRun, read_plans
 from benchmarks.runs.run_folder import Run
 from benchmarks.scoring.registry import MEASUREMENTS
 from benchmarks.scoring.scoring import Job, Measurement, folder_of, training_folder
@@ -16,21 +14,21 @@ from ossnet.errors import UserError
 from ossnet.training.profile import Profile
 
 
-class PlannedRun(NamedTuple):
-    """A run and what a worker must know to make it."""
-
-    run: Run
-    spec: Mapping[str, Any]
-    job: Mapping[str, Any]
-
-
 def plan_study(
     study: Study, profile: Profile, dataset: Dataset, job: Job, results: Path, operations_per_second: float
 ) -> tuple[Plan, dict[Path, PlannedRun]]:
-    """The plan of a study on a data set, and its runs with all that a worker must know by their folder.
+    """Plan the runs of a study on a data set.
 
     Args:
-        operations_per_second: assumed for the time to go, until a run is done.
+        study: the study.
+        profile: settings of models, training and data set.
+        dataset: the data set.
+        job: how the runs are made.
+        results: the results folder.
+        operations_per_second: rate that the time to go assumes until a run is done.
+
+    Returns:
+        The plan, and its runs by their folder.
 
     Raises:
         UserError: the data set has nothing to measure on, the profile has a setting that is refused, or the results
@@ -41,9 +39,9 @@ def plan_study(
     runs = []
     for point in study.grid(profile):
         measurement = MEASUREMENTS[study.scoring].of(point, profile, dataset)
-        one = plan_run(measurement, point.columns, dataset, job, results)
-        runs.append(one.run)
-        planned[one.run.folder] = one
+        planned_run = plan_run(measurement, point.columns, dataset, job, results)
+        runs.append(planned_run.run)
+        planned[planned_run.run.folder] = planned_run
     plan = Plan(
         study.name, dataset.name, profile.name, tuple(runs), operations_per_second, job.source, dataset.fingerprint
     )
@@ -51,27 +49,33 @@ def plan_study(
 
 
 def plan_run(measurement: Measurement, columns: Columns, dataset: Dataset, job: Job, results: Path) -> PlannedRun:
-    """The run of a specification in a results folder, with all that a worker must know.
+    """Plan the run of one specification.
 
     Args:
-        columns: what tells it apart in its study besides model and seed.
+        measurement: the specification.
+        columns: values that distinguish the run in its study, apart from model and seed.
+        dataset: the data set.
+        job: how the run is made.
+        results: the results folder.
     """
     training = measurement.training
-    work = training_work(training, len(dataset.splits["train"]))
-    of_training = training.recipe.epochs, work, training_folder(results, training)
-    run = Run(folder_of(results, measurement), training.model, training.seed, columns, *of_training)
+    run = Run(
+        folder=folder_of(results, measurement),
+        model=training.model,
+        seed=training.seed,
+        columns=columns,
+        epochs=training.recipe.epochs,
+        work=training_work(training, len(dataset.splits["train"])),
+        trained_in=training_folder(results, training),
+    )
     return PlannedRun(run, plain(measurement), plain(job))
 
 
-def longest_first(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """So that no long run is left to the end while other workers have nothing to do."""
-    return sorted(planned, key=lambda one: -one.run.work)
-
-
 def _refuse_namesake(study: Study, dataset: Dataset, source: str, results: Path) -> None:
-    """Of two data sets of one name, one plan would replace the other, and no table could tell their scores apart.
+    """Raise a UserError where the results folder holds the study of another data set of the same name.
 
-    A source that was changed is still the same data set; one that was moved keeps its fingerprint.
+    One plan would replace the other, and no table could distinguish their scores. A data set whose source was changed
+    is still the same; one that was moved keeps its fingerprint.
     """
     for plan in read_plans(results, [study.name]):
         another = plan.source not in (None, source) and plan.fingerprint != dataset.fingerprint

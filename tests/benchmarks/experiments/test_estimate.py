@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.runs import estimate
-from benchmarks.runs.estimate import assumed_rate, training_work
+from benchmarks.experiments import estimate
+from benchmarks.experiments.estimate import assumed_rate, training_work
 from ossnet.errors import UserError
 from ossnet.model import Batch, Draw
 from ossnet.registry import model_names

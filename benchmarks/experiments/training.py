@@ -1,4 +1,4 @@
-"""The training of a study's model: made once, whatever is measured on the model."""
+"""The training of a study's model: it is done once, whatever is measured on the model, and recorded in its folder."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from benchmarks.experiments.attempts import Attempt
 from benchmarks.machine.peak_memory import PeakMemory
-from benchmarks.runs.attempts import Attempt
 from benchmarks.runs.run_folder import write_json
 from benchmarks.scoring.scoring import Job
 from ossnet.data.case import Dataset
@@ -18,15 +18,22 @@ from ossnet.training.loop import EpochReport, best_epoch
 from ossnet.training.run import RunSpec, load_run, train_run
 
 
-def train_for(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> None:
-    """Train the model of a specification in its folder, or go on with that, and leave `result.json` there.
+def train_and_record(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> None:
+    """Train the model of a specification, or go on with an earlier attempt, and leave `result.json` in its folder.
 
-    The seconds and the peak of memory in `provenance.json` are those of the training with its validation. Without a
-    GPU, tensors are not counted while the model trains, which would slow it down, but in two steps of their own after:
-    without validation, and without the batch that is prepared ahead.
+    The seconds and the peak memory in `provenance.json` include validation. Without a GPU, tensors are not counted
+    during the training, which would slow it down, but in two separate steps afterwards, without validation and without
+    the batch that is prepared ahead.
+
+    Args:
+        spec: specification of the training.
+        dataset: the data set.
+        folder: folder of the training, whose lock this process holds.
+        job: how the run is made.
+        device: device of the training.
 
     Raises:
-        UserError: as `train_run` says.
+        UserError: see `ossnet.training.run.train_run`.
     """
     cases = len(dataset.splits["train"])
     attempt = Attempt(folder, job.command, device)
@@ -41,17 +48,18 @@ def train_for(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: t
     with peak.watch():
         train_run(spec, dataset, folder, Path(job.cache), device, after_epoch)
     if device.type == "cpu":
-        peak.add({"allocated_bytes": count(step_of(spec, cases), device).allocated_bytes})
+        peak.add({"allocated_bytes": count(training_step(spec, cases), device).allocated_bytes})
     attempt.record(_timing(history), peak.peaks)
-    # Last of all: where it is, the training is done.
+    # Last of all: the training counts as done where this file exists.
     write_json(folder / "result.json", _result(spec, cases, folder, history))
 
 
-def step_of(spec: RunSpec, cases: int) -> Workload:
-    """A step of a training, whose memory can be told.
+def training_step(spec: RunSpec, cases: int) -> Workload:
+    """Return a step of a training as a workload, whose memory can be counted.
 
     Args:
-        cases: of the split `train`.
+        spec: specification of the training.
+        cases: number of cases of the split `train`.
     """
     recipe = spec.recipe
     batch = min(recipe.batch_size, cases) if recipe.steps_per_epoch is None else recipe.batch_size
@@ -60,7 +68,7 @@ def step_of(spec: RunSpec, cases: int) -> Workload:
 
 
 def _timing(history: Sequence[EpochReport]) -> dict[str, float]:
-    """The seconds of all attempts: the epochs of an earlier one are those that the checkpoint has kept."""
+    """Return the seconds of all epochs; those of earlier attempts are in the history that their checkpoint kept."""
     return {"training_s": sum(epoch.seconds for epoch in history)}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.runs.attempts import Attempt
+from benchmarks.experiments.attempts import Attempt
 
 
 def read(folder: Path) -> Any:
