@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ossnet.command import run_command
 from ossnet.errors import UserError
-from paper_figures.figures import FIGURES, find_figures
+from paper_figures.registry import FIGURES, find_figures
 
 
 def draw_figures(names: Sequence[str], results: Path) -> int:

@@ -11,8 +11,8 @@ from ossnet.data.case import Case
 from ossnet.data.synthetic.glioma import GliomaConfig, glioma_case
 from ossnet.data.synthetic.liver import LiverConfig, liver_case
 from paper_figures.picture import PaperFigure, Picture
-from paper_figures.slices import axial_slices, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, VERMILION, settings
+from paper_figures.volumes import axial_slices, draw_slice
 
 CT_WINDOW_HU = (-160.0, 240.0)
 PICTURES = 5

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from paper_figures.meshes import coarse_meshes, draw_mesh, view_of
 from paper_figures.picture import PaperFigure, Picture
 from paper_figures.segmentations import RECORDS, SegmentedCase, load
-from paper_figures.slices import axial_slices, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, PREDICTION_COLOUR, model_name, settings
+from paper_figures.volumes import axial_slices, coarse_meshes, draw_mesh, draw_slice, view_of
 
 MODEL = "c"
 

@@ -18,8 +18,8 @@ from scipy.ndimage import find_objects
 from ossnet.errors import UserError
 from paper_figures.panels import Look
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
-from paper_figures.slices import axial_view, draw_outline, draw_slice
 from paper_figures.style import BLUE, GREEN, LABEL_COLOUR, PAGE_WIDTH_IN, PURPLE, VERMILION, model_name, settings
+from paper_figures.volumes import axial_view, draw_outline, draw_slice
 
 PRIOR_COLOUR = GREEN
 SEGMENTATION_COLOUR = PURPLE

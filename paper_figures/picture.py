@@ -63,7 +63,7 @@ class RecordFiles:
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """A figure of the suite: one file of this folder, and one line in `paper_figures.figures`.
+    """A figure of the suite: one file of this folder, and one line in `paper_figures.registry`.
 
     Attributes:
         name: how the command line calls it.

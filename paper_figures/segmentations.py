@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ossnet.errors import UserError
-from paper_figures.meshes import coarse_meshes, draw_mesh, view_of
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
-from paper_figures.slices import FILL, axial_slices, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, PREDICTION_COLOUR, model_name, settings
+from paper_figures.volumes import FILL, axial_slices, coarse_meshes, draw_mesh, draw_slice, view_of
 
 COLUMNS = 5
 """Blocks in a row: two rows hold the label and the nine models."""

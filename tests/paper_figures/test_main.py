@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import cases, picture
 from paper_figures.__main__ import main
-from paper_figures.figures import FIGURES
+from paper_figures.registry import FIGURES
 
 
 @pytest.fixture(autouse=True)
