@@ -1,42 +1,54 @@
-"""`python -m paper_figures`: draw figures as PDF and PNG into results/figures, from the records that studies left."""
+"""`python -m paper_figures`: draw figures as PDF and PNG, with their data as JSON, into `results/figures`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.names import REFERENCE
 from ossnet.command import run_command
 from ossnet.errors import UserError
-from paper_figures.figures import FIGURES, find_figures
+from paper_figures.registry import FIGURES, find_figures
 
 
-def draw_figures(names: Sequence[str], results: Path) -> int:
-    """Draw figures by name, all of them for no name, and tell of each picture; 0.
+def draw_figures(names: Sequence[str], results: Path, reference: Path | None = REFERENCE) -> int:
+    """Draw figures by name, or all figures if no name is given, and print a line for each picture.
 
-    Pictures that are as new as their records are left alone. `cases`, which takes about 20 s and no records, is drawn
+    Pictures that are as new as their records are left alone. `cases` needs no records and takes about 20 s; it is drawn
     where its picture is missing.
 
+    Args:
+        names: names of figures.
+        results: results folder.
+        reference: results folder of the committed reference; None for no reference.
+
+    Returns:
+        The exit status 0.
+
     Raises:
-        UserError: an unknown name, a named figure without anything to draw, or a file that cannot be read or written.
+        UserError: a name is unknown, there is nothing to draw for a name, or a file cannot be read or written.
     """
     for figure in find_figures(names):
-        lines = figure.draw(results)
+        lines = figure.draw(results, reference)
         if not lines and figure.records:
             records = figure.records
-            lines = [f"{figure.name}: nothing of {records.study} to draw in {results}; run `{records.origin}`"]
+            lines = [f"{figure.name}: nothing to draw from {records.study} in {results}; run `{records.origin}`"]
             if names:
                 raise UserError(lines[0])
         print("\n".join(lines))
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m paper_figures", description=__doc__)
-    parser.add_argument("figure", nargs="*", metavar="FIGURE", help=f"{', '.join(FIGURES)} (all of them)")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the studies (%(default)s)")
+def main(arguments: Sequence[str] | None = None, reference: Path | None = REFERENCE) -> int:
+    """Run the command line and return the exit status: 0, or 2 after an error caused by user input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper_figures",
+        description="Draw figures from records, as PDF and PNG with their data as JSON, into RESULTS/figures.",
+    )
+    parser.add_argument("figure", nargs="*", metavar="FIGURE", help=f"one of {', '.join(FIGURES)} (default: all)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder (default: %(default)s)")
     options = parser.parse_args(arguments)
-    return run_command("paper_figures", lambda: draw_figures(options.figure, options.results))
+    return run_command("paper_figures", lambda: draw_figures(options.figure, options.results, reference))
 
 
 if __name__ == "__main__":

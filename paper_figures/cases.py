@@ -1,4 +1,4 @@
-"""The embedded data sets as pictures: what every result on them is a result on."""
+"""The embedded synthetic data sets: slices of cases with their labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,23 +11,27 @@ from ossnet.data.case import Case
 from ossnet.data.synthetic.glioma import GliomaConfig, glioma_case
 from ossnet.data.synthetic.liver import LiverConfig, liver_case
 from paper_figures.picture import PaperFigure, Picture
-from paper_figures.slices import axial_slices, draw_slice
 from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, VERMILION, settings
+from paper_figures.volumes import axial_slices, draw_slice
 
 CT_WINDOW_HU = (-160.0, 240.0)
 PICTURES = 5
-"""Pictures in a row: four modalities and the label, or two cases of one modality with their labels and a gap."""
+"""Slices per row: four modalities and the label, or two cases of one modality with their labels and a gap."""
 
 
-def pictures(_records: Path) -> list[Picture]:
-    """Two cases of each data set, made for the picture in about 20 s; delete it to have it drawn again."""
+def pictures(_folder: Path, _reference: Path | None) -> list[Picture]:
+    """Return the picture of two cases of each data set.
+
+    It is drawn once, since making the cases takes about 20 s; delete its PNG to have it drawn again.
+    """
     return [Picture("cases", _draw_made)]
 
 
 def draw(gliomas: Sequence[Case], livers: Sequence[Case]) -> Figure:
-    """A row for each glioma (every modality, then the label over the first) and for each pair of livers.
+    """Draw a row for each glioma (every modality, then the label over the first) and for each pair of livers.
 
-    A filled outline is the foreground that models learn; a second outline is the tumour core, or the liver's tumours.
+    The filled outline is the foreground that models learn; the second outline is the tumour core, or the tumours in the
+    liver.
     """
     rows = len(gliomas) + -(-len(livers) // 2)
     with settings():

@@ -1,4 +1,4 @@
-"""Curves that may lie on each other: lines that take turns where they do, and names at their ends."""
+"""Curves that may overlap: lines that alternate where they do, and names at their ends."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,29 +10,31 @@ from matplotlib.patheffects import withStroke
 from scipy.optimize import isotonic_regression
 
 SAME = 1.02
-"""Up to this ratio ends are taken for the same, and named together."""
+"""Largest ratio of ends that count as equal and are named together."""
 
 COVERED = 1.06
-"""Up to this ratio lines would cover each other, on a scale of several powers of ten."""
+"""Largest ratio of lines that would cover each other, on a scale of several powers of ten."""
 
 DASH = 3.0
-"""Length of a turn, in widths of the line."""
+"""Length of a dash, in widths of the line."""
 
 NAME_PT = 6.5
 LINE_PT = 8.0
 DISTANCE_PT = 7.0
-"""Size of a name, its height and its distance from the curve's end, in points."""
+"""Font size of a name, height of its line, and its distance from the curve's end, in points."""
 
 SEVERAL = "0.25"
-"""Colour of a name of several curves."""
+"""Colour of a name that several curves share."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What one model comes to.
+    """The values of one model.
 
     Attributes:
-        points: (x, y), x ascending, y above 0.
+        name: name of the model.
+        colour: colour of the line and of the name.
+        points: points (x, y), x ascending, y above 0.
     """
 
     name: str
@@ -40,8 +42,8 @@ class Curve:
     points: Sequence[tuple[float, float]]
 
 
-def alike(curves: Iterable[Curve], ratio: float) -> list[list[Curve]]:
-    """Groups of curves with the same x, whose y are within a ratio of those of the group's first."""
+def group_alike(curves: Iterable[Curve], ratio: float) -> list[list[Curve]]:
+    """Return groups of curves with the same x, whose y are within a ratio of those of the group's first curve."""
     groups: list[list[Curve]] = []
     for curve in curves:
         fitting = (group for group in groups if _within(ratio, curve, group[0]))
@@ -53,19 +55,19 @@ def alike(curves: Iterable[Curve], ratio: float) -> list[list[Curve]]:
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve], width_pt: float = 1.0) -> None:
-    """A line through the points of each; where several would cover each other, dashes of their colours in turn."""
+    """Draw a line through the points of each curve, or dashes in alternating colours where lines would overlap."""
     parts = [replace(curve, points=part) for curve in curves for part in pairwise(curve.points)]
-    for group in alike(parts, COVERED):
+    for group in group_alike(parts, COVERED):
         for place, part in enumerate(group):
-            turns = (-place * DASH, (DASH, (len(group) - 1) * DASH)) if len(group) > 1 else "-"
+            dashes = (-place * DASH, (DASH, (len(group) - 1) * DASH)) if len(group) > 1 else "-"
             x, y = zip(*part.points, strict=True)
-            axes.plot(x, y, color=part.colour, linewidth=width_pt, linestyle=turns, zorder=2)
+            axes.plot(x, y, color=part.colour, linewidth=width_pt, linestyle=dashes, zorder=2)
 
 
 def name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
-    """The name of each curve right of its last point, one for those that end at the same; see `write_names`.
+    """Write the name of each curve right of its last point, with one name for curves that end at the same place.
 
-    Of a single point it stands on the left, where curves that go further do not come.
+    The name of a single point stands on its left, where longer curves do not pass. See `write_names`.
     """
     for left in (False, True):
         ends = [replace(curve, points=curve.points[-1:]) for curve in curves if (len(curve.points) == 1) is left]
@@ -73,16 +75,16 @@ def name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
             group[0]
             if len(group) == 1
             else replace(group[0], name=", ".join(curve.name for curve in group), colour=SEVERAL)
-            for group in alike(ends, SAME)
+            for group in group_alike(ends, SAME)
         ]
         write_names(axes, named, left)
 
 
 def write_names(axes: Axes, ends: Sequence[Curve], left: bool = False) -> None:
-    """The names of single points on their right, or left, each joined to its point by a thin line.
+    """Write the names of single points on their right or left, each joined to its point by a thin line.
 
-    Names stand one below the other, none at the height of another. The axes must have their limits and, by
-    `Figure.draw_without_rendering`, their place in the figure.
+    Names are stacked without overlap. The axes must have their limits and, by `Figure.draw_without_rendering`, their
+    place in the figure.
     """
     ascending = sorted(ends, key=lambda end: end.points[0][1])
     to_pt = 72 / axes.figure.dpi
@@ -103,14 +105,14 @@ def write_names(axes: Axes, ends: Sequence[Curve], left: bool = False) -> None:
             path_effects=[withStroke(linewidth=1.5, foreground="white")],
             zorder=5,
         )
-        # The place that it has was taken from a layout without it.
+        # Its place was computed for a layout without it.
         name.set_in_layout(False)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places as close to the wanted ones, which ascend, as a gap between neighbours allows (least squares).
+    """Return places that are closest to ascending wanted ones (least squares), with a gap between neighbours.
 
-    They lie from `low` to `high`, if there is room for all.
+    They lie between `low` and `high`, if there is room for all.
     """
     if len(wanted) == 0:
         return []

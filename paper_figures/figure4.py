@@ -1,7 +1,6 @@
-"""The paper's Figure 4, of a real case: by the paper's text from the encoder's segmentation to every voxel."""
+"""The paper's Figure 4 for a real case: the improved inference from the encoder's segmentation to every voxel."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,9 +16,9 @@ from scipy.ndimage import find_objects
 
 from ossnet.errors import UserError
 from paper_figures.panels import Look
-from paper_figures.picture import PaperFigure, Picture, RecordFiles
-from paper_figures.slices import axial_view, draw_outline, draw_slice
+from paper_figures.picture import RecordFiles, figure_by_file
 from paper_figures.style import BLUE, GREEN, LABEL_COLOUR, PAGE_WIDTH_IN, PURPLE, VERMILION, model_name, settings
+from paper_figures.volumes import axial_view, draw_outline, draw_slice
 
 PRIOR_COLOUR = GREEN
 SEGMENTATION_COLOUR = PURPLE
@@ -27,41 +26,44 @@ SEGMENTATION_COLOUR = PURPLE
 POINT: Look = {"marker": "o", "markersize": 4, "markeredgewidth": 0, "linestyle": "none"}
 OCCUPIED: Look = {"color": VERMILION}
 UNOCCUPIED: Look = {"color": BLUE}
-ASKED: Look = {"color": "0.45"}
-CONTRADICTED: Look = {"color": "0.7", "markeredgecolor": VERMILION, "markeredgewidth": 1}
-"""Of points, by what they are when a stage begins and whether it asks them. Colours are the paper's but for shades."""
+EVALUATED: Look = {"color": "0.45"}
+OCCUPIED_EVALUATED: Look = {"color": "0.7", "markeredgecolor": VERMILION, "markeredgewidth": 1}
+"""Look of points, by their state when a stage begins and whether it evaluates them. Colours are the paper's but for
+shades."""
 
 OPACITY = 0.6
-"""Of cells."""
+"""Opacity of cells."""
 
 PANEL_PT = 110
-"""Width of a panel in points, roughly."""
+"""Approximate width of a panel, in points."""
 
 MARGIN = 2
-"""Points of the first lattice that are shown around what is occupied at any stage."""
+"""Number of points of the first lattice shown around what is occupied at any stage."""
 
 ROOM_PT = 3
-"""Points at least from the centres of the outermost ones to the frame, which would else cut them."""
+"""Least distance from the centres of the outermost markers to the frame, in points; closer ones would be cut."""
 
 
 @dataclass(frozen=True, eq=False)
 class StagedCase:
-    """A window of an axial slice, rows from posterior to anterior, columns from the patient's right to the left.
+    """The stages of an extraction in a window of an axial slice.
+
+    Rows run from posterior to anterior, columns from the patient's right to the left.
 
     Attributes:
-        name: the case.
-        modality: the channel that `image` holds.
-        model: that it was segmented with.
-        voxels: of the whole case.
-        image: [y, x] float.
-        label: [y, x] bool.
-        pixel_mm: (y, x).
-        strides: of the stages' lattices, in voxels.
-        evaluated: locations of the whole case by stage.
-        evaluated_by_mise: locations of the whole case that the original inference evaluates.
-        begun: [s, y, x] int8: at a lattice's points whether they are occupied when the stage begins, below 0 between.
-        settled: the same when it ends.
-        asked: [s, y, x] bool, the points that were evaluated.
+        name: name of the case.
+        modality: modality of `image`.
+        model: model that segmented it.
+        voxels: number of voxels of the whole case.
+        image: image [y, x] float.
+        label: label [y, x] bool.
+        pixel_mm: pixel size (y, x) in mm.
+        strides: strides of the stages' lattices, in voxels.
+        evaluated: number of evaluated locations of the whole case, by stage.
+        evaluated_by_mise: number of locations of the whole case that the original inference evaluates.
+        before: states of the lattice when each stage begins [s, y, x] int8: 1 occupied, 0 not, below 0 between points.
+        after: states of the lattice when each stage ends, as in `before`.
+        queried: points that each stage evaluates [s, y, x] bool.
     """
 
     name: str
@@ -74,21 +76,16 @@ class StagedCase:
     strides: tuple[int, ...]
     evaluated: tuple[int, ...]
     evaluated_by_mise: int
-    begun: np.ndarray
-    settled: np.ndarray
-    asked: np.ndarray
-
-
-def pictures(folder: Path) -> list[Picture]:
-    """One for each case of which the study `figure4` has left the stages."""
-    return [Picture(path.stem, partial(_draw_file, path), [path]) for path in RECORDS.find(folder)]
+    before: np.ndarray
+    after: np.ndarray
+    queried: np.ndarray
 
 
 def load(path: str | Path) -> StagedCase:
-    """Read what `benchmarks.scoring.octree_stages.OctreeStages.measure` has written, cropped to what is occupied.
+    """Read a file of `benchmarks.scoring.octree_stages.OctreeStages.measure`, cropped to what is occupied.
 
     Raises:
-        UserError: the file is missing or no such file, or lacks an array.
+        UserError: the file is missing or not an archive of arrays, or lacks an array.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -97,8 +94,8 @@ def load(path: str | Path) -> StagedCase:
         volumes = [arrays["image"], arrays["label"], *arrays["begun"], *arrays["settled"], *arrays["asked"]]
         turned, pixel_mm = axial_view(volumes, arrays["affine"])
         image, label, *by_stage = (slices[0] for slices in turned)
-        begun, settled, asked = np.split(np.stack(by_stage), [stages, 2 * stages])
-        box = _window(label | (begun > 0).any(axis=0) | (settled > 0).any(axis=0), MARGIN * int(arrays["stride"][0]))
+        before, after, queried = np.split(np.stack(by_stage), [stages, 2 * stages])
+        box = _window(label | (before > 0).any(axis=0) | (after > 0).any(axis=0), MARGIN * int(arrays["stride"][0]))
         return StagedCase(
             name=str(arrays["case"]),
             modality=str(arrays["modality"]),
@@ -110,9 +107,9 @@ def load(path: str | Path) -> StagedCase:
             strides=tuple(arrays["stride"].tolist()),
             evaluated=tuple(arrays["evaluated"].tolist()),
             evaluated_by_mise=int(arrays["evaluated_by_mise"]),
-            begun=begun[:, *box],
-            settled=settled[:, *box],
-            asked=asked[:, *box].astype(bool),
+            before=before[:, *box],
+            after=after[:, *box],
+            queried=queried[:, *box].astype(bool),
         )
     except (OSError, BadZipFile, KeyError, ValueError) as error:
         raise UserError(
@@ -121,49 +118,46 @@ def load(path: str | Path) -> StagedCase:
 
 
 def draw(case: StagedCase) -> Figure:
-    """Above, what is known when each stage begins and what it asks; below, the segmentation that it comes to.
+    """Draw a column per stage: above, the points it begins with and evaluates; below, the segmentation it ends with.
 
-    On the left, the encoder's segmentation that the first stage begins with, and the last stage's, on the slice.
+    A column on the left shows the slice with the encoder's segmentation, which the first stage begins with, and with
+    the final one.
     """
     stages = len(case.strides)
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 5.6), layout=ConstrainedLayoutEngine(h_pad=0.11))
         evaluated = sum(case.evaluated)
         figure.suptitle(
-            f"Case {case.name}, {case.modality}, {model_name(case.model)}, improved inference by the paper's text:\n"
-            f"{evaluated:,} locations evaluated, {100 * evaluated / case.voxels:.1f} % of its voxels "
-            f"(by the original inference {case.evaluated_by_mise:,})"
+            f"Case {case.name}, {case.modality}, {model_name(case.model)}, improved inference as in the paper:\n"
+            f"{evaluated:,} locations evaluated, {100 * evaluated / case.voxels:.1f} % of all voxels "
+            f"(original inference: {case.evaluated_by_mise:,})"
         )
-        (above, *asking), (below, *answers) = figure.subplots(2, stages + 1)
+        (above, *points), (below, *cells) = figure.subplots(2, stages + 1)
         for axes, title, states, colour in (
-            (above, "Encoder's segmentation", case.begun[0], PRIOR_COLOUR),
-            (below, "Last segmentation", case.settled[-1], SEGMENTATION_COLOUR),
+            (above, "Encoder's segmentation", case.before[0], PRIOR_COLOUR),
+            (below, "Final segmentation", case.after[-1], SEGMENTATION_COLOUR),
         ):
             axes.set_title(title)
             draw_slice(axes, case.image, case.pixel_mm, [(case.label, LABEL_COLOUR)])
             _draw_cells(axes, case, states, colour)
         for stage, (stride, count) in enumerate(zip(case.strides, case.evaluated, strict=True)):
             each = "every voxel" if stride == 1 else f"every {stride}{'nd' if stride == 2 else 'th'} voxel"
-            asking[stage].set_title(f"Stage {stage + 1}, {each}:\n{count:,} evaluated")
-            answers[stage].set_title(f"Segmentation after stage {stage + 1}")
-            _draw_points(asking[stage], case, stage)
-            _draw_cells(answers[stage], case, case.settled[stage], SEGMENTATION_COLOUR, gap=0.2)
-            for axes in (asking[stage], answers[stage]):
+            points[stage].set_title(f"Stage {stage + 1}, {each}:\n{count:,} evaluated")
+            cells[stage].set_title(f"Segmentation after stage {stage + 1}")
+            _draw_points(points[stage], case, stage)
+            _draw_cells(cells[stage], case, case.after[stage], SEGMENTATION_COLOUR, gap=0.2)
+            for axes in (points[stage], cells[stage]):
                 _frame(axes, case)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
     return figure
 
 
 RECORDS = RecordFiles("figure4", ".npz")
-FIGURE4 = PaperFigure("figure4", pictures, RECORDS)
-
-
-def _draw_file(path: Path) -> Figure:
-    return draw(load(path))
+FIGURE4 = figure_by_file("figure4", RECORDS, load, draw)
 
 
 def _window(mask: np.ndarray, margin: int) -> tuple[slice, ...]:
-    """Where a mask [y, x] is not empty, with a margin; all of it where it is."""
+    """Return the box around a mask [y, x] with a margin in voxels; all of it where the mask is empty."""
     if not mask.any():
         return slice(None), slice(None)
     (box,) = find_objects(mask.astype(np.uint8))
@@ -171,14 +165,14 @@ def _window(mask: np.ndarray, margin: int) -> tuple[slice, ...]:
 
 
 def _draw_points(axes: Axes, case: StagedCase, stage: int) -> None:
-    states, asked = case.begun[stage], case.asked[stage]
+    states, queried = case.before[stage], case.queried[stage]
     spacing_pt = PANEL_PT * case.strides[stage] / max(states.shape)
     size = min(0.65 * spacing_pt, 4)
     for mask, look in (
-        ((states > 0) & ~asked, OCCUPIED),
-        ((states == 0) & ~asked, UNOCCUPIED),
-        ((states > 0) & asked, CONTRADICTED | {"markeredgewidth": size / 4}),
-        ((states == 0) & asked, ASKED),
+        ((states > 0) & ~queried, OCCUPIED),
+        ((states == 0) & ~queried, UNOCCUPIED),
+        ((states > 0) & queried, OCCUPIED_EVALUATED | {"markeredgewidth": size / 4}),
+        ((states == 0) & queried, EVALUATED),
     ):
         rows, columns = mask.nonzero()
         places_mm = (columns + 0.5) * case.pixel_mm[1], (rows + 0.5) * case.pixel_mm[0]
@@ -186,7 +180,7 @@ def _draw_points(axes: Axes, case: StagedCase, stage: int) -> None:
 
 
 def _draw_cells(axes: Axes, case: StagedCase, states: np.ndarray, colour: str, gap: float = 0) -> None:
-    """A square around each occupied point of a lattice, half of the way to its neighbours, less a gap in points."""
+    """Draw a square around each occupied point, halfway to its neighbours on the lattice, less a gap in points."""
     rows, columns = (np.flatnonzero((states >= 0).any(axis=axis)) for axis in (1, 0))
     occupied = np.ma.masked_less_equal(states[np.ix_(rows, columns)], 0)
     axes.pcolormesh(
@@ -203,7 +197,7 @@ def _draw_cells(axes: Axes, case: StagedCase, states: np.ndarray, colour: str, g
 
 def _frame(axes: Axes, case: StagedCase) -> None:
     sizes_mm = np.multiply(case.label.shape, case.pixel_mm)
-    # The outermost points are half a voxel within.
+    # The outermost points lie half a voxel within the frame.
     beyond_mm = ROOM_PT * sizes_mm.max() / PANEL_PT - np.divide(case.pixel_mm, 2)
     low_mm, high_mm = np.minimum(0, -beyond_mm), np.maximum(sizes_mm, sizes_mm + beyond_mm)
     axes.set(xlim=(low_mm[1], high_mm[1]), ylim=(low_mm[0], high_mm[0]), xticks=[], yticks=[], aspect="equal")
@@ -216,8 +210,8 @@ def _legend() -> list[Artist]:
     points = {
         "occupied": OCCUPIED,
         "unoccupied": UNOCCUPIED,
-        "unoccupied, evaluated": ASKED,
-        "occupied, evaluated": CONTRADICTED,
+        "unoccupied, evaluated": EVALUATED,
+        "occupied, evaluated": OCCUPIED_EVALUATED,
     }
     cells = {"encoder's segmentation": PRIOR_COLOUR, "current segmentation": SEGMENTATION_COLOUR}
     return [

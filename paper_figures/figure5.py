@@ -1,9 +1,6 @@
-"""The paper's Figure 5: runtime of a segmentation against the most locations of a pass, and what it goes into."""
+"""The paper's Figure 5: segmentation runtime against the maximum number of locations per pass, and its stages."""
 
 import math
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,14 +9,13 @@ from matplotlib.patches import Patch
 
 from benchmarks.markup import power_of_two
 from paper_figures.panels import Look
-from paper_figures.picture import Picture
 from paper_figures.probes import (
     MEASUREMENT,
     draw_intervals,
     figure_of_probes,
     handles_of,
-    locations_axis,
     repeats_text,
+    scale_locations,
     title_of,
 )
 from paper_figures.style import (
@@ -35,24 +31,27 @@ from paper_figures.style import (
 )
 
 INFERENCES: dict[str, tuple[str, Look]] = {
-    "mise": ("original, as the paper's text has it", {"color": BLUE, "marker": "o", "linestyle": "-"}),
-    "paper-prior": ("improved, as the paper's text has it", {"color": ORANGE, "marker": "s", "linestyle": "-"}),
-    "released": ("original, as the released code has it", {"color": BLUE, "marker": "o", "linestyle": "--"}),
-    "released-prior": ("improved, as the released code has it", {"color": ORANGE, "marker": "s", "linestyle": "--"}),
+    "mise": ("original inference, as in the paper", {"color": BLUE, "marker": "o", "linestyle": "-"}),
+    "paper-prior": ("improved inference, as in the paper", {"color": ORANGE, "marker": "s", "linestyle": "-"}),
+    "released": ("original inference, as in the released code", {"color": BLUE, "marker": "o", "linestyle": "--"}),
+    "released-prior": (
+        "improved inference, as in the released code",
+        {"color": ORANGE, "marker": "s", "linestyle": "--"},
+    ),
 }
-"""Of Section 3.3, by extraction; the look is that of lines."""
+"""Names and line looks of the inferences of Section 3.3, by extraction."""
 
-BARS = {"mise": "original,\ntext", "paper-prior": "improved,\ntext"}
+BARS = {"mise": "original,\npaper", "paper-prior": "improved,\npaper"}
 BARS |= {"released": "original,\ncode", "released-prior": "improved,\ncode"}
 
 BARS_AT = 2**14
-"""Locations of a pass whose stages are shown, or the number closest to it: the paper's table has it, too."""
+"""Locations per pass whose stages are shown, or the closest number: the paper's Table 3 has it, too."""
 
 STAGES = {"encoder": SKY_BLUE, "gather": YELLOW, "decoder": GREEN, "bookkeeping": "0.6"}
-"""Colours by stage, from the bottom up."""
+"""Colours of stages, from the bottom up."""
 
 BEST = (2**12, 2**14)
-"""Runtimes are constant from the first on, the paper states, and what lies between is best (Section 4.3)."""
+"""The paper states that runtime is constant from the first number on, and best between the two (Section 4.3)."""
 
 HALF: Look = {"color": BLUE, "linestyle": ":", "linewidth": 1}
 SHADE: Look = {"color": "0.92", "linewidth": 6}
@@ -60,22 +59,19 @@ PAPER_LINE: Look = {"color": "0.35", "linestyle": (0, (1, 1)), "linewidth": 1}
 
 PAPER_SECONDS = 2.6
 PAPER_RESOLUTION = "256x256x160"
-"""The improved inference takes so long on an RTX 2080 Ti (Section 4.3)."""
+"""Runtime of the improved inference on an RTX 2080 Ti, and its volume (Section 4.3)."""
 
 
-def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
-    """One for each machine."""
-    return [
-        Picture(f"figure5-{slug}", partial(draw, of_machine), sources)
-        for slug, of_machine in rows.groupby("slug", sort=False)
-    ]
+def by_machine(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each machine."""
+    return {f"-{slug}": of_machine for slug, of_machine in rows.groupby("slug", sort=False)}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    """On the left runtimes, with what the paper states of them; on the right the stages that they are spent in.
+    """Draw runtimes on the left, with the paper's statements on them, and the stages that they consist of on the right.
 
     Args:
-        rows: of `paper_figures.probes.read_probes`, of one machine. Those of the resolution that most have are drawn.
+        rows: rows of `paper_figures.probes.read_probes` of one machine. Those of the most common resolution are drawn.
     """
     resolution = rows["resolution"].mode()[0]
     curves = rows[rows["resolution"] == resolution]
@@ -88,10 +84,10 @@ def draw(rows: pd.DataFrame) -> Figure:
         figure.suptitle(title_of(f"{where}; {repeats_text(rows)}", rows), fontsize="medium")
         times, stages = figure.subplots(1, 2, width_ratios=(5, 4))
         entries = _draw_times(times, curves)
-        locations_axis(times, segmented)
-        times.set_ylabel("Runtime of a segmentation (s)")
+        scale_locations(times, segmented)
+        times.set_ylabel("Segmentation runtime (s)")
         times.set_ylim(bottom=0)
-        times.set_xlabel("Maximum locations per pass")
+        times.set_xlabel("Maximum number of locations per pass")
         _draw_stages(stages, segmented[segmented["stages"].notna()])
         patches = [Patch(facecolor=colour, label=stage) for stage, colour in STAGES.items()]
         for axes, handles, columns, top in ((times, handles_of(entries), 1, -0.18), (stages, patches, 2, -0.36)):
@@ -99,11 +95,11 @@ def draw(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-FIGURE5 = figure_of_probes("figure5", "figure5", pictures)
+FIGURE5 = figure_of_probes("figure5", "figure5", draw, by_machine)
 
 
 def _draw_times(axes: Axes, rows: pd.DataFrame) -> dict[str, Look]:
-    """Runtimes of both inferences in both readings, of slicing and of the paper; their legend."""
+    """Draw runtimes of both inferences in both readings, of slicing and of the paper; return their legend entries."""
     timed = rows[rows["median_s"].notna()].sort_values("locations")
     entries: dict[str, Look] = {}
     for extraction, (name, look) in INFERENCES.items():
@@ -111,25 +107,25 @@ def _draw_times(axes: Axes, rows: pd.DataFrame) -> dict[str, Look]:
         entries[name] = MEASUREMENT | {"linewidth": 1} | look
         axes.plot(of_extraction["locations"], of_extraction["median_s"], **entries[name])
         draw_intervals(axes, of_extraction, "locations", look["color"])
-    entries["half of each original: what the paper states of its improved"] = HALF
+    entries["half the original: improved inference, according to the paper"] = HALF
     for original in ("mise", "released"):
         of_original = timed[timed["extraction"] == original]
         axes.plot(of_original["locations"], of_original["median_s"] / 2, **HALF)
     for index, slicing in enumerate(timed[timed["locations"].isna()].to_dict("records")):
         slices = slicing["batch_size"]
         look = {"color": model_look(slicing["model"])[0], "linestyle": ("-", "-.")[index % 2], "linewidth": 1}
-        entries[f"{model_name(slicing['model'])}: {slices} slice{'' if slices == 1 else 's'} a pass"] = look
+        entries[f"{model_name(slicing['model'])}: {slices} slice{'' if slices == 1 else 's'} per pass"] = look
         axes.axhline(slicing["median_s"], **look)
     if (rows["kind"] == "gpu").all() and (rows["resolution"] == PAPER_RESOLUTION).all():
-        entries[f"paper, improved: {PAPER_SECONDS} s on an RTX 2080 Ti"] = PAPER_LINE
+        entries[f"paper, improved inference: {PAPER_SECONDS} s on an RTX 2080 Ti"] = PAPER_LINE
         axes.axhline(PAPER_SECONDS, **PAPER_LINE)
-    entries[f"from {power_of_two(BEST[0])} on constant, best up to {power_of_two(BEST[1])}, the paper states"] = SHADE
+    entries[f"paper: constant from {power_of_two(BEST[0])} on, best up to {power_of_two(BEST[1])}"] = SHADE
     axes.axvspan(*BEST, color=SHADE["color"], zorder=0)
     return entries
 
 
 def _draw_stages(axes: Axes, rows: pd.DataFrame) -> None:
-    """A stacked bar for each extraction, under the locations that it evaluates."""
+    """Draw a stacked bar for each extraction, below the number of locations that it evaluates."""
     at = min(rows["locations"], key=lambda locations: abs(math.log2(locations / BARS_AT)), default=BARS_AT)
     shown = rows[rows["locations"] == at].set_index("extraction")
     for place, extraction in enumerate(BARS):
@@ -149,5 +145,5 @@ def _draw_stages(axes: Axes, rows: pd.DataFrame) -> None:
             fontsize="small",
         )
     axes.set_xticks(range(len(BARS)), list(BARS.values()))
-    axes.set_xlabel(f"{power_of_two(int(at))} locations per pass;\non the bars, locations evaluated")
+    axes.set_xlabel(f"{power_of_two(int(at))} locations per pass;\nabove bars: locations evaluated")
     axes.set_ylabel("Runtime by stage (s)")

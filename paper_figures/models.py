@@ -1,24 +1,26 @@
-"""Table 2 as a figure: how well each model segments, with the spread over seeds and cases."""
+"""Table 2 as a figure: the accuracy of each model, with its spread over seeds and cases."""
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import axis_label, draw_number, explain, figure_of, panel_rows
-from paper_figures.scores import Numbers
+from paper_figures.panels import add_legend, axis_label, draw_number, panel_rows
+from paper_figures.picture import figure_by_profile
+from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import model_look, model_name, settings
 
 QUANTITIES = ("dice", "hausdorff95")
-"""Overlap, and how far astray the surface goes. IoU is a function of Dice in every case and would tell no more."""
+"""Overlap, and distance of the surfaces. IoU is a function of Dice in every case and would add nothing."""
 
 SEED_SHIFT = 0.25
 
 
 def draw(numbers: Sequence[Numbers]) -> Figure:
-    """A row of panels for each data set: Dice and HD95 of every model, in the order of the table."""
+    """Draw a row of panels for each data set: Dice and HD95 of every model, in the order of the table."""
     with settings():
         figure, panels = panel_rows(numbers, QUANTITIES, height_in=2.6, share_places=True)
         for row, of_data in zip(panels, numbers, strict=True):
@@ -28,11 +30,11 @@ def draw(numbers: Sequence[Numbers]) -> Figure:
                 axes.set_xlabel(axis_label(quantity))
             row[0].set_yticks(range(len(models)), [model_name(model) for model in models])
             row[0].set_ylim(len(models) - 0.5, -0.5)
-        explain(figure, numbers)
+        add_legend(figure, numbers)
     return figure
 
 
-MODELS = figure_of(TABLE2, "models", draw)
+MODELS = figure_by_profile("models", TABLE2.name, partial(read_numbers, TABLE2), draw)
 
 
 def _models(numbers: Numbers) -> set[str]:

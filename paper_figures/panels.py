@@ -1,55 +1,41 @@
-"""What figures of scores share: a row of panels for each data set, the marks of a number, and what these mean."""
+"""Figures of scores: a row of panels for each data set, the markers of a number, and their legend."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import partial
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
-from benchmarks.study import Study
 from ossnet.evaluation.quantities import QUANTITIES
-from paper_figures.picture import PaperFigure, Picture, RecordFiles
-from paper_figures.scores import Numbers, read_numbers
+from paper_figures.scores import Numbers
 from paper_figures.style import PAGE_WIDTH_IN
 
 Look = dict[str, Any]
-"""How matplotlib draws a line and its markers."""
+"""Keywords of matplotlib for a line and its markers."""
 
 MEAN: Look = {"markersize": 4.5, "linestyle": "none", "zorder": 4}
 INTERVAL: Look = {"linewidth": 1.2, "zorder": 3}
 SEED: Look = {"marker": "o", "markersize": 3, "markeredgewidth": 0, "alpha": 0.45, "linestyle": "none", "zorder": 2}
 PAPER: Look = {"markersize": 6, "markerfacecolor": "none", "markeredgewidth": 0.9, "linestyle": "none", "zorder": 3}
-ANY: Look = {"color": "0.35", "marker": "o"}
-"""In a legend: whichever colour and marker."""
-
-
-def figure_of(study: Study, name: str, draw: Callable[[Sequence[Numbers]], Figure]) -> PaperFigure:
-    """A figure of a study's numbers: one picture a profile, `NAME-PROFILE`, with all data sets that have records."""
-    records = RecordFiles(study.name, ".jsonl")
-
-    def pictures(folder: Path) -> list[Picture]:
-        sources = records.find(folder)
-        return [
-            Picture(f"{name}-{profile}", partial(draw, numbers), sources)
-            for profile, numbers in read_numbers(study, folder).items()
-        ]
-
-    return PaperFigure(name, pictures, records)
+NEUTRAL: Look = {"color": "0.35", "marker": "o"}
+"""Look of a legend entry that stands for all colours and markers."""
 
 
 def panel_rows(
     numbers: Sequence[Numbers], quantities: Sequence[str], height_in: float, share_places: bool = False
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with a row of panels, one a quantity, for each data set under its title; and the panels by row.
+    """Return a figure with a titled row of panels for each data set, and the panels by row.
 
     Args:
-        height_in: of a row.
+        numbers: numbers of each data set.
+        quantities: names of the quantities, one per panel of a row.
+        height_in: height of a row, in inches.
         share_places: whether the panels of a row have the same vertical axis.
     """
     figure = Figure(figsize=(PAGE_WIDTH_IN, 0.45 + height_in * len(numbers)), layout="constrained")
@@ -69,11 +55,18 @@ def draw_number(
     seed_shift: float,
     horizontal: bool = False,
 ) -> None:
-    """Draw a number at a place of the other axis: upright, or along the first axis where `horizontal`.
+    """Draw a number: its mean, its interval, its seeds and the paper's number.
+
+    NaN is not drawn, nor is the seed of a number that has only one.
 
     Args:
-        number: a row of `Numbers`. What is NaN is not drawn, nor is the only seed of a number.
-        seed_shift: by how much single seeds stand beside their mean.
+        axes: axes to draw on.
+        place: position of the number on the other axis.
+        number: row of `Numbers`.
+        colour: colour of all markers.
+        marker: marker of the mean and of the paper's number.
+        seed_shift: distance of single seeds from the mean along the other axis.
+        horizontal: whether values run along the horizontal axis, not the vertical.
     """
 
     def draw(values: Sequence[float], shift: float, look: Look) -> None:
@@ -87,17 +80,17 @@ def draw_number(
     draw([number["published"]], 0, PAPER | {"marker": marker})
 
 
-def explain(figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str, Look] | None = None) -> None:
-    """A legend below the panels: a line of entries by their labels, and a line of the marks that the numbers have."""
+def add_legend(figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str, Look] | None = None) -> None:
+    """Add a legend below the panels: a line of entries by their labels, and a line of the markers of the numbers."""
     rows = pd.concat([of_data.rows for of_data in numbers])
     if rows["low"].notna().any():
-        marks = {"mean, 95 % interval": ANY | MEAN | INTERVAL | {"linestyle": "-"}}
+        marks = {"mean, 95 % interval": NEUTRAL | MEAN | INTERVAL | {"linestyle": "-"}}
     else:
-        marks = {"mean": ANY | MEAN}
+        marks = {"mean": NEUTRAL | MEAN}
     if (rows["seeds"] > 1).any():
-        marks["one seed"] = ANY | SEED
+        marks["single seed"] = NEUTRAL | SEED
     if rows["published"].notna().any():
-        marks["paper, best of three, real data"] = ANY | PAPER
+        marks["paper: best of three runs, real data"] = NEUTRAL | PAPER
     lines = [list(line.items()) for line in (entries, marks) if line]
     # matplotlib fills a legend column by column.
     columns = list(zip_longest(*lines, fillvalue=(" ", {"linestyle": "none"})))
@@ -106,7 +99,12 @@ def explain(figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str, Lo
 
 
 def axis_label(quantity: str) -> str:
-    """A quantity's name, its unit, and an arrow towards what is better."""
+    """Return a quantity's name, its unit, and an arrow that points to better values."""
     shown = QUANTITIES[quantity]
     unit = f" ({shown.unit})" if shown.unit else ""
     return f"{shown.name}{unit} {'↑' if shown.higher_is_better else '↓'}"
+
+
+def label_plainly(axis: Axis) -> None:
+    """Label the ticks of a logarithmic axis with plain numbers, not with powers."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

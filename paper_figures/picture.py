@@ -1,13 +1,19 @@
-"""What a figure of the suite is: which pictures its records make, and when these are drawn."""
+"""The figures of the suite: the pictures that records are drawn as, and when these are drawn again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from matplotlib.figure import Figure
 
 from benchmarks.names import REFERENCE
+from ossnet.files import write_text
 from paper_figures import style
+from paper_figures.plotted import plotted_data, to_json
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -15,9 +21,9 @@ class Picture:
     """One picture of a figure.
 
     Attributes:
-        name: of its files, without an ending.
-        draw: draws it, to be saved with `paper_figures.style.save`.
-        sources: the files that it is drawn from, if any.
+        name: name of its files, without an ending.
+        draw: function that draws it.
+        sources: files that it is drawn from, if any.
     """
 
     name: str
@@ -25,26 +31,35 @@ class Picture:
     sources: Sequence[Path] = ()
 
     def save(self, stem: Path) -> bool:
-        """Write `stem`.pdf and `stem`.png, unless the picture there is as new as its sources; whether it was drawn.
+        """Write `stem`.json (see `paper_figures.plotted`), .pdf and .png, unless they are as new as the sources.
+
+        Returns:
+            Whether the picture was drawn.
 
         Raises:
             UserError: a source cannot be drawn, or a file cannot be written.
         """
-        # The PNG is written last.
-        png = Path(f"{stem}.png")
-        if png.exists() and all(source.stat().st_mtime <= png.stat().st_mtime for source in self.sources):
-            return False
-        style.save(self.draw(), stem)
+        data, pdf, png = (Path(f"{stem}{ending}") for ending in (".json", ".pdf", ".png"))
+        # The PNG is written last, so that its time is that of the picture.
+        if data.exists() and pdf.exists() and png.exists():
+            drawn_at = png.stat().st_mtime
+            if all(source.stat().st_mtime <= drawn_at for source in self.sources):
+                return False
+        figure = self.draw()
+        write_text(data, to_json(plotted_data(figure)))
+        style.save(figure, stem)
         return True
 
 
 @dataclass(frozen=True)
 class RecordFiles:
-    """The files `STUDY-...` with an ending that a study leaves in a folder of records.
+    """The files `STUDY-...` with an ending that a study leaves in a results folder.
 
     Attributes:
-        folder: of a results folder.
-        command: that makes them; None for that of the study.
+        study: name of the study.
+        ending: ending of the files.
+        folder: folder of the files in a results folder.
+        command: command that makes them; None for the run of the study.
     """
 
     study: str
@@ -54,46 +69,105 @@ class RecordFiles:
 
     @property
     def origin(self) -> str:
-        """The command that makes them."""
+        """The command that makes the files."""
         return self.command or f"python -m benchmarks run {self.study}"
 
     def find(self, folder: Path) -> list[Path]:
+        """Return the files in a folder of records, sorted."""
         return sorted(folder.glob(f"{self.study}-*{self.ending}"))
 
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """A figure of the suite: one file of this folder, and one line in `paper_figures.figures`.
+    """A figure of the suite: one file of this package, and one line in `paper_figures.registry`.
 
     Attributes:
-        name: how the command line calls it.
-        pictures: those that can be drawn from a folder of records; none where it holds no scores.
-        records: what it is drawn from; None where it needs no records.
+        name: name on the command line.
+        pictures: function of a folder of records, and of the reference's results folder or None, that returns the
+            pictures that can be drawn. Only figures of memory and runtime read the reference, for machines that the
+            folder has no records of.
+        records: files that it is drawn from; None for a figure that needs none.
     """
 
     name: str
-    pictures: Callable[[Path], Sequence[Picture]]
+    pictures: Callable[[Path, Path | None], Sequence[Picture]]
     records: RecordFiles | None = None
 
-    def draw(self, results: Path) -> list[str]:
-        """Draw its pictures into `results/figures`, those that are missing or older than their records.
+    def draw(self, results: Path, reference: Path | None = REFERENCE) -> list[str]:
+        """Draw the pictures that are missing or older than their records into `results/figures`.
 
-        Where `results` has none of its records, it is drawn from the committed reference, under names that end in
+        Where `results` has no records of the figure, it is drawn from the reference, under names that end in
         `-reference`.
 
+        Args:
+            results: results folder.
+            reference: results folder of the committed reference; None for no reference.
+
         Returns:
-            A line for people for each picture, drawn or up to date; none where there is nothing to draw.
+            A message for each picture, drawn or up to date; none where there is nothing to draw.
 
         Raises:
             UserError: a file cannot be read or written.
         """
         kind = self.records.folder if self.records else "records"
         folder, suffix, remark = results / kind, "", ""
-        if self.records and not self.records.find(folder) and self.records.find(REFERENCE / kind):
-            folder, suffix, remark = REFERENCE / kind, "-reference", ", from the committed reference"
+        if self.records and reference and not self.records.find(folder) and self.records.find(reference / kind):
+            folder, suffix, remark = reference / kind, "-reference", ", from the committed reference"
         lines = []
-        for picture in self.pictures(folder):
+        for picture in self.pictures(folder, reference):
             stem = results / "figures" / f"{picture.name}{suffix}"
             done = "drawn" if picture.save(stem) else "up to date"
             lines.append(f"{stem}.png: {done}{remark}")
         return lines
+
+
+def figure_by_profile(
+    name: str, study: str, read: Callable[[Path], Mapping[str, Content]], draw: Callable[[Content], Figure]
+) -> PaperFigure:
+    """Return a figure of a study's scores, with one picture `NAME-PROFILE` per profile.
+
+    Args:
+        name: name of the figure.
+        study: name of the study.
+        read: function that reads what to draw from a folder of records, by profile.
+        draw: function that draws it.
+    """
+    records = RecordFiles(study, ".jsonl")
+
+    def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
+        sources = records.find(folder)
+        return [
+            Picture(f"{name}-{profile}", partial(draw, content), sources) for profile, content in read(folder).items()
+        ]
+
+    return PaperFigure(name, pictures, records)
+
+
+def figure_by_file(
+    name: str,
+    records: RecordFiles,
+    load: Callable[[Path], Content],
+    draw: Callable[[Content], Figure],
+    is_drawable: Callable[[Content], bool] | None = None,
+) -> PaperFigure:
+    """Return a figure of single cases, with one picture per file of records, named as the file but for the study.
+
+    Args:
+        name: name of the figure.
+        records: files of the cases.
+        load: function that reads a file.
+        draw: function that draws what `load` returns.
+        is_drawable: whether what `load` returns can be drawn; None where all can.
+    """
+
+    def load_and_draw(path: Path) -> Figure:
+        return draw(load(path))
+
+    def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
+        return [
+            Picture(path.stem.replace(records.study, name, 1), partial(load_and_draw, path), [path])
+            for path in records.find(folder)
+            if is_drawable is None or is_drawable(load(path))
+        ]
+
+    return PaperFigure(name, pictures, records)

@@ -1,16 +1,18 @@
-"""What figures of memory and time share: records as rows, the marks of machines, and axes in powers of two."""
+"""Figures of memory and runtime: records as rows, the markers of machines, and axes in powers of two."""
 
 import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
@@ -19,8 +21,7 @@ from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, slug
 from benchmarks.report.probe_cells import threads_text
-from paper_figures import picture
-from paper_figures.panels import ANY, Look
+from paper_figures.panels import NEUTRAL, Look
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
 from paper_figures.style import model_look, model_name
 
@@ -29,60 +30,81 @@ DATASET_NAMES = {"brats": "BraTS", "lits": "LiTS"}
 PREDICTION: Look = {"linestyle": "-", "linewidth": 1, "zorder": 2}
 MARKER_PT = 6.0
 MEASUREMENT: Look = {"markersize": MARKER_PT, "markeredgewidth": 0.5, "markerfacecoloralt": "white", "zorder": 4}
+PREDICTED_ENTRY: dict[str, Look] = {"predicted": NEUTRAL | PREDICTION | {"marker": ""}}
+"""Legend entry of predictions."""
 
 FILLS = ("full", "left", "bottom", "right", "top")
-"""Which part of its markers a machine fills: the first machine all of them."""
+"""Filled part of the markers, by machine; the first machine's are full."""
 
 ENOUGH_REPEATS = 6
-"""Fewer give no interval of 95 %, whatever their distribution."""
+"""Fewer repeats give no 95 % interval of a median, whatever their distribution."""
 
 TITLE_CHARACTERS = 112
-"""In a line of a title across the page in font size `medium`."""
+"""Characters per line of a title across the page in font size `medium`."""
 
-RESULTS = ("allocated_bytes", "by_part", "seconds", "median_s", "low_s", "high_s", "stages", "evaluated")
-NUMBERS = ("locations", "published_bytes", "allocated_bytes", "median_s", "low_s", "high_s")
-"""Columns that are numbers, NaN where there is none."""
+RESULTS = ("by_part", "seconds", "median_s", "low_s", "high_s", "stages", "evaluated")
+NUMBERS = ("locations", "gigabytes", "published_gigabytes", "median_s", "low_s", "high_s")
+"""Columns that hold numbers, NaN where there is none."""
 
-PicturesOf = Callable[[pd.DataFrame, Sequence[Path]], Sequence[Picture]]
+Split = Callable[[pd.DataFrame], Mapping[str, pd.DataFrame]]
 
 
-def figure_of_probes(study: str, name: str, pictures: PicturesOf) -> PaperFigure:
-    """A figure of a study of memory or time.
+def _all_in_one(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return all rows as those of a single picture, whose name has no ending."""
+    return {"": rows}
+
+
+def figure_of_probes(
+    name: str, study: str, draw: Callable[[pd.DataFrame], Figure], split: Split = _all_in_one
+) -> PaperFigure:
+    """Return a figure of a study's records of memory or runtime.
 
     Args:
-        pictures: those that can be made of its rows (see `read_probes`) and the files that these come from.
+        name: name of the figure.
+        study: name of the study.
+        draw: function that draws rows of `read_probes`.
+        split: function that divides the rows among pictures, by what follows `name` in the names of their files.
     """
     records = RecordFiles(study, ".jsonl", folder="efficiency")
 
-    def pictures_of(folder: Path) -> Sequence[Picture]:
-        rows = read_probes(folder, study)
-        sources = [*records.find(folder), *records.find(picture.REFERENCE / records.folder)]
-        return [] if rows.empty else pictures(rows, sources)
+    def pictures(folder: Path, reference: Path | None) -> list[Picture]:
+        rows = read_probes(folder, study, reference)
+        if rows.empty:
+            return []
+        sources = records.find(folder)
+        if reference is not None:
+            sources += records.find(reference / records.folder)
+        return [Picture(f"{name}{ending}", partial(draw, part), sources) for ending, part in split(rows).items()]
 
-    return PaperFigure(name, pictures_of, records)
+    return PaperFigure(name, pictures, records)
 
 
-def read_probes(folder: Path, study: str) -> pd.DataFrame:
-    """A row a record of a study in a folder: predictions first, then GPUs, then the CPU.
+def read_probes(folder: Path, study: str, reference: Path | None = None) -> pd.DataFrame:
+    """Return a row per record of a study in a folder: predictions first, then GPUs, then the CPU.
 
-    Records of machines that the folder has none of are taken from the committed reference, so that a laptop's figure
-    has a GPU in it.
+    Records of machines that the folder has none of are taken from the reference, so that a laptop's figure has a GPU in
+    it.
 
-    Columns: the fields of `benchmarks.study.Probe`; `resolution`, as tables write it; `edge` in voxels, of a
-    cube with as many; `kind`: `predicted`, `gpu` or `cpu`; `machine` as people call it, and `slug` as files do;
-    `published_bytes`, what the paper's Table 3 has for the same; `failure`, and `RESULTS` of the record's `result`.
-    None or NaN where there is nothing.
+    Columns: the fields of `benchmarks.study.Probe`; `resolution`, as in tables; `edge`, in voxels, of a cube with the
+    same number of voxels; `kind`: `predicted`, `gpu` or `cpu`; `machine`, its name in texts, and `slug`, in file names;
+    `gigabytes`, the peak of tensors, and `published_gigabytes`, that of the paper's Table 3 (10⁹ bytes); `failure`; and
+    `RESULTS` of the record's `result`. None or NaN where there is no value.
+
+    Args:
+        folder: folder `efficiency` of a results folder.
+        study: name of the study.
+        reference: results folder of the committed reference; None for no reference.
 
     Raises:
         UserError: a file cannot be read.
     """
     published = published_gigabytes()
-    answers = Answers.read(study, folder.parent, picture.REFERENCE)
+    answers = Answers.read(study, folder.parent, reference)
     rows = []
     for machine in (PREDICTED, *answers.measured):
         for probe, record in answers.by_machine.get(machine, {}).items():
-            gigabytes = published.get(replace(probe, implementation="suite"))
             result = record.result or {}
+            allocated_bytes = result.get("allocated_bytes")
             rows.append(
                 {
                     **probe.plain(),
@@ -91,7 +113,8 @@ def read_probes(folder: Path, study: str) -> pd.DataFrame:
                     "kind": {PREDICTED: "predicted", CPU: "cpu"}.get(machine, "gpu"),
                     "machine": answers.title(machine) + (_details(record.provenance) if machine == CPU else ""),
                     "slug": slug(machine),
-                    "published_bytes": None if gigabytes is None else gigabytes * GIGABYTE,
+                    "gigabytes": None if allocated_bytes is None else allocated_bytes / GIGABYTE,
+                    "published_gigabytes": published.get(replace(probe, implementation="suite")),
                     "failure": record.failure,
                     **{name: result.get(name) for name in RESULTS},
                 }
@@ -101,12 +124,12 @@ def read_probes(folder: Path, study: str) -> pd.DataFrame:
 
 
 def machine_fills(rows: pd.DataFrame) -> dict[str, str]:
-    """How the markers of each machine that measured are filled, by its name."""
+    """Return the filled part of the markers of each machine that measured, by its name."""
     return dict(zip(rows.loc[rows["kind"] != "predicted", "machine"].unique(), FILLS, strict=False))
 
 
 def draw_prediction(axes: Axes, rows: pd.DataFrame, model: str, x: str, y: str) -> None:
-    """A line through one model's predictions of a column over another."""
+    """Draw a line through the predictions for one model, column `y` against column `x`."""
     predicted = _of_model(rows[rows["kind"] == "predicted"], model, x, y)
     axes.plot(predicted[x], predicted[y], color=model_look(model)[0], **PREDICTION)
 
@@ -114,12 +137,10 @@ def draw_prediction(axes: Axes, rows: pd.DataFrame, model: str, x: str, y: str) 
 def draw_measured(
     axes: Axes, rows: pd.DataFrame, model: str, x: str, y: str, fills: Mapping[str, str], size_pt: float = MARKER_PT
 ) -> None:
-    """Markers of what machines measured of one model, a column over another.
+    """Draw markers of the measurements of one model by all machines, column `y` against column `x`.
 
-    Full markers have a white edge, so that one on another can be told.
-
-    Args:
-        fills: of the figure's machines, see `machine_fills`.
+    Full markers have a white edge, which separates them where they overlap. `fills` are those of `machine_fills` for
+    all machines of the figure.
     """
     colour, marker = model_look(model)
     for machine, fill in fills.items():
@@ -130,27 +151,27 @@ def draw_measured(
 
 
 def draw_intervals(axes: Axes, rows: pd.DataFrame, x: str, colour: str) -> None:
-    """A bar from the lower to the upper bound of each median."""
+    """Draw a bar from the lower to the upper bound of each median against column `x`."""
     bounded = rows[rows["low_s"].notna()]
     axes.vlines(bounded[x], bounded["low_s"], bounded["high_s"], color=colour, linewidth=1, zorder=3)
 
 
-def log2_axis(axes: Axes, values: Sequence[float], texts: Sequence[str]) -> None:
-    """A first axis on a scale of log2, with ticks at these values alone."""
+def scale_log2(axes: Axes, values: Sequence[float], texts: Sequence[str]) -> None:
+    """Scale the horizontal axis by log2, with ticks at these values alone."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(values, texts)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.06)
 
 
-def locations_axis(axes: Axes, rows: pd.DataFrame) -> None:
-    """A first axis of the rows' numbers of locations."""
+def scale_locations(axes: Axes, rows: pd.DataFrame) -> None:
+    """Scale the horizontal axis by log2, with ticks at the rows' numbers of locations."""
     locations = sorted({int(number) for number in rows["locations"].dropna()})
-    log2_axis(axes, locations, [power_of_two(number) for number in locations])
+    scale_log2(axes, locations, [power_of_two(number) for number in locations])
 
 
 def model_entries(models: Iterable[str]) -> dict[str, Look]:
-    """Legend entries of models: their colour and marker."""
+    """Return legend entries of models: their colour and marker."""
     entries = {}
     for model in models:
         colour, marker = model_look(model)
@@ -159,20 +180,20 @@ def model_entries(models: Iterable[str]) -> dict[str, Look]:
 
 
 def machine_entries(rows: pd.DataFrame) -> dict[str, Look]:
-    """Legend entries of the machines that measured."""
+    """Return legend entries of the machines that measured."""
     return {
-        f"measured: {machine}": ANY | MEASUREMENT | {"fillstyle": fill, "linestyle": "none"}
+        f"measured: {machine}": NEUTRAL | MEASUREMENT | {"fillstyle": fill, "linestyle": "none"}
         for machine, fill in machine_fills(rows).items()
     }
 
 
 def handles_of(entries: Mapping[str, Look]) -> list[Artist]:
-    """Lines and markers of a legend, by their labels."""
+    """Return lines and markers for a legend, by their labels."""
     return [Line2D([], [], label=label, **look) for label, look in entries.items()]
 
 
 def title_of(text: str, rows: pd.DataFrame) -> str:
-    """A figure's title, and below it what failed and why, if anything did."""
+    """Return a figure's title, followed by a line for each reason and machine of failures, if there are any."""
     found: dict[str, dict[str, list[str]]] = {}
     for probe in rows[rows["failure"].notna()].to_dict("records"):
         where = f"{probe['failure']} on {probe['machine']}"
@@ -186,11 +207,11 @@ def title_of(text: str, rows: pd.DataFrame) -> str:
 
 
 def repeats_text(rows: pd.DataFrame) -> str:
-    """How the times of rows came about; empty where there is none."""
+    """Return how the runtimes of rows were obtained; empty where there are none."""
     repeats = [len(seconds) for seconds in rows["seconds"].dropna()]
     if not repeats:
         return ""
-    bars = "its 95 % interval" if min(repeats) >= ENOUGH_REPEATS else "smallest to largest"
+    bars = "95 % interval" if min(repeats) >= ENOUGH_REPEATS else "range"
     return f"median of {span(repeats)} repeats (bars: {bars})"
 
 

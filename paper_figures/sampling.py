@@ -1,6 +1,7 @@
-"""Table 1 as a figure: score against the number of locations in training, a line for each sampling strategy."""
+"""Table 1 as a figure: scores against the number of training locations, a line for each sampling strategy."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.markup import power_of_two
 from benchmarks.studies.table1 import TABLE1
-from paper_figures.panels import MEAN, Look, axis_label, draw_number, explain, figure_of, panel_rows
-from paper_figures.scores import Numbers
+from paper_figures.panels import MEAN, Look, add_legend, axis_label, draw_number, panel_rows
+from paper_figures.picture import figure_by_profile
+from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import BLACK, BLUE, ORANGE, settings
 
 QUANTITIES = ("dice", "iou")
@@ -19,18 +21,18 @@ LOOKS: dict[str, Look] = {
     "border": {"color": ORANGE, "marker": "s", "linestyle": "--", "linewidth": 1},
     "confidence": {"color": BLACK, "marker": "^", "linestyle": ":", "linewidth": 1},
 }
-"""Of each strategy. The colours differ in brightness too, for grey print."""
+"""Looks by strategy. The colours also differ in brightness, for grey print."""
 
 APART = 0.2
-"""Between strategies at the same number of locations, as a part of the step to the next power of two."""
+"""Distance between strategies at the same number of locations, as a part of the step to the next power of two."""
 
 SEED_SHIFT = 0.07
 
 
 def draw(numbers: Sequence[Numbers]) -> Figure:
-    """A row of panels for each data set: Dice and IoU against the paper's number of locations, on a scale of log2.
+    """Draw a row of panels for each data set: Dice and IoU against the paper's number of locations, on a log2 scale.
 
-    A tick also tells how many locations were drawn of our volumes, where these are fewer.
+    Where fewer locations were drawn from our volumes, the labels of the ticks give their number, too.
     """
     with settings():
         figure, panels = panel_rows(numbers, QUANTITIES, height_in=2.3)
@@ -41,11 +43,11 @@ def draw(numbers: Sequence[Numbers]) -> Figure:
                 axes.set_ylabel(axis_label(quantity))
         found = {strategy for of_data in numbers for strategy in of_data.rows["sampling"]}
         names = TABLE1.layout.names["sampling"]
-        explain(figure, numbers, {names[name]: MEAN | look for name, look in LOOKS.items() if name in found})
+        add_legend(figure, numbers, {names[name]: MEAN | look for name, look in LOOKS.items() if name in found})
     return figure
 
 
-SAMPLING = figure_of(TABLE1, "sampling", draw)
+SAMPLING = figure_by_profile("sampling", TABLE1.name, partial(read_numbers, TABLE1), draw)
 
 
 def _draw_strategies(axes: Axes, rows: pd.DataFrame) -> None:

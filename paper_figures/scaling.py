@@ -1,75 +1,64 @@
-"""Memory and time against the resolution of the volume, for every model: the paper's central claim as a picture."""
+"""Memory and runtime of every model against the resolution of the volume: the paper's central claim as a figure."""
 
 import textwrap
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from benchmarks.markup import power_of_two
 from benchmarks.names import MODEL_NAMES
-from benchmarks.probes.records import GIGABYTE
 from benchmarks.studies.scaling import VOXELISED
 from benchmarks.study import encoder_channels
 from paper_figures.curves import Curve, draw_curves, name_ends, write_names
-from paper_figures.panels import ANY
-from paper_figures.picture import Picture
+from paper_figures.panels import label_plainly
 from paper_figures.probes import (
-    PREDICTION,
+    PREDICTED_ENTRY,
     draw_intervals,
     draw_measured,
     figure_of_probes,
     handles_of,
-    log2_axis,
     machine_entries,
     machine_fills,
     model_entries,
     repeats_text,
+    scale_log2,
     title_of,
 )
 from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
 
 GPU_SIZES_GB = (8, 16, 24, 80)
-"""Of a mid-range consumer GPU, of those that the paper trained on, of a large consumer GPU and of a data centre's."""
+"""Memory of a mid-range consumer GPU, the paper's training GPUs, a large consumer GPU and a data-centre GPU."""
 
 GPU_COLOUR = "0.55"
 
 MARKERS_PT = (9.0, 4.0)
-"""Sizes of the first and the last model's markers: where models come to the same, one is seen around the other."""
+"""Sizes of the first and the last model's markers: where models are equal, one marker is seen around the other."""
 
 ROOM = (5.5, 7.0)
-"""By these factors the axis goes on beyond the resolutions, for the names of GPUs' sizes and those of curves."""
+"""Factors by which the axis extends below and above the resolutions, for names of GPU sizes and of curves."""
 
 NOTE_CHARACTERS = 145
 ENTRY_CHARACTERS = 28
-"""In a line of the note below, and of the legend."""
+"""Characters per line of the note below, and of the legend."""
 
 LEGEND_COLUMNS = 4
 
-TITLE = "Memory and time by the volume's resolution"
+TITLE = "Memory and runtime by volume resolution"
 PHASES = {"training": "training step", "inference": "one evaluation", "extraction": "whole segmentation"}
 
 
-def pictures(rows: pd.DataFrame, sources: Sequence[Path]) -> list[Picture]:
-    """One, with all machines."""
-    return [Picture("scaling", partial(draw, rows), sources)]
-
-
 def draw(rows: pd.DataFrame) -> Figure:
-    """Above memory, predicted and measured, with the sizes of GPUs; below time as measured; on scales of logarithms.
+    """Draw predicted and measured memory above, with the sizes of GPUs, and measured runtime below, on log axes.
 
-    Where a GPU has measured memory, that of the CPU is left out, whose tensors are counted as the prediction's are. The
-    memory of a U-Net's segmentation is that of its evaluation.
+    Where a GPU has measured memory, that of the CPU is left out, since its tensors are counted in the same way as those
+    of the prediction. The memory of a U-Net's segmentation is that of its evaluation.
 
     Args:
-        rows: of `paper_figures.probes.read_probes`.
+        rows: rows of `paper_figures.probes.read_probes`.
     """
-    rows = rows.assign(gigabytes=rows["allocated_bytes"] / GIGABYTE)
+    rows = rows.copy()
     if rows.loc[rows["kind"] == "gpu", "gigabytes"].notna().any():
         rows.loc[rows["kind"] == "cpu", "gigabytes"] = np.nan
     evaluations = rows["model"].isin(VOXELISED) & (rows["phase"] == "inference") & rows["gigabytes"].notna()
@@ -77,7 +66,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     times = repeats_text(rows)
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 7.0), layout="constrained")
-        figure.suptitle(title_of(f"{TITLE}; times: {times}" if times else TITLE, rows), fontsize="medium")
+        figure.suptitle(title_of(f"{TITLE}; runtime: {times}" if times else TITLE, rows), fontsize="medium")
         grid = figure.add_gridspec(3, len(PHASES), height_ratios=(6, 5, 1))
         above, below = np.asarray(grid[:2, :].subgridspec(2, len(PHASES), height_ratios=(6, 5)).subplots(sharey="row"))
         memory, time = dict(zip(PHASES, above, strict=True)), dict(zip(PHASES, below, strict=True))
@@ -90,16 +79,16 @@ def draw(rows: pd.DataFrame) -> Figure:
             axes.set_title(f"Memory, {PHASES[phase]}")
         for phase, axes in time.items():
             curves[axes] = _draw_panel(axes, rows, phase, "median_s")
-            axes.set_title(f"Time, {PHASES[phase]}")
+            axes.set_title(f"Runtime, {PHASES[phase]}")
             axes.set_xlabel("Resolution (voxels)")
-        above[0].set_ylabel("Peak of tensors (GB of 10⁹ bytes)")
-        below[0].set_ylabel("Time (s)")
+        above[0].set_ylabel("Peak tensor memory (GB, 10⁹ bytes)")
+        below[0].set_ylabel("Runtime (s)")
         _draw_legend(figure.add_subplot(grid[2, :]), rows)
         figure.supxlabel(_note(rows), x=0.01, horizontalalignment="left", fontsize="small")
-        # The layout has to be made before names can be set apart in it.
+        # Names are spread by their places in the finished layout.
         figure.draw_without_rendering()
         for axes, by_machine in curves.items():
-            # Of one machine, GPUs first: models have the same colours on all.
+            # Models have the same colours on all machines, so one names them; GPUs come first.
             for of_machine in by_machine[:1]:
                 name_ends(axes, of_machine)
         for axes in above:
@@ -107,11 +96,14 @@ def draw(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-SCALING = figure_of_probes("scaling", "scaling", pictures)
+SCALING = figure_of_probes("scaling", "scaling", draw)
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, phase: str, y: str) -> list[list[Curve]]:
-    """One phase's column `y` over the resolution; the curves, through predictions of memory, or times by machine."""
+    """Draw column `y` of a phase against the resolution, and return the curves by machine.
+
+    Curves go through predictions of memory, or through measured runtimes.
+    """
     models, edges, fills = _models(rows), _edges(rows), machine_fills(rows)
     shown = rows[(rows["phase"] == phase) & rows[y].notna()]
     joined = shown[(shown["kind"] == "predicted") == (y == "gigabytes")]
@@ -130,7 +122,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, phase: str, y: str) -> list[list
             draw_intervals(axes, shown[shown["model"] == model], "edge", model_look(model)[0])
     if shown.empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", style="italic")
-    log2_axis(axes, edges, [f"{edge}³" for edge in edges])
+    scale_log2(axes, edges, [f"{edge}³" for edge in edges])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_xlim(edges[0] / ROOM[0], edges[-1] * ROOM[1])
     if rows[y].isna().all():
@@ -138,30 +130,28 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, phase: str, y: str) -> list[list
         return []
     axes.set_yscale("log")
     axes.margins(y=0.08)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    label_plainly(axes.yaxis)
     return curves
 
 
 def _draw_legend(axes: Axes, rows: pd.DataFrame) -> None:
-    entries = model_entries(_models(rows))
-    entries["predicted"] = ANY | PREDICTION | {"marker": ""}
-    entries |= machine_entries(rows)
-    entries["memory of GPUs"] = {"color": GPU_COLOUR, "linewidth": 0.6}
+    entries = model_entries(_models(rows)) | PREDICTED_ENTRY | machine_entries(rows)
+    entries["memory sizes of GPUs"] = {"color": GPU_COLOUR, "linewidth": 0.6}
     wrapped = {textwrap.fill(label, ENTRY_CHARACTERS): look for label, look in entries.items()}
     axes.set_axis_off()
     axes.legend(handles=handles_of(wrapped), loc="center", ncols=LEGEND_COLUMNS, handlelength=1.5)
 
 
 def _note(rows: pd.DataFrame) -> str:
-    """What the phases are of, and what changes with the resolution besides the volume."""
+    """Return a note on the phases, and on what changes with the resolution apart from the volume."""
     per_pass = ", ".join(power_of_two(int(number)) for number in sorted(rows["locations"].dropna().unique()))
     edges = _edges(rows)
     encoders = (f"{'-'.join(map(str, encoder_channels((edge,) * 3)))} at {edge}³" for edge in (edges[0], edges[-1]))
     lines = (
         f"Training: one volume (2D U-Net: one slice). Evaluation: {per_pass} locations "
-        "(U-Nets: all voxels, 2D one slice a pass, which is their whole segmentation).",
-        "At each doubling, encoders in function space gain a block of half as many filters "
-        f"({', '.join(encoders)}), which flattens their curves; U-Nets do not. Predicted with an assumed workspace of "
+        "(U-Nets: all voxels, 2D one slice per pass, which is their whole segmentation).",
+        "With each doubling of the resolution, encoders of occupancy networks gain a block with half as many filters "
+        f"({', '.join(encoders)}), which flattens their curves; U-Nets do not. Predictions assume a workspace of "
         "convolutions.",
     )
     return "\n".join(textwrap.fill(line, NOTE_CHARACTERS) for line in lines)
@@ -176,5 +166,5 @@ def _edges(rows: pd.DataFrame) -> list[int]:
 
 
 def _short_name(model: str) -> str:
-    """As `3D U-Net`, or `A` of OSS-Net A."""
+    """Return a model's name without what all of its kind share: `3D U-Net`, or `A` for OSS-Net A."""
     return model_name(model).removeprefix("OSS-Net ").replace(" residual", "").partition(",")[0]

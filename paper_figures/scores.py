@@ -1,4 +1,4 @@
-"""What the records of a study say, in the shape in which figures show it."""
+"""Scores of a study as figures show them, read from its records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Numbers:
 
     Attributes:
         key: data set, profile and protocol.
-        rows: what `benchmarks.report.summary.summarise` gives of them: `value` is the mean over seeds and cases, `low`
-            and `high` the ends of its 95 % interval (NaN with one seed or case), `published` the paper's number or NaN.
-            A column `by_seed` is added: a list of each seed's mean over its valid cases, NaN without any.
-        failures: a row for each run that failed, as `benchmarks.report.score_records.failures_of` gives it.
+        rows: rows of `benchmarks.report.summary.summarise`: `value` is the mean over seeds and cases, `low` and `high`
+            are the ends of its 95 % interval (NaN with one seed or case), `published` is the paper's number or NaN.
+            `by_seed` is added: a list of each seed's mean over its valid cases, NaN without any.
+        failures: a row for each failed run, as `benchmarks.report.score_records.failures_of` returns it.
     """
 
     key: tuple[str, str, str]
@@ -32,12 +32,12 @@ class Numbers:
 
     @property
     def title(self) -> str:
-        """Where the numbers come from, and how many seeds and cases they are means of."""
+        """The origin of the numbers, and their numbers of seeds and cases."""
         return f"{source_text(*self.key)}; seeds: {span(self.rows['seeds'])}; cases: {span(self.rows['n'])}"
 
 
 def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
-    """By profile, the numbers of all records of a study in a folder, sorted by data set and protocol.
+    """Return, by profile, the numbers of a study's records in a folder, sorted by data set and protocol.
 
     Raises:
         UserError: a file cannot be read.
@@ -53,13 +53,13 @@ def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
     failures = failures_of(records)
     by_profile: dict[str, list[Numbers]] = {}
     for key in group_keys(rows):
-        # A run that failed has come to no protocol.
+        # A failed run has no protocol.
         failed = failures if failures.empty else _with(failures, GROUP[:2], key)
         by_profile.setdefault(key[1], []).append(Numbers(key, _with(rows, GROUP, key), failed))
     return by_profile
 
 
 def _with(frame: pd.DataFrame, columns: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
-    """The rows that have these values in these columns."""
+    """Return the rows that have these values in these columns."""
     fitting = [frame[column] == value for column, value in zip(columns, values, strict=False)]
     return frame[pd.concat(fitting, axis=1).all(axis=1)]

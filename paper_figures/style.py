@@ -1,4 +1,4 @@
-"""How every figure looks: sizes, colours that the colour-blind can tell apart, and how a figure is saved."""
+"""Style of all figures: sizes, colours that the colour-blind can tell apart, model names, and saving."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +10,7 @@ from benchmarks.names import MODEL_NAMES
 from ossnet.files import replacing
 
 PAGE_WIDTH_IN = 7.2
-"""Width of a figure across the text of a page, in inches."""
+"""Width of a figure that spans the text of a page, in inches."""
 
 # The palette of Okabe and Ito (2008).
 BLACK = "#000000"
@@ -36,7 +36,7 @@ MODEL_COLOURS = {
     "c": GREEN,
     "d": BLUE,
 }
-"""One colour a kind of model; the slice orientations share theirs and differ by `MODEL_MARKERS`."""
+"""One colour per kind of model; the slice orientations share theirs and differ by `MODEL_MARKERS`."""
 
 MODEL_MARKERS = {
     "unet3d": "o",
@@ -52,17 +52,22 @@ MODEL_MARKERS = {
 
 
 def model_name(model: str) -> str:
-    """A model's name in the paper; what is not of the suite keeps its own."""
+    """Return a model's name in the paper; a model that is not of the suite keeps its own name."""
     return MODEL_NAMES.get(model, model)
 
 
+def wrapped_name(model: str) -> str:
+    """Return a model's name with a line for the orientation of its slices."""
+    return model_name(model).replace(", ", "\n")
+
+
 def model_look(model: str) -> tuple[str, str]:
-    """A model's colour and marker; a black star for what is not of the suite."""
+    """Return a model's colour and marker; a black star for a model that is not of the suite."""
     return MODEL_COLOURS.get(model, BLACK), MODEL_MARKERS.get(model, "*")
 
 
 def settings() -> AbstractContextManager[None]:
-    """The settings of matplotlib to draw and to save a figure under."""
+    """Return a context with the settings of matplotlib to draw and to save a figure with."""
     return matplotlib.rc_context(
         {
             "font.size": 8,
@@ -82,7 +87,7 @@ def settings() -> AbstractContextManager[None]:
 
 
 def save(figure: Figure, stem: str | Path) -> None:
-    """Write `stem`.pdf and `stem`.png (300 dpi), each whole or not at all; the same figure gives the same bytes.
+    """Write `stem`.pdf, then `stem`.png (300 dpi), each whole or not at all; the same figure gives the same bytes.
 
     Raises:
         UserError: a file cannot be written.

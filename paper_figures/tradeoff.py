@@ -1,12 +1,11 @@
-"""The paper's thesis at a glance: the accuracy of every model against its memory, with time as the size of a marker.
+"""The paper's thesis at a glance: accuracy of every model against its memory, with its runtime as the area of a marker.
 
-A marker's area is in proportion to time, and never below `SMALLEST_MARKER_PT2`: the legend says so where that applies.
+The area is proportional to the runtime, but at least `SMALLEST_MARKER_PT2`; the legend says so where that applies.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +19,18 @@ from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.costs import costs_of
 from benchmarks.report.score_records import read_records
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import INTERVAL, axis_label
-from paper_figures.picture import PaperFigure, Picture, RecordFiles
+from paper_figures.panels import INTERVAL, axis_label, label_plainly
+from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
 
 ROW_HEIGHT_IN = 2.5
 
 LARGEST_MARKER_PT2 = 180
-"""Area of the marker of the longest time of a panel, in square points; others are in proportion."""
+"""Area of the marker of a panel's longest runtime, in square points; other areas are in proportion."""
 
 SMALLEST_MARKER_PT2 = 12
-"""Below this area, colours and shapes cannot be told apart."""
+"""Smallest area at which colours and shapes can be distinguished, in square points."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Phase:
     """A column of panels.
 
     Attributes:
-        title: above the panels.
-        memory: the column of `benchmarks.report.costs.costs_of` along the horizontal axis.
-        time: the column, in seconds, that the markers' area stands for.
+        title: title of the panels.
+        memory: column of `benchmarks.report.costs.costs_of` on the horizontal axis.
+        time: column, in seconds, that the area of markers shows.
     """
 
     title: str
@@ -51,7 +50,7 @@ class Phase:
 
 PHASES = (
     Phase("Training", "training_allocated_bytes", "training_s"),
-    Phase("Segmentation of a case", "segmentation_allocated_bytes", "segmentation_s"),
+    Phase("Segmentation of one case", "segmentation_allocated_bytes", "segmentation_s"),
 )
 
 
@@ -60,10 +59,10 @@ class Tradeoff:
     """The models of one data set, profile and protocol.
 
     Attributes:
-        title: where the numbers come from.
-        models: a row a model: `value`, `low` and `high` of its Dice, and the medians over seeds of its costs.
-        devices: on which the costs were measured.
-        without_costs: models that have a Dice and no recorded costs, and are not drawn.
+        title: origin of the numbers.
+        models: row per model: `value`, `low` and `high` of its Dice, and the medians over seeds of its costs.
+        devices: devices on which the costs were measured.
+        without_costs: models with a Dice but without recorded costs, which are not drawn.
     """
 
     title: str
@@ -73,7 +72,7 @@ class Tradeoff:
 
 
 def read_tradeoffs(folder: Path) -> dict[str, list[Tradeoff]]:
-    """Read by profile what the records of Table 2 in a folder tell of accuracy and cost; nothing where none has costs.
+    """Return, by profile, accuracy and costs in the records of Table 2 in a folder, if there are costs.
 
     Raises:
         UserError: a file cannot be read.
@@ -102,13 +101,13 @@ def _tradeoffs(numbers: Numbers, costs: pd.DataFrame) -> Iterator[Tradeoff]:
 
 
 def draw(tradeoffs: Sequence[Tradeoff]) -> Figure:
-    """A row of panels for each data set: Dice against the memory of training, and against that of a segmentation."""
+    """Draw a row of panels for each data set: Dice against the memory of training and of a segmentation."""
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 0.8 + ROW_HEIGHT_IN * len(tradeoffs)), layout="constrained")
         for part, tradeoff in zip(figure.subfigures(len(tradeoffs), 1, squeeze=False)[:, 0], tradeoffs, strict=True):
             parts = [tradeoff.title, ", ".join(tradeoff.devices)]
             if tradeoff.without_costs:
-                parts.append(f"without costs: {', '.join(map(model_name, tradeoff.without_costs))}")
+                parts.append(f"no recorded costs: {', '.join(map(model_name, tradeoff.without_costs))}")
             part.suptitle("; ".join(filter(None, parts)), x=0.01, ha="left", fontsize="medium")
             for axes, phase in zip(part.subplots(1, len(PHASES), sharey=True), PHASES, strict=True):
                 _draw_phase(axes, tradeoff.models, phase)
@@ -145,26 +144,28 @@ def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
             zorder=4,
         )
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda memory, _: f"{memory:g}"))
+    label_plainly(axes.xaxis)
     axes.xaxis.set_minor_formatter(FuncFormatter(_at_two_and_five))
     axes.tick_params(axis="x", which="minor", labelsize=6)
-    axes.set_title(f"{phase.title}; area of a marker: time")
-    axes.set_xlabel("Memory of tensors at the peak (GB, 10⁹ bytes)")
+    axes.set_title(f"{phase.title}; area of markers: runtime")
+    axes.set_xlabel("Peak tensor memory (GB, 10⁹ bytes)")
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     _explain_areas(axes, models[phase.time], area)
 
 
 def _at_two_and_five(memory: float, _position: int) -> str:
-    """Label the ticks between powers of ten at which labels do not touch."""
+    """Return labels for the ticks between powers of ten whose labels do not touch."""
     return f"{memory:g}" if f"{memory:e}"[0] in "25" else ""
 
 
 def _explain_areas(axes: Axes, times: pd.Series, area: Callable[[float], float]) -> None:
-    """Show markers of round times, no longer than the longest of the panel, and the smallest one where it is used.
+    """Add a legend of markers of round runtimes up to the panel's longest, and of the smallest marker if it is used.
 
     Args:
-        times: of the panel's models, in seconds.
+        axes: panel.
+        times: runtimes of its models, in seconds.
+        area: function that returns a marker's area for a runtime, in square points.
     """
     longest, floor = times.max(), times.max() * SMALLEST_MARKER_PT2 / LARGEST_MARKER_PT2
     labels = {time: f"{time:g} s" for time in (_round_down(longest), _round_down(longest) / 5)}
@@ -178,18 +179,9 @@ def _explain_areas(axes: Axes, times: pd.Series, area: Callable[[float], float])
 
 
 def _round_down(number: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten that is no larger."""
+    """Return the largest of 1, 2 and 5 times a power of ten that is no larger than a number."""
     power = 10.0 ** np.floor(np.log10(number))
     return float(power * max(digit for digit in (1, 2, 5) if digit * power <= number * (1 + 1e-9)))
 
 
-def _pictures(folder: Path) -> list[Picture]:
-    sources = RECORDS.find(folder)
-    return [
-        Picture(f"tradeoff-{profile}", partial(draw, tradeoffs), sources)
-        for profile, tradeoffs in read_tradeoffs(folder).items()
-    ]
-
-
-RECORDS = RecordFiles(TABLE2.name, ".jsonl")
-TRADEOFF = PaperFigure("tradeoff", _pictures, RECORDS)
+TRADEOFF = figure_by_profile("tradeoff", TABLE2.name, read_tradeoffs, draw)

@@ -1,4 +1,4 @@
-"""Records of few seeds and cases, whose means can be told beforehand, and of probes of memory and time."""
+"""Records of few seeds and cases, whose means are known, and records of memory and runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,6 @@ from benchmarks.probes import records as efficiency_records
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.score_records import Records
 from benchmarks.study import Probe
-from paper_figures import picture
 
 SHIFTS = {"x": 0.1, "y": -0.1}
 """By how much a case scores more than the mean of all."""
@@ -53,9 +52,8 @@ Answer = tuple[Probe, Mapping[str, Any] | str]
 
 
 @pytest.fixture
-def write_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Write what a machine answered to the probes of a study (a text: why it failed); without a committed reference."""
-    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "no-reference")
+def write_probes(tmp_path: Path) -> Callable[..., Path]:
+    """Write a machine's results for the probes of a study (a text: why it failed); return the folder of records."""
 
     def write(study: str, machine: str, answers: Sequence[Answer], results: Path = tmp_path) -> Path:
         provenance = {"cpu": {"model": "Test(R) CPU @ 2.90GHz", "torch_threads": 1}}

@@ -16,8 +16,8 @@ from paper_figures.curves import (
     SAME,
     SEVERAL,
     Curve,
-    alike,
     draw_curves,
+    group_alike,
     name_ends,
     spread,
     write_names,
@@ -34,15 +34,15 @@ def names_of(groups: list[list[Curve]]) -> list[str]:
 
 def test_curves_are_alike_within_a_ratio_at_every_point() -> None:
     curves = [curve("a", 1, 100), curve("b", 1.01, 101), curve("c", 1, 110), curve("d", 0.99, 99)]
-    assert names_of(alike(curves, SAME)) == ["abd", "c"]
+    assert names_of(group_alike(curves, SAME)) == ["abd", "c"]
 
 
 def test_curves_are_compared_with_the_first_of_their_group() -> None:
-    assert names_of(alike([curve("a", 1.0), curve("b", 1.015), curve("c", 1.03)], SAME)) == ["ab", "c"]
+    assert names_of(group_alike([curve("a", 1.0), curve("b", 1.015), curve("c", 1.03)], SAME)) == ["ab", "c"]
 
 
 def test_curves_at_other_places_are_not_alike() -> None:
-    assert names_of(alike([curve("a", 1), curve("b", 1, first=1), curve("c", 1, 1)], SAME)) == ["a", "b", "c"]
+    assert names_of(group_alike([curve("a", 1), curve("b", 1, first=1), curve("c", 1, 1)], SAME)) == ["a", "b", "c"]
 
 
 def shares(*curves: Curve) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from ossnet.errors import UserError
-from paper_figures.figure1 import draw, pictures
+from paper_figures.figure1 import FIGURE1, draw
 from paper_figures.segmentations import SegmentedCase
 from paper_figures.style import LABEL_COLOUR, PREDICTION_COLOUR
 
@@ -64,7 +64,7 @@ def hex_rgb(colour: str) -> np.ndarray:
 def test_cases_without_the_model_are_left_out(tmp_path: Path) -> None:
     write(tmp_path / "table2-glioma-laptop.npz", ["onet", "c"])
     write(tmp_path / "table2-liver-laptop.npz", ["onet"])
-    (picture,) = pictures(tmp_path)
+    (picture,) = FIGURE1.pictures(tmp_path, None)
     assert picture.name == "figure1-glioma-laptop"
     assert picture.sources == [tmp_path / "table2-glioma-laptop.npz"]
     assert picture.draw().get_suptitle() == "Case case-1, flair"

@@ -20,7 +20,7 @@ def lattice(stride: int, occupied: np.ndarray) -> np.ndarray:
 
 
 def arrays() -> dict[str, Any]:
-    """A label in the middle, right after the first stage; of the second stage only one column is asked."""
+    """A label in the middle, right after the first stage; the second stage evaluates only one column."""
     label = np.zeros(SHAPE, bool)
     label[12:21, 16:25] = True
     asked = np.zeros((2, *SHAPE), bool)
@@ -54,7 +54,7 @@ def test_the_window_is_what_is_occupied_and_two_points_around(case: StagedCase) 
     assert case.label.shape == case.image.shape == (25, 25)
     assert case.label[8:17, 8:17].all()
     assert case.label.sum() == 81
-    assert case.begun.shape == case.settled.shape == case.asked.shape == (2, 25, 25)
+    assert case.before.shape == case.after.shape == case.queried.shape == (2, 25, 25)
     assert case.pixel_mm == (2.0, 1.0)
     assert (case.strides, case.evaluated) == ((4, 2), (700, 653))
 
@@ -67,7 +67,7 @@ def test_the_view_turns_every_array_alike(tmp_path: Path) -> None:
     flipped = {name: np.flip(values[name], (-3, -2)) for name in ("image", "label", "begun", "settled", "asked")}
     np.savez_compressed(mirrored, **values | flipped | {"affine": np.diag([1.0, 2.0, 3.0, 1.0])})
     first, second = load(stored), load(mirrored)
-    for name in ("image", "label", "begun", "settled", "asked"):
+    for name in ("image", "label", "before", "after", "queried"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
@@ -83,21 +83,21 @@ def test_a_case_without_anything_is_shown_whole(tmp_path: Path) -> None:
 def test_every_stage_shows_its_points_and_what_it_comes_to(case: StagedCase) -> None:
     figure = draw(case)
     assert figure.get_suptitle() == (
-        "Case case-1, flair, OSS-Net C, improved inference by the paper's text:\n"
-        "1,353 locations evaluated, 10.0 % of its voxels (by the original inference 1,111)"
+        "Case case-1, flair, OSS-Net C, improved inference as in the paper:\n"
+        "1,353 locations evaluated, 10.0 % of all voxels (original inference: 1,111)"
     )
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [
         "Encoder's segmentation",
         "Stage 1, every 4th voxel:\n700 evaluated",
         "Stage 2, every 2nd voxel:\n653 evaluated",
-        "Last segmentation",
+        "Final segmentation",
         "Segmentation after stage 1",
         "Segmentation after stage 2",
     ]
     counts = [[len(line.get_xdata()) for line in figure.axes[stage].lines] for stage in (1, 2)]
     # Occupied, unoccupied, evaluated though occupied, evaluated. Of 7 x 7 points of the first lattice 3 x 3 are
-    # occupied; of 13 x 13 of the second 5 x 5, and five of them are asked.
+    # occupied; of 13 x 13 of the second 5 x 5, and five of them are evaluated.
     assert counts == [[9, 0, 0, 40], [20, 144, 5, 0]]
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_drawn_tells_how_to_make_it(tmp_path: Path) -> None:
     values = arrays()
     del values["asked"]
     np.savez_compressed(path, **values)
-    with pytest.raises(UserError, match=r"figure4-own-laptop\.npz: .*asked.*benchmarks\.extraction_case"):
+    with pytest.raises(UserError, match=r"figure4-own-laptop\.npz: .*asked.*benchmarks\.studies\.figure4"):
         load(path)
     path.write_bytes(b"no archive")
     with pytest.raises(UserError, match="cannot draw the extraction"):
@@ -128,6 +128,6 @@ def test_what_cannot_be_drawn_tells_how_to_make_it(tmp_path: Path) -> None:
 
 def test_a_picture_a_file(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "figure4-own-laptop.npz", **arrays())
-    (picture,) = FIGURE4.pictures(tmp_path)
+    (picture,) = FIGURE4.pictures(tmp_path, None)
     assert picture.name == "figure4-own-laptop"
     assert len(picture.draw().axes) == 6

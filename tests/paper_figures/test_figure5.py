@@ -44,7 +44,7 @@ def slicing(slices: int, seconds: float) -> tuple[Probe, dict[str, Any]]:
 
 
 def drawn(write_probes: Any, machine: str, of: Sequence[Any]) -> Figure:
-    (picture,) = FIGURE5.pictures(write_probes("figure5", machine, of))
+    (picture,) = FIGURE5.pictures(write_probes("figure5", machine, of), None)
     return picture.draw()
 
 
@@ -69,7 +69,7 @@ def test_what_the_paper_states_is_marked(write_probes: Any) -> None:
     (best,) = times.patches
     assert (best.get_x(), best.get_x() + best.get_width()) == BEST
     legend = [text.get_text() for text in times.get_legend().get_texts()]
-    assert "paper, improved: 2.6 s on an RTX 2080 Ti" in legend
+    assert "paper, improved inference: 2.6 s on an RTX 2080 Ti" in legend
 
 
 @pytest.mark.parametrize(("machine", "shape"), [("cpu", PAPER_SHAPE), (GPU, (128, 128, 80))])
@@ -88,8 +88,8 @@ def test_slicing_is_a_level_for_each_number_of_slices(write_probes: Any) -> None
     assert one.get_color() == several.get_color() == MODEL_COLOURS["unet2d-depth"]
     assert one.get_linestyle() != several.get_linestyle()
     legend = [text.get_text() for text in times.get_legend().get_texts()]
-    assert "2D residual U-Net, depth slices: 1 slice a pass" in legend
-    assert "2D residual U-Net, depth slices: 32 slices a pass" in legend
+    assert "2D residual U-Net, depth slices: 1 slice per pass" in legend
+    assert "2D residual U-Net, depth slices: 32 slices per pass" in legend
 
 
 def test_stages_are_stacked_for_each_extraction(write_probes: Any) -> None:
@@ -113,7 +113,7 @@ def test_a_title_tells_machine_and_repeats_and_a_note_what_failed(write_probes: 
     probe = replace(answers()[0][0], locations=2**17)
     figure = drawn(write_probes, "cpu", [*answers((128, 128, 80)), (probe, "OOM")])
     assert figure.get_suptitle().splitlines() == [
-        "OSS-Net C, 128x128x80, CPU, Test, 1 thread; median of 7 repeats (bars: its 95 % interval)",
+        "OSS-Net C, 128x128x80, CPU, Test, 1 thread; median of 7 repeats (bars: 95 % interval)",
         "OOM on CPU, Test, 1 thread: OSS-Net C at 256x256x160 (extraction)",
     ]
 
@@ -123,12 +123,12 @@ def test_several_cpus_are_all_named(write_probes: Any, tmp_path: Path) -> None:
     (path,) = (tmp_path / "efficiency").glob("figure5-*.jsonl")
     first, *others = path.read_text().splitlines()
     path.write_text("\n".join([first.replace('"torch_threads": 1', '"torch_threads": 8'), *others]) + "\n")
-    (picture,) = FIGURE5.pictures(path.parent)
+    (picture,) = FIGURE5.pictures(path.parent, None)
     title = picture.draw().get_suptitle().replace("\n", " ")
     assert title.startswith("OSS-Net C, 256x256x160, CPU, Test, 8 threads and CPU, Test, 1 thread; median of 7")
 
 
 def test_each_machine_has_a_picture(write_probes: Any) -> None:
     write_probes("figure5", GPU, answers())
-    pictures = FIGURE5.pictures(write_probes("figure5", "cpu", answers()))
+    pictures = FIGURE5.pictures(write_probes("figure5", "cpu", answers()), None)
     assert [picture.name for picture in pictures] == ["figure5-nvidia-test-gpu", "figure5-cpu"]

@@ -27,7 +27,7 @@ def answers(factor: float, implementation: Implementation = "suite") -> list[tup
 def test_predictions_measurements_and_the_papers_numbers(write_probes: Any) -> None:
     write_probes("figure6", "predicted", answers(1e6) + answers(2e6, "released"))
     write_probes("figure6", "cpu", answers(3e6)[:2])
-    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, [*answers(4e6), (probe("c", 2**18), "OOM")]))
+    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, [*answers(4e6), (probe("c", 2**18), "OOM")]), None)
     figure = picture.draw()
     (axes,) = figure.axes
     onet = [line for line in axes.lines if line.get_color() == MODEL_COLOURS["onet"]]
@@ -55,7 +55,7 @@ def test_predictions_measurements_and_the_papers_numbers(write_probes: Any) -> N
 
 def test_the_papers_markers_are_around_those_of_machines(write_probes: Any) -> None:
     write_probes("figure6", "predicted", answers(1e6))
-    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, answers(1e6)))
+    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, answers(1e6)), None)
     (axes,) = picture.draw().axes
     of_model = [line for line in axes.lines if line.get_color() == MODEL_COLOURS["c"]]
     (measured,) = [line for line in of_model if line.get_markeredgecolor() == "white"]
@@ -65,7 +65,7 @@ def test_the_papers_markers_are_around_those_of_machines(write_probes: Any) -> N
 
 
 def test_predictions_alone_make_a_picture(write_probes: Any) -> None:
-    (picture,) = FIGURE6.pictures(write_probes("figure6", "predicted", answers(1e6)))
+    (picture,) = FIGURE6.pictures(write_probes("figure6", "predicted", answers(1e6)), None)
     assert picture.name == "figure6"
     legend = [text.get_text() for text in picture.draw().legends[0].get_texts()]
     assert legend == ["O-Net", "OSS-Net C", "predicted", "paper, Table 3"]

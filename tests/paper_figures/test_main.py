@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from paper_figures import cases, picture
+from paper_figures import cases
 from paper_figures.__main__ import main
-from paper_figures.figures import FIGURES
-
-
-@pytest.fixture(autouse=True)
-def no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "no-reference")
+from paper_figures.registry import FIGURES
 
 
 def write_case(path: Path) -> None:
@@ -40,9 +35,10 @@ def test_a_case_is_drawn_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     write_case(tmp_path / "records" / "table2-own-laptop.npz")
     stem = tmp_path / "figures" / "segmentations-own-laptop"
     for state in ("drawn", "up to date"):
-        assert main(["segmentations", "--results", str(tmp_path)]) == 0
+        assert main(["segmentations", "--results", str(tmp_path)], reference=None) == 0
         assert capsys.readouterr().out == f"{stem}.png: {state}\n"
     assert stem.with_suffix(".pdf").exists()
+    assert stem.with_suffix(".json").exists()
 
 
 def test_for_no_name_all_that_can_be_drawn_is(
@@ -50,12 +46,12 @@ def test_for_no_name_all_that_can_be_drawn_is(
 ) -> None:
     monkeypatch.setattr(cases, "_draw_made", Figure)
     write_records(tmp_path / "records", "table2", [("c", 0, {}, 0.7)])
-    assert main(["--results", str(tmp_path)]) == 0
+    assert main(["--results", str(tmp_path)], reference=None) == 0
     lines = dict(zip(FIGURES, capsys.readouterr().out.splitlines(), strict=True))
     assert lines.pop("models").endswith("models-laptop.png: drawn")
     assert lines.pop("cases").endswith("cases.png: drawn")
     for name, line in lines.items():
-        assert line.startswith(f"{name}: nothing of ")
+        assert line.startswith(f"{name}: nothing to draw from ")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +71,7 @@ def test_for_no_name_all_that_can_be_drawn_is(
 def test_nothing_to_draw_is_told_in_a_line(
     name: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([name, "--results", str(tmp_path)]) == 2
+    assert main([name, "--results", str(tmp_path)], reference=None) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"paper_figures: {name}: ")

@@ -22,7 +22,7 @@ def answer(**parts: float) -> dict[str, Any]:
 
 
 def drawn(write_probes: Any, answers: list[Any]) -> Figure:
-    (picture,) = MEMORY_PARTS.pictures(write_probes("table3", "predicted", answers))
+    (picture,) = MEMORY_PARTS.pictures(write_probes("table3", "predicted", answers), None)
     assert picture.name == "memory_parts-suite"
     return picture.draw()
 
@@ -74,9 +74,9 @@ def test_each_implementation_has_a_picture_and_measurements_none(write_probes: A
     released = replace(C_TRAINING, implementation="released")
     write_probes("table3", "cpu", [(C_PASS, answer(decoder=4e8))])
     answers = [(C_TRAINING, answer(decoder=2e9)), (released, answer(decoder=2.6e9))]
-    pictures = MEMORY_PARTS.pictures(write_probes("table3", "predicted", answers))
+    pictures = MEMORY_PARTS.pictures(write_probes("table3", "predicted", answers), None)
     assert [picture.name for picture in pictures] == ["memory_parts-suite", "memory_parts-released"]
 
 
 def test_measurements_alone_have_no_parts_to_show(write_probes: Any) -> None:
-    assert MEMORY_PARTS.pictures(write_probes("table3", "cpu", [(C_PASS, answer(decoder=4e8))])) == []
+    assert MEMORY_PARTS.pictures(write_probes("table3", "cpu", [(C_PASS, answer(decoder=4e8))]), None) == []

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import axis_label, draw_number, explain, panel_rows
+from paper_figures.panels import add_legend, axis_label, draw_number, panel_rows
 from paper_figures.scores import Numbers, read_numbers
 
 NUMBER = {"value": 0.7, "low": 0.6, "high": 0.9, "published": 0.8, "by_seed": [0.65, 0.75]}
@@ -49,13 +49,13 @@ def numbers_of(folder: Path, write_records: Any, runs: list[Any]) -> list[Number
 
 def legend(numbers: list[Numbers], entries: dict[str, Any] | None = None) -> list[str]:
     figure = Figure()
-    explain(figure, numbers, entries)
+    add_legend(figure, numbers, entries)
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_a_legend_explains_what_there_is(tmp_path: Path, write_records: Any) -> None:
     several = numbers_of(tmp_path / "several", write_records, [("c", 0, {}, 0.7), ("c", 1, {}, 0.8)])
-    assert legend(several) == ["mean, 95 % interval", "one seed", "paper, best of three, real data"]
+    assert legend(several) == ["mean, 95 % interval", "single seed", "paper: best of three runs, real data"]
     unpublished = numbers_of(tmp_path / "unpublished", write_records, [("own", 0, {}, 0.7)])
     assert legend(unpublished) == ["mean"]
 
@@ -64,7 +64,7 @@ def test_entries_stand_in_a_line_above_the_marks(tmp_path: Path, write_records: 
     numbers = numbers_of(tmp_path, write_records, [("c", 0, {}, 0.7)])
     # Column by column.
     texts = legend(numbers, {"first": {}, "second": {}, "third": {}})
-    assert texts == ["first", "mean", "second", "paper, best of three, real data", "third", " "]
+    assert texts == ["first", "mean", "second", "paper: best of three runs, real data", "third", " "]
 
 
 def test_a_row_of_panels_for_each_data_set(tmp_path: Path, write_records: Any) -> None:

@@ -1,4 +1,4 @@
-"""When pictures are drawn, and from which records."""
+"""Which records pictures are drawn from, and when."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from paper_figures import picture
-from paper_figures.picture import PaperFigure, Picture, RecordFiles
+from ossnet.errors import UserError
+from paper_figures.picture import PaperFigure, Picture, RecordFiles, figure_by_file, figure_by_profile
 
 
 def figure_of(folders: list[Path]) -> PaperFigure:
-    """A figure with a picture a record that notes from which folders it is asked for."""
+    """A figure with a picture per record that notes the folders from which it is drawn."""
     records = RecordFiles("table2", ".npz")
 
-    def pictures(folder: Path) -> list[Picture]:
+    def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
         folders.append(folder)
         return [Picture(path.stem, Figure, [path]) for path in records.find(folder)]
 
@@ -22,12 +22,10 @@ def figure_of(folders: list[Path]) -> PaperFigure:
 
 
 @pytest.fixture
-def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in place of the committed reference's records."""
-    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "reference")
-    folder = tmp_path / "reference" / "records"
-    folder.mkdir(parents=True)
-    return folder
+def reference(tmp_path: Path) -> Path:
+    """A results folder without records in place of the committed reference."""
+    (tmp_path / "reference" / "records").mkdir(parents=True)
+    return tmp_path / "reference"
 
 
 @pytest.fixture
@@ -54,17 +52,32 @@ def test_a_picture_is_drawn_where_it_is_missing_or_older_than_a_source(tmp_path:
     drawn = Picture("own", draw, sources)
     stem = tmp_path / "own-1.5"
     assert drawn.save(stem)
-    assert (tmp_path / "own-1.5.pdf").exists()
+    assert {path.name for path in tmp_path.glob("own-1.5.*")} == {"own-1.5.json", "own-1.5.pdf", "own-1.5.png"}
     assert not drawn.save(stem)
     age(tmp_path / "own-1.5.png", 100)
     assert not drawn.save(stem)
     age(sources[1], 101)
     assert drawn.save(stem)
     assert len(drawings) == 2
+    (tmp_path / "own-1.5.json").unlink()
+    assert drawn.save(stem)
+
+
+def test_the_picture_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(figure: Figure, stem: Path) -> None:
+        assert Path(f"{stem}.json").read_text(encoding="utf-8") == '{"texts": [], "axes": [\n\n]}\n'
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("paper_figures.style.save", fail)
+    own = Picture("own", Figure)
+    with pytest.raises(UserError, match="the disk is full"):
+        own.save(tmp_path / "own")
+    monkeypatch.undo()
+    assert own.save(tmp_path / "own")
 
 
 def test_a_picture_without_sources_is_drawn_once(tmp_path: Path) -> None:
-    own = PaperFigure("own", lambda _: [Picture("own", Figure)])
+    own = PaperFigure("own", lambda *_: [Picture("own", Figure)])
     line = f"{tmp_path / 'figures' / 'own.png'}"
     assert own.draw(tmp_path) == [f"{line}: drawn"]
     assert own.draw(tmp_path) == [f"{line}: up to date"]
@@ -72,9 +85,9 @@ def test_a_picture_without_sources_is_drawn_once(tmp_path: Path) -> None:
 
 def test_own_records_come_before_the_reference(results: Path, reference: Path) -> None:
     (results / "records" / "table2-glioma-laptop.npz").touch()
-    (reference / "table2-liver-laptop.npz").touch()
+    (reference / "records" / "table2-liver-laptop.npz").touch()
     folders: list[Path] = []
-    assert figure_of(folders).draw(results) == [f"{results}/figures/table2-glioma-laptop.png: drawn"]
+    assert figure_of(folders).draw(results, reference) == [f"{results}/figures/table2-glioma-laptop.png: drawn"]
     assert folders == [results / "records"]
 
 
@@ -82,11 +95,11 @@ def test_the_reference_is_named_where_it_is_drawn(results: Path, reference: Path
     # Records of another study, and of another kind, are none.
     (results / "records" / "table1-glioma-laptop.npz").touch()
     (results / "records" / "table2-glioma-laptop.jsonl").touch()
-    (reference / "table2-glioma-laptop.npz").touch()
+    (reference / "records" / "table2-glioma-laptop.npz").touch()
     figure = figure_of([])
     stem = f"{results}/figures/table2-glioma-laptop-reference"
-    assert figure.draw(results) == [f"{stem}.png: drawn, from the committed reference"]
-    assert figure.draw(results) == [f"{stem}.png: up to date, from the committed reference"]
+    assert figure.draw(results, reference) == [f"{stem}.png: drawn, from the committed reference"]
+    assert figure.draw(results, reference) == [f"{stem}.png: up to date, from the committed reference"]
 
 
 def test_records_may_be_in_another_folder_and_made_by_another_command(results: Path) -> None:
@@ -95,16 +108,49 @@ def test_records_may_be_in_another_folder_and_made_by_another_command(results: P
     records = RecordFiles("figure6", ".jsonl", "efficiency")
     folders: list[Path] = []
 
-    def pictures(folder: Path) -> list[Picture]:
+    def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
         folders.append(folder)
         return []
 
-    PaperFigure("own", pictures, records).draw(results)
+    PaperFigure("own", pictures, records).draw(results, None)
     assert folders == [results / "efficiency"]
     assert records.origin == "python -m benchmarks run figure6"
     assert RecordFiles("figure4", ".npz", command="python -m own").origin == "python -m own"
 
 
 def test_without_any_records_nothing_is_drawn(results: Path, reference: Path) -> None:
-    assert figure_of([]).draw(results) == []
+    assert figure_of([]).draw(results, reference) == figure_of([]).draw(results, None) == []
     assert not (results / "figures").exists()
+
+
+def test_a_profile_has_a_picture_of_all_files(tmp_path: Path) -> None:
+    files = [tmp_path / f"table2-{data}-laptop.jsonl" for data in ("glioma", "liver")]
+    for path in files:
+        path.touch()
+    contents: list[str] = []
+
+    def draw(content: str) -> Figure:
+        contents.append(content)
+        return Figure()
+
+    own = figure_by_profile("own", "table2", lambda folder: {"laptop": f"read from {folder}"}, draw)
+    (picture,) = own.pictures(tmp_path, None)
+    picture.draw()
+    assert (picture.name, picture.sources, contents) == ("own-laptop", files, [f"read from {tmp_path}"])
+
+
+def test_a_file_has_a_picture_if_it_is_drawable(tmp_path: Path) -> None:
+    for text in ("good", "bad"):
+        (tmp_path / f"table2-{text}.npz").write_text(text)
+    drawn: list[str] = []
+
+    def draw(text: str) -> Figure:
+        drawn.append(text)
+        return Figure()
+
+    records = RecordFiles("table2", ".npz")
+    every = figure_by_file("own", records, Path.read_text, draw)
+    assert [picture.name for picture in every.pictures(tmp_path, None)] == ["own-bad", "own-good"]
+    (picture,) = figure_by_file("own", records, Path.read_text, draw, "good".__eq__).pictures(tmp_path, None)
+    picture.draw()
+    assert (picture.name, picture.sources, drawn) == ("own-good", [tmp_path / "table2-good.npz"], ["good"])

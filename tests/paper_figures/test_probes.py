@@ -1,4 +1,4 @@
-"""Records of memory and time as figures read them."""
+"""Records of memory and runtime as figures read them."""
 
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,16 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.study import Probe
-from paper_figures import picture
-from paper_figures.picture import Picture
 from paper_figures.probes import (
     draw_intervals,
     draw_measured,
     draw_prediction,
     figure_of_probes,
-    locations_axis,
     machine_entries,
     machine_fills,
     read_probes,
     repeats_text,
+    scale_locations,
     title_of,
 )
 from paper_figures.style import model_look
@@ -43,14 +41,14 @@ def test_rows_hold_the_probe_its_answer_and_the_papers(write_probes: Any) -> Non
     folder = write_probes("figure6", "predicted", [(PASS, memory(4e8)), (CUBE, "OOM")])
     first, second = read_probes(folder, "figure6").to_dict("records")
     assert (first["model"], first["locations"], first["resolution"]) == ("c", 2**14, "256x256x160")
-    assert (first["kind"], first["allocated_bytes"]) == ("predicted", 4e8)
+    assert (first["kind"], first["gigabytes"]) == ("predicted", 0.4)
     assert pd.isna(first["failure"])
     # Table 3: C on BraTS takes 0.39 GB at inference with 2^14 locations.
-    assert first["published_bytes"] == pytest.approx(0.39e9)
+    assert first["published_gigabytes"] == pytest.approx(0.39)
     assert second["edge"] == pytest.approx(64)
     assert second["failure"] == "OOM"
-    assert np.isnan(second["published_bytes"])
-    assert np.isnan(second["allocated_bytes"])
+    assert np.isnan(second["published_gigabytes"])
+    assert np.isnan(second["gigabytes"])
 
 
 def test_predictions_come_first_and_the_cpu_last(write_probes: Any) -> None:
@@ -63,24 +61,34 @@ def test_predictions_come_first_and_the_cpu_last(write_probes: Any) -> None:
     assert list(machine_entries(rows)) == [f"measured: {GPU}", "measured: CPU, Test, 1 thread"]
 
 
-def test_a_machine_that_is_missing_is_the_references(
-    write_probes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(picture, "REFERENCE", tmp_path / "reference")
+def test_a_machine_that_is_missing_is_the_references(write_probes: Any, tmp_path: Path) -> None:
     for machine, size in ((GPU, 2e9), ("cpu", 3e9)):
         write_probes("scaling", machine, [(CUBE, memory(size))], tmp_path / "reference")
     folder = write_probes("scaling", "cpu", [(CUBE, memory(1e9))])
-    rows = read_probes(folder, "scaling").set_index("machine")
-    assert rows["allocated_bytes"].to_dict() == {f"{GPU} (reference)": 2e9, "CPU, Test, 1 thread": 1e9}
+    rows = read_probes(folder, "scaling", tmp_path / "reference").set_index("machine")
+    assert rows["gigabytes"].to_dict() == {f"{GPU} (reference)": 2.0, "CPU, Test, 1 thread": 1.0}
 
 
 def test_a_picture_is_made_of_the_rows_and_their_files(write_probes: Any, tmp_path: Path) -> None:
-    own = figure_of_probes("scaling", "own", lambda rows, files: [Picture(f"own-{len(rows)}", Figure, files)])
-    assert own.draw(tmp_path) == []
+    drawn: list[int] = []
+
+    def draw(rows: pd.DataFrame) -> Figure:
+        drawn.append(len(rows))
+        return Figure()
+
+    own = figure_of_probes("own", "scaling", draw)
+    assert own.draw(tmp_path, None) == []
     folder = write_probes("scaling", "cpu", [(CUBE, memory(1e9)), (PASS, memory(1e9))])
-    (made,) = own.pictures(folder)
-    assert (made.name, made.sources) == ("own-2", [folder / "scaling-cpu.jsonl"])
-    assert own.draw(tmp_path) == [f"{tmp_path}/figures/own-2.png: drawn"]
+    reference = write_probes("scaling", GPU, [(CUBE, memory(1e9))], tmp_path / "reference").parent
+    (made,) = own.pictures(folder, reference)
+    made.draw()
+    assert (made.name, drawn) == ("own", [3])
+    assert made.sources == [folder / "scaling-cpu.jsonl", reference / "efficiency" / "scaling-nvidia-test-gpu.jsonl"]
+    assert own.draw(tmp_path, None) == [f"{tmp_path}/figures/own.png: drawn"]
+    by_model = figure_of_probes(
+        "own", "scaling", draw, lambda rows: {"-c": rows[rows["model"] == "c"], "-no": rows[:0]}
+    )
+    assert [picture.name for picture in by_model.pictures(folder, None)] == ["own-c", "own-no"]
 
 
 def test_predictions_are_a_line_and_measurements_markers(write_probes: Any) -> None:
@@ -89,11 +97,11 @@ def test_predictions_are_a_line_and_measurements_markers(write_probes: Any) -> N
     folder = write_probes("scaling", GPU, [(CUBE, memory(2e9)), (larger, "OOM")])
     axes = Figure().subplots()
     rows = read_probes(folder, "scaling")
-    draw_prediction(axes, rows, "c", "edge", "allocated_bytes")
-    draw_measured(axes, rows, "c", "edge", "allocated_bytes", machine_fills(rows), size_pt=7)
+    draw_prediction(axes, rows, "c", "edge", "gigabytes")
+    draw_measured(axes, rows, "c", "edge", "gigabytes", machine_fills(rows), size_pt=7)
     line, markers = axes.lines
-    np.testing.assert_allclose(line.get_xydata(), [(64, 1e9), (128, 8e9)])
-    np.testing.assert_allclose(markers.get_xydata(), [(64, 2e9)])
+    np.testing.assert_allclose(line.get_xydata(), [(64, 1), (128, 8)])
+    np.testing.assert_allclose(markers.get_xydata(), [(64, 2)])
     assert (line.get_color(), markers.get_marker()) == model_look("c")
     assert (line.get_linestyle(), markers.get_linestyle()) == ("-", "None")
     assert (markers.get_markersize(), markers.get_markeredgecolor()) == (7, "white")
@@ -103,7 +111,7 @@ def test_a_marker_that_is_not_full_has_an_edge_of_its_colour(write_probes: Any) 
     write_probes("scaling", GPU, [(CUBE, memory(2e9))])
     rows = read_probes(write_probes("scaling", "cpu", [(CUBE, memory(1e9))]), "scaling")
     axes = Figure().subplots()
-    draw_measured(axes, rows, "c", "edge", "allocated_bytes", machine_fills(rows))
+    draw_measured(axes, rows, "c", "edge", "gigabytes", machine_fills(rows))
     assert [line.get_markeredgecolor() for line in axes.lines] == ["white", model_look("c")[0]]
 
 
@@ -116,12 +124,12 @@ def test_times_have_their_interval_where_there_is_one(write_probes: Any) -> None
     draw_intervals(axes, rows, "edge", "black")
     (bars,) = axes.collections
     np.testing.assert_allclose(bars.get_segments(), [[(64, 1), (64, 4)]])
-    assert repeats_text(rows) == "median of 1–3 repeats (bars: smallest to largest)"
+    assert repeats_text(rows) == "median of 1–3 repeats (bars: range)"
 
 
 def test_how_sure_a_median_is_follows_its_repeats(write_probes: Any) -> None:
     folder = write_probes("scaling", GPU, [(TIME, runtime(*range(1, 8)))])
-    assert repeats_text(read_probes(folder, "scaling")) == "median of 7 repeats (bars: its 95 % interval)"
+    assert repeats_text(read_probes(folder, "scaling")) == "median of 7 repeats (bars: 95 % interval)"
     assert repeats_text(read_probes(write_probes("scaling", GPU, [(CUBE, memory(1))]), "scaling")) == ""
 
 
@@ -138,6 +146,6 @@ def test_a_title_tells_failures_by_their_reason(write_probes: Any) -> None:
 def test_locations_are_on_a_scale_of_log2(write_probes: Any) -> None:
     folder = write_probes("figure6", "predicted", [(PASS, memory(1)), (CUBE, memory(1))])
     axes = Figure().subplots()
-    locations_axis(axes, read_probes(folder, "figure6"))
+    scale_locations(axes, read_probes(folder, "figure6"))
     assert axes.get_xscale() == "log"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["2¹⁴"]

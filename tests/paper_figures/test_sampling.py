@@ -83,7 +83,7 @@ def test_a_missing_strategy_leaves_its_place_and_no_legend(
 
 def test_one_picture_a_profile_holds_every_data_set(tmp_path: Path, write_records: Any) -> None:
     paths = [write_records(tmp_path, "table1", runs(STRATEGIES), dataset) for dataset in ("glioma", "liver")]
-    (picture,) = SAMPLING.pictures(tmp_path)
+    (picture,) = SAMPLING.pictures(tmp_path, None)
     assert picture.name == "sampling-laptop"
     assert list(picture.sources) == paths
     assert len(picture.draw().axes) == 4

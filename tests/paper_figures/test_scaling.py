@@ -61,15 +61,15 @@ def names(axes: Axes) -> list[str]:
 
 def test_memory_above_and_time_below(write_probes: Any) -> None:
     write_probes("scaling", "predicted", memory(1000))
-    (picture,) = SCALING.pictures(write_probes("scaling", GPU, memory(2000)[:1] + runtime()))
+    (picture,) = SCALING.pictures(write_probes("scaling", GPU, memory(2000)[:1] + runtime()), None)
     figure = picture.draw()
     training, inference, segmentation, training_time, inference_time, whole, legend = figure.axes
     assert [axes.get_title() for axes in figure.axes] == [
         *("Memory, training step", "Memory, one evaluation", "Memory, whole segmentation"),
-        *("Time, training step", "Time, one evaluation", "Time, whole segmentation", ""),
+        *("Runtime, training step", "Runtime, one evaluation", "Runtime, whole segmentation", ""),
     ]
     assert figure.get_suptitle().replace("\n", " ") == (
-        "Memory and time by the volume's resolution; times: median of 7 repeats (bars: its 95 % interval)"
+        "Memory and runtime by volume resolution; runtime: median of 7 repeats (bars: 95 % interval)"
     )
     predicted = [(edge, edge**3 / 1e6) for edge in EDGES]
     np.testing.assert_allclose(points(drawn(training, "c", joined=True)), [*predicted[:2], *predicted[1:]])
@@ -91,7 +91,7 @@ def test_memory_above_and_time_below(write_probes: Any) -> None:
 def test_curves_are_named_at_their_ends_and_together_where_they_are_the_same(write_probes: Any) -> None:
     apart = [(one, {"allocated_bytes": 2 * answer["allocated_bytes"]}) for one, answer in memory(1000)[:3]]
     write_probes("scaling", "predicted", [*apart, *memory(1000)[3:]])
-    (picture,) = SCALING.pictures(write_probes("scaling", GPU, runtime()))
+    (picture,) = SCALING.pictures(write_probes("scaling", GPU, runtime()), None)
     training, inference, _, training_time, *_ = picture.draw().axes
     sizes = [f"{size} GB" for size in GPU_SIZES_GB]
     assert names(training) == ["3D U-Net", "C", *sizes]
@@ -100,7 +100,7 @@ def test_curves_are_named_at_their_ends_and_together_where_they_are_the_same(wri
 
 
 def test_markers_of_models_that_come_to_the_same_are_seen_around_each_other(write_probes: Any) -> None:
-    (picture,) = SCALING.pictures(write_probes("scaling", GPU, memory(1000)))
+    (picture,) = SCALING.pictures(write_probes("scaling", GPU, memory(1000)), None)
     training = picture.draw().axes[0]
     (unet,), (c,) = (drawn(training, model, joined=False) for model in ("unet3d", "c"))
     assert unet.get_markersize() > c.get_markersize()
@@ -111,19 +111,19 @@ def test_memory_of_a_cpu_is_shown_where_there_is_no_gpu(write_probes: Any) -> No
     write_probes("scaling", "predicted", memory(1000))
     write_probes("scaling", "cpu", memory(3000)[:2] + runtime())
     folder = write_probes("scaling", GPU, runtime())
-    (picture,) = SCALING.pictures(folder)
+    (picture,) = SCALING.pictures(folder, None)
     np.testing.assert_allclose(
         points(drawn(picture.draw().axes[0], "c", joined=False)), [(edge, 3e-6 * edge**3) for edge in EDGES[:2]]
     )
     write_probes("scaling", GPU, memory(2000)[:1])
-    (picture,) = SCALING.pictures(folder)
+    (picture,) = SCALING.pictures(folder, None)
     training, _, _, training_time, *_ = picture.draw().axes
     np.testing.assert_allclose(points(drawn(training, "c", joined=False)), [(64, 2e-6 * 64**3)])
     assert len(drawn(training_time, "c", joined=False)) == 1
 
 
 def test_sizes_of_gpus_are_levels_that_have_their_names_on_the_left(write_probes: Any) -> None:
-    (picture,) = SCALING.pictures(write_probes("scaling", "predicted", memory(1000)))
+    (picture,) = SCALING.pictures(write_probes("scaling", "predicted", memory(1000)), None)
     figure = picture.draw()
     figure.draw_without_rendering()
     for axes in figure.axes[:2]:
@@ -138,22 +138,25 @@ def test_sizes_of_gpus_are_levels_that_have_their_names_on_the_left(write_probes
 
 
 def test_the_note_tells_what_else_changes_with_the_resolution(write_probes: Any) -> None:
-    (picture,) = SCALING.pictures(write_probes("scaling", "predicted", memory(1000)))
+    (picture,) = SCALING.pictures(write_probes("scaling", "predicted", memory(1000)), None)
     note = " ".join(picture.draw().get_supxlabel().split())
     assert (
-        "Evaluation: 2¹⁴ locations (U-Nets: all voxels, 2D one slice a pass, which is their whole segmentation)" in note
+        "Evaluation: 2¹⁴ locations (U-Nets: all voxels, 2D one slice per pass, which is their whole segmentation)"
+        in note
     )
-    assert "half as many filters (64-128 at 64³, 16-32-64-128 at 256³), which flattens their curves" in note
+    assert (
+        "a block with half as many filters (64-128 at 64³, 16-32-64-128 at 256³), which flattens their curves" in note
+    )
 
 
 def test_models_are_in_the_order_of_the_tables_and_failures_told(write_probes: Any) -> None:
     write_probes("scaling", "predicted", memory(1000))
     failed = [(probe("memory", "training", "unet3d", 256), "OOM")]
-    (picture,) = SCALING.pictures(write_probes("scaling", GPU, failed))
+    (picture,) = SCALING.pictures(write_probes("scaling", GPU, failed), None)
     figure = picture.draw()
     legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
-    assert legend == ["3D residual U-Net", "OSS-Net C", "predicted", f"measured: {GPU}", "memory of GPUs"]
+    assert legend == ["3D residual U-Net", "OSS-Net C", "predicted", f"measured: {GPU}", "memory sizes of GPUs"]
     assert figure.get_suptitle().splitlines() == [
-        "Memory and time by the volume's resolution",
+        "Memory and runtime by volume resolution",
         f"OOM on {GPU}: 3D residual U-Net at 256x256x256 (training)",
     ]

@@ -89,7 +89,7 @@ def test_a_model_without_costs_is_named(folder: Path) -> None:
     ((tradeoff,),) = read_tradeoffs(folder).values()
     assert (tradeoff.models.index.tolist(), tradeoff.without_costs) == (["unet3d"], ["c"])
     (part,) = draw([tradeoff]).subfigs
-    assert f"without costs: {model_name('c')}" in part.get_suptitle()
+    assert f"no recorded costs: {model_name('c')}" in part.get_suptitle()
 
 
 def test_records_without_costs_make_no_figure(tmp_path: Path, write_records: Any) -> None:

@@ -15,7 +15,6 @@ from benchmarks.report import probe_tables as tables
 from benchmarks.studies.figure5 import measured as figure5_measured
 from benchmarks.studies.table3 import published_memory
 from ossnet.errors import UserError
-from paper_figures import picture
 
 Record = Callable[..., ProbeRecord]
 
@@ -55,7 +54,7 @@ UNREADABLE = {
 COMMANDS: dict[str, Callable[[Path], int]] = {
     "collect": lambda results: benchmarks.__main__.main(["collect", "table3", "--results", str(results)]),
     "status": lambda results: benchmarks.__main__.main(["status", "table3", "--results", str(results)]),
-    "figures": lambda results: paper_figures.__main__.main(["memory_parts", "--results", str(results)]),
+    "figures": lambda results: paper_figures.__main__.main(["memory_parts", "--results", str(results)], None),
 }
 
 every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
@@ -63,8 +62,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMAN
 
 @pytest.fixture(autouse=True)
 def _no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (tables, picture):
-        monkeypatch.setattr(module, "REFERENCE", tmp_path / "no-reference")
+    monkeypatch.setattr(tables, "REFERENCE", tmp_path / "no-reference")
 
 
 def refused(command: Callable[[Path], int], results: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,4 +1,4 @@
-"""Every figure of the suite: one file each, and one line here."""
+"""Registry of the suite's figures: each is one module and one line here."""
 
 from collections.abc import Sequence
 
@@ -26,10 +26,10 @@ FIGURES: dict[str, PaperFigure] = {
 
 
 def find_figures(names: Sequence[str]) -> list[PaperFigure]:
-    """Figures by name, all of them for no name.
+    """Return figures by name, or all figures if no name is given.
 
     Raises:
-        UserError: an unknown name.
+        UserError: a name is unknown.
     """
     unknown = [name for name in names if name not in FIGURES]
     if unknown:

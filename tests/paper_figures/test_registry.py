@@ -3,7 +3,7 @@
 import pytest
 
 from ossnet.errors import UserError
-from paper_figures.figures import FIGURES, find_figures
+from paper_figures.registry import FIGURES, find_figures
 
 
 def test_figures_are_found_by_name_and_all_of_them_for_none() -> None:
