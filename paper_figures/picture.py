@@ -59,18 +59,16 @@ class RecordFiles:
         study: name of the study.
         ending: ending of the files.
         folder: folder of the files in a results folder.
-        command: command that makes them; None for the run of the study.
     """
 
     study: str
     ending: str
     folder: str = "records"
-    command: str | None = None
 
     @property
     def origin(self) -> str:
         """The command that makes the files."""
-        return self.command or f"python -m benchmarks run {self.study}"
+        return f"python -m benchmarks run {self.study}"
 
     def find(self, folder: Path) -> list[Path]:
         """Return the files in a folder of records, sorted."""

@@ -115,7 +115,6 @@ def test_records_may_be_in_another_folder_and_made_by_another_command(results: P
     PaperFigure("own", pictures, records).draw(results, None)
     assert folders == [results / "efficiency"]
     assert records.origin == "python -m benchmarks run figure6"
-    assert RecordFiles("figure4", ".npz", command="python -m own").origin == "python -m own"
 
 
 def test_without_any_records_nothing_is_drawn(results: Path, reference: Path) -> None:

@@ -2,9 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.claims.evidence import read_judged
+from benchmarks.probes.published import paper_batches, published_memory
 from benchmarks.probes.records import ProbeRecord, write_records
 from benchmarks.studies import figure5
-from benchmarks.studies.table3 import paper_batches, published_memory
 
 Record = Callable[..., ProbeRecord]
 

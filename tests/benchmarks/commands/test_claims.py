@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.commands import claims as claiming
 from benchmarks.commands.claims import judge_claims
+from benchmarks.probes.published import published_memory
 from benchmarks.probes.records import ProbeRecord, write_records
 from benchmarks.report.score_records import Records
 from benchmarks.studies import figure5
-from benchmarks.studies.table3 import published_memory
 from benchmarks.study import Probe
 from ossnet.errors import UserError
 

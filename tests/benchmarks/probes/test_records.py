@@ -10,10 +10,9 @@ import pytest
 
 import benchmarks.__main__
 import paper_figures.__main__
+from benchmarks.probes.published import published_memory
 from benchmarks.probes.records import ProbeRecord, read_records, write_records
-from benchmarks.report import probe_tables as tables
 from benchmarks.studies.figure5 import measured as figure5_measured
-from benchmarks.studies.table3 import published_memory
 from ossnet.errors import UserError
 
 Record = Callable[..., ProbeRecord]
@@ -52,17 +51,14 @@ UNREADABLE = {
 }
 
 COMMANDS: dict[str, Callable[[Path], int]] = {
-    "collect": lambda results: benchmarks.__main__.main(["collect", "table3", "--results", str(results)]),
+    "collect": lambda results: benchmarks.__main__.main(
+        ["collect", "table3", "--no-reference", "--results", str(results)]
+    ),
     "status": lambda results: benchmarks.__main__.main(["status", "table3", "--results", str(results)]),
     "figures": lambda results: paper_figures.__main__.main(["memory_parts", "--results", str(results)], None),
 }
 
 every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-
-
-@pytest.fixture(autouse=True)
-def _no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "REFERENCE", tmp_path / "no-reference")
 
 
 def refused(command: Callable[[Path], int], results: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -3,10 +3,10 @@ from dataclasses import replace
 
 from benchmarks.markup import Grid
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import extractions, paper_batches, published_memory
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.probe_cells import CPU_NOTES
 from benchmarks.studies.memory_table import table3_grids
-from benchmarks.studies.table3 import extractions, paper_batches, published_memory
 
 Record = Callable[..., ProbeRecord]
 

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 from benchmarks.markup import Cell
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.published import UNETS, unet_memory, unet_probe
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.table3 import UNETS, unet_memory, unet_probe
 from benchmarks.studies.unet_table import unets_grid
 
 Record = Callable[..., ProbeRecord]
