@@ -18,7 +18,9 @@ from ossnet.errors import UserError
 NO_GPU = "no GPU record"
 
 
-def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) -> pd.DataFrame:
+def judge_claims(
+    results: Path, profile: str, datasets: Sequence[str] | None, reference: Path = REFERENCE
+) -> pd.DataFrame:
     """Judge every claim and write `results/tables/claims`.md, .csv and .tex; what `benchmarks.claims.judge.judge`
     gives.
 
@@ -28,6 +30,7 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
 
     Args:
         datasets: whose records to judge by; None for all that there are.
+        reference: folder of the committed reference.
 
     Raises:
         UserError: there are no records, or those of two data sets answer the same question.
@@ -36,8 +39,8 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
     for study in [study for study in find_studies([]) if study.has_points]:
         own = _of(read_records(results / "records", [study.name]), profile, datasets)
         have = {part.dataset for part in own}
-        reference = _of(read_records(REFERENCE / "records", [study.name]), profile, datasets)
-        lent = [part for part in reference if part.dataset not in have]
+        committed = _of(read_records(reference / "records", [study.name]), profile, datasets)
+        lent = [part for part in committed if part.dataset not in have]
         records = own + lent
         used += [(study.name, part.dataset, "") for part in own]
         used += [(study.name, part.dataset, " (reference)") for part in lent]
@@ -45,7 +48,7 @@ def judge_claims(results: Path, profile: str, datasets: Sequence[str] | None) ->
         failures.append(failures_of(records))
     _check({dataset for _, dataset, _ in used}, datasets, profile, results)
     with_evidence = [study for study in find_studies([]) if study.evidence()]
-    by_study = {study.name: read_judged(study, results, REFERENCE) for study in with_evidence}
+    by_study = {study.name: read_judged(study, results, reference) for study in with_evidence}
     numbers += [part.numbers for part in by_study.values()]
     failures += [part.failures for part in by_study.values()]
     used += [(study, str(part.gpu), "") for study, part in by_study.items() if part.gpu is not None]

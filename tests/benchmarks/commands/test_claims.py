@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.commands import claims as claiming
 from benchmarks.commands.claims import judge_claims
 from benchmarks.probes.published import published_memory
 from benchmarks.probes.records import ProbeRecord, write_records
@@ -42,14 +41,14 @@ def verdict(results: Path, claim: str) -> pd.Series:
     return pd.read_csv(results / "tables" / "claims.csv").set_index("claim").loc[claim]
 
 
-@pytest.fixture(autouse=True)
-def _no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claiming, "REFERENCE", tmp_path / "reference")
+def judge(results: Path, profile: str, datasets: list[str] | None) -> pd.DataFrame:
+    """Judge by a results folder, and by a reference inside of it."""
+    return judge_claims(results, profile, datasets, results / "reference")
 
 
 def test_our_records_decide_what_they_can(tmp_path: Path) -> None:
     records("table2", "glioma", GOOD).write(tmp_path / "records")
-    verdicts = judge_claims(tmp_path, "laptop", None)
+    verdicts = judge(tmp_path, "laptop", None)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "claims.csv"), verdicts, check_dtype=False)
     # 0.2 IoU, asked 0.203 within 0.02.
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
@@ -61,10 +60,10 @@ def test_our_records_decide_what_they_can(tmp_path: Path) -> None:
 
 def test_without_records_of_ones_own_the_reference_is_judged(tmp_path: Path) -> None:
     records("table2", "glioma", GOOD).write(tmp_path / "reference" / "records")
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
     records("table2", "glioma", GOOD | {"a": 0.5}).write(tmp_path / "records")
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "does not hold"
 
 
@@ -72,27 +71,27 @@ def test_only_the_records_that_were_asked_for(tmp_path: Path) -> None:
     records("table2", "glioma", GOOD).write(tmp_path / "records")
     records("table2", "brats2020", GOOD | {"a": 0.5}).write(tmp_path / "records")
     with pytest.raises(UserError, match="records of brats2020 and glioma answer the same claims; choose with --data"):
-        judge_claims(tmp_path, "laptop", None)
-    judge_claims(tmp_path, "laptop", ["brats2020"])
+        judge(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", ["brats2020"])
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "does not hold"
     with pytest.raises(UserError, match="no records of data set liver with profile laptop"):
-        judge_claims(tmp_path, "laptop", ["brats2020", "liver"])
+        judge(tmp_path, "laptop", ["brats2020", "liver"])
     with pytest.raises(UserError, match="no records of profile paper"):
-        judge_claims(tmp_path, "paper", None)
+        judge(tmp_path, "paper", None)
 
 
 def test_one_seed_decides_nothing(tmp_path: Path) -> None:
     part = records("table2", "glioma", GOOD)
     one = Records(part.study, part.dataset, part.profile, tuple(row for row in part.rows if row["seed"] == 0))
     one.write(tmp_path / "records")
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "undecided"
 
 
 def test_a_data_set_without_records_takes_its_reference(tmp_path: Path) -> None:
     records("table2", "liver", GOOD).write(tmp_path / "records")
     records("table2", "glioma", GOOD).write(tmp_path / "reference" / "records")
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     assert verdict(tmp_path, "a-gain-brats")["verdict"] == "holds"
     text = (tmp_path / "tables" / "claims.md").read_text()
     assert "table2 on liver, table2 on glioma (reference)" in text
@@ -103,7 +102,7 @@ def test_when_every_run_failed_nothing_is_measured(tmp_path: Path) -> None:
     keep = ("study", "dataset", "profile", "model", "seed", "columns")
     failed = tuple({name: row[name] for name in keep} | {"failure": "OOM"} for row in part.rows)
     Records(part.study, part.dataset, part.profile, failed).write(tmp_path / "records")
-    assert set(judge_claims(tmp_path, "laptop", None)["verdict"]) == {"by definition", "not measured"}
+    assert set(judge(tmp_path, "laptop", None)["verdict"]) == {"by definition", "not measured"}
     assert "OOM" in verdict(tmp_path, "a-gain-brats")["numbers"]
 
 
@@ -119,7 +118,7 @@ def test_memory_and_runtime_are_those_of_a_gpu(tmp_path: Path) -> None:
         for s in [seconds.get(str(probe.extraction), 2.5)]
     ]
     write_records(timed, tmp_path)
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     # 2.5 GB, asked 2.6 within 0.25; the slicing U-Net's 1 GB, asked 1.2.
     assert verdict(tmp_path, "training-memory-brats")["verdict"] == "holds"
     assert verdict(tmp_path, "training-memory-as-onet")["verdict"] == "does not hold"
@@ -136,7 +135,7 @@ def test_without_a_gpu_a_prediction_is_told_and_decides_nothing(tmp_path: Path) 
     records("table2", "glioma", GOOD).write(tmp_path / "records")
     write_records(memory("predicted", lambda probe: 2 * 10**9), tmp_path)
     write_records(memory("cpu", lambda probe: 3 * 10**9), tmp_path)
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     told = verdict(tmp_path, "training-memory-as-onet")
     assert told["verdict"] == "not measured"
     assert told["numbers"].startswith("no GPU record; predicted ")
@@ -149,7 +148,7 @@ def test_a_gpu_that_ran_out_of_memory_says_so(tmp_path: Path) -> None:
     records("table2", "glioma", GOOD).write(tmp_path / "records")
     failed = [ProbeRecord("table3", probe, "GPU A", None, "OOM", {}) for probe in PROBES]
     write_records(failed, tmp_path / "reference")
-    judge_claims(tmp_path, "laptop", None)
+    judge(tmp_path, "laptop", None)
     told = verdict(tmp_path, "unet3d-native-memory-lits")
     assert told["verdict"] == "not measured"
     assert told["numbers"].startswith("run failed (OOM)")

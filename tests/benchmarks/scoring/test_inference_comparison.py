@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.commands import claims as claiming
 from benchmarks.commands.claims import judge_claims
 from benchmarks.report.score_records import collect
 from benchmarks.runs.plan import Plan
@@ -173,7 +172,7 @@ def judged(prior: str, ball_spec: Callable[[int], RunSpec], results: Path) -> pd
             write_json(run.folder / "result.json", measurement.measure(model, BALLS, results, run.folder).result)
             runs.append(run)
     collect(Plan("inference", "glioma", "laptop", tuple(runs))).write(results / "records")
-    return judge_claims(results, "laptop", None).set_index("claim")["verdict"]
+    return judge_claims(results, "laptop", None, results / "no-reference").set_index("claim")["verdict"]
 
 
 DISAGREE, LESS = "inferences-disagree-little", "improved-inference-evaluates-less"
@@ -201,8 +200,6 @@ def test_a_wrong_prior_flips_the_verdicts(
     verdicts: dict[str, str],
     ball_spec: Callable[[int], RunSpec],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(claiming, "REFERENCE", tmp_path / "no-reference")
     found = judged(prior, ball_spec, tmp_path)
     assert found[list(verdicts)].to_dict() == verdicts
