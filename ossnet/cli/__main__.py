@@ -102,7 +102,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     else:
         names = dataset.splits[arguments.split]
         # Kept digests are compared in no time, of which nothing is to be told.
-        with ProgressLine(f"comparing {len(names)} cases with those learned from", len(names), tell_end=False) as line:
+        with ProgressLine(f"comparing {len(names)} cases with those learned from", len(names), report_end=False) as line:
             roles = roles_in_training(
                 dataset, arguments.split, arguments.cache, learned, lambda done, _: line.update(done)
             )

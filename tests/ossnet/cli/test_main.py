@@ -1,5 +1,6 @@
-"""What the commands do; how they refuse mistakes is in test_cli_mistakes.py."""
+"""What the commands do; how they refuse mistakes is in test_mistakes.py."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -167,9 +168,10 @@ def test_training_shows_that_cases_are_being_prepared(
 ) -> None:
     monkeypatch.setattr("ossnet.progress.LINE_INTERVAL_S", 0.0)
     assert main(train_command("c", tmp_path / "run", {"recipe": {"epochs": 1}})) == 0
-    start = "training c on own: 0 %, time to go not known yet, case"
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:4] == [f"{start} {part} prepared" for part in ("1 of 3", "2 of 3", "3 of 3", "1 of 1")]
+    assert all(line.startswith("training c on own: 0 %, ") for line in lines[:4])
+    counts = [re.findall(r"\d of \d", line) for line in lines[:4]]
+    assert counts == [["1 of 3"], ["2 of 3"], ["3 of 3"], ["1 of 1"]]
 
 
 def test_an_interrupted_training_says_how_to_go_on(
@@ -181,7 +183,9 @@ def test_an_interrupted_training_says_how_to_go_on(
     monkeypatch.setattr("ossnet.training.training.BatchMaker.begin", interrupt)
     assert main(train_command("c", tmp_path / "run", {})) == 130
     captured = capsys.readouterr()
-    assert captured.err == "ossnet: interrupted; what was finished is kept, the same command goes on from there\n"
+    assert captured.err.startswith("ossnet: interrupted; ")
+    assert "same command" in captured.err
+    assert captured.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
@@ -198,7 +202,9 @@ def test_out_of_memory_says_what_to_lower(
     monkeypatch.setattr("ossnet.training.training.BatchMaker.begin", fail)
     assert main(train_command("c", tmp_path / "run", {})) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("ossnet: out of memory; lower --max-locations, or recipe.batch_size")
+    assert captured.err.startswith("ossnet: out of memory; ")
+    assert "--max-locations" in captured.err
+    assert "recipe.batch_size" in captured.err
 
 
 KILLED_IN_STEP_11 = """
