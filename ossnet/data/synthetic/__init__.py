@@ -4,7 +4,7 @@ In reading order:
 
 * `cache`: making the cases of a data set from a seed, and keeping them on disk
 * `glioma`: MR images of gliomas, from the anatomy in `brain` and the growth in `tumour`
-* `liver`: CT of the abdomen, from the patient in `abdomen` and the organs in `torso`
+* `liver`: CT of the abdomen, from the patient in `abdomen`, the organs in `torso` and their `shapes`
 
 Sources and licences of the anatomy:
 

@@ -17,8 +17,9 @@ from scipy.spatial.transform import Rotation
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.synthetic import abdomen
-from ossnet.data.synthetic.abdomen import Axes, Ellipsoid, Patient, Tumour
+from ossnet.data.synthetic.abdomen import Patient, Tumour
 from ossnet.data.synthetic.cache import embedded_dataset
+from ossnet.data.synthetic.shapes import Axes, Ellipsoid, SmoothField
 from ossnet.data.synthetic.torso import Canvas, Torso, outline
 
 VERSION = 1
@@ -72,7 +73,7 @@ def _scan(patient: Patient, axes: Axes, edge_mm: float) -> tuple[np.ndarray, Tor
     canvas.paint(np.abs(wall + 4.5) - 0.8, abdomen.FAT)
     canvas.paint(wall + abdomen.WALL_MM, abdomen.FAT)
 
-    def here(field: abdomen.SmoothField) -> np.ndarray:
+    def here(field: SmoothField) -> np.ndarray:
         values = field.on_grid(axes)
         return values.reshape(len(values), -1)[:, near]
 

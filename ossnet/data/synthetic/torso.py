@@ -6,6 +6,7 @@ import numpy as np
 
 from ossnet.data.synthetic import abdomen
 from ossnet.data.synthetic.abdomen import Patient
+from ossnet.data.synthetic.shapes import blend
 
 LIVER, TUMOUR = 1, 2
 
@@ -49,9 +50,9 @@ class Torso:
         self.wall = wall
         self.texture, self.loops, self.speckle = fields
         self._find_back()
-        self.dome = abdomen.blend(self._organ("right dome"), self._organ("left dome"), 30)
+        self.dome = blend(self._organ("right dome"), self._organ("left dome"), 30)
         self.stomach = self._within_abdomen(
-            abdomen.blend(self._organ("stomach"), self._organ("fundus"), 15) + 2 * self.loops, 4
+            blend(self._organ("stomach"), self._organ("fundus"), 15) + 2 * self.loops, 4
         )
         self.kidneys = {name: self._organ(name) + self.texture for name in ("right kidney", "left kidney")}
         self.liver = self._liver(liver_warp)
@@ -89,9 +90,9 @@ class Torso:
         """Return the level of two lobes, cut by the visceral surface, the diaphragm and neighbouring organs."""
         patient = self.patient
         shifted = self.canvas.points + warp
-        lobes = abdomen.blend(patient.level("right lobe", shifted), patient.level("left lobe", shifted), 25)
+        lobes = blend(patient.level("right lobe", shifted), patient.level("left lobe", shifted), 25)
         visceral = patient.hilum_normal @ (shifted - patient.hilum[:, None])
-        liver = self._within_abdomen(-abdomen.blend(-lobes, -visceral, 20), 3)
+        liver = self._within_abdomen(-blend(-lobes, -visceral, 20), 3)
         neighbours = ("cava", "gallbladder", "fissure", "aorta", "duodenum")
         obstacles = [self._organ(name) for name in neighbours]
         kidney = patient.ellipsoids["right kidney"]
