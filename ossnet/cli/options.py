@@ -199,7 +199,7 @@ def _add_fits(commands: Any, fits: Command) -> None:
         required=True,
         type=_bytes,
         metavar="GB",
-        help="memory of the GPU, such as 16 or 16GB (10^9 bytes each), or 16GiB",
+        help="memory of the GPU, such as 16 or 16GB (10^9 bytes per GB), or 16GiB",
     )
     fitting.add_argument(
         "--checkpointing",
@@ -226,7 +226,7 @@ def _bytes(text: str) -> float:
     """Return the number of bytes of a size in GB or GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(GB|GiB)?", text)
     if match is None or not float(match[1]):
-        raise argparse.ArgumentTypeError(f"{text} is not a memory size; write 16 or 16GB (10^9 bytes each), or 16GiB")
+        raise argparse.ArgumentTypeError(f"{text} is not a memory size; write 16 or 16GB (10^9 bytes per GB), or 16GiB")
     return float(match[1]) * (2**30 if match[2] == "GiB" else 10**9)
 
 
