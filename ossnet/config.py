@@ -1,4 +1,7 @@
-"""Frozen dataclasses with checked fields, for every configuration of the suite."""
+"""Configurations: frozen dataclasses with checked fields, and their plain values in TOML, JSON and digests.
+
+The dataclasses are declared with `ossnet.checks`, which works without pydantic; this module needs it.
+"""
 
 import hashlib
 import json
@@ -17,10 +20,16 @@ T = TypeVar("T")
 
 
 def build(kind: type[T], values: Mapping[str, Any], source: str) -> T:
-    """Make a configuration from plain values (of TOML, JSON or the command line).
+    """Build a configuration from plain values, as read from TOML, JSON or the command line.
+
+    Args:
+        kind: the dataclass of the configuration.
+        values: values by field name.
+        source: origin of the values, for error messages.
 
     Raises:
-        UserError: an unknown or missing field, or a value that its check refuses; names `source`, the field and why.
+        UserError: a field is unknown or missing, or its check rejects the value. The message names `source`, the field
+            and the reason.
     """
     try:
         return TypeAdapter(kind).validate_python(dict(values))
@@ -33,39 +42,39 @@ def _problem(kind: type, error: ErrorDetails) -> str:
     location = error["loc"]
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "unexpected_keyword_argument":
-        message = f"unknown field; known are {', '.join(_fields_at(kind, location[:-1]))}"
+        message = f"unknown field; choose one of {', '.join(_fields_at(kind, location[:-1]))}"
     return f"{'.'.join(map(str, location))}: {message}" if location else message
 
 
 def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
-    """Names of the fields of the dataclass at a location within the dataclass `kind`."""
+    """Return the field names of the dataclass at a location within the dataclass `kind`."""
     for part in location:
         hint = get_type_hints(kind)[part] if isinstance(part, str) else kind
-        # In a sequence or an optional field, it is the dataclass among the type's arguments.
+        # The type of a sequence or an optional field has the dataclass among its arguments.
         kind = next((inner for inner in (hint, *get_args(hint)) if is_dataclass(inner)), hint)
     return [field.name for field in fields(kind)]
 
 
 def newer(default: Any) -> Any:
-    """A field that a configuration has been given since there are records: `plain` leaves it out at its default.
+    """Return a field that was added to a configuration after records were made: `plain` omits it at its default.
 
-    So what was made before it, and what is made without it, keep the plain values and the `digest` that they had.
+    Configurations that do not set it therefore keep the plain values and the `digest` that they had without it.
     """
     return Field(default=default, exclude_if=lambda value: value == default)
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A configuration as plain values that JSON can hold; `build` makes it again."""
+    """Return a configuration as plain values that JSON can represent; `build` is the inverse."""
     return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
 def digest(values: Any) -> str:
-    """SHA-256 of plain values, hexadecimal; the order of keys does not matter."""
+    """Return the SHA-256 of plain values in hexadecimal; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables laid over each other: later values win, tables within tables are merged likewise."""
+    """Merge tables: later values replace earlier ones, and nested tables are merged in the same way."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -78,13 +87,13 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file (UTF-8, with or without a byte-order mark).
 
     Raises:
-        UserError: the file is missing or no TOML.
+        UserError: the file cannot be read or is not valid TOML.
     """
     try:
         return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; give a readable TOML file") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not valid TOML ({error}); save it in UTF-8") from error
+        raise UserError(f"{path} is not valid TOML ({error}); save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}") from error
+        raise UserError(f"{path} is not valid TOML: {error}; correct it there") from error

@@ -1,9 +1,9 @@
-"""The one exception that is a user's to mend."""
+"""The exception for errors that the user can correct."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: a file, an option, a configuration.
+    """Error caused by user input: a file, an option or a configuration.
 
-    The message is one line: it names the file or option, says what is wrong and how to mend it. The command line prints
-    it without a stack trace and ends with status 2.
+    The message is one line. It names the file or option, says what is wrong with it and how to correct it. The command
+    line prints it without a traceback and exits with status 2.
     """

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and what is told of one that cannot be read."""
+"""Writing files whole or not at all, and the error for a file that cannot be read."""
 
 import errno
 import glob
@@ -13,18 +13,18 @@ from ossnet.errors import UserError
 from ossnet.out_of_memory import is_out_of_memory
 
 ABANDONED_S = 24 * 3600.0
-"""No file takes longer to write."""
+"""Age at which a temporary file counts as abandoned. No file takes longer to write."""
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name in the folder of `path`; move the file there when the block ends without an error.
+    """Yield a temporary path in the folder of `path`, and rename it to `path` if the block ends without an error.
 
-    The temporary name ends as `path` does, since several writers choose the format by the ending. The data reach the
-    disk before the name does, so that a power loss leaves the old file or the new one, never half of one.
+    The temporary name has the suffix of `path`, since several writers choose the format by it. The data reach the disk
+    before the file is renamed, so that a power failure leaves the old file or the new one, never half of one.
 
     Raises:
-        UserError: the folder cannot be made or written, or the disk is full.
+        UserError: the folder cannot be created or written, or the disk is full.
     """
     path = Path(path)
     temporary = None
@@ -48,20 +48,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def remove_abandoned(path: str | Path) -> None:
-    """Remove the temporary files of `replacing(path)` whose writers were killed: those not touched for a day."""
+    """Remove the temporary files of `replacing(path)` whose writers were killed: those unmodified for a day."""
     path = Path(path)
     for temporary in path.parent.glob(f".{glob.escape(path.stem[:40])}-????????{glob.escape(path.suffix)}"):
-        # Another process may be writing now, or remove it as well.
+        # Another process may rename the file or remove it at the same time.
         with suppress(FileNotFoundError):
             if time.time() - temporary.stat().st_mtime > ABANDONED_S:
                 temporary.unlink()
 
 
 def require_writable(path: str | Path) -> None:
-    """Refuse a path that `replacing` could not write to, before the work whose result is to go there. Leaves no trace.
+    """Raise if `replacing` could not write to a path, before the work whose result goes there. Leave no trace.
 
     Raises:
-        UserError: it is a folder, or its own folder cannot be made or written.
+        UserError: the path is a folder, or its own folder cannot be created or written.
     """
     path = Path(path)
     with _as_user_error(path):
@@ -71,10 +71,10 @@ def require_writable(path: str | Path) -> None:
 
 
 def require_writable_folder(folder: str | Path) -> None:
-    """Refuse a folder in which no file can be made, or which itself cannot be made. Leaves no trace.
+    """Raise if no file can be created in a folder, or if the folder itself cannot be created. Leave no trace.
 
     Raises:
-        UserError: as said.
+        UserError: the folder cannot be created or written.
     """
     with _as_user_error(folder):
         _try_to_write_in(Path(folder))
@@ -104,16 +104,18 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def unreadable(path: str | Path, error: Exception, damaged: str) -> UserError:
-    """Return the user's error for a file at which reading failed, by what was the matter.
+    """Return the `UserError` for a file that could not be read, depending on the cause.
 
     Args:
-        damaged: the message of a file that is missing or holds something else than it should. A file that could not be
-            had, for want of permission or of memory or by a fault of the disk, may be intact and is not called so.
+        path: the file.
+        error: the exception that reading it raised.
+        damaged: the message for a file that is missing or has the wrong contents. It is not used where permission or
+            memory was lacking or the disk failed, since the file may then be intact.
     """
     reason = " ".join(str(error).split()) or type(error).__name__
     if is_out_of_memory(error) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return UserError(f"cannot read {path}: not enough memory ({reason}); free some")
-    # What a library finds wrong with the contents has no number, or that of a place to read from before the start.
+        return UserError(f"cannot read {path}: not enough memory ({reason}); free some memory")
+    # Errors that libraries raise for wrong contents have no number, or EINVAL after a seek to before the start.
     if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT, errno.EINVAL):
         return UserError(f"cannot read {path}: {error.strerror or reason}; make it readable")
     return UserError(damaged)

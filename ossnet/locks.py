@@ -1,67 +1,64 @@
-"""Locks by which one process at a time is at work on something. A lock ends with its process, however that ends."""
+"""Locks by which one process at a time works on something. A lock ends with its process, however that ends."""
 
 import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+
+from filelock import Timeout, UnixFileLock
 
 from ossnet.errors import UserError
 
 
 @contextmanager
 def hold(path: Path, patience_s: float = 1.0) -> Iterator[bool]:
-    """Hold the lock of a file, which is made with its folder where there is none; False where another process does.
+    """Hold the lock of a file during a block; yield False where another process holds it.
 
-    The file stays, empty: were it removed, a process that had opened it before would hold a lock that keeps nobody out.
+    The file is created, with its folder, where it does not exist. It stays, empty: were it removed, a process that had
+    opened it before would hold a lock that excludes nobody.
 
     Args:
-        patience_s: the lock is asked for so long, since a look at it (`is_held`) holds it for a moment.
+        path: the lock file.
+        patience_s: time to keep trying, since `is_held` in another process takes the lock for a moment.
 
     Raises:
-        UserError: the file cannot be made, or its file system has no locks.
+        UserError: the file cannot be created or opened, or its file system does not support locks.
     """
+    # By default, filelock replaces a missing `flock` by a file that marks the holder, which outlives a killed process.
+    lock = UnixFileLock(path, fallback_to_soft=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        lock.acquire(timeout=patience_s)
+    except Timeout:
+        pass
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another folder") from error
-    with file:
-        yield _take(file, patience_s)
+        raise UserError(
+            f"cannot lock {path}: {error.strerror or error}; choose a writable folder on a file system that has locks"
+        ) from error
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a process holds the lock of a file, of this machine or on a shared file system that has such locks.
+    """Return whether a process holds the lock of a file, on this machine or through a shared file system with locks.
+
+    Filelock takes locks exclusively, by which two simultaneous calls would mistake each other for a holder. Here the
+    lock is shared, which also needs no permission to write.
 
     Raises:
-        UserError: the file cannot be read, or its file system has no locks.
+        UserError: the file cannot be read, or its file system does not support locks.
     """
     try:
-        with path.open("r") as file:
-            return not _flock(file, fcntl.LOCK_SH)
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; make it readable or choose another folder") from error
-
-
-def _take(file: TextIO, patience_s: float) -> bool:
-    end = time.monotonic() + patience_s
-    while not _flock(file, fcntl.LOCK_EX):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _flock(file: TextIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
+        return True
     except OSError as error:
         raise UserError(
-            f"cannot lock {file.name} ({error.strerror}); choose a folder on a file system that has locks"
+            f"cannot read the lock {path}: {error.strerror or error}; make it readable, or choose a folder on a file "
+            "system that has locks"
         ) from error
-    return True
+    return False

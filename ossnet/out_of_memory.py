@@ -1,4 +1,4 @@
-"""Running out of memory, whichever memory it was."""
+"""Recognising that memory ran out, on a GPU or on the CPU."""
 
 from contextlib import suppress
 
@@ -11,29 +11,31 @@ MESSAGES = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
 )
-"""Parts of errors for which torch has no exception of their own."""
+"""Parts of the messages of out-of-memory errors for which torch has no exception class."""
 
 AMBIGUOUS_MESSAGES = (
     "unable to find an engine to execute this computation",
     "CUBLAS_STATUS_",
     "CUDNN_STATUS_",
 )
-"""Parts of errors that come of a full GPU, where a library finds no room for its handle, and of other things too."""
+"""Parts of messages that a full GPU can cause, when a library has no room for its handle, but other faults as well."""
 
 FULL_BYTES = 256 * 2**20
-"""A GPU with less free memory is full: it has no room for what a library takes when it starts."""
+"""Free memory below which a GPU counts as full: a library cannot allocate what it needs to start."""
 
 
 def is_out_of_memory(error: BaseException, refused_before: int = 0) -> bool:
-    """Whether Python, torch or a library under it ran out of memory, on a GPU or on the CPU.
+    """Return whether Python, torch or a library that torch uses ran out of memory, on a GPU or on the CPU.
 
-    An error that may come of a full GPU is told by a look at the GPU; ask while what failed still holds its memory.
+    Errors with `AMBIGUOUS_MESSAGES` are decided by the state of the GPU, so call this while the failed work still holds
+    its memory.
 
     Args:
-        refused_before: `refused_allocations` before what failed began.
+        error: the exception of the failed work.
+        refused_before: number of `refused_allocations` before the work began.
     """
     message = str(error)
-    # Torch's exception is told by its name, since commands that only read records do without importing torch.
+    # Torch's exception is recognised by its name, since commands that only read records do not import torch.
     certain = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if certain or any(part in message for part in MESSAGES):
         return True
@@ -42,14 +44,14 @@ def is_out_of_memory(error: BaseException, refused_before: int = 0) -> bool:
 
 
 def refused_allocations() -> int:
-    """How often torch was refused memory of its GPU in this process; 0 where it does not tell.
+    """Return how often torch was refused GPU memory in this process; 0 where torch does not count it.
 
-    The caller, such as cuDNN, may have done with less.
+    The caller, such as cuDNN, may have continued with less memory.
     """
     import torch
 
     refused = 0
-    # An error that broke the process's use of the GPU is raised again by whatever asks the GPU next.
+    # After an error that leaves the GPU unusable for this process, every later call to it raises that error again.
     with suppress(RuntimeError):
         refused = torch.cuda.memory_stats().get("num_ooms", 0)
     return refused
@@ -59,7 +61,7 @@ def _is_gpu_full() -> bool:
     import torch
 
     full = False
-    # As above. Where no GPU was used, to ask would be to start one.
+    # As above. `mem_get_info` would initialise a GPU that has not been used.
     with suppress(RuntimeError):
         full = torch.cuda.is_initialized() and torch.cuda.mem_get_info()[0] < FULL_BYTES
     return full

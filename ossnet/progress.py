@@ -1,4 +1,4 @@
-"""How far long work is, and the time to go."""
+"""Progress of long work, with the time remaining."""
 
 import sys
 import time
@@ -9,27 +9,27 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 LINE_INTERVAL_S = 15.0
-"""Between two lines where the output is no terminal."""
+"""Time between two lines where standard error is not a terminal."""
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `42 s`, `7 min` or `3.5 h`."""
+    """Format seconds as `42 s`, `7 min` or `3.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 class ProgressLine:
-    """One bar on a terminal; elsewhere a line now and then. On standard error.
+    """Progress bar on standard error, or a line every `LINE_INTERVAL_S` where that is not a terminal.
 
     Args:
-        label: what is being done.
-        total: what `update` counts to, in any unit.
-        tell_end: whether a line tells that it is done, and how long it took.
+        label: name of the work.
+        total: value of `done` in `update` at which the work is complete, in any unit.
+        report_end: whether to print a line with the duration when the work is done.
     """
 
-    def __init__(self, label: str, total: float, tell_end: bool = True) -> None:
-        self.label, self.total, self.tell_end = label, total, tell_end
+    def __init__(self, label: str, total: float, report_end: bool = True) -> None:
+        self.label, self.total, self.report_end = label, total, report_end
         self.start = self.last_line = time.monotonic()
         console = Console(stderr=True)
         self.bar = Progress(
@@ -50,19 +50,21 @@ class ProgressLine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.bar.stop()
-        if kind is None and self.tell_end:
+        if kind is None and self.report_end:
             print(f"{self.label}: done in {duration(time.monotonic() - self.start)}", file=sys.stderr, flush=True)
 
     def update(self, done: float, note: str = "", remaining_s: float | None = None) -> None:
         """Show that `done` of `total` is done.
 
         Args:
-            remaining_s: the time to go, where the caller knows better than the pace so far.
+            done: work done so far, in the unit of `total`.
+            note: text to show after the remaining time.
+            remaining_s: time remaining; None to extrapolate the pace so far.
         """
         now = time.monotonic()
         if remaining_s is None and done > 0:
             remaining_s = (now - self.start) / done * (self.total - done)
-        left = "time to go not known yet" if remaining_s is None else f"{duration(remaining_s)} to go"
+        left = "remaining time unknown" if remaining_s is None else f"{duration(remaining_s)} to go"
         text = f"{left}, {note}" if note else left
         self.bar.update(self.task, completed=done, note=text)
         if self.bar.disable and now - self.last_line >= LINE_INTERVAL_S:

@@ -1,15 +1,15 @@
-"""The name of the user, which libraries ask for."""
+"""The user name that libraries look up."""
 
 import getpass
 import os
 
 
 def ensure_user_name() -> None:
-    """Set `USER` to the number of the user where neither the environment nor the system knows a name.
+    """Set `USER` to the user ID where neither the environment nor the system has a user name.
 
-    Containers often run under a number without an account (`docker run --user 1234`). There `getpass.getuser` raises,
-    which MONAI calls when it is imported and torch's compiler when it looks for its cache. Processes that are started
-    from this one inherit the variable.
+    Containers often run under an ID without an account (`docker run --user 1234`). `getpass.getuser` raises there,
+    which MONAI calls when it is imported and torch's compiler when it looks for its cache. Child processes inherit the
+    variable.
     """
     try:
         getpass.getuser()

@@ -1,4 +1,4 @@
-"""The command line `ossnet`: train, evaluate, segment, models, fits."""
+"""The commands of `ossnet`: train, evaluate, segment, models and fits."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ from ossnet.model import SegmentationModel
 from ossnet.network.execution import Execution, set_execution
 
 RUNS = Path("results/runs")
-"""Folder of trainings that are given none."""
+"""Folder of the runs of `train` without --out."""
 
 
 def _device(arguments: argparse.Namespace) -> torch.device:
@@ -28,22 +28,24 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"--device {name} is no device; give cpu, cuda or cuda:N") from error
+        raise UserError(f"--device {name} is not a device; give cpu, cuda or cuda:N") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device {name}: this machine has {torch.cuda.device_count()} GPUs that torch can use")
+        raise UserError(
+            f"--device {name} does not exist, since torch finds {torch.cuda.device_count()} GPUs; give another or cpu"
+        )
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"--device {name} is not supported; give cpu, cuda or cuda:N")
     return device
 
 
 def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
-    """Adapt a model to another precision, and other slices a pass, than the training's where they are given."""
+    """Set the precision and the number of slices per pass of a model where they are given."""
     if arguments.precision:
         set_execution(model, Execution(precision=arguments.precision))
     if arguments.max_slices:
         config: Any = model.config
         if not hasattr(config, "max_slices"):
-            raise UserError("--max-slices is for models that go through volumes slice by slice; leave it out")
+            raise UserError("--max-slices applies only to models that process volumes slice by slice; omit it")
         model.config = replace(config, max_slices=arguments.max_slices)
 
 
@@ -90,19 +92,21 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     require_writable(path)
     _adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
-    # Only the cases that are scored are made.
+    # No workers, since only the cases that are scored need to be made.
     dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
     learned = read_seen_cases(arguments.run)
     if learned is not None:
         _require_cache(arguments.cache)
     if arguments.allow_learned_cases:
-        # Nothing is to be known before: each case is compared when it is read to be scored.
+        # Cases are compared when they are read to be scored, since nothing depends on it before.
         dataset = keeping_voxel_digests(dataset, arguments.cache) if learned is not None else dataset
     else:
         names = dataset.splits[arguments.split]
-        # Kept digests are compared in no time, of which nothing is to be told.
-        with ProgressLine(f"comparing {len(names)} cases with those learned from", len(names), tell_end=False) as line:
+        # No line at the end, since comparing digests that are kept takes no time.
+        with ProgressLine(
+            f"comparing {len(names)} cases with the training cases", len(names), report_end=False
+        ) as line:
             roles = roles_in_training(
                 dataset, arguments.split, arguments.cache, learned, lambda done, _: line.update(done)
             )
@@ -129,8 +133,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     unknown = scores["case"][~scores["spacing_known"]].unique()
     if len(unknown):
         print(
-            f"{len(unknown)} cases have no scores that rest on mm or ml, as their files do not tell the size of their "
-            f"voxels: {', '.join(unknown)}"
+            f"{len(unknown)} cases have no scores in mm or ml, since their files do not state the size of voxels: "
+            f"{', '.join(unknown)}"
         )
     print(f"written to {path}")
 
@@ -154,26 +158,27 @@ def _segment(arguments: argparse.Namespace) -> None:
     places = {path.resolve(): "one of the images" for path in map(Path, arguments.images)}
     for option, path in (("-o", arguments.output), ("--mesh", arguments.mesh)):
         if path and path.resolve() in places:
-            raise UserError(f"{option} {path} is {places[path.resolve()]} and would be overwritten; give another name")
+            raise UserError(f"{option} {path} would overwrite {places[path.resolve()]}; give another name")
         if path:
             places[path.resolve()] = "the file for the mask"
-    _require_name("-o", arguments.output, SUFFIXES, "the mask is written as NIfTI")
+    _require_name("-o", arguments.output, SUFFIXES, "NIfTI")
     if arguments.mesh:
-        _require_name("--mesh", arguments.mesh, MESH_SUFFIXES, "the surface is written as PLY or OBJ")
+        _require_name("--mesh", arguments.mesh, MESH_SUFFIXES, "PLY or OBJ")
     model, spec = load_run(arguments.model, _device(arguments))
     _adapt(model, arguments)
     image, affine = read_image(arguments.images)
     if len(image) != len(spec.modalities):
         raise UserError(
-            f"{arguments.model} takes {len(spec.modalities)} modalities ({', '.join(spec.modalities)}); "
-            f"{' '.join(map(str, arguments.images))} give {len(image)}: one file each in this order, or one 4-D file"
+            f"{arguments.model} takes {len(spec.modalities)} modalities ({', '.join(spec.modalities)}), but "
+            f"{' '.join(map(str, arguments.images))} contain {len(image)}; give one file per modality in this order, "
+            "or one 4-D file"
         )
     name, spacing_known = Path(arguments.images[0]).name, has_spacing(arguments.images[0])
     case = Case(name, image, None, affine, spec.modalities, spacing_known)
     extraction = arguments.extraction or model.extraction
     result = segment_case(model, case, spec.preprocessing, extraction, arguments.max_locations)
     mask = result.segmentation.cpu().numpy()
-    # The surface first: where it cannot be written, no mask is left as half of what was asked for.
+    # The surface is written first, so that no mask is left behind if that fails.
     if arguments.mesh and mask.any():
         write_mesh(arguments.mesh, *mesh_of(mask > 0, affine), unit="mm" if spacing_known else "voxels")
     write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
@@ -184,18 +189,18 @@ def _segment(arguments: argparse.Namespace) -> None:
         f"{' + '.join(map(str, result.evaluated))} locations"
     )
     if arguments.mesh and not mask.any():
-        print(f"{arguments.mesh}: not written, as the segmentation is empty and has no surface")
+        print(f"{arguments.mesh}: not written, since the segmentation is empty")
     elif arguments.mesh and not spacing_known:
-        print(f"{arguments.mesh}: in voxels rather than mm, as {name} does not tell their size")
+        print(f"{arguments.mesh}: in voxels instead of mm, since {name} does not state their size")
 
 
-def _require_name(option: str, path: Path, endings: Sequence[str], form: str) -> None:
-    """Refuse a file's name that has none of the endings or nothing before it, or a place that cannot be written."""
+def _require_name(option: str, path: Path, endings: Sequence[str], file_format: str) -> None:
+    """Raise if a file name has none of the endings or nothing before it, or if it cannot be written."""
     ending = next((ending for ending in endings if path.name.lower().endswith(ending)), None)
     if ending is None:
-        raise UserError(f"{option} {path}: {form}; let it end in {' or '.join(endings)}")
+        raise UserError(f"{option} {path} is not a name of a {file_format} file; end it in {' or '.join(endings)}")
     if len(path.name) == len(ending):
-        raise UserError(f"{option} {path} is only an ending; put a name before it, such as mask{ending}")
+        raise UserError(f"{option} {path} is only a suffix; add a name, such as mask{ending}")
     require_writable(path)
 
 
@@ -218,13 +223,14 @@ def _fits(arguments: argparse.Namespace) -> int:
     ]
     print(f"model {arguments.model}, predicted for a GPU of {arguments.memory / 1e9:.2f} GB")
     print("\n".join(map(describe, answers)))
-    return 0 if all(one.fits for one in answers) else 1
+    return 0 if all(each.fits for each in answers) else 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status: 0, 2 for a user's mistake (told in one line), 130 when interrupted.
+    """Run a command and return the exit status.
 
-    Of `fits`, 1 where the answer is no.
+    It is 0 for success, 1 where `fits` finds that something does not fit, 2 for an error that the user can correct,
+    which is printed in one line, and 130 when interrupted.
     """
 
     def command() -> int:

@@ -1,4 +1,4 @@
-"""The options of the command line, and what is told of a wrong one."""
+"""The commands and options of `ossnet`."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ from ossnet.errors import UserError
 from ossnet.network.execution import Precision
 
 Command = Callable[[argparse.Namespace], int | None]
-"""Its exit status; None for success."""
+"""Function of a command. It returns the exit status, or None for success."""
 
 EPILOG = """examples:
   ossnet models
@@ -25,6 +25,8 @@ EPILOG = """examples:
 
 
 class _OneLineParser(argparse.ArgumentParser):
+    """Parser that raises a `UserError` instead of printing its usage."""
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
 
@@ -32,61 +34,72 @@ class _OneLineParser(argparse.ArgumentParser):
 def make_parser(
     train: Command, evaluate: Command, segment: Command, models: Command, fits: Command
 ) -> argparse.ArgumentParser:
-    """The parser of `ossnet`; the parsed arguments hold the chosen one of the five as `command`."""
+    """Return the parser of `ossnet`. The parsed arguments hold the chosen one of these functions as `command`."""
     parser = _OneLineParser(
         prog="ossnet",
-        description="Train, evaluate and use OSS-Net and what it is compared with.",
+        description="Train, evaluate and use OSS-Net and its baselines.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     machine = _OneLineParser(add_help=False)
-    machine.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
-    machine.add_argument("--threads", type=_positive, help="CPU threads (default: all cores)")
+    machine.add_argument("--device", help="device to run on: cpu, cuda or cuda:N (default: a GPU if there is one)")
+    machine.add_argument("--threads", type=_positive, help="number of CPU threads (default: all cores)")
 
     data = _OneLineParser(add_help=False)
-    data.add_argument("--data", required=True, metavar="DATA", help=SOURCE_HELP)
+    data.add_argument("--data", required=True, metavar="DATA", help=f"data set: {SOURCE_HELP}")
     data.add_argument(
-        "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (%(default)s)"
+        "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (default: %(default)s)"
     )
     data.add_argument(
-        "--profile", default="laptop", help="sizes and lengths: laptop, workstation, paper or a TOML file (%(default)s)"
+        "--profile",
+        default="laptop",
+        help="profile of data sizes and training lengths: laptop, workstation, paper or a TOML file "
+        "(default: %(default)s)",
     )
 
     extraction = _OneLineParser(add_help=False)
     extraction.add_argument(
         "--extraction",
-        help="dense, mise, paper-prior, released or released-prior (default: the model's: mise, U-Nets dense)",
+        help="method to extract the segmentation: dense, mise, paper-prior, released or released-prior (default: the "
+        "model's own, which is dense for U-Nets and mise for the others)",
     )
     extraction.add_argument(
         "--max-locations",
         type=_positive,
         default=2**14,
         metavar="N",
-        help="locations a pass: bounds memory (%(default)s)",
+        help="number of locations per pass, which limits the memory (default: %(default)s)",
     )
-
     extraction.add_argument(
-        "--max-slices", type=_positive, metavar="N", help="slices a pass of a 2D U-Net (default: the training's)"
+        "--max-slices",
+        type=_positive,
+        metavar="N",
+        help="number of slices per pass of a 2D U-Net (default: as in training)",
     )
 
     precision = _OneLineParser(add_help=False)
     precision.add_argument(
-        "--precision", choices=get_args(Precision), help="of the networks' blocks (default: the training's)"
+        "--precision",
+        choices=get_args(Precision),
+        help="floating-point precision of the network's blocks (default: as in training)",
     )
 
     training = commands.add_parser(
         "train",
         parents=[data, machine],
-        help="train a model; the same command goes on after an interruption",
-        description="Train a model on the split train of a data set, choosing the best epoch on the split validation. "
-        "The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint that an interrupted "
-        "training goes on from when the same command is given again.",
+        help="train a model, or continue an interrupted training",
+        description="Train a model on the split train of a data set, and choose the best epoch on the split "
+        "validation. The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint from "
+        "which the same command continues an interrupted training.",
     )
-    training.add_argument("--model", required=True, help="a name that `ossnet models` lists")
+    training.add_argument("--model", required=True, help="name of the model, as listed by `ossnet models`")
     training.add_argument(
-        "--seed", type=int, default=0, help="of weights, order, augmentation, locations (%(default)s)"
+        "--seed",
+        type=int,
+        default=0,
+        help="random seed of weights, order, augmentation and locations (default: %(default)s)",
     )
     training.add_argument("--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN)")
     training.add_argument(
@@ -95,7 +108,7 @@ def make_parser(
         default=[],
         metavar="KEY=VALUE",
         help="change a setting of the profile, such as recipe.epochs=30, network.patch_size=7 or "
-        "preprocessing.shape=[64,64,48]; may be repeated",
+        "preprocessing.shape=[64,64,48]; can be repeated",
     )
     training.set_defaults(command=train)
 
@@ -103,18 +116,22 @@ def make_parser(
         "evaluate",
         parents=[data, extraction, precision, machine],
         help="score a trained model on labelled cases",
-        description="Segment the cases of a split densely on their own grids; print and write Dice, IoU, "
+        description="Segment the cases of a split densely on their own grids, and print and write the Dice, IoU, "
         "95 % Hausdorff distance, surface Dice and false-positive volume of each.",
     )
-    evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
-    evaluation.add_argument("--split", default="test", choices=("train", "validation", "test"), help="(%(default)s)")
+    evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of the trained model")
     evaluation.add_argument(
-        "--tolerance-mm", type=float, help="of the surface Dice (default: 2, or the longest voxel edge)"
+        "--split", default="test", choices=("train", "validation", "test"), help="split to score (default: %(default)s)"
+    )
+    evaluation.add_argument(
+        "--tolerance-mm",
+        type=float,
+        help="tolerance of the surface Dice in mm (default: 2, or the longest voxel edge if that is longer)",
     )
     evaluation.add_argument(
         "--allow-learned-cases",
         action="store_true",
-        help="score cases although the model has learned from them, or may have",
+        help="score cases even if the model has learned from them, or may have",
     )
     evaluation.add_argument(
         "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"
@@ -128,13 +145,16 @@ def make_parser(
         description="Write the segmentation of an image as NIfTI, with the affine and shape of the input.",
     )
     segmentation.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="one NIfTI file a modality, in the model's order, or one 4-D file"
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="one NIfTI file per modality, in the order of the model's modalities, or one 4-D file",
     )
-    segmentation.add_argument("--model", required=True, type=Path, metavar="RUN", help="folder of a training")
+    segmentation.add_argument("--model", required=True, type=Path, metavar="RUN", help="folder of the trained model")
     segmentation.add_argument(
         "-o", "--output", required=True, type=Path, metavar="OUT.nii.gz", help="file for the mask"
     )
-    segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="write the surface too, as .ply or .obj in mm")
+    segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="file for the surface in mm, .ply or .obj")
     segmentation.set_defaults(command=segment)
 
     commands.add_parser("models", help="list the models").set_defaults(command=models)
@@ -145,38 +165,68 @@ def make_parser(
 def _add_fits(commands: Any, fits: Command) -> None:
     fitting = commands.add_parser(
         "fits",
-        help="tell whether a model fits into a GPU's memory, and with which settings",
+        help="predict whether a model fits into a GPU's memory, and with which settings",
         description="Predict the peak GPU memory of a training step, of one evaluation of the network (inference) and "
-        "of the segmentation of a whole volume (extraction), without a GPU: what tensors take, what torch's allocator "
-        "reserves for them, and the CUDA context (an assumption). Where that is too much, the smallest sets of options "
-        "that are enough are listed, as `train` takes them for training, `segment` and `evaluate` for the others. "
-        "Networks have the paper's sizes, but for what --set changes. The extraction is by mise, on the model's own "
-        "grid, of an ellipsoid of half the volume's extent; for a U-Net it is the evaluation. The exit status is 0 "
-        "where all fit, else 1.",
+        "of the segmentation of a whole volume (extraction), without a GPU: the memory of the tensors, the memory that "
+        "torch's allocator reserves for them, and the CUDA context (an assumption). If that is too much, list the "
+        "smallest sets of options that suffice, in the form that `train` takes for training, and `segment` and "
+        "`evaluate` for the others. Networks have the paper's sizes unless --set changes them. The extraction is by "
+        "mise, on the model's own grid, of an ellipsoid of half the volume's extent; for a U-Net it is the evaluation. "
+        "The exit status is 0 if everything fits, else 1.",
     )
-    fitting.add_argument("model", metavar="MODEL", help="a name that `ossnet models` lists")
-    fitting.add_argument("--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="of volumes")
-    fitting.add_argument("--modalities", type=_positive, default=1, metavar="C", help="image channels (%(default)s)")
-    fitting.add_argument("--batch", type=_positive, default=1, metavar="N", help="cases in a step (%(default)s)")
+    fitting.add_argument("model", metavar="MODEL", help="name of the model, as listed by `ossnet models`")
     fitting.add_argument(
-        "--locations", type=_positive, metavar="N", help="of each case in a step, and of a pass (default: 16384)"
+        "--shape", nargs=3, required=True, type=_positive, metavar=("H", "W", "D"), help="grid of the volumes in voxels"
     )
     fitting.add_argument(
-        "--memory", required=True, type=_bytes, metavar="GB", help="of the GPU, such as 16 or 16GB (10^9), or 16GiB"
+        "--modalities", type=_positive, default=1, metavar="C", help="number of image channels (default: %(default)s)"
     )
-    fitting.add_argument("--checkpointing", action="store_true", help="compute activations again, not keep them")
-    fitting.add_argument("--precision", choices=get_args(Precision), default="float32", help="(%(default)s)")
     fitting.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="as for `train`, of the table network alone"
+        "--batch",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="number of cases per training step (default: %(default)s)",
+    )
+    fitting.add_argument(
+        "--locations",
+        type=_positive,
+        metavar="N",
+        help="number of locations, per case in a training step and per pass otherwise (default: 16384)",
+    )
+    fitting.add_argument(
+        "--memory",
+        required=True,
+        type=_bytes,
+        metavar="GB",
+        help="memory of the GPU, such as 16 or 16GB (10^9 bytes per GB), or 16GiB",
+    )
+    fitting.add_argument(
+        "--checkpointing",
+        action="store_true",
+        help="recompute activations in the backward pass instead of storing them",
+    )
+    fitting.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="float32",
+        help="floating-point precision of the network's blocks (default: %(default)s)",
+    )
+    fitting.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the network, such as network.patch_size=7; can be repeated",
     )
     fitting.set_defaults(command=fits)
 
 
 def _bytes(text: str) -> float:
-    """Bytes of a size in GB or GiB."""
+    """Return the number of bytes of a size in GB or GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(GB|GiB)?", text)
     if match is None or not float(match[1]):
-        raise argparse.ArgumentTypeError(f"{text} is no memory; write 16 or 16GB (of 10^9 bytes), or 16GiB")
+        raise argparse.ArgumentTypeError(f"{text} is not a memory size; write 16 or 16GB (10^9 bytes per GB), or 16GiB")
     return float(match[1]) * (2**30 if match[2] == "GiB" else 10**9)
 
 
@@ -186,12 +236,16 @@ def _positive(text: str) -> int:
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return value
 
 
 def settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """The tables of `--set a.b=value`, values as in TOML."""
+    """Return the tables that `--set a.b=value` describes. A value is TOML, or else text.
+
+    Raises:
+        UserError: an option is not of the form KEY=VALUE, or cannot be read as TOML.
+    """
     tables: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -203,6 +257,6 @@ def settings(pairs: Sequence[str]) -> dict[str, Any]:
             try:
                 table = tomllib.loads(f"{key} = '{value}'")
             except tomllib.TOMLDecodeError as error:
-                raise UserError(f"--set {pair}: neither key nor value can be read as TOML") from error
+                raise UserError(f"--set {pair} is not valid TOML; quote the value or correct the key") from error
         tables = merge(tables, table)
     return tables

@@ -1,4 +1,4 @@
-"""BraTS 2020: gliomas in four MRI modalities, as released for training (369 cases with labels)."""
+"""BraTS 2020: gliomas in four MRI modalities, the released training set of 369 labelled cases."""
 
 import re
 from importlib import resources
@@ -10,14 +10,16 @@ from ossnet.data.nifti import SUFFIXES
 from ossnet.data.table import FileCase, Splits, file_dataset, random_splits
 from ossnet.errors import UserError
 
+NAME = "brats2020"
+
 MODALITIES = ("flair", "t1", "t1ce", "t2")
-"""In the order of the released code's channels."""
+"""Modalities in the order of the released code's channels."""
 
 TRAIN_CASES, VALIDATION_CASES = 320, 45
-"""Of the paper's random split (Section 4.2). The release has four cases more, which are then in no split."""
+"""Numbers of cases of the paper's random split (Section 4.2). It leaves four of the released cases out."""
 
 UNUSUAL_LABELS = {"BraTS20_Training_355": "W39_1998.09.19_Segm"}
-"""The release names the label of one case differently from all others."""
+"""File names, without suffix, of labels that the release names differently from all others."""
 
 
 def brats_dataset(
@@ -26,27 +28,30 @@ def brats_dataset(
     seed: int | None = None,
     cache: Path | None = None,
 ) -> Dataset:
-    """BraTS 2020 from the folder that holds `BraTS20_Training_001` and so on, .nii.gz or .nii.
+    """Open BraTS 2020.
 
     Labels are as stored: 0 background, 1 necrotic core, 2 oedema, 4 enhancing tumour; the whole tumour is > 0.
 
     Args:
-        split: `released` is the released code's list, 324 + 45 cases; of an incomplete folder, those that are there.
-            `random` is the paper's 320 + 45 cases drawn with `seed`; of fewer cases, all, in the same proportion.
-        seed: of the random split, and only of that.
-        cache: see `file_identity`.
+        folder: the folder that holds `BraTS20_Training_001` and so on, with .nii.gz or .nii files.
+        split: `released` for the list of the released code, 324 + 45 cases; cases that the folder lacks are left out.
+            `random` for the paper's 320 + 45 cases drawn with `seed`; if the folder has fewer, all of them in the same
+            proportion.
+        seed: seed of the random split; None for the released split.
+        cache: folder for digests, see `file_identity`.
 
     Raises:
-        UserError: no such folder, no case in it, a file of a case is missing, or split and seed do not fit.
+        UserError: the folder does not exist or has no case, a file of a case is missing, or only one of random split
+            and seed is given.
     """
     if (split == "random") != (seed is not None):
-        raise UserError("seed: a random split of BraTS needs one and the released split takes none; set split and seed")
+        raise UserError("seed: give one for the random split of BraTS, and none for the released split")
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder; give the one that holds BraTS20_Training_001 and so on")
+        raise UserError(f"{folder} is not a folder; give the folder that holds BraTS20_Training_001 and so on")
     names = sorted(path.name for path in folder.iterdir() if re.fullmatch(r"BraTS20_Training_\d{3}", path.name))
     if not names:
-        raise UserError(f"{folder} holds no BraTS20_Training_001 and so on; give the folder that does")
+        raise UserError(f"{folder} does not hold BraTS20_Training_001 and so on; give the folder that does")
     cases = [
         FileCase(
             name=name,
@@ -56,12 +61,15 @@ def brats_dataset(
         for name in names
     ]
     splits = _released_splits(names) if seed is None else random_splits(names, TRAIN_CASES, VALIDATION_CASES, seed)
-    # Every file of the release is on one grid, that of the SRI24 atlas, label of case 355 included.
-    return file_dataset("brats2020", MODALITIES, cases, splits, label_by_grid=True, cache=cache)
+    # Every file of the release is on the grid of the SRI24 atlas, including the label of case 355.
+    return file_dataset(NAME, MODALITIES, cases, splits, label_by_grid=True, cache=cache)
 
 
 def _released_splits(names: list[str]) -> Splits:
-    """The list of the released code names all 369 cases: those of the data file validate, the others train."""
+    """Split names by the list of the released code, which holds all 369 cases.
+
+    The cases of `brats2020_split.txt` are for validation, all others for training.
+    """
     numbers = (resources.files("ossnet.data") / "brats2020_split.txt").read_text(encoding="utf-8").split()
     validation = {f"BraTS20_Training_{number}" for number in numbers}
     return {
@@ -72,9 +80,9 @@ def _released_splits(names: list[str]) -> Splits:
 
 
 def _file(folder: Path, *stems: str | None) -> Path:
-    """The file of the first of these names that is there."""
+    """Return the first of these files that exists, with any of the suffixes of NIfTI."""
     candidates = [folder / f"{stem}{suffix}" for stem in stems if stem for suffix in SUFFIXES]
     for path in candidates:
         if path.is_file():
             return path
-    raise UserError(f"{candidates[0]} (or .nii) is missing; complete {folder} from the release, or remove that folder")
+    raise UserError(f"{candidates[0]} (or .nii) is missing; complete {folder} from the release, or remove the folder")

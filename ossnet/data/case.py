@@ -1,4 +1,4 @@
-"""A case: one patient's image, label and place in space."""
+"""A case, with its image, label and affine, and data sets of named cases."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,13 +16,13 @@ class Case:
     """One volume to segment.
 
     Attributes:
-        name: unique within its data set.
-        image: [C, H, W, D] float32, one channel a modality; finite.
-        label: [H, W, D] uint8 class indices, 0 is background; None where there is none.
-        affine: [4, 4] float64, voxel indices to mm in nibabel's RAS+ world.
-        modalities: the C channel names.
-        spacing_known: whether the affine's lengths are in mm. Some files do not tell how large their voxels are; their
-            affine is then one of voxels.
+        name: name of the case, unique within its data set.
+        image: [C, H, W, D] float32, one channel per modality; finite.
+        label: [H, W, D] uint8 class indices, where 0 is background; None for an unlabelled case.
+        affine: [4, 4] float64, from voxel indices to mm in nibabel's RAS+ world.
+        modalities: names of the C channels.
+        spacing_known: whether the affine is in mm. Some files do not state the size of their voxels, and have an affine
+            in voxels.
 
     Raises:
         UserError: shapes disagree, the image holds NaN or infinity, or the affine cannot be inverted.
@@ -39,7 +39,7 @@ class Case:
         if self.image.ndim != 4 or len(self.image) != len(self.modalities):
             raise UserError(
                 f"case {self.name}: the image has shape {self.image.shape}; "
-                f"expected {len(self.modalities)} channels ({', '.join(self.modalities)}) of three axes each"
+                f"give {len(self.modalities)} channels ({', '.join(self.modalities)}) of three axes each"
             )
         if self.label is not None and self.label.shape != self.shape:
             raise UserError(
@@ -47,9 +47,11 @@ class Case:
                 "resample one to the other"
             )
         if not np.isfinite(self.image).all():
-            raise UserError(f"case {self.name}: the image holds NaN or infinite values; replace them, by 0 for example")
+            raise UserError(
+                f"case {self.name}: the image holds NaN or infinite values; replace them, for example with 0"
+            )
         if self.affine.shape != (4, 4) or not np.isfinite(self.affine).all() or np.linalg.det(self.affine[:3, :3]) == 0:
-            raise UserError(f"case {self.name}: its affine cannot be inverted; mend the header of its image")
+            raise UserError(f"case {self.name}: the affine cannot be inverted; correct the header of the image")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -59,7 +61,7 @@ class Case:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Edge lengths of a voxel in mm, in the order of the axes; NaN where they are not known."""
+        """Edge lengths of a voxel in mm, in the order of the axes; NaN where they are unknown."""
         if not self.spacing_known:
             return math.nan, math.nan, math.nan
         height, width, depth = voxel_sizes(self.affine)
@@ -67,21 +69,24 @@ class Case:
 
     @property
     def voxel_mm3(self) -> float:
-        """Volume of a voxel, less than the product of edges that are not at right angles; NaN where it is not known."""
+        """Volume of a voxel in mm³; NaN where it is unknown.
+
+        It is less than the product of the edge lengths if the edges are not at right angles.
+        """
         return float(abs(np.linalg.det(self.affine[:3, :3]))) if self.spacing_known else math.nan
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Named cases in splits, loaded one at a time.
+    """Data set of named cases in splits, which are loaded one at a time.
 
     Attributes:
-        name: as results say it.
+        name: name of the data set in results.
         modalities: channel names of every case.
-        splits: `train`, `validation` and `test` (each may be empty) to case names.
-        load: the case of a name.
-        fingerprint: changes whenever any case would.
-        contents: for cases that are made of files, a digest of these by the case's name.
+        splits: names of the cases of `train`, `validation` and `test`; each may be empty.
+        load: function that returns the case of a name.
+        fingerprint: digest that changes whenever any case changes.
+        contents: digests of the files of each case, by its name; cases that are not read from files are missing.
     """
 
     name: str
@@ -92,5 +97,5 @@ class Dataset:
     contents: Mapping[str, str] = field(default_factory=dict)
 
     def content(self, name: str) -> str:
-        """A digest of what a case is made of: that of its files whatever they are called, or its place in this set."""
+        """Return a digest of a case: of its files, whatever they are called, or else of this data set and its name."""
         return self.contents.get(name) or digest([self.fingerprint, name])

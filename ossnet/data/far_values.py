@@ -1,36 +1,39 @@
-"""Padding and broken voxels, so far from the values of an image that they alone would decide its normalisation."""
+"""Detection of padding and broken voxels, whose values are so far from all others that they decide normalisation."""
 
 import numpy as np
 
 from ossnet.errors import UserError
 
 SPREAD_RATIO = 0.1
-"""An image whose other values have less than this share of its standard deviation would vanish in the normalisation."""
+"""Share of the standard deviation below which all other values of an image would vanish in the normalisation."""
 
 CONSTANT_RATIO = 1e-3
-"""Of padding: its values span less than this share of their distance from the others."""
+"""Share of their distance from the other values that the values of padding span at most."""
 
 RARE = 1e-4
-"""Broken voxels are at most this share of all, or `FEW`."""
+"""Share of all voxels that broken voxels are at most, unless there are no more than `FEW`."""
 
 FEW = 3
+"""Number of voxels that can be broken in an image of any size."""
 
 SAMPLE = 2**16
-"""Values that are looked at: enough to tell a factor of ten, and no time even of 512^3 voxels."""
+"""Number of values to examine, enough to detect a factor of ten, and quick even for 512^3 voxels."""
 
 
 def refuse_far_values(values: np.ndarray, deviation: np.float32, name: str) -> None:
-    """Refuse values [n] whose standard deviation is that of padding, or of a few broken voxels, far from all others.
+    """Raise if padding or a few broken voxels, far from all other values, dominate the standard deviation.
 
-    They are split in two by Otsu's threshold. Padding is close to one value, perhaps with noise; below all else, where
-    it is common, up to half of it may be blended with what lies next to it, as in an image that was resampled. A value
-    around 0 is none: it is the usual background.
+    Values are split in two by Otsu's threshold. Padding is close to one value, perhaps with noise. If it is below all
+    other values, where it is common, up to half of it may be blended with neighbouring voxels, as in an image that was
+    resampled. Values around 0 are not padding but the usual background.
 
     Args:
-        name: of the image, for messages.
+        values: values of an image, [n].
+        deviation: standard deviation of the values.
+        name: name of the image, for messages.
 
     Raises:
-        UserError: there are such values; tells how many, where they lie, and the remedy.
+        UserError: there are such values. The message states their number, their range and the remedy.
     """
     drawn = values[np.random.default_rng(0).integers(values.size, size=SAMPLE)]
     sample = np.sort(np.concatenate([drawn, [values.min(), values.max()]]).astype(np.float64))
@@ -50,26 +53,26 @@ def refuse_far_values(values: np.ndarray, deviation: np.float32, name: str) -> N
         if is_rare or high - low < CONSTANT_RATIO * distance:
             found = values[beyond]
             where = f"of {far[0]:g}" if found.min() == found.max() else f"from {found.min():g} to {found.max():g}"
-            # Clipped from above, padding would be the brightest tissue.
+            # Clipping padding from above would make it the brightest tissue.
             or_clip = ", or train with preprocessing.clip=[LOW, HIGH]" if is_rare or far is below else ""
             raise UserError(
                 f"{name} has {count} voxels {where}, far from all others, which would vanish in the normalisation; "
-                f"replace {'those voxels' if is_rare else 'that padding'} by the value of the background{or_clip}"
+                f"replace {'these voxels' if is_rare else 'this padding'} with the value of the background{or_clip}"
             )
 
 
 def _otsu_split(ordered: np.ndarray) -> int:
-    """How many of the ascending values [n], not all equal, are below the threshold of the most variance between."""
+    """Return the number of ascending values [n], not all equal, below the threshold with most variance between."""
     below = np.arange(1, ordered.size)
     sums = np.cumsum(ordered)
     between = (
         below * (ordered.size - below) * (sums[:-1] / below - (sums[-1] - sums[:-1]) / (ordered.size - below)) ** 2
     )
-    # Equal values are on one side.
+    # Equal values must fall on the same side.
     return 1 + int(np.argmax(np.where(np.diff(ordered) > 0, between, -1)))
 
 
 def _spread(ordered: np.ndarray) -> float:
-    """The standard deviation of ascending values without the outer fiftieths, unless that is 0: of all then."""
+    """Return the standard deviation of ascending values without the outer 2 % at each end; of all if that is 0."""
     outer = ordered.size // 50
     return float(ordered[outer : ordered.size - outer].std() or ordered.std())

@@ -1,4 +1,4 @@
-"""The content of a file, by which a data set is known again."""
+"""Digests of files, by which a data set is recognised."""
 
 import hashlib
 import os
@@ -13,10 +13,11 @@ from ossnet.files import write_text
 GZIP_MAGIC = b"\x1f\x8b"
 
 SAMPLE_BYTES = 2**20
+"""Size of each of the three parts that are read of a compressed file."""
 
 
 class FileIdentity(NamedTuple):
-    """A file's name, its size in bytes, and a SHA-256 (hexadecimal) of its content."""
+    """Name, size in bytes and SHA-256 (hexadecimal) of the content of a file."""
 
     name: str
     size: int
@@ -24,14 +25,15 @@ class FileIdentity(NamedTuple):
 
 
 def file_identity(path: Path, cache: Path | None = None) -> FileIdentity:
-    """Tell what a file holds.
+    """Return the identity of a file.
 
-    Of a compressed file it is enough to read the first, the middle and the last MiB: it ends in a checksum of all of
-    its content. Any other is read whole, at 0.5 to 1 GB a second.
+    The first, the middle and the last MiB of a compressed file are enough, since it ends in a checksum of its whole
+    content. Any other file is read completely, at 0.5 to 1 GB per second.
 
     Args:
-        cache: where the digests of files that are read whole are kept by path, size and time of modification, so that
-            hundreds of GB are read once. None keeps none.
+        path: the file.
+        cache: folder that keeps the digests of completely read files by path, size and time of modification, so that
+            hundreds of GB are read only once; None to keep none.
 
     Raises:
         UserError: the file cannot be read.
@@ -48,7 +50,7 @@ def file_identity(path: Path, cache: Path | None = None) -> FileIdentity:
             kept = cache / "files" / f"{key[:32]}.txt"
             if not kept.exists():
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-                # Where the cache cannot be written, the file is read again the next time.
+                # If the cache cannot be written, the file is read again the next time.
                 with suppress(UserError):
                     write_text(kept, found)
                 return FileIdentity(path.name, status.st_size, found)

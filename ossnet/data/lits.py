@@ -1,4 +1,4 @@
-"""LiTS: abdominal CT with liver and liver tumours, as released for training (131 cases with labels)."""
+"""LiTS: abdominal CT with liver and liver tumours, the released training set of 131 labelled cases."""
 
 import re
 from pathlib import Path
@@ -7,46 +7,52 @@ from ossnet.data.case import Dataset
 from ossnet.data.table import FileCase, file_dataset, random_splits
 from ossnet.errors import UserError
 
+NAME = "lits"
+
 MODALITIES = ("ct",)
 
 TRAIN_CASES, VALIDATION_CASES = 111, 20
-"""Of the paper's random split (Section 4.2)."""
+"""Numbers of cases of the paper's random split (Section 4.2)."""
 
 
 def lits_dataset(folder: str | Path, seed: int, cache: Path | None = None) -> Dataset:
-    """LiTS from a folder with `volume-0.nii` and `segmentation-0.nii` and so on, .gz or not, in it or in folders below.
+    """Open LiTS.
 
-    CT in Hounsfield units. Labels are as stored: 0 background, 1 liver, 2 tumour; the whole liver is > 0. Cases are
-    named as their volumes. The place is that of the volume: some segmentations of the release have headers of their own
-    that disagree, though their voxels match. Volumes 28 to 47 have no real affine (identity), so that the size of their
-    voxels is not known, and nothing that rests on mm or ml is scored of them.
+    Images are CT in Hounsfield units. Labels are as stored: 0 background, 1 liver, 2 tumour; the whole liver is > 0.
+    Cases are named after their volumes and have the affines of these: some segmentations of the release have headers
+    that disagree, although their voxels match. Volumes 28 to 47 have the identity as affine, so that the size of their
+    voxels is unknown and they have no scores in mm or ml.
 
-    Departure: cases are scored on these grids, as they are stored. The paper resizes them to 512^3 voxels and scores
-    there (Section 4.2), which weighs slices by how many a case has.
+    Departure: cases are scored on their stored grids. The paper resizes them to 512^3 voxels and scores there (Section
+    4.2), which weights a case's slices by their number.
 
     Args:
-        seed: of the paper's random split of 111 + 20 cases; of fewer cases, all are drawn in the same proportion.
-        cache: see `file_identity`.
+        folder: the folder that holds `volume-0.nii`, `segmentation-0.nii` and so on, compressed (.gz) or not, directly
+            or in subfolders.
+        seed: seed of the paper's random split of 111 + 20 cases; if there are fewer, all are drawn in the same
+            proportion.
+        cache: folder for digests, see `file_identity`.
 
     Raises:
-        UserError: no such folder, no volume in it, a volume without segmentation, or one of them there twice.
+        UserError: the folder does not exist or has no volume, a volume has no segmentation, or there are two files of
+            the same number.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder; give the one that holds volume-0.nii and so on")
+        raise UserError(f"{folder} is not a folder; give the folder that holds volume-0.nii and so on")
     volumes, segmentations = _numbered(folder, "volume"), _numbered(folder, "segmentation")
     if not volumes:
-        raise UserError(f"{folder} holds no volume-0.nii and so on; give the folder that does")
+        raise UserError(f"{folder} does not hold volume-0.nii and so on; give the folder that does")
     for number, path in volumes.items():
         if number not in segmentations:
             raise UserError(f"{path} has no segmentation-{number}.nii under {folder}; add it or remove the volume")
     cases = [FileCase(f"volume-{number}", (volumes[number],), segmentations[number]) for number in sorted(volumes)]
     splits = random_splits([case.name for case in cases], TRAIN_CASES, VALIDATION_CASES, seed)
-    return file_dataset("lits", MODALITIES, cases, splits, label_by_grid=True, cache=cache)
+    return file_dataset(NAME, MODALITIES, cases, splits, label_by_grid=True, cache=cache)
 
 
 def _numbered(folder: Path, stem: str) -> dict[int, Path]:
-    """Files `stem-number.nii` or .nii.gz under a folder, by number."""
+    """Return the files `STEM-NUMBER.nii` and .nii.gz in a folder and its subfolders, by number."""
     found: dict[int, Path] = {}
     for path in sorted(folder.rglob(f"{stem}-*")):
         match = re.fullmatch(rf"{stem}-(\d+)\.nii(\.gz)?", path.name)

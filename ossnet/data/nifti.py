@@ -1,4 +1,4 @@
-"""NIfTI files in and out: read completely or not at all, written whole or not at all."""
+"""Reading and writing NIfTI files, completely or not at all."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -9,26 +9,26 @@ import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 from nibabel.arrayproxy import ArrayProxy
 
-from ossnet.data.nifti_header import MM_PER_UNIT, affine_mm, open_nifti, tells_spacing, unit_of_length
+from ossnet.data.nifti_header import MM_PER_UNIT, affine_mm, open_nifti, states_spacing, unit_of_length
 from ossnet.errors import UserError
 from ossnet.files import replacing
 
 SUFFIXES = (".nii.gz", ".nii")
 
 SCANNER_SPACE, MILLIMETRE = 1, 2
-"""NIFTI_XFORM_SCANNER_ANAT and NIFTI_UNITS_MM of the NIfTI-1 standard."""
+"""Values of NIFTI_XFORM_SCANNER_ANAT and NIFTI_UNITS_MM in the NIfTI-1 standard."""
 
 PLACE_TOLERANCE_VOXELS = 0.1
-"""Headers that put a corner of the grid less than this apart mean the same place: they differ by rounding."""
+"""Distance of the corners of a grid up to which two headers count as the same place, since they differ by rounding."""
 
 LABEL_TOLERANCE = 0.01
-"""Stored labels may be off a whole number by so much: writers that scale values to 8 or 16 bits round them."""
+"""Allowed difference of a stored label from a whole number, since writers that scale to 8 or 16 bits round values."""
 
 
 def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the image [C, H, W, D] float32 of a file [H, W, D], [H, W, D, C] or, as ITK writes vectors, [H, W, D, 1, C].
+    """Read the image [C, H, W, D] float32 of a file, and its affine [4, 4] float64.
 
-    Returns it with its affine.
+    The axes in the file are [H, W, D], [H, W, D, C] or, as ITK writes vectors, [H, W, D, 1, C].
     """
     with open_nifti(path) as (header, stream, start_is_certain):
         affine = affine_mm(header, path)
@@ -39,89 +39,89 @@ def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         stored_shape = header.get_data_shape()
         shape = stored_shape[:3] + tuple(size for size in stored_shape[3:] if size != 1)
         if len(shape) not in (3, 4) or min(shape) < 1:
-            raise UserError(f"{path} has the shape {stored_shape}; expected three axes, or four with the channels last")
+            raise UserError(f"{path} has the shape {stored_shape}; give three axes, or four with the channels last")
 
         height, width, depth, channels = (*shape, 1)[:4]
         image = np.empty((channels, height, width, depth), dtype=np.float32)
-        # A slice at a time in the order of the file: nibabel scales in float64, which a whole volume need never be.
+        # Slice by slice in the order of the file, so that no whole volume is in float64, in which nibabel scales.
         slices = ArrayProxy(stream, header, mmap=False).reshape((height, width, depth * channels))
         with np.errstate(over="ignore"):
             for index in range(depth * channels):
                 image[index // depth, :, :, index % depth] = slices[..., index]
-        # The end of a .gz holds the checksum of the whole, and is verified only by reading up to it.
+        # The checksum of a .gz file is at its end and is verified only when all of it is read.
         while stream.read(2**20):
             pass
         end = header.get_data_offset() + image.size * header.get_data_dtype().itemsize
         if not start_is_certain and stream.tell() != end:
-            raise UserError(f"{path} does not say where its voxels start (vox_offset); mend its header")
+            raise UserError(f"{path} does not state where its voxels start; correct vox_offset in its header")
 
     bad = ~np.isfinite(image)
     if bad.any():
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         raise UserError(
             f"{path} holds {np.count_nonzero(bad)} NaN or infinite values, the first in channel {where[0]} at voxel "
-            f"{where[1:]}; replace them, by 0 for example"
+            f"{where[1:]}; replace them, for example with 0"
         )
     return image, affine
 
 
 def has_spacing(path: str | Path) -> bool:
-    """Tell whether a NIfTI file says the size of its voxels in mm, see `nifti_header.tells_spacing`."""
+    """Return whether a NIfTI file states the size of its voxels, see `nifti_header.states_spacing`."""
     with open_nifti(path) as (header, _, _):
-        return tells_spacing(header)
+        return states_spacing(header)
 
 
 def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read the volume [H, W, D] float32 of a three-dimensional NIfTI file, and its affine [4, 4] float64.
 
-    The affine takes voxel indices to mm, RAS+, in whichever unit of length the header has it. The header's scaling is
-    applied. Values are read slice by slice, so that no whole volume is ever float64. See `nifti_header` for what is
-    mended in headers.
+    The affine maps voxel indices to mm, RAS+, whatever the header's unit of length. The header's scaling is applied.
+    Values are read slice by slice, so that no whole volume is ever float64. `nifti_header` states the repairs of
+    headers.
 
     Raises:
-        UserError: the file is missing, a folder, empty, truncated or damaged anywhere, no NIfTI, of other than three
-            axes (further axes of 1 are dropped), without an invertible affine, or holds NaN or infinity.
+        UserError: the file is missing, a folder, empty, truncated or damaged anywhere, not NIfTI, does not have three
+            axes (further axes of length 1 are dropped), has no invertible affine, or holds NaN or infinity.
     """
     image, affine = _read(path)
     if len(image) != 1:
-        raise UserError(f"{path} holds {len(image)} volumes where one is expected; split it into one file a volume")
+        raise UserError(f"{path} holds {len(image)} volumes where one is expected; split it into one file per volume")
     return image[0], affine
 
 
 def read_label(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the label [H, W, D] uint8 of a NIfTI file, of whichever type it is stored as, and its affine [4, 4] float64.
+    """Read the label [H, W, D] uint8 of a NIfTI file of any data type, and its affine [4, 4] float64.
 
     Values within `LABEL_TOLERANCE` of a class index are rounded to it.
 
     Raises:
-        UserError: as `read_volume`, or a value that is no whole number from 0 to 255.
+        UserError: as for `read_volume`, or a value is not a whole number from 0 to 255.
     """
     volume, affine = read_volume(path)
     label = np.rint(volume)
     bad = (np.abs(volume - label) > LABEL_TOLERANCE) | (label < 0) | (label > 255)
     if bad.any():
         raise UserError(
-            f"{path} holds {np.count_nonzero(bad)} values that are no labels, for example {volume[bad][0]:.9g}; "
-            "store class indices, whole numbers from 0 to 255"
+            f"{path} holds {np.count_nonzero(bad)} values that are not labels, for example {volume[bad][0]:.9g}; "
+            "store class indices, which are whole numbers from 0 to 255"
         )
     return label.astype(np.uint8), affine
 
 
 def same_place(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether two affines put every voxel of a grid (H, W, D) within a tenth of a voxel's shortest edge."""
+    """Return whether two affines agree on a grid (H, W, D), within a tenth of a voxel's shortest edge."""
     corners = np.array(list(product(*((0, size - 1) for size in shape))))
     distance_mm = np.linalg.norm(apply_affine(affine, corners) - apply_affine(other, corners), axis=-1)
     return bool(distance_mm.max() <= PLACE_TOLERANCE_VOXELS * voxel_sizes(affine).min())
 
 
 def read_image(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Read the image [C, H, W, D] float32 of one file a modality, or of a single file, and its affine [4, 4] float64.
+    """Read the image [C, H, W, D] float32 of one file per modality or of a single file, and its affine [4, 4] float64.
 
-    A single file may hold several channels: (H, W, D, C), or (H, W, D, 1, C) as NIfTI has vectors. Several files must
-    agree in grid and place.
+    A single file may hold several channels: (H, W, D, C), or (H, W, D, 1, C) for vectors in NIfTI. Several files must
+    have the same grid and affine.
 
     Raises:
-        UserError: as `read_volume`, or two files differ in grid or place (names both).
+        UserError: as for `read_volume`, or two files differ in grid or affine. The message names both.
     """
     if len(paths) == 1:
         return _read(paths[0])
@@ -142,7 +142,7 @@ def read_image(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray]:
 
 def _write(path: str | Path, array: np.ndarray, affine: np.ndarray, like: str | Path | None) -> None:
     if not str(path).lower().endswith(SUFFIXES):
-        raise UserError(f"{path} is no name of a NIfTI file; let it end in {' or '.join(SUFFIXES)}")
+        raise UserError(f"{path} is not a name of a NIfTI file; end it in {' or '.join(SUFFIXES)}")
     space, unit = SCANNER_SPACE, MILLIMETRE
     if like is not None:
         with open_nifti(like) as (header, _, _):
@@ -159,23 +159,24 @@ def _write(path: str | Path, array: np.ndarray, affine: np.ndarray, like: str | 
 
 
 def write_volume(path: str | Path, volume: np.ndarray, affine: np.ndarray, like: str | Path | None = None) -> None:
-    """Write a volume [H, W, D], or an image [C, H, W, D] (stored channels last), as float32, whole or not at all.
+    """Write a volume or an image as float32, whole or not at all.
 
-    Both sform and qform are set (NIfTI holds them in single precision). The file is the same for the same input.
+    Both sform and qform are set, in single precision as NIfTI stores them. The same input gives the same file.
 
     Args:
-        path: ends in .nii or .nii.gz, which says whether to compress.
-        affine: [4, 4], voxel indices to mm, RAS+.
-        like: a NIfTI file whose kind of space (scanner, aligned, MNI, ...) and unit of length the new one takes, so
+        path: the file, which is compressed if it ends in .nii.gz, and not if in .nii.
+        volume: [H, W, D], or [C, H, W, D] to be stored with the channels last.
+        affine: [4, 4], from voxel indices to mm, RAS+.
+        like: a NIfTI file from which to take the kind of space (scanner, aligned, MNI, ...) and the unit of length, so
             that both headers have the same numbers.
 
     Raises:
-        UserError: another ending, a place that cannot be written, or `like` cannot be read.
+        UserError: the name has another suffix, the file cannot be written, or `like` cannot be read.
     """
     stored = np.moveaxis(volume, 0, -1) if volume.ndim == 4 else volume
     _write(path, stored.astype(np.float32), affine, like)
 
 
 def write_label(path: str | Path, label: np.ndarray, affine: np.ndarray, like: str | Path | None = None) -> None:
-    """Write class indices [H, W, D] from 0 to 255 (or a mask) as uint8; else as `write_volume`."""
+    """Write class indices [H, W, D] from 0 to 255, or a mask, as uint8; otherwise like `write_volume`."""
     _write(path, label.astype(np.uint8), affine, like)

@@ -1,4 +1,4 @@
-"""Headers of NIfTI files: recognised by content rather than by name, and mended where their meaning is beyond doubt."""
+"""Headers of NIfTI files, recognised by content instead of name, and repaired where their meaning is beyond doubt."""
 
 import bz2
 import gzip
@@ -17,16 +17,16 @@ from ossnet.errors import UserError
 from ossnet.files import unreadable
 
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-"""Millimetres in the units of length of the NIfTI-1 standard: none said (taken as mm, as all readers do), m, mm, µm."""
+"""Millimetres per unit of length of the NIfTI-1 standard: none stated (mm, as all readers assume), m, mm and µm."""
 
 LONGEST_EDGE_MM = 100.0
-"""No scanner has longer voxels: a header that says so has another unit of length than it claims."""
+"""Longest plausible edge of a voxel. No scanner has longer ones, so that a longer edge has the wrong unit."""
 
 QUATERNION_TOLERANCE = 0.01
-"""A quaternion may be longer than 1 by so much, by rounding; the NIfTI reference code normalises any that is."""
+"""Allowed excess of the length of a quaternion over 1 by rounding. The NIfTI reference code normalises any excess."""
 
 HEADERS = ((4, b"n+2", nibabel.Nifti2Header), (344, b"n+1", nibabel.Nifti1Header))
-"""Place and bytes of the magic string of single NIfTI files."""
+"""Offset and bytes of the magic string of single NIfTI files, and the class of their header."""
 
 OTHER_KINDS = (
     (344, b"ni1", "the header of a NIfTI pair (.hdr and .img)"),
@@ -42,20 +42,22 @@ OTHER_KINDS = (
     (0, b"version https://git-lfs", "a pointer of Git LFS, whose contents were not fetched"),
     (0, b"<", "a page of HTML or XML"),
 )
+"""Offset and first bytes of other files, and their name in messages."""
 
 DECOMPRESSORS: tuple[tuple[bytes, Any], ...] = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open))
 
-# What it repairs in headers, nibabel also reports on standard error at each reading of each file.
-_UNHEARD = logging.Logger("repairs by nibabel", level=logging.CRITICAL + 1)
+# Nibabel would report its repairs of a header on standard error whenever the file is read.
+_SILENT = logging.Logger("repairs by nibabel", level=logging.CRITICAL + 1)
 
 
 class OpenedNifti(NamedTuple):
-    """A NIfTI file with its voxels still unread.
+    """Open NIfTI file whose voxels have not been read.
 
     Attributes:
-        header: mended; its offset of the voxels is one in `stream`.
-        stream: the uncompressed bytes, seekable.
-        start_is_certain: the file itself says where its voxels start. Otherwise they are taken to follow the header.
+        header: repaired header, whose offset of the voxels is that in `stream`.
+        stream: uncompressed bytes, seekable.
+        start_is_certain: whether the file states where its voxels start. Otherwise they are assumed to follow the
+            header.
     """
 
     header: nibabel.Nifti1Header
@@ -65,11 +67,11 @@ class OpenedNifti(NamedTuple):
 
 @contextmanager
 def open_nifti(path: str | Path) -> Iterator[OpenedNifti]:
-    """Open a single NIfTI-1 or NIfTI-2 file, compressed (gzip, bzip2) or not, whatever its name ends in.
+    """Open a single NIfTI-1 or NIfTI-2 file, uncompressed or compressed with gzip or bzip2, whatever its suffix.
 
     Raises:
-        UserError: there is no such file, it cannot be read, is of another kind, damaged, or has an invalid header; also
-            for what goes wrong while the caller reads from the stream.
+        UserError: the file does not exist, cannot be read, has another format, is damaged, or has an invalid header.
+            Errors while the caller reads from the stream are converted in the same way.
     """
     path = Path(path)
     try:
@@ -79,40 +81,44 @@ def open_nifti(path: str | Path) -> Iterator[OpenedNifti]:
         with path.open("rb") as file, _uncompressed(file) as stream:
             header = _read_header(stream, path)
             start_is_certain = bool(header["vox_offset"] >= header.single_vox_offset)
-            _mend(header, path)
+            _repair(header, path)
             yield OpenedNifti(header, stream, start_is_certain)
     except HeaderDataError as error:
-        raise UserError(f"cannot read {path} as NIfTI ({_one_line(error)}); mend its header") from error
+        raise UserError(f"cannot read {path} as NIfTI ({_one_line(error)}); correct its header") from error
     except (OSError, EOFError, zlib.error, ValueError, OverflowError, MemoryError) as error:
-        damaged = f"cannot read {path} as NIfTI ({_one_line(error)}); replace it by an intact copy"
+        damaged = f"cannot read {path} as NIfTI ({_one_line(error)}); replace it with an intact copy"
         raise unreadable(path, error, damaged) from error
 
 
 def affine_mm(header: nibabel.Nifti1Header, path: str | Path) -> np.ndarray:
-    """Return the affine [4, 4] float64 of a mended header: voxel indices to mm, RAS+.
+    """Return the affine [4, 4] float64 of a repaired header, from voxel indices to mm, RAS+.
 
     Raises:
-        UserError: it cannot be inverted, or has no plausible size.
+        UserError: the affine cannot be inverted, or its voxels have no plausible size.
     """
     try:
         affine = np.array(header.get_best_affine(), dtype=np.float64)
     except ValueError as error:
-        raise UserError(f"{path} has a quaternion that is no rotation ({_one_line(error)}); mend its header") from error
+        raise UserError(
+            f"{path} has a quaternion that is not a rotation ({_one_line(error)}); correct its header"
+        ) from error
     affine[:3] *= MM_PER_UNIT[unit_of_length(header)]
     if not (np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]) != 0):
-        raise UserError(f"{path} has an affine that cannot be inverted; mend its header (sform or qform)")
+        raise UserError(f"{path} has an affine that cannot be inverted; correct sform or qform in its header")
     edges_mm = np.linalg.norm(affine[:3, :3], axis=0)
     if edges_mm.max() > LONGEST_EDGE_MM:
         size = " x ".join(f"{edge:g}" for edge in edges_mm)
-        raise UserError(f"{path} has voxels of {size} mm by its header; correct its unit of length (xyzt_units)")
+        raise UserError(
+            f"{path} has voxels of {size} mm according to its header; correct the unit of length there (xyzt_units)"
+        )
     return affine
 
 
-def tells_spacing(header: nibabel.Nifti1Header) -> bool:
-    """Tell whether a mended header says how large voxels are, rather than what is written where nobody has said.
+def states_spacing(header: nibabel.Nifti1Header) -> bool:
+    """Return whether a repaired header states the size of voxels, and not only the defaults of programs.
 
-    That is the identity as affine, which no scanner comes to (20 volumes of LiTS have it, with slices several mm apart,
-    and so has whatever was saved from a bare array), or edges of 1 with neither sform nor qform.
+    The defaults are edges of 1 with neither sform nor qform, or the identity as affine. No scanner produces the latter,
+    but 20 volumes of LiTS have it, with slices several mm apart, and so have files that are saved from a bare array.
     """
     no_place = not header["sform_code"] and not header["qform_code"]
     no_size = no_place and bool(np.all(header["pixdim"][1:4] == 1))
@@ -120,7 +126,7 @@ def tells_spacing(header: nibabel.Nifti1Header) -> bool:
 
 
 def unit_of_length(header: nibabel.Nifti1Header) -> int:
-    """Return the code of a header's unit of length, a key of `MM_PER_UNIT`; 0 if it has none of the standard's."""
+    """Return the code of a header's unit of length, a key of `MM_PER_UNIT`; 0 if the standard lacks it."""
     code = int(header["xyzt_units"]) % 8
     return code if code in MM_PER_UNIT else 0
 
@@ -148,10 +154,10 @@ def _read_header(stream: IO[bytes], path: Path) -> nibabel.Nifti1Header:
     raise UserError(f"cannot read {path} as NIfTI ({start}); give a NIfTI file (.nii.gz or .nii)")
 
 
-def _mend(header: nibabel.Nifti1Header, path: Path) -> None:
-    # Nibabel would make it 1, and a volume in ml of that.
+def _repair(header: nibabel.Nifti1Header, path: Path) -> None:
+    # Nibabel would replace 0 by 1, from which wrong volumes in ml would follow.
     if not header["sform_code"] and not np.all(header["pixdim"][1:4]):
-        raise UserError(f"{path} has voxels without a size (pixdim 0); mend its header")
+        raise UserError(f"{path} has voxels without a size (pixdim 0); correct its header")
     if not header["vox_offset"] >= header.single_vox_offset:
         header["vox_offset"] = header.single_vox_offset
     parts = ["quatern_b", "quatern_c", "quatern_d"]
@@ -159,7 +165,7 @@ def _mend(header: nibabel.Nifti1Header, path: Path) -> None:
     if 1 < length <= 1 + QUATERNION_TOLERANCE:
         for part in parts:
             header[part] = header[part] / length
-    header.check_fix(logger=_UNHEARD)
+    header.check_fix(logger=_SILENT)
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Prepared cases on disk: preprocessing done once, in files whose voxels are read only where they are used."""
+"""Preprocessed cases on disk, prepared once, in files of which only the voxels in use are read."""
 
 import json
 import math
@@ -24,28 +24,30 @@ from ossnet.files import remove_abandoned, replacing, unreadable, write_text
 from ossnet.sampling import Sampling, border_voxels
 
 VERSION = 1
-"""Raised whenever reading or preparing a case comes to other files."""
+"""Version of the files, to be increased whenever reading or preparing a case gives other files."""
 
 LARGE_BYTES = 2**26
-"""A model that learns from slices reads these alone of an image from this size on; a smaller one takes no time."""
+"""Size of an image from which a model that learns from slices reads only these; smaller images are read quickly."""
 
 
 def read_ahead(_: Slices) -> None:
-    """Leave to the operating system how much it reads."""
+    """Leave it to the operating system how much of a file it reads ahead."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedCase:
-    """A case as models take it. Of one from disk, arrays are mapped files: what is not looked at is not read.
+    """Case in the form that models take. The arrays of a case on disk are mapped files, read only where they are used.
 
     Attributes:
-        image: [C, H, W, D] float32, normalised, on the prepared grid; in memory perhaps with other axes first.
+        name: name of the case.
+        image: [C, H, W, D] float32, normalised, on the prepared grid; any axis may be outermost in memory.
         label: [H, W, D] uint8 class indices, likewise.
-        border: flat indices [m] int64 (C order) of the label's border voxels; None where the sampling needs none.
-        affine: [4, 4] float64, voxels of the prepared grid to mm.
-        spacing_mm: edge lengths of a voxel.
-        known_maximum: of the image; None where it is not known without a look at every voxel.
-        expect: is told the slices of image and label that will be read next, and that nothing around them will be.
+        border: flat indices [m] int64 (C order) of the label's border voxels; None if the sampling does not use them.
+        affine: [4, 4] float64, from voxels of the prepared grid to mm.
+        spacing_mm: edge lengths of a voxel in mm.
+        known_maximum: maximum of the image; None if it has not been computed.
+        expect: function to call with the slices of image and label that will be read next, so that nothing else is
+            read ahead.
     """
 
     name: str
@@ -70,7 +72,7 @@ class PreparedCase:
 
 
 class Cases(Protocol):
-    """Cases by number, as training and validation read them; a list of prepared cases is one too."""
+    """Prepared cases by number, as training and validation read them, such as `PreparedCases` or a list."""
 
     def __len__(self) -> int: ...
 
@@ -80,22 +82,29 @@ class Cases(Protocol):
 
 
 class PreparedCases:
-    """The labelled cases of one split, prepared on first use and kept under `cache`.
+    """Labelled cases of one split, prepared on first use and kept on disk.
 
-    A case has a folder, `cache/prepared/KEY`. The key is a digest of what the case is made of (`Dataset.content`) and
-    of the preprocessing: under another name, in another data set or split it is the same case, and from changed files
-    another one. The folder holds `image-0.npy` [H, C, W, D] and `label-0.npy` [H, W, D], so that a slice across the
-    first axis lies in one piece; facts in `case.json`, written last: where it is, the other two are whole; and, where
-    they are needed, `border-*.npy` and the same arrays with another axis first, `image-1.npy` [W, C, H, D] and so on.
+    The folder of a case is `cache/prepared/KEY`. The key is a digest of `Dataset.content` of the case and of the
+    preprocessing. A case with another name or in another data set or split is therefore the same, and a case from
+    changed files is another. The folder holds
 
-    Each access maps the files, so that a data set may be larger than memory.
+    * `image-0.npy` [H, C, W, D] and `label-0.npy` [H, W, D], in which a slice across the first axis is contiguous,
+    * `case.json`, which is written last, so that the other two are complete where it exists,
+    * if they are needed, `border-*.npy`, and the arrays with another axis first: `image-1.npy` [W, C, H, D] and so on.
+
+    Each access maps the files, so that a data set can be larger than memory.
 
     Args:
-        sampling: of the training; border voxels are found and kept where its strategy needs them.
-        slicing: of a model that learns from slices; images of `LARGE_BYTES` are kept a second time with its axis first.
+        dataset: data set of the cases.
+        split: name of the split.
+        preprocessing: preprocessing of the cases.
+        cache: folder that keeps the prepared cases.
+        sampling: sampling of the training; border voxels are computed and kept if its strategy uses them.
+        slicing: slicing of a model that learns from slices; images of at least `LARGE_BYTES` are also kept with its
+            axis first.
 
     Raises:
-        UserError: on access, a case has no label, or `prepare` refuses it.
+        UserError: on access, if the case has no label or cannot be prepared.
     """
 
     def __init__(
@@ -143,14 +152,14 @@ class PreparedCases:
         )
 
     def prepare(self, report: Callable[[int, int], None] = lambda *_: None) -> None:
-        """Prepare every case now, so that one which is refused is refused before a long training.
+        """Prepare every case now, so that errors are raised before a long training.
 
         Args:
-            report: called after each case as (cases prepared, of how many).
+            report: called after each case with the number of prepared cases and the number of all cases.
 
         Raises:
-            UserError: as on access, or no case to train on has foreground. (To validate on healthy controls alone tells
-                little, but is possible.)
+            UserError: as on access, or no training case has foreground. Validation on healthy controls alone shows
+                little, but is possible.
         """
         foreground = 0
         for done, name in enumerate(self.names, start=1):
@@ -158,21 +167,21 @@ class PreparedCases:
             report(done, len(self))
         if self.split == "train" and self.names and not foreground:
             raise UserError(
-                f"no case of split {self.split} of data set {self.dataset.name} has foreground, all labels hold "
-                "background only; mend the labels or add a case that has some"
+                f"no case in split {self.split} of data set {self.dataset.name} has foreground, since all labels are "
+                "background; correct the labels or add a case with foreground"
             )
 
     def voxel_digests(self) -> dict[str, str]:
-        """The `voxel_digest` of each case, by its name."""
+        """Return the `voxel_digest` of each case by its name."""
         return {name: kept_voxel_digest(self.dataset, name, self.cache) for name in self.names}
 
     def folder(self, name: str) -> Path:
-        """The folder in which a case is kept."""
+        """Return the folder in which a case is kept."""
         key = digest([VERSION, self.dataset.content(name), plain(self.preprocessing)])
         return self.cache / "prepared" / key[:32]
 
     def _prepare(self, name: str) -> Path:
-        """Make what is missing of a case; its folder."""
+        """Make the missing files of a case and return its folder."""
         folder = self.folder(name)
         if not (folder / "case.json").exists():
             self._prepare_case(name, folder)
@@ -188,7 +197,7 @@ class PreparedCases:
         case = self.dataset.load(name)
         prepared = prepare(case, self.preprocessing)
         if prepared.label is None:
-            raise UserError(f"case {case.name} has no label; give it one or leave it out")
+            raise UserError(f"case {case.name} has no label; add one or remove the case")
         kept_voxel_digest(self.dataset, name, self.cache, case)
         for what, volume in (("image", prepared.image), ("label", prepared.label)):
             _save_volume(folder / f"{what}-0.npy", volume, 0)
@@ -215,7 +224,7 @@ class PreparedCases:
 
 
 def _map(path: Path) -> np.memmap:
-    """A file's array, mapped copy on write: what is written to it stays in memory."""
+    """Map the array of a file, copy-on-write, so that changes to it stay in memory."""
     try:
         mapped: np.memmap = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, MemoryError, EOFError, ValueError) as error:
@@ -224,7 +233,7 @@ def _map(path: Path) -> np.memmap:
 
 
 def _expect(volumes: Sequence[np.memmap], slices: Slices) -> None:
-    """Have the slices of mapped arrays, across their first axis, read from disk without what lies around them."""
+    """Start reading slices across the first axis of mapped arrays from disk, without their surroundings."""
     for volume in volumes:
         file = volume.base
         assert isinstance(file, mmap.mmap)
@@ -236,12 +245,12 @@ def _expect(volumes: Sequence[np.memmap], slices: Slices) -> None:
 
 
 def _in_order(stored: np.ndarray, axis: int) -> np.ndarray:
-    """The image [C, H, W, D] or label [H, W, D] of an array that has an axis first."""
+    """Return the image [C, H, W, D] or label [H, W, D] of an array that has `axis` first."""
     return np.moveaxis(stored, 0, axis - 3)
 
 
 def _save_volume(path: Path, volume: np.ndarray, axis: int) -> None:
-    """Write an image [C, H, W, D] or a label [H, W, D] with an axis first."""
+    """Write an image [C, H, W, D] or a label [H, W, D] with `axis` first."""
     _save(path, np.moveaxis(volume, axis - 3, 0))
 
 
@@ -252,5 +261,5 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-    damaged = f"{path} is missing or damaged; delete the folder {path.parent} to have it made again"
+    damaged = f"{path} is missing or damaged; delete the folder {path.parent}, and it will be made again"
     return unreadable(path, error, damaged)

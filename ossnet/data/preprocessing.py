@@ -1,4 +1,4 @@
-"""From a case as it is stored to one that a model takes, and the way back."""
+"""Preprocessing of a case for a model, and mapping of its segmentation back to the original grid."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
@@ -24,21 +24,22 @@ Intensity = Annotated[float, Field(ge=-1e38, le=1e38)]
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
 class Preprocessing:
-    """Steps that take each case to what a model sees, in the order of orientation, clip, normalisation and fit.
+    """Steps of preprocessing, applied in the order of orientation, clip, normalisation and fit.
 
     Attributes:
-        shape: the prepared grid (H, W, D) in voxels.
-        fit: `pad` with zeros (BraTS, Section 4.2), `resize` (LiTS, Section 4.2), or `none`: cases have that shape.
-        orientation: where the three axes point to, as nibabel's codes, each axis to the closest; or `stored`.
-        normalise: `volume`: each modality to mean 0 and standard deviation 1 over the whole volume, background
-            included, as in the released code (the paper does not say); `foreground`: over voxels other than 0, while
-            those stay 0; `none`.
-        classes: with the background.
-        label_values: the stored value of each class, background first (BraTS: 0, 1, 2, 4). None: the indices
-            themselves, or with two classes everything > 0 as one, as in the paper: whole tumour, full liver.
-        clip: lowest and highest value of every modality as stored, such as (-200, 250) in Hounsfield units; values
-            beyond become these. None leaves all values, as the paper does. Padding such as -32768 or a broken voxel,
-            which would then decide mean and standard deviation, is refused.
+        shape: prepared grid (H, W, D) in voxels.
+        fit: `pad` with zeros (BraTS, Section 4.2), `resize` (LiTS, Section 4.2), or `none` for cases of that shape.
+        orientation: directions of the three axes in nibabel's codes, to which the closest axes are brought; or `stored`
+            to leave the axes as they are.
+        normalise: `volume` for mean 0 and standard deviation 1 of each modality over the whole volume, background
+            included, as in the released code (the paper does not state it); `foreground` for the same over voxels other
+            than 0, which stay 0; or `none`.
+        classes: number of classes, including the background.
+        label_values: stored value of each class, background first (BraTS: 0, 1, 2, 4). None if the stored values are
+            the class indices or, with two classes, to join all values > 0 as in the paper: whole tumour, full liver.
+        clip: lowest and highest stored value of every modality, such as (-200, 250) in Hounsfield units, to which
+            values beyond are set. None to keep all values as the paper does; then padding such as -32768 and broken
+            voxels, which would decide mean and standard deviation, raise an error.
     """
 
     shape: tuple[Size, Size, Size]
@@ -50,7 +51,7 @@ class Preprocessing:
     clip: tuple[Intensity, Intensity] | None = newer(None)
 
     def stored(self, classes: np.ndarray) -> np.ndarray:
-        """Class indices as the label values that they stand for, uint8; unchanged without `label_values`."""
+        """Return the stored label values, uint8, of class indices; the indices themselves without `label_values`."""
         if self.label_values is None:
             return classes
         return np.array(self.label_values, dtype=np.uint8)[classes]
@@ -62,7 +63,7 @@ class Preprocessing:
         if orientation != "stored" and (
             len(orientation) != 3 or not all(pair.intersection(orientation) for pair in directions)
         ):
-            raise ValueError("give one of L/R, one of P/A and one of S/I in any order, such as LPS or RAS")
+            raise ValueError("give one of L and R, one of P and A and one of S and I in any order, such as LPS or RAS")
         return orientation
 
     @model_validator(mode="after")
@@ -82,16 +83,16 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class GridMap:
-    """From voxel coordinates of a case's own grid to those of its prepared grid, axis by axis.
+    """Map from voxel coordinates of a case's original grid to those of its prepared grid, axis by axis.
 
     Coordinate a of a prepared location is `scale[a] * location[axes[a]] + offset[a]`; whole numbers are voxel centres.
 
     Attributes:
-        original_shape: the case's own grid (H, W, D).
-        prepared_shape: the prepared grid.
-        axes: the original axis that each prepared axis runs along.
-        scale: prepared voxels an original voxel; negative where the axis is flipped.
-        offset: in prepared voxels.
+        original_shape: original grid (H, W, D) of the case.
+        prepared_shape: prepared grid (H, W, D).
+        axes: original axis along which each prepared axis runs.
+        scale: prepared voxels per original voxel on each prepared axis; negative where the axis is flipped.
+        offset: prepared coordinate of the original coordinate 0 on each prepared axis.
     """
 
     original_shape: tuple[int, int, int]
@@ -102,7 +103,7 @@ class GridMap:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The same map as [4, 4] float64, on homogeneous coordinates."""
+        """The map as a matrix [4, 4] float64 on homogeneous coordinates."""
         matrix = np.zeros((4, 4))
         matrix[range(3), self.axes] = self.scale
         matrix[:3, 3] = self.offset
@@ -111,19 +112,19 @@ class GridMap:
 
     @property
     def keeps_voxels(self) -> bool:
-        """Whether every original voxel is a prepared voxel: the map pads, flips and permutes, but does not resize."""
+        """True if each original voxel is a prepared voxel: the map pads, flips and permutes, but does not resize."""
         return all(abs(scale) == 1 for scale in self.scale) and all(offset == round(offset) for offset in self.offset)
 
     def to_prepared(self, locations: Tensor) -> Tensor:
-        """Prepared voxel coordinates [n, 3] float32 of original ones [n, 3]: where to ask a model's occupancy field."""
+        """Return the prepared coordinates [n, 3] float32 of original ones [n, 3], for a model's occupancy field."""
         scale = torch.tensor(self.scale, dtype=torch.float32, device=locations.device)
         offset = torch.tensor(self.offset, dtype=torch.float32, device=locations.device)
         return scale * locations[:, list(self.axes)] + offset
 
     def restore(self, label: np.ndarray) -> np.ndarray:
-        """A segmentation [H, W, D] of the prepared grid on the original grid: at each voxel the nearest prepared one.
+        """Return a segmentation of the prepared grid on the original grid, [H, W, D], by the nearest prepared voxel.
 
-        That crops what was padded, and undoes a resize to a finer grid exactly.
+        This crops the padding, and exactly inverts a resize to a finer grid.
 
         Raises:
             UserError: the segmentation is not on the prepared grid.
@@ -138,16 +139,20 @@ class GridMap:
 
 
 def grid_map(shape: tuple[int, int, int], affine: np.ndarray, preprocessing: Preprocessing, name: str) -> GridMap:
-    """How `prepare` moves a case's grid (H, W, D) with its affine [4, 4].
+    """Return the map by which `prepare` moves the grid of a case.
 
-    Padding puts the odd voxel before: 240x240x155 gets 8 + 8, 8 + 8 and 3 + 2 voxels on its way to 256x256x160, as in
-    the released code. Resizing keeps the outer faces of the grid in place (align_corners false).
+    An odd number of padding voxels has one more before than after: 240x240x155 is padded by 8 + 8, 8 + 8 and 3 + 2
+    voxels to 256x256x160, as in the released code. Resizing keeps the outer faces of the grid in place (align_corners
+    false).
 
     Args:
-        name: of the case, for messages.
+        shape: original grid (H, W, D) of the case.
+        affine: affine of the case, [4, 4].
+        preprocessing: preprocessing of the case.
+        name: name of the case, for messages.
 
     Raises:
-        UserError: the grid is larger than the preprocessing's shape where it pads, or differs where it fits nothing.
+        UserError: the grid is larger than the shape to pad it to, or is not that shape without padding and resizing.
     """
     axes, flips = _reorientation(affine, preprocessing.orientation)
     oriented = tuple(shape[axis] for axis in axes)
@@ -171,15 +176,17 @@ def grid_map(shape: tuple[int, int, int], affine: np.ndarray, preprocessing: Pre
 
 
 def prepare(case: Case, preprocessing: Preprocessing) -> Case:
-    """The case as models take it: image [C, H, W, D] float32, label [H, W, D] uint8 class indices, affine moved along.
+    """Return a case in the form that models take.
+
+    It has an image [C, H, W, D] float32, a label [H, W, D] uint8 of class indices and the affine of the prepared grid.
 
     Resizing is trilinear for the image (align_corners false) and nearest for the label, both in the voxel-centre
     convention. Departure: torch's `nearest`, as in the released code, takes the voxel at floor(index * scale), which
-    shifts the label by up to half a voxel against the image; here it is `nearest-exact`.
+    shifts the label by up to half a voxel relative to the image; here it is `nearest-exact`.
 
     Raises:
-        UserError: the case does not fit (see `grid_map`), a label value belongs to no class, or a few far values
-            would decide the normalisation.
+        UserError: the case does not fit (see `grid_map`), a label value belongs to no class, or padding or a few broken
+            voxels would decide the normalisation.
     """
     moves = grid_map(case.shape, case.affine, preprocessing, case.name)
     image = _normalise(_orient(case.image, moves), case, preprocessing)
@@ -202,31 +209,31 @@ def prepare(case: Case, preprocessing: Preprocessing) -> Case:
 
 
 def _reorientation(affine: np.ndarray, orientation: str) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """For each prepared axis, the original axis it runs along and whether it runs against it."""
+    """Return the original axis along which each prepared axis runs, and whether it is flipped."""
     if orientation == "stored":
         return (0, 1, 2), (False, False, False)
     transform = ornt_transform(io_orientation(affine), axcodes2ornt(orientation))
-    # Rows are original axes; each says its prepared axis and its direction.
+    # Rows are original axes, each with its prepared axis and direction.
     axes = np.argsort(transform[:, 0])
     flips = transform[axes, 1] < 0
     return (int(axes[0]), int(axes[1]), int(axes[2])), (bool(flips[0]), bool(flips[1]), bool(flips[2]))
 
 
 def _padding(size: int, room: int) -> tuple[int, int]:
-    """Voxels before and after."""
+    """Return the number of padding voxels before and after."""
     extra = room - size
     return (extra + 1) // 2, extra // 2
 
 
 def _orient(array: np.ndarray, moves: GridMap) -> np.ndarray:
-    """An array [..., H, W, D] with its last three axes in the prepared order and direction (a view)."""
+    """Return a view of an array [..., H, W, D] with its last three axes in the prepared order and direction."""
     leading = array.ndim - 3
     oriented = array.transpose(*range(leading), *(leading + axis for axis in moves.axes))
     return np.flip(oriented, tuple(leading + axis for axis in range(3) if moves.scale[axis] < 0))
 
 
 def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> np.ndarray:
-    """Return a new contiguous image [C, H, W, D] float32, each channel clipped and normalised; a constant one is 0.
+    """Return a new contiguous image [C, H, W, D] float32 with clipped and normalised channels; constant ones become 0.
 
     Sums are in float64 (a float32 sum over 512^3 voxels loses the mean); the standard deviation is the population's.
     """
@@ -249,7 +256,7 @@ def _normalise(image: np.ndarray, case: Case, preprocessing: Preprocessing) -> n
 
 
 def _root_mean_square(values: np.ndarray) -> np.float32:
-    # Scaled by a power of two, which changes no digit, since the square of a float32 can exceed the range of float32.
+    # The square of a float32 can exceed the range of float32. Scaling by a power of two avoids this without rounding.
     exponent = np.frexp(max(values.max(), -values.min()))[1]
     scaled = np.ldexp(values, -exponent)
     np.square(scaled, out=scaled)
@@ -258,7 +265,7 @@ def _root_mean_square(values: np.ndarray) -> np.float32:
 
 
 def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) -> np.ndarray:
-    """Stored values to class indices, uint8."""
+    """Return the class indices, uint8, of stored label values."""
     values = preprocessing.label_values
     if preprocessing.classes == 2 and values is None:
         return (label > 0).astype(np.uint8)

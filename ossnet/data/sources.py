@@ -1,64 +1,104 @@
-"""Data sets by the name or place that a user gives."""
+"""The registry of data sets, by the name or place that a user gives.
+
+A data set is added by one file here and one line below:
+
+* For a data set that users download, the file holds a function that builds it from its folder, as in `brats.py`, and
+  the line belongs in `FOLDERS`.
+* For a synthetic data set, the file is in `synthetic` and holds a configuration and a function that makes it, as in
+  `synthetic/liver.py`, and the line belongs in `EMBEDDED`.
+
+The command line then takes it and lists it in its help. Profiles can give it settings of its own in their table
+`datasets.NAME`; without, it has those of `datasets.own`.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ossnet.config import build
-from ossnet.data.brats import brats_dataset
+from ossnet.data import brats, lits
 from ossnet.data.case import Dataset
-from ossnet.data.lits import lits_dataset
-from ossnet.data.synthetic.glioma import MODALITIES as GLIOMA_MODALITIES
 from ossnet.data.synthetic.glioma import GliomaConfig, glioma_dataset
-from ossnet.data.synthetic.liver import MODALITIES as LIVER_MODALITIES
 from ossnet.data.synthetic.liver import LiverConfig, liver_dataset
 from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 from ossnet.progress import ProgressLine
 
 Report = Callable[[int, int], None]
+"""Callback with the number of cases made and the number of all cases."""
 
 
 class Embedded(NamedTuple):
-    """What is known of an embedded data set before its cases are made."""
+    """Entry of a synthetic data set, whose name in results is its key.
+
+    Attributes:
+        config_type: configuration of the generator.
+        make: function of the configuration, the cache, the number of workers and a `Report`.
+    """
 
     config_type: type
-    make: Callable[..., Dataset]
-    modalities: tuple[str, ...]
+    make: Callable[[Any, Path, int, Report | None], Dataset]
+
+
+class Folder(NamedTuple):
+    """Entry of a data set that users download.
+
+    Attributes:
+        name: name of the data set in results.
+        split: name of the split, for the help.
+        open: function of the folder and the cache.
+    """
+
+    name: str
+    split: str
+    open: Callable[[str, Path], Dataset]
 
 
 EMBEDDED: Mapping[str, Embedded] = {
-    "glioma": Embedded(GliomaConfig, glioma_dataset, GLIOMA_MODALITIES),
-    "liver": Embedded(LiverConfig, liver_dataset, LIVER_MODALITIES),
+    "glioma": Embedded(GliomaConfig, glioma_dataset),
+    "liver": Embedded(LiverConfig, liver_dataset),
 }
-FOLDERS: Mapping[str, Callable[[str, Path], Dataset]] = {
-    "brats": lambda folder, cache: brats_dataset(folder, "random", seed=0, cache=cache),
-    "brats-released": lambda folder, cache: brats_dataset(folder, "released", cache=cache),
-    "lits": lambda folder, cache: lits_dataset(folder, seed=0, cache=cache),
+PAPER_SPLIT = "the paper's random split, seed 0"
+FOLDERS: Mapping[str, Folder] = {
+    "brats": Folder(brats.NAME, PAPER_SPLIT, lambda folder, cache: brats.brats_dataset(folder, "random", 0, cache)),
+    "brats-released": Folder(
+        brats.NAME, "the released code's split", lambda folder, cache: brats.brats_dataset(folder, cache=cache)
+    ),
+    "lits": Folder(lits.NAME, PAPER_SPLIT, lambda folder, cache: lits.lits_dataset(folder, 0, cache)),
 }
-SOURCE_HELP = (
-    "glioma or liver (made here), brats:FOLDER or lits:FOLDER (the paper's random split, seed 0), "
-    "brats-released:FOLDER (the released code's split), or a CSV of own cases"
+TABLE_SUFFIXES = (".csv", ".tsv")
+
+RESERVED_NAMES = {*EMBEDDED, *(folder.name for folder in FOLDERS.values())}
+"""Names that no table of own cases may have, since profiles and published results belong to them."""
+
+SOURCE_HELP = ", ".join(
+    [
+        f"{' or '.join(EMBEDDED)} (synthetic)",
+        *(f"{reader}:FOLDER ({folder.split})" for reader, folder in FOLDERS.items()),
+        f"or a table of own cases ({' or '.join(TABLE_SUFFIXES)})",
+    ]
 )
 
 
 def open_dataset(
     source: str, generator: Mapping[str, Any], cache: Path, workers: int = 2, report: Report | None = None
 ) -> Dataset:
-    """Open the data set of a source: `glioma`, `liver`, `brats:FOLDER`, `lits:FOLDER` or a path ending in .csv or .tsv.
+    """Open a data set.
 
-    `brats` and `lits` are split at random with seed 0 into the numbers of cases of the paper (Section 4.2), which does
-    not say which cases they are; `brats-released:FOLDER` is BraTS in the split that the released code lists.
+    `brats` and `lits` are split at random with seed 0 into the paper's numbers of cases (Section 4.2), since the paper
+    does not say which cases they are. `brats-released` has the split that the released code lists.
 
     Args:
-        generator: configuration fields of an embedded data set.
-        cache: where embedded cases, and digests of large files, are kept.
-        workers: processes that make missing embedded cases now. With 0 none is made: splits and fingerprint are there
-            in an instant, and each case is made when it is loaded.
-        report: called as (cases made, of how many).
+        source: a key of `EMBEDDED`, a key of `FOLDERS` with a folder (`brats:FOLDER`), or the path of a table, which
+            ends in .csv or .tsv.
+        generator: fields of the configuration of a synthetic data set.
+        cache: folder that keeps synthetic cases and the digests of large files.
+        workers: number of processes that make missing synthetic cases now. With 0 none is made: splits and fingerprint
+            are available immediately, and each case is made when it is loaded.
+        report: called at the start and whenever a synthetic case is ready.
 
     Raises:
-        UserError: an unknown source, or one that its reader refuses.
+        UserError: the source is unknown, a table has one of `RESERVED_NAMES`, or the data set cannot be opened.
     """
     if source in EMBEDDED:
         embedded = EMBEDDED[source]
@@ -66,14 +106,17 @@ def open_dataset(
         return embedded.make(config, cache, workers, report)
     reader, _, folder = source.partition(":")
     if reader in FOLDERS and folder:
-        return FOLDERS[reader](folder, cache)
-    if source.lower().endswith((".csv", ".tsv")):
+        return FOLDERS[reader].open(folder, cache)
+    if source.lower().endswith(TABLE_SUFFIXES):
+        name = Path(source).stem
+        if name.lower() in RESERVED_NAMES:
+            raise UserError(f"{source}: '{name}' is the name of another data set; rename the file")
         return table_dataset(source, cache)
     raise UserError(f"unknown data {source!r}; give {SOURCE_HELP}")
 
 
 def open_with_progress(source: str, generator: Mapping[str, Any], cache: Path) -> Dataset:
-    """As `open_dataset`, with a line of progress where the cases are made here."""
+    """Open a data set as `open_dataset` does, and show the progress while synthetic cases are made."""
     if source not in EMBEDDED:
         return open_dataset(source, generator, cache)
     with ProgressLine(f"data {source}", 1) as line:

@@ -1,4 +1,4 @@
-"""Data sets of files: a table that says which files make up each case, as a CSV of own cases or built by a reader."""
+"""Data sets of files: for each case its images and label, from a CSV of own cases or from the reader of a data set."""
 
 import codecs
 import csv
@@ -21,17 +21,22 @@ from ossnet.errors import UserError
 SPLITS = ("train", "validation", "test")
 Splits = Mapping[str, tuple[str, ...]]
 
-RESERVED_NAMES = ("glioma", "liver", "brats2020", "lits")
-"""Of the embedded and the released data sets, to whose names profiles and published results are tied."""
-
 SEPARATORS = ",;\t"
-"""Between the values of a table: the most frequent in its first line. (Spreadsheets write semicolons where the comma is
-the decimal mark.)"""
+"""Characters that can separate the values of a table. The most frequent one in its first line is taken.
+
+Spreadsheets write semicolons where the comma is the decimal mark.
+"""
 
 
 @dataclass(frozen=True)
 class FileCase:
-    """The files of a case: one a modality, and its label or None."""
+    """Files of a case.
+
+    Attributes:
+        name: name of the case.
+        images: one file per modality.
+        label: file of the label; None for an unlabelled case.
+    """
 
     name: str
     images: tuple[Path, ...]
@@ -47,14 +52,19 @@ def file_dataset(
     label_by_grid: bool,
     cache: Path | None = None,
 ) -> Dataset:
-    """The data set of a table of files.
+    """Return the data set of a table of files.
 
-    Its fingerprint is a SHA-256 over modalities, splits, case names and the `file_identity` of each file. (Times of
-    modification differ between copies.)
+    Its fingerprint is a SHA-256 over modalities, splits, case names and the `file_identity` of each file. Times of
+    modification are not included, since they differ between copies.
 
     Args:
-        label_by_grid: the label's voxels are the image's whatever its header says. Otherwise their affines must agree.
-        cache: see `file_identity`.
+        name: name of the data set.
+        modalities: names of the channels, in the order of the images of each case.
+        cases: files of all cases.
+        splits: names of the cases of each split.
+        label_by_grid: whether a label's voxels are those of the image whatever its header states. Otherwise the affines
+            of both must agree.
+        cache: folder for digests, see `file_identity`.
     """
     by_name = {case.name: case for case in cases}
     contents = {
@@ -72,9 +82,10 @@ def file_dataset(
 
 
 def random_splits(names: Sequence[str], train: int, validation: int, seed: int) -> Splits:
-    """Draw `train` + `validation` of the names; of fewer names, all in the same proportion, one at least to validate.
+    """Draw `train` and `validation` names at random.
 
-    The draw depends on the seed and on the order of the names alone. Names beyond the two numbers are in no split.
+    If there are fewer names, all of them are drawn in the same proportion, with at least one for validation. Names
+    beyond the two numbers are in no split. The draw depends only on the seed and the order of the names.
     """
     if len(names) < train + validation:
         validation = max(1, round(len(names) * validation / (train + validation)))
@@ -84,26 +95,32 @@ def random_splits(names: Sequence[str], train: int, validation: int, seed: int) 
 
 
 def table_dataset(table: str | Path, cache: Path | None = None) -> Dataset:
-    """Return the data set of a CSV file of own cases, named as the file is.
+    """Return the data set of a CSV file of own cases, which has the name of the file.
 
-    The text is UTF-8 (or UTF-16 with its mark); values are between commas, semicolons or tabs.
-    One row a case, with the columns `name` (unique, usable as a file name); one a modality, whatever it is called, with
-    a NIfTI file each; `label`, a NIfTI file, left empty for a case of the split `test` that has none; and, if wanted,
-    `split`: train (also if empty), validation or test. Paths are relative to the folder of the CSV, or absolute.
+    The text is UTF-8, or UTF-16 with a byte-order mark, and separates values by commas, semicolons or tabs. There is
+    one row per case, with these columns:
+
+    * `name`: unique, and usable as a file name
+    * one column per modality, with any name: a NIfTI file
+    * `label`: a NIfTI file; may be empty for cases of the split `test`
+    * `split`, optional: `train` (also if empty), `validation` or `test`
+
+    Paths are absolute or relative to the folder of the CSV.
 
     Args:
-        cache: see `file_identity`.
+        table: the CSV file.
+        cache: folder for digests, see `file_identity`.
 
     Raises:
-        UserError: the CSV has one of `RESERVED_NAMES`, cannot be read, lacks a column, names one twice, or a row has a
-            missing or repeated name, an unknown split, a missing file, or no label to train or validate with. Names the
-            CSV, line and column.
+        UserError: the CSV cannot be read, or its name cannot name a data set; a column is missing or repeated; or a row
+            has a missing or repeated name, an unknown split, a missing file, or no label to train or validate with. The
+            message names the CSV, the line and the column.
     """
     table = Path(table)
-    if table.stem.lower() in RESERVED_NAMES:
-        raise UserError(f"{table}: '{table.stem}' is the name of another data set; rename the file")
     if not table.stem.isprintable():
-        raise UserError(f"{table}: this name is no readable text, and names the data set in results; rename the file")
+        raise UserError(
+            f"{table}: the file name, which names the data set in results, is not readable; rename the file"
+        )
     header, rows = _read_csv(table)
     modalities = tuple(column for column in header if column not in ("name", "label", "split"))
     cases: dict[str, FileCase] = {}
@@ -112,19 +129,21 @@ def table_dataset(table: str | Path, cache: Path | None = None) -> Dataset:
         place = f"{table}, line {line}"
         name, split = row["name"], row.get("split") or "train"
         if name in ("", ".", "..") or Path(name).name != name or not name.isprintable():
-            raise UserError(f"{place}, column name: {name!r} cannot name a case; give a name of one line, no slashes")
+            raise UserError(
+                f"{place}, column name: {name!r} cannot name a case; give a name of one line without slashes"
+            )
         if name in cases:
-            raise UserError(f"{place}, column name: '{name}' is there already; give each case a name of its own")
+            raise UserError(f"{place}, column name: '{name}' is the name of another case; give each case its own name")
         if split not in SPLITS:
-            raise UserError(f"{place}, column split: '{split}' is unknown; write {', '.join(SPLITS)} or nothing")
+            raise UserError(f"{place}, column split: '{split}' is not a split; write {', '.join(SPLITS)} or nothing")
         if not row["label"] and split != "test":
-            raise UserError(f"{place}, column label: a case to {split} with needs one; add it or use the split test")
+            raise UserError(f"{place}, column label: cases of split {split} need a label; add it or use the split test")
         files = {column: table.parent / row[column] for column in (*modalities, "label") if row[column]}
         for column in (*modalities, *files):
             if column not in files:
-                raise UserError(f"{place}, column {column}: no file is given; fill it in or remove the row")
+                raise UserError(f"{place}, column {column}: the file is missing; add it or remove the row")
             if not _is_file(files[column]):
-                raise UserError(f"{place}, column {column}: there is no file {files[column]}; correct the path")
+                raise UserError(f"{place}, column {column}: {files[column]} is not a file; correct the path")
         cases[name] = FileCase(name, tuple(files[modality] for modality in modalities), files.get("label"))
         splits[split].append(name)
     frozen_splits = {split: tuple(names) for split, names in splits.items()}
@@ -132,7 +151,7 @@ def table_dataset(table: str | Path, cache: Path | None = None) -> Dataset:
 
 
 def _read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Read the column names, and each row with its line number, blanks around values removed."""
+    """Return the column names, and each row with its line number, without blanks around values."""
     text = _read_text(table)
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(SEPARATORS, key=first.count)
@@ -140,29 +159,31 @@ def _read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     try:
         lines = [(reader.line_num, [value.strip() for value in row]) for row in reader if any(row)]
     except csv.Error as error:
-        raise UserError(f"{table} is no CSV file (line {reader.line_num}: {error}); mend that line") from error
+        raise UserError(f"{table} is not a CSV file (line {reader.line_num}: {error}); correct that line") from error
     header = lines[0][1] if lines else []
     for column in ("name", "label"):
         if column not in header:
             raise UserError(
-                f"{table} has no column '{column}'; its first line must name name, the modalities and label, "
-                "between commas, semicolons or tabs"
+                f"{table} has no column '{column}'; give columns name, label and one per modality in its first line, "
+                "separated by commas, semicolons or tabs"
             )
     for column in header:
         if not column or header.count(column) > 1:
-            raise UserError(f"{table} has a column '{column}' that is empty or repeated; give each a name of its own")
+            raise UserError(f"{table} has a column '{column}' that is empty or repeated; give each column its own name")
     if not set(header) - {"name", "label", "split"}:
-        raise UserError(f"{table} has no column of a modality; add one, named for it, with the image files")
+        raise UserError(f"{table} has no modalities; add a column for each, with its image files")
     if len(lines) == 1:
-        raise UserError(f"{table} has no cases; add a row for each below the first line")
+        raise UserError(f"{table} has no cases; add a row for each case below the first line")
     for line, row in lines[1:]:
         if len(row) != len(header):
-            raise UserError(f"{table}, line {line}: {len(row)} values for {len(header)} columns; give one a column")
+            raise UserError(
+                f"{table}, line {line}: {len(row)} values for {len(header)} columns; give one value per column"
+            )
     return header, [(line, dict(zip(header, row, strict=True))) for line, row in lines[1:]]
 
 
 def _read_text(table: Path) -> str:
-    """Read text in UTF-8, or in UTF-16 with the mark that programs put before it."""
+    """Read a text in UTF-8, or in UTF-16 with a byte-order mark."""
     try:
         contents = table.read_bytes()
     except OSError as error:
@@ -173,18 +194,18 @@ def _read_text(table: Path) -> str:
     except UnicodeDecodeError as error:
         line = contents[: error.start].count(b"\n") + 1
         raise UserError(
-            f"{table} is no CSV file in UTF-8 (line {line}: {error.reason}); save it as 'CSV UTF-8'"
+            f"{table} is not a CSV file in UTF-8 (line {line}: {error.reason}); save it as 'CSV UTF-8'"
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise UserError(f"{table} is no CSV file (line {line} holds a NUL); save it as 'CSV UTF-8'")
+        raise UserError(f"{table} is not a CSV file (line {line} contains a NUL); save it as 'CSV UTF-8'")
     return text
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # In a folder that may not be searched, or of too long a name.
+    except OSError:  # The folder may not be searched, or the name is too long.
         return False
 
 
@@ -194,9 +215,9 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
     case = cases[name]
     image, affine = read_image(case.images)
     if len(image) != len(modalities):
-        # Only a single file is read with all that it holds; among several, `read_image` refuses one of four axes.
+        # Only a single file can have four axes; `read_image` refuses them in one of several files.
         raise UserError(
-            f"{case.images[0]} holds {len(image)} volumes where one is expected; split it into one file a volume"
+            f"{case.images[0]} holds {len(image)} volumes where one is expected; split it into one file per volume"
         )
     label = None
     if case.label is not None:
@@ -207,5 +228,5 @@ def _load(cases: Mapping[str, FileCase], modalities: tuple[str, ...], label_by_g
 
 
 def _content(case: FileCase, identities: Sequence[FileIdentity], label_by_grid: bool) -> str:
-    """A digest of what a case's files hold, whatever they are called."""
+    """Return a digest of the contents of a case's files, whatever they are called."""
     return digest([len(case.images), label_by_grid, [identity[1:] for identity in identities]])

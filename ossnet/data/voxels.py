@@ -1,4 +1,4 @@
-"""The content of an image, by which a case is known again whatever its file is called."""
+"""Digests of voxels, by which an image is recognised whatever its file is called."""
 
 import hashlib
 import re
@@ -13,21 +13,20 @@ from ossnet.errors import UserError
 from ossnet.files import write_text
 
 VERSION = 2
-"""Raised whenever the same image comes to another digest."""
+"""Version of the digest, to be increased whenever the same image gets another digest."""
 
 
 def voxel_digest(case: Case) -> str:
-    """SHA-256 (hexadecimal) of the image's values, each channel's in ascending order, and of the grid's sizes.
+    """Return a SHA-256 (hexadecimal) of the image's values, in ascending order per channel, and of its grid's sizes.
 
-    Where a voxel lies is left out, and so is which channel comes first: a copy with another affine, other axes, another
-    direction or other modalities in front is the same image. Two patients do not share all values of a volume. Nor
-    does it matter what the file is called, how it is compressed, or in which type of number it holds its values, as
-    they are taken as decoded. A copy with a corrected label is the same image, too. (Sorting is what takes the time:
-    about 3 s for 512^3 voxels.)
+    The positions of voxels and the order of channels are not included, so that a copy with another affine, other axes,
+    other directions or another order of modalities counts as the same image. Two patients do not share all values of a
+    volume. The name, the compression and the data type of the file do not matter either, since values are compared as
+    decoded, and nor does the label. Most of the time goes into sorting, about 3 s for 512^3 voxels.
     """
     channels = []
     for channel in case.image:
-        # The sum makes -0.0 what it equals, 0.0.
+        # The sum turns -0.0 into 0.0, which it equals.
         values = np.add(channel, np.float32(0), dtype=np.float32).ravel()
         values.sort()
         channels.append(hashlib.sha256(values).hexdigest())
@@ -35,13 +34,16 @@ def voxel_digest(case: Case) -> str:
 
 
 def kept_voxel_digest(dataset: Dataset, name: str, cache: Path, case: Case | None = None) -> str:
-    """The `voxel_digest` of a case, worked out once and then kept under `cache` by the content of its files.
+    """Return the `voxel_digest` of a case, computed once and then kept by the content of the case's files.
 
     Args:
-        case: of that name, where it is loaded already.
+        dataset: data set of the case.
+        name: name of the case.
+        cache: folder that keeps the digests.
+        case: the case, if it is already loaded.
 
     Raises:
-        UserError: the case cannot be loaded, the cache cannot be written, or what is kept there is damaged.
+        UserError: the case cannot be loaded, the cache cannot be written, or the digest kept there is damaged.
     """
     path = cache / "voxels" / f"{digest([VERSION, dataset.content(name)])[:32]}.txt"
     if not path.exists():
@@ -56,7 +58,7 @@ def kept_voxel_digest(dataset: Dataset, name: str, cache: Path, case: Case | Non
 
 
 def keeping_voxel_digests(dataset: Dataset, cache: Path) -> Dataset:
-    """The data set, which keeps the `voxel_digest` of each case under `cache` when it is loaded."""
+    """Return the data set, changed to keep the `voxel_digest` of each case in `cache` when the case is loaded."""
 
     def load(name: str) -> Case:
         case = dataset.load(name)
@@ -67,4 +69,4 @@ def keeping_voxel_digests(dataset: Dataset, cache: Path) -> Dataset:
 
 
 def _damaged(path: Path) -> UserError:
-    return UserError(f"{path} cannot be read or is damaged; delete it to have it made again")
+    return UserError(f"{path} cannot be read or is damaged; delete it, and it will be made again")

@@ -100,21 +100,19 @@ def test_unreadable_toml_names_the_file(tmp_path: Path, contents: bytes | None) 
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("values", "field", "known"),
     [
-        (
-            {"size": [1, 2], "sise": 3},
-            "my.toml: sise: unknown field; known are size, kind, inner, more, perhaps",
-        ),
-        ({"size": [1, 2], "inner": {"lr": 1}}, "my.toml: inner.lr: unknown field; known are rate"),
-        ({"size": [1, 2], "more": [{}, {"lr": 1}]}, "my.toml: more.1.lr: unknown field; known are rate"),
-        ({"size": [1, 2], "perhaps": {"lr": 1}}, "my.toml: perhaps.lr: unknown field; known are rate"),
+        ({"size": [1, 2], "sise": 3}, "sise", "size, kind, inner, more, perhaps"),
+        ({"size": [1, 2], "inner": {"lr": 1}}, "inner.lr", "rate"),
+        ({"size": [1, 2], "more": [{}, {"lr": 1}]}, "more.1.lr", "rate"),
+        ({"size": [1, 2], "perhaps": {"lr": 1}}, "perhaps.lr", "rate"),
     ],
 )
-def test_the_whole_message(values: dict[str, object], message: str) -> None:
+def test_an_unknown_field_is_named_with_those_of_its_table(values: dict[str, object], field: str, known: str) -> None:
     with pytest.raises(UserError) as caught:
         build(Outer, values, "my.toml")
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(f"my.toml: {field}: unknown field; ")
+    assert str(caught.value).endswith(f" {known}")
 
 
 def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:
@@ -160,5 +158,5 @@ def test_toml_may_have_the_mark_and_the_lines_of_windows(tmp_path: Path) -> None
 
 def test_toml_in_another_encoding_is_told_which_to_save_it_in(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes("seeds = [0]\n".encode("utf-16"))
-    with pytest.raises(UserError, match=r"a\.toml is not valid TOML .*; save it in UTF-8"):
+    with pytest.raises(UserError, match=r"a\.toml is not valid TOML .*; save it as UTF-8"):
         read_toml(tmp_path / "a.toml")

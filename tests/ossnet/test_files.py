@@ -132,9 +132,9 @@ def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
     [
         (PermissionError(errno.EACCES, "Permission denied"), "cannot read a.gz: Permission denied; make it readable"),
         (OSError(errno.EIO, "Input/output error"), "cannot read a.gz: Input/output error; make it readable"),
-        (OSError(errno.ENOMEM, "Cannot"), "cannot read a.gz: not enough memory ([Errno 12] Cannot); free some"),
-        (MemoryError("1 TiB\nof it"), "cannot read a.gz: not enough memory (1 TiB of it); free some"),
-        (MemoryError(), "cannot read a.gz: not enough memory (MemoryError); free some"),
+        (OSError(errno.ENOMEM, "Cannot"), "cannot read a.gz: not enough memory ([Errno 12] Cannot); free some memory"),
+        (MemoryError("1 TiB\nof it"), "cannot read a.gz: not enough memory (1 TiB of it); free some memory"),
+        (MemoryError(), "cannot read a.gz: not enough memory (MemoryError); free some memory"),
         (gzip.BadGzipFile("CRC check failed"), "a.gz is damaged"),
         (FileNotFoundError(errno.ENOENT, "No such file"), "a.gz is damaged"),
         (EOFError(), "a.gz is damaged"),

@@ -37,13 +37,13 @@ def test_a_line_now_and_then_without_a_terminal(clock: list[float], capsys: pyte
     assert captured.out == ""
 
 
-def test_before_anything_is_done_the_time_to_go_is_not_known(
+def test_before_anything_is_done_the_remaining_time_is_unknown(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with ProgressLine("work", 8) as line:
         clock[0] += 60
         line.update(0)
-        assert capsys.readouterr().err == "work: 0 %, time to go not known yet\n"
+        assert capsys.readouterr().err == "work: 0 %, remaining time unknown\n"
 
 
 def test_work_that_fails_is_not_done(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,110 +1,21 @@
-"""A procedural human abdomen: drawn once per patient, then evaluated at any points.
+"""A procedural human abdomen, drawn once per patient and then evaluated at any points.
 
-Anatomy lives in atlas coordinates: mm, [3, N], x to the patient's left, y to the back, z to the head, the origin
-between the kidneys. A shape is its level, the approximate signed distance to its surface in mm, negative inside, so
-that any grid sees the same patient.
+Atlas coordinates are in mm, [3, N], with x to the patient's left, y to the back and z to the head, and the origin
+between the kidneys. Organs are given by their levels (see `shapes`), so that the patient is the same on every grid.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import BSpline, CubicSpline
+from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
-Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-EXTENT_MM = 400.0
-"""Edge of the cube, centred on the origin, in which smooth fields are defined; they are constant beyond it."""
-
-FAR_MM = 100.0
-"""A level that is out of reach of anything."""
-
-
-@dataclass(frozen=True)
-class SmoothField:
-    """A random field of cubic B-splines on a coarse lattice, as in free-form deformation (Rueckert et al., 1999).
-
-    Attributes:
-        coefficients: [K, n, n, n] float32, K components.
-    """
-
-    coefficients: np.ndarray
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, components: int, spacing_mm: float, rms: float) -> "SmoothField":
-        """Independent components of about the asked root mean square, lattice points `spacing_mm` apart."""
-        points = round(EXTENT_MM / spacing_mm) + 3
-        energy = (151 / 315) ** 1.5  # root of the integral of the squared cubic B-spline, once for each axis
-        values = rng.standard_normal((components, points, points, points), dtype=np.float32)
-        return cls(values * np.float32(rms / energy))
-
-    def on_grid(self, axes: Axes) -> np.ndarray:
-        """Values [K, H, W, D] float32 at the grid that three coordinate vectors (mm) span."""
-        points = self.coefficients.shape[1]
-        knots = np.arange(-3, points + 1)
-        bases = []
-        for axis in axes:
-            place = (np.asarray(axis) / EXTENT_MM + 0.5) * (points - 3)
-            basis = BSpline.design_matrix(np.clip(place, 0, points - 3 - 1e-6), knots, 3)
-            bases.append(basis.toarray().astype(np.float32))
-        return np.einsum("kabc,ha,wb,dc->khwd", self.coefficients, *bases, optimize=True)
-
-
-def _norm(vectors: np.ndarray) -> np.ndarray:
-    """Length [N] of the columns of [3, N]."""
-    return np.sqrt(np.einsum("in,in->n", vectors, vectors))
-
-
-@dataclass(frozen=True)
-class Ellipsoid:
-    """Centre and radii [3] in mm; `turn` [3, 3] holds its axes as columns."""
-
-    centre: np.ndarray
-    radii: np.ndarray
-    turn: np.ndarray
-
-    def level(self, points: np.ndarray) -> np.ndarray:
-        """[N] mm; exact to first order at the surface."""
-        local = (self.turn / self.radii).T @ (points - self.centre[:, None])
-        scaled = _norm(local) + 1e-6
-        slope = _norm(local / self.radii[:, None]) + 1e-8
-        return (scaled - 1) * scaled / slope
-
-
-@dataclass(frozen=True)
-class Tube:
-    """A chain of round segments: `path` [S, 3] and `radii` [S] in mm."""
-
-    path: np.ndarray
-    radii: np.ndarray
-
-    def level(self, points: np.ndarray) -> np.ndarray:
-        """[N] mm; `FAR_MM` where a box around the tube, `FAR_MM` / 4 wider than it, says that it is far."""
-        reach = self.radii.max() + FAR_MM / 4
-        low, high = self.path.min(0) - reach, self.path.max(0) + reach
-        near = np.flatnonzero(((points > low[:, None]) & (points < high[:, None])).all(0))
-        level = np.full(points.shape[1], FAR_MM, np.float32)
-        points = points[:, near]
-        nearest = level[near]
-        for start, end, first, last in zip(self.path, self.path[1:], self.radii, self.radii[1:], strict=False):
-            along = end - start
-            offset = points - start[:, None]
-            share = np.clip(along @ offset / (along @ along), 0, 1)
-            offset -= along[:, None] * share
-            np.minimum(nearest, _norm(offset) - (first + (last - first) * share), out=nearest)
-        level[near] = nearest
-        return level
-
-
-def blend(first: np.ndarray, second: np.ndarray, width_mm: float) -> np.ndarray:
-    """The union of two levels, its crease rounded over `width_mm`."""
-    overlap = np.clip(width_mm - np.abs(first - second), 0, None)
-    return np.minimum(first, second) - overlap**2 / (4 * width_mm)
+from ossnet.data.synthetic.shapes import Axes, Ellipsoid, SmoothField, Tube
 
 
 class Enhancement(NamedTuple):
-    """Hounsfield units that the contrast agent changes. The spleen has the liver's."""
+    """Hounsfield units of the tissues that take up contrast agent. The spleen has those of the liver."""
 
     artery: float
     portal: float
@@ -123,14 +34,27 @@ PHASES = {
     "portal": Enhancement(150, 162, 148, 104, 182, 160, 94, 82, 60),
 }
 PHASE_SHARES = (0.2, 0.2, 0.6)
+"""Probability of each of `PHASES`."""
+
 FAT, AIR, LUNG, BILE, SPONGY_BONE, BONE, CARTILAGE = -102.0, -1000.0, -830.0, 8.0, 150.0, 520.0, 110.0
-WALL_MM = 14.0  # muscle between subcutaneous and abdominal fat
-WAIST_MM = (140.0, 98.0)  # half axes of the muscular wall's outline
+"""Hounsfield units of what takes up no contrast agent."""
+
+WALL_MM = 14.0
+"""Thickness of the muscle between subcutaneous and abdominal fat."""
+
+WAIST_MM = (140.0, 98.0)
+"""Half axes of the outline of the muscular wall."""
 
 
 @dataclass(frozen=True)
 class Tumour:
-    """A lesion inside the liver: its shape, the width of its blurred rim and its contrast to the parenchyma in HU."""
+    """Tumour inside the liver.
+
+    Attributes:
+        shape: shape of the tumour.
+        rim_mm: width of the blurred rim.
+        contrast: difference to the parenchyma in Hounsfield units.
+    """
 
     shape: Ellipsoid
     rim_mm: float
@@ -139,19 +63,27 @@ class Tumour:
 
 @dataclass(frozen=True)
 class Patient:
-    """One drawn anatomy.
+    """Anatomy of one patient.
 
     Attributes:
-        pose, shift: scanner to atlas coordinates, [3, 3] and [3] mm; `warp` (3 components, mm) is added to them.
-        liver_warp: displacement of the liver's surface, 3 components, mm.
-        texture, loops, speckle: fields of unit root mean square: soft tissue, small bowel, colon and lung.
+        pose: linear part of the map from scanner to atlas coordinates, [3, 3].
+        shift: translation of that map, [3] in mm.
+        warp: displacement that is added to that map, 3 components in mm.
+        liver_warp: displacement of the liver's surface, 3 components in mm.
+        texture: field of soft tissue, of unit root mean square.
+        loops: field of the small bowel, of unit root mean square.
+        speckle: field of colon and lung, of unit root mean square.
         fat_mm: mean thickness of the subcutaneous fat.
-        ellipsoids, tubes: organs and large vessels by name.
-        portal_tree, hepatic_veins: vessels inside the liver.
-        hilum, hilum_normal: a point of the liver's visceral surface and the unit vector out of it there, [3] each.
-        gastric_air_mm: air fills the stomach in front of this y.
+        enhancement: Hounsfield units of the tissues.
+        ellipsoids: round organs by name.
+        tubes: tubular organs and large vessels by name.
+        portal_tree: branches of the portal vein inside the liver.
+        hepatic_veins: branches of the hepatic veins inside the liver.
+        hilum: point of the liver's visceral surface, [3] in mm.
+        hilum_normal: outward unit normal of that surface there, [3].
+        gastric_air_mm: y in front of which air fills the stomach.
         table_mm: y of the table's surface in scanner coordinates.
-        tumours: of the liver.
+        tumours: tumours of the liver.
     """
 
     pose: np.ndarray
@@ -174,16 +106,15 @@ class Patient:
     tumours: tuple[Tumour, ...] = ()
 
     def level(self, name: str, points: np.ndarray) -> np.ndarray:
-        """Level [N] of an organ at atlas coordinates [3, N]."""
+        """Return the level [N] of an organ at atlas coordinates [3, N]."""
         return (self.ellipsoids.get(name) or self.tubes[name]).level(points)
 
     def atlas_points(self, axes: Axes) -> np.ndarray:
-        """Atlas coordinates [3, N] float32 of the grid that `axes` (scanner coordinates, mm) span, in C order."""
+        """Return atlas coordinates [3, N] float32, in C order, of the grid of `axes` in scanner coordinates (mm)."""
         grid = np.stack(np.meshgrid(*(axis.astype(np.float32) for axis in axes), indexing="ij"))
         return (self.pose @ grid.reshape(3, -1) + self.shift[:, None]) + self.warp.on_grid(axes).reshape(3, -1)
 
 
-# An average adult: centre and radii in mm.
 ELLIPSOIDS = {
     "right lobe": ((-62, -6, 22), (84, 92, 98)),
     "left lobe": ((4, -46, 50), (84, 46, 44)),
@@ -197,7 +128,8 @@ ELLIPSOIDS = {
     "left kidney": ((64, 38, -20), (27, 25, 56)),
     "bladder": ((0, -30, -190), (45, 35, 30)),
 }
-# The same adult: points along the middle line, (x, y, z, radius) in mm.
+"""Centre and radii in mm of the organs of an average adult."""
+
 TUBES = {
     "aorta": ((10, 22, 200, 12), (9, 19, 60, 11), (8, 14, 0, 10), (6, 10, -60, 9), (4, 14, -98, 9)),
     "right iliac": ((4, 14, -98, 6), (-28, 8, -140, 6), (-55, -15, -190, 6)),
@@ -218,10 +150,11 @@ TUBES = {
     "right psoas": ((-28, 34, 10, 8), (-38, 34, -60, 19), (-58, 20, -140, 24), (-70, -10, -190, 22)),
     "left psoas": ((28, 34, 10, 8), (38, 34, -60, 19), (58, 20, -140, 24), (70, -10, -190, 22)),
 }
+"""Points along the centre lines of the same adult, (x, y, z, radius) in mm."""
 
 
 def _turn(rng: np.random.Generator, degrees: float) -> np.ndarray:
-    """A rotation [3, 3] about a random axis; `degrees` is the standard deviation about each."""
+    """Draw a rotation [3, 3]; `degrees` is the standard deviation of the angle about each axis."""
     return Rotation.from_euler("xyz", rng.normal(0, degrees, 3), degrees=True).as_matrix().astype(np.float32)
 
 
@@ -232,7 +165,7 @@ def _ellipsoid(rng: np.random.Generator, name: str, shift: float | np.ndarray = 
 
 
 def _tube(rng: np.random.Generator, name: str) -> Tube:
-    """A cubic spline through the jittered points, three segments between neighbours."""
+    """Draw a tube along a cubic spline through jittered points, with three segments between neighbours."""
     points = np.array(TUBES[name], np.float64)
     radii = points[:, 3]
     points[1:, :3] += rng.normal(0, 0.12, (len(points) - 1, 3)) * radii[1:, None]
@@ -244,7 +177,7 @@ def _tube(rng: np.random.Generator, name: str) -> Tube:
 def _branches(
     rng: np.random.Generator, start: np.ndarray, heading: np.ndarray, length_mm: float, radius_mm: float, forks: int
 ) -> list[Tube]:
-    """A vessel that forks in two `forks` times; both branches are shorter and, by Murray's law, thinner."""
+    """Draw a vessel that forks in two `forks` times; both branches are shorter and, by Murray's law, thinner."""
     heading = heading / np.linalg.norm(heading)
     end = start + heading * length_mm
     thinner = radius_mm * 2 ** (-1 / 3)
@@ -258,11 +191,11 @@ def _branches(
 
 
 def draw_patient(rng: np.random.Generator) -> Patient:
-    """Draw an adult without tumours, who lies on the back; spreads are plausible, not fitted to a population."""
+    """Draw an adult without tumours who lies on the back; variances are plausible, not fitted to a population."""
     phase = PHASES[str(rng.choice(list(PHASES), p=PHASE_SHARES))]
     enhancement = Enhancement(*(value + rng.normal(0, 3 + 0.06 * value) for value in phase))
     size = rng.uniform(0.96, 1.07) * rng.uniform(0.97, 1.03, 3)
-    liver_shift = rng.normal(0, (4, 4, 8))  # the diaphragm moves with it
+    liver_shift = rng.normal(0, (4, 4, 8))  # the diaphragm moves with the liver
     ellipsoids = {
         name: _ellipsoid(rng, name, liver_shift if name.endswith(("lobe", "dome")) else 0.0) for name in ELLIPSOIDS
     }

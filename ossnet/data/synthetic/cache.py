@@ -1,4 +1,4 @@
-"""Embedded data sets: cases that the project makes itself from a seed, once, and then reads from a cache."""
+"""Embedded data sets, whose cases are made from a seed once and then read from a cache."""
 
 import multiprocessing
 import signal
@@ -17,16 +17,19 @@ from ossnet.files import replacing
 
 
 class EmbeddedConfig(Protocol):
-    """The part of a generator's configuration that says how many cases there are."""
+    """Numbers of cases, in the configuration of every generator."""
 
     @property
-    def train(self) -> int: ...
+    def train(self) -> int:
+        """Number of cases in the split `train`."""
 
     @property
-    def validation(self) -> int: ...
+    def validation(self) -> int:
+        """Number of cases in the split `validation`."""
 
     @property
-    def test(self) -> int: ...
+    def test(self) -> int:
+        """Number of cases in the split `test`."""
 
 
 Config = TypeVar("Config", bound=EmbeddedConfig)
@@ -43,19 +46,23 @@ def embedded_dataset(
     *,
     version: int,
 ) -> Dataset:
-    """A data set of generated cases; the missing ones are made now, in parallel, or with no workers when loaded.
+    """Return a data set of synthetic cases, and make the missing ones in parallel.
 
-    Cases are named `name-0000`, `name-0001`, ...: first those of training, then of validation, then of test. Each is a
-    file under `cache/name-<first 12 digits of the fingerprint>/`, written whole or not at all, so several processes may
-    fill the same cache. A missing or damaged file is made when it is loaded.
+    Cases are named `NAME-0000`, `NAME-0001` and so on: first those for training, then for validation, then for test.
+    Each is a file in `cache/NAME-<first 12 digits of the fingerprint>`, written whole or not at all, so that several
+    processes can fill the same cache. A missing or damaged file is made when it is loaded.
 
     Args:
-        config: a configuration dataclass (see `ossnet.config`) that fixes every case.
-        make_case: a module-level function, deterministic in (config, index).
-        workers: processes that make cases now, each with one thread. They are spawned, so a script that calls this
-            needs the usual `if __name__ == "__main__"`. With 0 nothing is made or written, whatever is missing.
-        report: called as (cases present, cases in all), at the start and whenever a case is ready.
-        version: the generator's; raise it when the same configuration gives other cases.
+        name: name of the data set.
+        config: configuration dataclass (see `ossnet.checks`) that determines every case.
+        make_case: function of a module that returns the case of a configuration and an index.
+        modalities: names of the channels.
+        cache: folder that keeps the cases.
+        workers: number of processes that make cases now, each with one thread. They are spawned, so that a script that
+            calls this needs the usual `if __name__ == "__main__"`. With 0 no case is made before it is loaded.
+        report: called with the number of cases present and the number of all cases, at the start and whenever a case
+            is ready.
+        version: version of the generator, to be increased when the same configuration gives other cases.
 
     Raises:
         UserError: the cache cannot be written.
@@ -82,7 +89,7 @@ def embedded_dataset(
     if report is not None:
         report(len(names) - len(missing), len(names))
     if workers > 1 and len(missing) > 1:
-        # A forked child may hang in the thread pools of its parent; a spawned one has its own.
+        # A forked process can hang in the thread pools of its parent, whereas a spawned one has its own.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(workers, len(missing)), context, _ignore_interruption) as pool:
             futures = [pool.submit(_make, make_case, config, index, paths[names[index]]) for index in missing]
@@ -108,17 +115,17 @@ def embedded_dataset(
 
 
 def _fingerprint(name: str, version: int, config: Any) -> str:
-    """SHA-256 (hexadecimal) of all that fixes the cases."""
+    """Return a SHA-256 (hexadecimal) of everything that determines the cases."""
     return digest({"name": name, "version": version, "config": plain(config)})
 
 
 def _ignore_interruption() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the one that this pool belongs to."""
+    """Leave Ctrl-C, which reaches every process of a terminal, to the process that owns the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make(make_case: Callable[[Config, int], Case], config: Config, index: int, path: Path) -> Path:
-    """Make a case, on one thread whatever the libraries would take, and write it to `path`."""
+    """Make a case, limiting libraries to one thread, and write it to `path`."""
     with threadpool_limits(1):
         case = make_case(config, index)
     assert case.label is not None, case.name
@@ -128,7 +135,7 @@ def _make(make_case: Callable[[Config, int], Case], config: Config, index: int, 
 
 
 def _read(name: str, path: Path, modalities: tuple[str, ...]) -> Case | None:
-    """The case that `path` holds; None where the file is absent or damaged (the archive has checksums)."""
+    """Read a case, or return None if the file is missing or damaged, which the archive's checksums reveal."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Case(name, arrays["image"], arrays["label"], arrays["affine"], modalities)

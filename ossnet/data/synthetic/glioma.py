@@ -1,8 +1,9 @@
-"""The embedded data set `glioma`: synthetic gliomas in real anatomy, standing in for BraTS.
+"""The embedded data set `glioma`: synthetic gliomas in real anatomy, which stand in for BraTS.
 
-Anatomy is the ICBM 152 template bent at random (`anatomy`), the tumour a front grown through it (`tumour`); here they
-become four MR contrasts. White-matter hyperintensities and vessels imitate the tumour locally and are not labelled, so
-that only place and context tell them from it. Nothing here is fitted to the result of any model.
+The anatomy is the randomly deformed ICBM 152 template (`brain`), and the tumour a front that grows through it
+(`tumour`); this module turns them into four MR contrasts. White-matter hyperintensities and vessels imitate the tumour
+locally and are not labelled, so that only location and context distinguish them. Nothing is fitted to the results of
+any model.
 """
 
 from collections.abc import Callable
@@ -31,26 +32,29 @@ from ossnet.data.synthetic.cache import embedded_dataset
 from ossnet.data.synthetic.tumour import CORE, OEDEMA, RIM, TumourDraw, arrival_times, layers
 
 VERSION = 3
-"""Raise it when the same configuration gives other cases."""
+"""Version of the generator, to be increased when the same configuration gives other cases."""
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
 
 WORKING_MM = 2.0
-"""Cases are made at about this spacing or the grid's own, whichever is finer, then averaged to the grid."""
+"""Approximate spacing at which cases are made before they are averaged to the grid, unless that is finer."""
 
-# Signals relative to white matter, in the order of MODALITIES.
 TISSUE_SIGNALS = {
     "grey": (1.18, 0.74, 0.80, 1.35),
     "white": (1.0, 1.0, 1.0, 1.0),
     "fluid": (0.30, 0.32, 0.34, 3.2),
 }
-LESION_SIGNALS = {  # mean and standard deviation over cases
+"""Signals relative to white matter, in the order of `MODALITIES`."""
+
+LESION_SIGNALS = {
     OEDEMA: ((1.55, 0.16), (0.76, 0.06), (0.78, 0.06), (1.85, 0.20)),
     CORE: ((1.25, 0.35), (0.56, 0.08), (0.56, 0.08), (2.30, 0.35)),
     RIM: ((1.50, 0.18), (0.74, 0.08), (1.55, 0.25), (1.70, 0.20)),
 }
-HYPERINTENSITY_SIGNALS = ((1.50, 0.12), (0.80, 0.05), (0.82, 0.05), (1.75, 0.15))
+"""Mean and standard deviation over cases of the signals relative to white matter, in the order of `MODALITIES`."""
 
+HYPERINTENSITY_SIGNALS = ((1.50, 0.12), (0.80, 0.05), (0.82, 0.05), (1.75, 0.15))
+"""Likewise, for white-matter hyperintensities."""
 
 Size = Annotated[int, Field(ge=8)]
 Share = Annotated[float, Field(gt=0, le=0.1)]
@@ -58,11 +62,15 @@ Share = Annotated[float, Field(gt=0, le=0.1)]
 
 @dataclass(frozen=True, config=STRICT)
 class GliomaConfig:
-    """How many cases, how large, and how large their tumours.
+    """Configuration of the data set `glioma`.
 
     Attributes:
-        shape: grid (H, W, D) over the field of view of BraTS, 240x240x155 mm.
-        tumour_fraction: least and largest part of the grid that the whole tumour fills, uniform in the logarithm.
+        shape: grid (H, W, D) in voxels over the field of view of BraTS, 240x240x155 mm.
+        train: number of cases for training.
+        validation: number of cases for validation.
+        test: number of cases for test.
+        seed: random seed of the data set.
+        tumour_fraction: least and largest fraction of the grid that the whole tumour fills, log-uniformly distributed.
     """
 
     shape: tuple[Size, Size, Size] = (64, 64, 48)
@@ -75,23 +83,23 @@ class GliomaConfig:
     @model_validator(mode="after")
     def _ordered(self) -> "GliomaConfig":
         if self.tumour_fraction[0] > self.tumour_fraction[1]:
-            raise ValueError("tumour_fraction: give the least first")
+            raise ValueError("tumour_fraction: give the smaller value first")
         return self
 
 
 def glioma_dataset(
     config: GliomaConfig, cache: str | Path, workers: int = 2, report: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """The cases of `config`, made now where `cache` lacks them; see `embedded_dataset`."""
+    """Return the data set `glioma`, and make its missing cases; see `embedded_dataset`."""
     return embedded_dataset("glioma", config, glioma_case, MODALITIES, cache, workers, report, version=VERSION)
 
 
 def glioma_case(config: GliomaConfig, index: int) -> Case:
-    """Case `index`: determined by the seed and the index alone, whatever other cases there are.
+    """Make the case of an index, which does not depend on the number of cases.
 
     Returns:
-        A case of four modalities with raw intensities, 0 outside the brain; labels 1 (necrotic or non-enhancing core),
-        2 (oedema) and 4 (enhancing rim).
+        A case of four modalities with raw intensities, 0 outside the brain, and labels 1 (necrotic or non-enhancing
+        core), 2 (oedema) and 4 (enhancing rim).
     """
     head_rng, tumour_rng, signal_rng, noise_rng = np.random.default_rng([config.seed, index]).spawn(4)
     whole = Grid.covering(config.shape)
@@ -108,7 +116,7 @@ def glioma_case(config: GliomaConfig, index: int) -> Case:
     push = Push(draw.seed_mm, radius_mm=tumour_rng.uniform(18, 30), shift_mm=tumour_rng.uniform(0, 5))
     anatomy = bend(head_rng, grid, pose, push)
 
-    # The front reaches half of a voxel of the grid at the median of its parts.
+    # The front has reached half of a voxel of the grid at the median time of its parts.
     times = arrival_times(tumour_rng, grid, anatomy, draw, step=2)
     count = max(1, round(fraction * np.prod(config.shape)))
     arrived = np.median(_parts(times, factors), axis=-1)
@@ -128,14 +136,14 @@ def glioma_case(config: GliomaConfig, index: int) -> Case:
 
 
 def _affine(grid: Grid) -> np.ndarray:
-    """Voxel to mm in the RAS+ world, axes LPS, with the origin of BraTS: (0, -239, 0) in its own LPS frame."""
+    """Return the affine to the RAS+ world of a grid with LPS axes and the origin of BraTS, (0, -239, 0) in LPS."""
     affine = np.diag([*grid.spacing_mm, 1.0])
     affine[:3, 3] = [axis[0] for axis in grid.axes_mm]
     return np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]]) @ affine
 
 
 def _parts(volume: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
-    """[H a, W b, D c] -> [H, W, D, a b c]: the parts of each voxel."""
+    """Reshape [H a, W b, D c] to [H, W, D, a b c], the parts of each voxel."""
     a, b, c = factors
     height, width, depth = (size // factor for size, factor in zip(volume.shape, factors, strict=True))
     parts = volume.reshape(height, a, width, b, depth, c).transpose(0, 2, 4, 1, 3, 5)
@@ -143,7 +151,7 @@ def _parts(volume: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
 
 
 def _draw_site(rng: np.random.Generator) -> np.ndarray:
-    """A point of the template's white matter above the tentorium, [3] in mm."""
+    """Draw a point of the template's white matter above the tentorium, [3] in mm."""
     source = template()
     while True:
         point = rng.uniform([-60, -90, -20], [60, 60, 60])
@@ -155,8 +163,8 @@ def _draw_site(rng: np.random.Generator) -> np.ndarray:
 def _signals(
     rng: np.random.Generator, grid: Grid, anatomy: Anatomy, time: np.ndarray, labels: np.ndarray
 ) -> list[np.ndarray]:
-    """Noise-free signals [H, W, D] of the four modalities; `time` is 1 where the front stands."""
-    # The change of signal fades across the hull, where tumour cells thin out; its half is where the label ends.
+    """Return the noise-free signals [H, W, D] of the four modalities; `time` is 1 at the front of the tumour."""
+    # The change of signal fades at the boundary, where tumour cells thin out, and is half where the label ends.
     width = rng.uniform(0.02, 0.12)
     infiltration = 1 / (1 + np.exp(np.clip((time - 1) / width, -30, 30)))
     layer = np.where(labels == 0, OEDEMA, labels)
@@ -183,7 +191,7 @@ def _signals(
 
 
 def _hyperintensity(rng: np.random.Generator, grid: Grid, anatomy: Anatomy) -> np.ndarray:
-    """White-matter hyperintensities of age, [H, W, D] in [0, 1]: a band about the ventricles, and spots."""
+    """Draw age-related white-matter hyperintensities, [H, W, D] in [0, 1]: a band around the ventricles, and spots."""
     white = anatomy.tissues[1]
     severity = rng.beta(1.5, 1.5)
     band = anatomy.ventricles + 0.08 * smooth_noise(rng, grid, 12.0) - (0.28 - 0.24 * severity)
@@ -192,7 +200,10 @@ def _hyperintensity(rng: np.random.Generator, grid: Grid, anatomy: Anatomy) -> n
 
 
 def _vessels(rng: np.random.Generator, grid: Grid, anatomy: Anatomy) -> np.ndarray:
-    """What takes up contrast agent, [H, W, D] in [0, 1]: vessels, where two random fields vanish, and the plexus."""
+    """Draw structures that take up contrast agent, [H, W, D] in [0, 1]: vessels and the choroid plexus.
+
+    Vessels lie where two random fields are both 0.
+    """
     first, second = smooth_noise(rng, grid, 14.0), smooth_noise(rng, grid, 14.0)
     tubes = np.exp(-(np.square(first) + np.square(second)) / 0.12**2)
     plexus = np.clip(smooth_noise(rng, grid, 7.0) - 0.6, 0, 1) * np.clip(2 * anatomy.ventricles, 0, 1)
@@ -200,7 +211,7 @@ def _vessels(rng: np.random.Generator, grid: Grid, anatomy: Anatomy) -> np.ndarr
 
 
 def _acquire(rng: np.random.Generator, grid: Grid, signal: np.ndarray) -> np.ndarray:
-    """A modality as a scanner gives it: point spread, bias field, Rician noise and a scale of its own."""
+    """Simulate the acquisition of a modality: point spread, bias field, Rician noise and a random scale."""
     blur_mm = rng.uniform([0.3, 0.3, 0.3], [0.8, 0.8, 1.5])
     signal = gaussian_filter(signal, blur_mm / grid.spacing_mm)
     signal = signal * np.exp(rng.uniform(0.03, 0.1) * smooth_noise(rng, grid, 70.0))

@@ -1,6 +1,6 @@
-"""`liver`: procedural CT of the abdomen, which stands in for LiTS (Bilic et al., 2019) and can be made anywhere.
+"""The embedded data set `liver`: procedural CT of the abdomen, which stands in for LiTS (Bilic et al., 2019).
 
-Nothing in it was measured in a patient: results on it compare methods with each other, not with published scores.
+Nothing in it was measured in a patient, so that results compare methods with each other, not with published scores.
 """
 
 from collections.abc import Callable
@@ -17,28 +17,35 @@ from scipy.spatial.transform import Rotation
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.synthetic import abdomen
-from ossnet.data.synthetic.abdomen import Axes, Ellipsoid, Patient, Tumour
+from ossnet.data.synthetic.abdomen import Patient, Tumour
 from ossnet.data.synthetic.cache import embedded_dataset
+from ossnet.data.synthetic.shapes import Axes, Ellipsoid, SmoothField
 from ossnet.data.synthetic.torso import Canvas, Torso, outline
 
 VERSION = 1
-"""Raise it with any change that alters a case: it is part of the fingerprint, so that stale caches are left alone."""
+"""Version of the generator, to be increased with any change of a case.
+
+It is part of the fingerprint, so that outdated caches are not read.
+"""
 
 MODALITIES = ("ct",)
 FIELD_OF_VIEW_MM = 360.0
-SLAB_VOXELS = 2**21  # bounds the memory, about 40 arrays of this size
+SLAB_VOXELS = 2**21
+"""Number of voxels to make at a time, which limits the memory to about 40 arrays of this size."""
 
 Edge = Annotated[int, Field(ge=16)]
 
 
 @dataclass(frozen=True, config=STRICT)
 class LiverConfig:
-    """What to make.
+    """Configuration of the data set `liver`.
 
     Attributes:
-        shape: the grid (H, W, D) in voxels, at least 16 each; it always spans 360 mm along each axis.
-        train, validation, test: numbers of cases.
-        seed: of the whole data set.
+        shape: grid (H, W, D) in voxels, at least 16 each; it always spans 360 mm along each axis.
+        train: number of cases for training.
+        validation: number of cases for validation.
+        test: number of cases for test.
+        seed: random seed of the data set.
         tumour_share: probability that a liver has tumours.
         noise_hu: standard deviation of the image noise in Hounsfield units.
     """
@@ -53,7 +60,7 @@ class LiverConfig:
 
 
 def _scan(patient: Patient, axes: Axes, edge_mm: float) -> tuple[np.ndarray, Torso, np.ndarray]:
-    """Hounsfield units [N] without noise, and the torso painted at the points `near` [n] of the N."""
+    """Return Hounsfield units [N] without noise, the torso, and the indices [n] of the points that it is painted at."""
     points = patient.atlas_points(axes)
     wall = outline(points)
     near = np.flatnonzero(wall < edge_mm)
@@ -66,7 +73,7 @@ def _scan(patient: Patient, axes: Axes, edge_mm: float) -> tuple[np.ndarray, Tor
     canvas.paint(np.abs(wall + 4.5) - 0.8, abdomen.FAT)
     canvas.paint(wall + abdomen.WALL_MM, abdomen.FAT)
 
-    def here(field: abdomen.SmoothField) -> np.ndarray:
+    def here(field: SmoothField) -> np.ndarray:
         values = field.on_grid(axes)
         return values.reshape(len(values), -1)[:, near]
 
@@ -79,7 +86,7 @@ def _scan(patient: Patient, axes: Axes, edge_mm: float) -> tuple[np.ndarray, Tor
 
 
 def _paint_table(canvas: Canvas, patient: Patient, axes: Axes) -> None:
-    """A shallow trough of foam in a shell, which does not move with the patient: scanner coordinates."""
+    """Paint a shallow trough of foam in a shell, in scanner coordinates, since it does not move with the patient."""
     x, y = np.meshgrid(axes[0], axes[1], indexing="ij")
     bend_mm = 500.0
     depth = np.hypot(x, y - patient.table_mm + bend_mm) - bend_mm
@@ -91,7 +98,7 @@ def _paint_table(canvas: Canvas, patient: Patient, axes: Axes) -> None:
 
 
 def _with_tumours(rng: np.random.Generator, patient: Patient) -> Patient:
-    """One to five lesions, each centred well inside the liver as far as its size allows."""
+    """Draw one to five tumours, each centred as deep inside the liver as its size allows."""
     axis = np.arange(-150, 151, 12.0)
     _, torso, _ = _scan(patient, (axis, axis, axis), edge_mm=12)
     tumours = []
@@ -106,11 +113,11 @@ def _with_tumours(rng: np.random.Generator, patient: Patient) -> Patient:
 
 
 def liver_case(config: LiverConfig, index: int) -> Case:
-    """Make the case of an index: the same in any data set of this seed, whatever its other cases.
+    """Make the case of an index, which does not depend on the number of cases.
 
     Returns:
-        Image [1, H, W, D] in Hounsfield units, float32, noise included; label uint8, 1 liver and 2 tumour; axes towards
-        the patient's left, back and head (LPS).
+        A case with an image [1, H, W, D] float32 in Hounsfield units with noise, labels 1 (liver) and 2 (tumour), and
+        axes towards the patient's left, back and head (LPS).
     """
     anatomy, illness, grain = np.random.default_rng([config.seed, index]).spawn(3)
     patient = abdomen.draw_patient(anatomy)
@@ -137,7 +144,7 @@ def liver_case(config: LiverConfig, index: int) -> Case:
 
 
 def _reconstruct(rng: np.random.Generator, hu: np.ndarray, noise_hu: float) -> np.ndarray:
-    """Slices [H, W, d] as a scanner gives them: blurred, with noise correlated in the plane, clipped to 12 bits."""
+    """Simulate the reconstruction of slices [H, W, d]: blur, noise that is correlated in plane, and 12 bits."""
     noise = gaussian_filter(rng.standard_normal(hu.shape, dtype=np.float32), 0.7, axes=(0, 1))
     return np.clip(gaussian_filter(hu, 0.5, axes=(0, 1)) + noise * (noise_hu / noise.std()), -1024, 3071)
 
@@ -145,5 +152,5 @@ def _reconstruct(rng: np.random.Generator, hu: np.ndarray, noise_hu: float) -> n
 def liver_dataset(
     config: LiverConfig, cache: Path, workers: int = 2, report: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """The data set `liver`, made in `cache` where it is not there yet; see `embedded_dataset`."""
+    """Return the data set `liver`, and make its missing cases; see `embedded_dataset`."""
     return embedded_dataset("liver", config, liver_case, MODALITIES, cache, workers, report, version=VERSION)

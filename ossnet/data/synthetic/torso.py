@@ -1,4 +1,4 @@
-"""The inside of the torso, painted at points in Hounsfield units and labelled."""
+"""Organs of the torso, painted at given points in Hounsfield units and labelled."""
 
 from dataclasses import replace
 
@@ -6,12 +6,13 @@ import numpy as np
 
 from ossnet.data.synthetic import abdomen
 from ossnet.data.synthetic.abdomen import Patient
+from ossnet.data.synthetic.shapes import blend
 
 LIVER, TUMOUR = 1, 2
 
 
 class Canvas:
-    """Hounsfield units [N] at points [3, N]; a later shape covers an earlier one, and edges show the partial volume."""
+    """Hounsfield units [N] at points [3, N], where later shapes cover earlier ones and edges show partial volume."""
 
     def __init__(self, points: np.ndarray, hu: float | np.ndarray, edge_mm: float) -> None:
         self.points = points
@@ -19,30 +20,39 @@ class Canvas:
         self.edge_mm = edge_mm
 
     def paint(self, level: np.ndarray, hu: float | np.ndarray) -> None:
-        """Cover what lies inside a level [N] with `hu`: one value or [N]."""
+        """Paint the inside of a level [N] with `hu`, one value or [N]."""
         self.hu += np.clip(0.5 - level / self.edge_mm, 0, 1) * (hu - self.hu)
 
 
 class Torso:
-    """All that lies within the muscular wall, at N points: levels of what bounds other organs, then the painting.
+    """Everything within the muscular wall at N points: the levels of organs that bound others, and the painting.
 
     Attributes:
-        canvas: Hounsfield units [N].
-        liver, tumours: level [N] in mm and those of the lesions; the label follows from their signs.
+        canvas: Hounsfield units at the points.
+        liver: level of the liver, [N] in mm.
+        tumours: level of each tumour, [N] in mm.
     """
 
     def __init__(
         self, patient: Patient, canvas: Canvas, wall: np.ndarray, fields: np.ndarray, liver_warp: np.ndarray
     ) -> None:
-        """`wall` [N]: level of the muscles' outline; `fields` [3, N]: texture, loops and speckle of the patient."""
+        """Compute the levels.
+
+        Args:
+            patient: anatomy.
+            canvas: canvas at the points.
+            wall: level of the muscles' outline, [N].
+            fields: texture, loops and speckle of the patient at the points, [3, N].
+            liver_warp: displacement of the liver's surface at the points, [3, N] in mm.
+        """
         self.patient = patient
         self.canvas = canvas
         self.wall = wall
         self.texture, self.loops, self.speckle = fields
         self._find_back()
-        self.dome = abdomen.blend(self._organ("right dome"), self._organ("left dome"), 30)
+        self.dome = blend(self._organ("right dome"), self._organ("left dome"), 30)
         self.stomach = self._within_abdomen(
-            abdomen.blend(self._organ("stomach"), self._organ("fundus"), 15) + 2 * self.loops, 4
+            blend(self._organ("stomach"), self._organ("fundus"), 15) + 2 * self.loops, 4
         )
         self.kidneys = {name: self._organ(name) + self.texture for name in ("right kidney", "left kidney")}
         self.liver = self._liver(liver_warp)
@@ -54,11 +64,11 @@ class Torso:
         return self.patient.level(name, self.canvas.points)
 
     def _within_abdomen(self, level: np.ndarray, gap_mm: float) -> np.ndarray:
-        """Cut an organ's level back to below the diaphragm and `gap_mm` inside the wall and the back."""
+        """Restrict an organ's level to below the diaphragm and `gap_mm` inside of wall and back."""
         return np.maximum.reduce([level, self.dome + 3, self.cavity + gap_mm])
 
     def _find_back(self) -> None:
-        """Vertebrae, 33 mm each with their disc, and the muscles beside them; both bound the abdominal cavity."""
+        """Compute the vertebrae, 33 mm each with their disc, and the muscles next to them, which bound the cavity."""
         x, y, z = self.canvas.points
         x = np.abs(x)
         lordosis = 46 - 8 * np.cos((z + 60) / 110)
@@ -77,22 +87,22 @@ class Torso:
         self.cavity = np.maximum(self.wall + abdomen.WALL_MM, -self.back)
 
     def _liver(self, warp: np.ndarray) -> np.ndarray:
-        """Two lobes cut by the visceral surface, under the diaphragm, and around what presses into them."""
+        """Return the level of two lobes, cut by the visceral surface, the diaphragm and neighbouring organs."""
         patient = self.patient
         shifted = self.canvas.points + warp
-        lobes = abdomen.blend(patient.level("right lobe", shifted), patient.level("left lobe", shifted), 25)
+        lobes = blend(patient.level("right lobe", shifted), patient.level("left lobe", shifted), 25)
         visceral = patient.hilum_normal @ (shifted - patient.hilum[:, None])
-        liver = self._within_abdomen(-abdomen.blend(-lobes, -visceral, 20), 3)
+        liver = self._within_abdomen(-blend(-lobes, -visceral, 20), 3)
         neighbours = ("cava", "gallbladder", "fissure", "aorta", "duodenum")
         obstacles = [self._organ(name) for name in neighbours]
         kidney = patient.ellipsoids["right kidney"]
-        # No liver behind the kidney or between it and the spine: such points count as the nearest that is neither.
+        # No liver lies behind the kidney or between it and the spine: such points count as the nearest other point.
         beside = np.stack([*np.minimum(shifted[:2], kidney.centre[:2, None]), shifted[2]])
         obstacles += [kidney.level(beside) - 6, self.kidneys["right kidney"] - 6, self.stomach - 1]
         return np.maximum(liver, 1 - np.minimum.reduce(obstacles))
 
     def paint(self) -> None:
-        """From the back of the scene to its front."""
+        """Paint all organs, in the order in which they cover each other."""
         self._paint_chest()
         self._paint_bowel()
         self._paint_upper_organs()
@@ -101,7 +111,7 @@ class Torso:
         self._paint_muscles_and_bones()
 
     def label(self) -> np.ndarray:
-        """Classes [N]: 0 background, 1 liver, 2 tumour."""
+        """Return the classes [N]: 0 background, 1 liver, 2 tumour."""
         label = np.where(self.liver < 0, LIVER, 0)
         for level in self.tumours:
             label[level < 0] = TUMOUR
@@ -199,7 +209,7 @@ class Torso:
         across, backward = np.abs(x) / abdomen.WAIST_MM[0], y / abdomen.WAIST_MM[1]
         around = np.hypot(across, backward) + 1e-6
         across, backward = across / around, backward / around
-        # Ribs are stripes in a layer of the wall: from the back they descend to the side, then rise to the sternum.
+        # Ribs are stripes in a layer of the wall that descend from the back to the side and rise to the sternum.
         height = z + 60 * across - 11 * (1 - backward) ** 2
         stripe = np.abs(np.mod(height, 27) - 13.5) - 4.5
         ribs = np.maximum.reduce([np.abs(self.wall + 9) - 3.2, stripe, 8 - height])
@@ -214,7 +224,7 @@ class Torso:
 
 
 def outline(points: np.ndarray) -> np.ndarray:
-    """Level [N] of the outside of the muscular wall: a rounded box that narrows towards the shoulders."""
+    """Return the level [N] of the outside of the muscular wall, a rounded box that narrows towards the shoulders."""
     x, y, z = points
     narrowing = 1 - 0.0004 * np.clip(z, 0, None)
     across, backward = (np.abs(part) / (half * narrowing) for part, half in zip((x, y), abdomen.WAIST_MM, strict=True))

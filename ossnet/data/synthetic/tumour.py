@@ -1,4 +1,4 @@
-"""Growth of a synthetic glioma: a front that follows the tissue, and the layers within it."""
+"""Growth of a synthetic glioma: a front that follows the tissue, and the layers inside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,25 +11,27 @@ from skimage.graph import MCP_Geometric
 from ossnet.data.synthetic.brain import Anatomy, Grid, smooth_noise
 
 CORE, OEDEMA, RIM = 1, 2, 4
-"""Labels as of BraTS: necrotic or non-enhancing core, oedema, enhancing rim."""
+"""Labels of BraTS: necrotic or non-enhancing core, oedema, enhancing rim."""
 
 FLUID_SPEED = 0.06
-"""Speed of the front through fluid and outside the brain: low enough to stop it within a sulcus."""
+"""Speed of the front through fluid and outside the brain, low enough to stop it within a sulcus."""
 
 Grade = Literal["high", "low", "diffuse"]
 
 
 @dataclass(frozen=True)
 class TumourDraw:
-    """What is drawn of a tumour before it grows.
+    """Random parameters of a tumour, drawn before it grows.
 
     Attributes:
-        grade: `high` has a necrotic core in an enhancing rim, `low` a core that does not enhance, `diffuse` neither.
-        grey_speed: speed of the front in grey matter; 1 in white matter.
+        seed_mm: point from which the tumour grows, [3].
+        grade: `high` for a necrotic core in an enhancing rim, `low` for a core that does not enhance, `diffuse` for
+            neither.
+        grey_speed: speed of the front in grey matter, relative to white matter.
         roughness: standard deviation of the logarithm of the speed.
-        core_fraction: of the whole tumour's volume, with the rim.
-        rim: thickness of the rim as a part of the core's radius, on average.
-        satellites_mm: further seeds, [n, 3], about which the front is slow.
+        core_fraction: fraction of the tumour's volume that core and rim fill together.
+        rim: average thickness of the rim as a fraction of the core's radius.
+        satellites_mm: additional seeds around which the front is slow, [n, 3].
     """
 
     seed_mm: np.ndarray
@@ -42,7 +44,7 @@ class TumourDraw:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, seed_mm: np.ndarray, radius_mm: float) -> "TumourDraw":
-        """A tumour about `seed_mm`, as large as a ball of `radius_mm`; satellites start outside of that ball."""
+        """Draw a tumour at `seed_mm` with the volume of a ball of `radius_mm`; satellites start outside of the ball."""
         grades: tuple[Grade, ...] = ("high", "low", "diffuse")
         satellites = rng.choice(3, p=[0.65, 0.25, 0.1])
         directions = rng.standard_normal((satellites, 3))
@@ -59,11 +61,11 @@ class TumourDraw:
 
 
 def arrival_times(rng: np.random.Generator, grid: Grid, anatomy: Anatomy, draw: TumourDraw, step: int) -> np.ndarray:
-    """When the front reaches each voxel, [H, W, D] float32, infinite in fluid and outside the brain.
+    """Return when the front reaches each voxel, [H, W, D] float32, infinite in fluid and outside the brain.
 
-    The front starts at the seeds and runs at a noisy speed that depends on the tissue: 1 mm a unit of time in white
-    matter. Its times are those of the cheapest paths (Dijkstra), found on every `step`-th voxel, which costs `step`
-    cubed times less, and interpolated linearly.
+    The front starts at the seeds and runs at a noisy speed that depends on the tissue, 1 mm per unit of time in white
+    matter. The times are those of the cheapest paths (Dijkstra), computed on every `step`-th voxel, which is `step`
+    cubed times cheaper, and interpolated linearly.
     """
     coarse = grid.crop((slice(None, None, step),) * 3)
     grey, white, _ = anatomy.tissues[:, ::step, ::step, ::step]
@@ -85,13 +87,13 @@ def arrival_times(rng: np.random.Generator, grid: Grid, anatomy: Anatomy, draw: 
 
 
 def _nearest(grid: Grid, point_mm: Sequence[float] | np.ndarray, allowed: np.ndarray) -> tuple[int, ...]:
-    """Index of the allowed voxel nearest to a point."""
+    """Return the index of the allowed voxel nearest to a point."""
     distance = np.where(allowed, grid.distance_mm(point_mm), np.inf)
     return tuple(int(index) for index in np.unravel_index(distance.argmin(), distance.shape))
 
 
 def layers(rng: np.random.Generator, grid: Grid, inside: np.ndarray, draw: TumourDraw) -> np.ndarray:
-    """Labels [H, W, D] uint8 of the voxels `inside` the tumour: a roundish core, its uneven rim, else oedema."""
+    """Draw the labels [H, W, D] uint8 of the voxels `inside` the tumour: a round core, its uneven rim, and oedema."""
     labels = np.where(inside, OEDEMA, 0).astype(np.uint8)
     if draw.grade == "diffuse" or not inside.any():
         return labels

@@ -15,7 +15,7 @@ def test_slurm_settings_are_checked() -> None:
     settings = build(SlurmSettings, {"gpus": 0, "extra": {"qos": "long", "nice": 1, "exclusive": True}}, "own.toml")
     assert settings.extra == {"qos": "long", "nice": 1, "exclusive": True}
     assert settings.extra["nice"] is not True
-    with pytest.raises(UserError, match=r"own\.toml: gpu: unknown field"):
+    with pytest.raises(UserError, match=r"own\.toml: gpu: unknown field; .*partition, account, gpus"):
         build(SlurmSettings, {"gpu": 1}, "own.toml")
     with pytest.raises(UserError, match="memory_gb"):
         build(SlurmSettings, {"memory_gb": 0}, "own.toml")

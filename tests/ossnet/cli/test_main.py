@@ -1,5 +1,6 @@
-"""What the commands do; how they refuse mistakes is in test_cli_mistakes.py."""
+"""What the commands do; how they refuse mistakes is in test_mistakes.py."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -119,7 +120,7 @@ def test_train_evaluate_segment(
     np.testing.assert_array_equal(read_label(again)[1], affine)
 
 
-def test_of_files_that_tell_no_spacing_nothing_is_said_in_mm_or_ml(
+def test_nothing_is_reported_in_mm_or_ml_without_a_known_spacing(
     train_command: Callable[..., list[str]],
     make_data: Callable[[Path], Path],
     tmp_path: Path,
@@ -136,14 +137,14 @@ def test_of_files_that_tell_no_spacing_nothing_is_said_in_mm_or_ml(
     assert main(["evaluate", str(run), "--data", str(table), "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "mean hausdorff95: nan over 0 of 1 cases" in told
-    assert "1 cases have no scores that rest on mm or ml" in told
+    assert "1 cases have no scores in mm or ml" in told
     images = [str(tmp_path / f"e-{modality}.nii.gz") for modality in ("flair", "t1")]
     mesh = tmp_path / "m.obj"
     command = ["segment", *images, "--model", str(run), "-o", str(tmp_path / "m.nii"), "--mesh", str(mesh)]
     assert main([*command, "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "voxels, of unknown size" in told
-    assert f"{mesh}: in voxels rather than mm" in told
+    assert f"{mesh}: in voxels" in told
     assert mesh.read_text().startswith("# coordinates in voxels\n")
     assert " ml" not in told
 
@@ -167,9 +168,10 @@ def test_training_shows_that_cases_are_being_prepared(
 ) -> None:
     monkeypatch.setattr("ossnet.progress.LINE_INTERVAL_S", 0.0)
     assert main(train_command("c", tmp_path / "run", {"recipe": {"epochs": 1}})) == 0
-    start = "training c on own: 0 %, time to go not known yet, case"
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:4] == [f"{start} {part} prepared" for part in ("1 of 3", "2 of 3", "3 of 3", "1 of 1")]
+    assert all(line.startswith("training c on own: 0 %, ") for line in lines[:4])
+    counts = [re.findall(r"\d of \d", line) for line in lines[:4]]
+    assert counts == [["1 of 3"], ["2 of 3"], ["3 of 3"], ["1 of 1"]]
 
 
 def test_an_interrupted_training_says_how_to_go_on(
@@ -181,7 +183,9 @@ def test_an_interrupted_training_says_how_to_go_on(
     monkeypatch.setattr("ossnet.training.batches.BatchMaker.begin", interrupt)
     assert main(train_command("c", tmp_path / "run", {})) == 130
     captured = capsys.readouterr()
-    assert captured.err == "ossnet: interrupted; what was finished is kept, the same command goes on from there\n"
+    assert captured.err.startswith("ossnet: interrupted; ")
+    assert "same command" in captured.err
+    assert captured.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
@@ -198,7 +202,9 @@ def test_out_of_memory_says_what_to_lower(
     monkeypatch.setattr("ossnet.training.batches.BatchMaker.begin", fail)
     assert main(train_command("c", tmp_path / "run", {})) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("ossnet: out of memory; lower --max-locations, or recipe.batch_size")
+    assert captured.err.startswith("ossnet: out of memory; ")
+    assert "--max-locations" in captured.err
+    assert "recipe.batch_size" in captured.err
 
 
 KILLED_IN_STEP_11 = """

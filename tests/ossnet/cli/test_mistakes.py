@@ -1,4 +1,7 @@
-"""A user's mistake ends every command with status 2 and one line that names it, and leaves nothing behind."""
+"""A user's mistake ends every command with status 2 and one line that names it, and leaves nothing behind.
+
+Of a message, tests look for the file or option, and for the word of the remedy, not for the sentence.
+"""
 
 import json
 import re
@@ -21,7 +24,7 @@ from ossnet.data.table import table_dataset
 from ossnet.training.profile import Profile
 from ossnet.training.run import RunSpec, read_spec, train_run
 
-Mend = Callable[[Path], object]
+Spoil = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def refused(command: Sequence[str], place: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command that should be refused says."""
+    """The message of a command that should be refused."""
     before = files(place)
     assert main(command) == 2
     captured = capsys.readouterr()
@@ -92,31 +95,31 @@ def no_nifti(path: Path) -> None:
     path.write_text("no image")
 
 
-BAD_FILES: list[tuple[Mend, str]] = [
+BAD_FILES: list[tuple[Spoil, str]] = [
     (Path.unlink, ""),
-    (cut, "cannot read .* as NIfTI"),
-    (no_nifti, "cannot read .* as NIfTI"),
-    (with_nan, "holds 1 NaN or infinite values, the first in channel 0 at voxel"),
-    (smaller, r"has the grid \(11, 14, 10\)"),
-    (elsewhere, "different affines"),
+    (cut, "NIfTI"),
+    (no_nifti, "NIfTI"),
+    (with_nan, r"1 NaN .*\(1, 2, 3\)"),
+    (smaller, r"\(11, 14, 10\)"),
+    (elsewhere, "affines"),
 ]
 
 
-@pytest.mark.parametrize(("spoil", "message"), BAD_FILES)
-def test_segment_names_a_bad_image(spoil: Mend, message: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("spoil", "pattern"), BAD_FILES)
+def test_segment_names_a_bad_image(spoil: Spoil, pattern: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(place / "data" / "e-t1.nii.gz")
     command = ["segment", "data/e-flair.nii.gz", "data/e-t1.nii.gz", "--model", "run", "-o", "mask.nii.gz"]
     error = refused(command, place, capsys)
     assert "data/e-t1.nii.gz" in error
-    assert re.search(message, error)
+    assert re.search(pattern, error)
 
 
-@pytest.mark.parametrize(("spoil", "message"), BAD_FILES)
+@pytest.mark.parametrize(("spoil", "pattern"), BAD_FILES)
 @pytest.mark.parametrize("file", ["b-t1.nii.gz", "d-flair.nii.gz"])
 def test_train_names_a_bad_image(
     file: str,
-    spoil: Mend,
-    message: str,
+    spoil: Spoil,
+    pattern: str,
     place: Path,
     capsys: pytest.CaptureFixture[str],
     train_options: list[str],
@@ -124,7 +127,7 @@ def test_train_names_a_bad_image(
     spoil(place / "data" / file)
     error = refused(["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options], place, capsys)
     assert f"data/{file}" in error
-    assert re.search(message.replace("has the grid", ".*"), error)
+    assert re.search(pattern, error)
 
 
 @pytest.fixture
@@ -133,109 +136,112 @@ def train_options(as_options: Callable[..., list[str]], tiny: Callable[[str], di
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "words"),
     [
-        (smaller, r"case b: the label's grid (11, 14, 10) differs from the image's (12, 14, 10)"),
-        (elsewhere, "data/b-label.nii.gz and data/b-flair.nii.gz have different affines"),
-        (cut, "cannot read data/b-label.nii.gz as NIfTI"),
-        (Path.unlink, "there is no file data/b-label.nii.gz"),
+        (smaller, ["case b", "label", "(11, 14, 10)", "(12, 14, 10)"]),
+        (elsewhere, ["data/b-label.nii.gz", "data/b-flair.nii.gz", "affines"]),
+        (cut, ["data/b-label.nii.gz", "NIfTI"]),
+        (Path.unlink, ["data/b-label.nii.gz"]),
     ],
 )
 def test_train_names_a_bad_label(
-    spoil: Mend, message: str, place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
+    spoil: Spoil, words: list[str], place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
 ) -> None:
     spoil(place / "data" / "b-label.nii.gz")
     command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options]
-    assert message in refused(command, place, capsys)
+    error = refused(command, place, capsys)
+    assert [word for word in words if word not in error] == []
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
-        ("--model e", "unknown model 'e'; choose one of a, b, c, d"),
-        ("--data cases.csv", "cannot read cases.csv"),
-        ("--data brain", "unknown data 'brain'; give glioma or liver"),
-        ("--data brats:none", "none"),
-        ("--profile desktop", "unknown profile 'desktop'"),
-        ("--set recipe.epoch=3", "recipe.epoch: unknown field; known are epochs, "),
-        ("--set recipes.epochs=3", "unknown setting 'recipes'"),
-        ("--set network.width=3", "model c, network: width"),
-        ("--set recipe.epochs=many", "recipe.epochs"),
-        ("--set recipe=3", "unknown setting 'recipe'"),
-        ("--set recipe.epochs", "--set recipe.epochs: write KEY=VALUE"),
-        ("--set =3", "--set =3: write KEY=VALUE"),
-        ("--set [=3", "--set [=3: neither key nor value"),
-        ("--set preprocessing.shape=[8,8,8] --set network.encoder_channels=[4]", "does not fit into shape (8, 8, 8)"),
-        ("--set network.encoder_channels=[4,4,4,4]", "use fewer encoder_channels"),
-        ("--seed -1", "seed: Input should be greater"),
-        ("--seed one", "--seed: invalid int value: 'one'"),
-        ("--device banana", "--device banana"),
-        ("--device cuda:99", "--device cuda:99"),
-        ("--device meta", "--device meta is not supported"),
-        ("--threads 0", "--threads: 0 is no whole number above 0"),
-        ("--epochs 3", "unrecognized arguments: --epochs 3"),
-        ("--out run", "run holds a run of another configuration"),
-        ("--out data/own.csv", "cannot write data/own.csv: Not a directory"),
-        ("--cache data/own.csv", "cannot write data/own.csv/voxels"),
+        ("--model e", ["'e'", "a, b, c, d"]),
+        ("--data cases.csv", ["cases.csv"]),
+        ("--data brain", ["'brain'", "glioma or liver"]),
+        ("--data brats:none", ["none"]),
+        ("--profile desktop", ["'desktop'", "laptop"]),
+        ("--set recipe.epoch=3", ["recipe.epoch:", "epochs"]),
+        ("--set recipes.epochs=3", ["'recipes'", "recipe."]),
+        ("--set network.width=3", ["model c", "width"]),
+        ("--set recipe.epochs=many", ["recipe.epochs"]),
+        ("--set recipe=3", ["'recipe'", "recipe."]),
+        ("--set recipe.epochs", ["--set recipe.epochs", "KEY=VALUE"]),
+        ("--set =3", ["--set =3", "KEY=VALUE"]),
+        ("--set [=3", ["--set [=3", "TOML"]),
+        ("--set preprocessing.shape=[8,8,8] --set network.encoder_channels=[4]", ["(8, 8, 8)", "shape", "fit"]),
+        ("--set network.encoder_channels=[4,4,4,4]", ["encoder_channels", "fewer"]),
+        ("--seed -1", ["seed", "greater"]),
+        ("--seed one", ["--seed", "'one'"]),
+        ("--device banana", ["--device banana", "cuda"]),
+        ("--device cuda:99", ["--device cuda:99", "cpu"]),
+        ("--device meta", ["--device meta", "cuda"]),
+        ("--threads 0", ["--threads", "above 0"]),
+        ("--epochs 3", ["--epochs 3"]),
+        ("--out run", ["run", "another folder"]),
+        ("--out data/own.csv", ["data/own.csv", "Not a directory", "another folder"]),
+        ("--cache data/own.csv", ["data/own.csv/voxels", "another folder"]),
     ],
 )
 def test_train_names_a_bad_option(
-    options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
+    options: str, words: list[str], place: Path, capsys: pytest.CaptureFixture[str], train_options: list[str]
 ) -> None:
     command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options, *options.split()]
-    assert message in refused(command, place, capsys)
+    error = refused(command, place, capsys)
+    assert [word for word in words if word not in error] == []
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
-        ("none --data data/own.csv", "none is not the folder of a run"),
-        ("data --data data/own.csv", "data is not the folder of a run"),
-        ("run --data none.csv", "cannot read none.csv"),
-        ("run --data data/own.csv --split tets", "--split: invalid choice: 'tets'"),
-        ("run --data data/own.csv --extraction fast", "unknown extraction 'fast'"),
-        ("run --data data/own.csv --extraction paper-prior", "extract with mise or dense"),
-        ("run --data data/own.csv --tolerance-mm wide", "--tolerance-mm: invalid float value: 'wide'"),
-        ("run --data data/own.csv --max-locations 0", "--max-locations: 0 is no whole number above 0"),
-        ("run", "the following arguments are required: --data"),
+        ("none --data data/own.csv", ["none", "folder"]),
+        ("data --data data/own.csv", ["data", "folder"]),
+        ("run --data none.csv", ["none.csv"]),
+        ("run --data data/own.csv --split tets", ["--split", "'tets'"]),
+        ("run --data data/own.csv --extraction fast", ["'fast'", "dense"]),
+        ("run --data data/own.csv --extraction paper-prior", ["mise or dense"]),
+        ("run --data data/own.csv --tolerance-mm wide", ["--tolerance-mm", "'wide'"]),
+        ("run --data data/own.csv --max-locations 0", ["--max-locations", "above 0"]),
+        ("run", ["required", "--data"]),
     ],
 )
 def test_evaluate_names_a_bad_option(
-    options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
+    options: str, words: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert message in refused(["evaluate", *options.split()], place, capsys)
+    error = refused(["evaluate", *options.split()], place, capsys)
+    assert [word for word in words if word not in error] == []
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "words"),
     [
-        (",e-label.nii.gz,test", ",,test", "case e has no label"),
-        (",test", ",train", "own has no case in split test; choose another with --split"),
-        ("flair,t1,label", "t2,t1,label", "own has modalities t2, t1; the model was trained on flair, t1"),
+        (",e-label.nii.gz,test", ",,test", ["case e", "label"]),
+        (",test", ",train", ["own", "test", "--split"]),
+        ("flair,t1,label", "t2,t1,label", ["own", "t2, t1", "flair, t1"]),
     ],
 )
 def test_evaluate_names_bad_data(
-    old: str, new: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
+    old: str, new: str, words: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = place / "data" / "own.csv"
     table.write_text(table.read_text().replace(old, new))
-    command = ["evaluate", "run", "--data", "data/own.csv"]
-    assert message in refused(command, place, capsys)
+    error = refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
+    assert [word for word in words if word not in error] == []
 
 
 def test_evaluate_names_the_cache_that_it_cannot_write(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "file").touch()
     command = ["evaluate", "run", "--data", "data/own.csv", "--cache", "file/cache"]
     error = refused(command, place, capsys)
-    assert "cannot write file/cache: " in error
-    assert error.endswith("choose another folder with --cache\n")
+    assert "file/cache" in error
+    assert "--cache" in error
 
 
 def test_evaluate_refuses_cases_that_the_model_has_learned_from(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned = refused(["evaluate", "run", "--data", "data/own.csv", "--split", "train"], place, capsys)
-    assert "run has learned from 3 of the 3 cases in split train of data set own" in learned
+    assert "3 of the 3 cases in split train of data set own" in learned
     # Copied, uncompressed, of another type of number, under other names and beside a case that is new.
     for kind, dtype in (("flair", np.float64), ("t1", np.float32), ("label", np.int16)):
         image = nibabel.load(place / "data" / f"b-{kind}.nii.gz")
@@ -249,7 +255,7 @@ def test_evaluate_refuses_cases_that_the_model_has_learned_from(
     command = ["evaluate", "run", "--data", "data/other.csv"]
     error = refused(command, place, capsys)
     assert "1 of the 2 cases in split test of data set other" in error
-    assert ": x; leave them out" in error
+    assert ": x;" in error
     shutil.rmtree(place / "results" / "cache")
     other = table_dataset("data/other.csv")
     loaded: list[str] = []
@@ -279,13 +285,13 @@ def test_a_training_without_a_record_of_its_cases_is_compared_by_its_data_set(
 ) -> None:
     (place / "run" / "cases.json").unlink()
     command = ["evaluate", "run", "--data", "data/own.csv"]
-    assert "run has learned from the cases in split train" in refused([*command, "--split", "train"], place, capsys)
+    assert "split train" in refused([*command, "--split", "train"], place, capsys)
     assert main(command) == 0
     (place / "run" / "scores-test.csv").unlink()
     capsys.readouterr()
     table = place / "data" / "own.csv"
     table.write_text(table.read_text().replace("a-label.nii.gz,train", "a-label.nii.gz,test"))
-    assert "own is not as it was in the training of run" in refused(command, place, capsys)
+    assert "--allow-learned-cases" in refused(command, place, capsys)
     assert main([*command, "--allow-learned-cases"]) == 0
     assert set(pd.read_csv(place / "run" / "scores-test.csv")["role_in_training"]) == {"unknown"}
 
@@ -298,24 +304,24 @@ def test_evaluate_refuses_embedded_cases_of_another_profile(
     command = ["evaluate", "run", "--data", "liver"]
     (place / "run" / "cases.json").unlink()
     # Whatever is refused, no case is made.
-    assert "liver has modalities ct; the model was trained on flair, t1" in refused(command, place, capsys)
+    assert "modalities" in refused(command, place, capsys)
     spec = place / "run" / "spec.json"
     values = json.loads(spec.read_text())
     spec.write_text(json.dumps(values | {"dataset": "liver", "modalities": ["ct"]}))
     monkeypatch.setattr("ossnet.training.run.load_run", lambda folder, _: (None, read_spec(folder)))
-    assert "liver is not as it was in the training of run" in refused(command, place, capsys)
+    assert "--allow-learned-cases" in refused(command, place, capsys)
     assert not (place / "results").exists()
 
 
 def test_scores_that_cannot_be_written_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", "run", "--data", "data/own.csv"]
-    # Before any case is scored, of which there would be a line.
-    assert "cannot write data/own.csv/scores.csv: Not a directory" in refused(
+    # Refused before any case is scored, which would print a line.
+    assert "data/own.csv/scores.csv: Not a directory" in refused(
         [*command, "--out", "data/own.csv/scores.csv"], place, capsys
     )
-    assert "cannot write data: it is a folder" in refused([*command, "--out", "data"], place, capsys)
+    assert "data: it is a folder" in refused([*command, "--out", "data"], place, capsys)
     (place / "run" / "scores-test.csv").mkdir()
-    assert "cannot write run/scores-test.csv: it is a folder" in refused(command, place, capsys)
+    assert "run/scores-test.csv: it is a folder" in refused(command, place, capsys)
 
 
 def test_a_training_that_could_not_be_written_is_refused_before_its_data_are_made(
@@ -326,53 +332,48 @@ def test_a_training_that_could_not_be_written_is_refused_before_its_data_are_mad
 
     monkeypatch.setattr("ossnet.cli.__main__.open_with_progress", make)
     command = ["train", "--model", "c", "--data", "glioma", "--out", "data/own.csv/run"]
-    assert "cannot write data/own.csv/run: Not a directory" in refused(command, place, capsys)
+    assert "data/own.csv/run: Not a directory" in refused(command, place, capsys)
 
 
 BOTH = "data/e-flair.nii.gz data/e-t1.nii.gz"
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
-        ("data/e-flair.nii.gz --model run -o mask.nii.gz", "run takes 2 modalities (flair, t1); data/e-flair.nii.gz"),
-        (f"{BOTH} data/e-t1.nii.gz --model run -o mask.nii.gz", "give 3: one file each in this order"),
-        (f"{BOTH} --model none -o mask.nii.gz", "none is not the folder of a run"),
-        (f"{BOTH} --model run -o mask.png", "-o mask.png: the mask is written as NIfTI"),
-        (f"{BOTH} --model run -o mask.nii.gz --mesh mesh.stl", "--mesh mesh.stl: the surface is written as PLY or OBJ"),
-        (
-            f"{BOTH} --model run -o data/../data/e-t1.nii.gz",
-            "e-t1.nii.gz is one of the images and would be overwritten",
-        ),
-        (f"{BOTH} --model run -o m.nii --mesh data/e-t1.nii.gz", "--mesh data/e-t1.nii.gz is one of the images"),
-        (f"{BOTH} --model run -o m.nii --mesh m.nii", "--mesh m.nii is the file for the mask"),
-        (f"{BOTH} --model run -o m.nii --mesh data/own.csv/m.ply", "cannot write data/own.csv/m.ply"),
-        (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", "cannot write data/own.csv/mask.nii.gz"),
-        (f"{BOTH} --model run -o .nii.gz", "-o .nii.gz is only an ending; put a name before it, such as mask.nii.gz"),
-        (f"{BOTH} --model run -o data/.nii", "-o data/.nii is only an ending"),
-        (f"{BOTH} --model run -o m.nii --mesh .ply", "--mesh .ply is only an ending"),
-        (f"{BOTH} --model run -o m.nii --mesh folder.ply", "cannot write folder.ply: it is a folder"),
-        (f"{BOTH} --model run -o mask.nii.gz --extraction fast", "unknown extraction 'fast'"),
-        (f"{BOTH} --model run -o mask.nii.gz --extraction paper-prior", "extract with mise or dense"),
-        (f"{BOTH} --model run -o mask.nii.gz --device banana", "--device banana is no device"),
-        (
-            f"{BOTH} --model run -o mask.nii.gz --max-slices 4",
-            "--max-slices is for models that go through",
-        ),
-        (f"{BOTH} --model run", "the following arguments are required: -o/--output"),
-        (f"{BOTH} --model run -o mask.nii.gz --colour red", "unrecognized arguments: --colour red"),
+        ("data/e-flair.nii.gz --model run -o mask.nii.gz", ["2 modalities (flair, t1)", "data/e-flair.nii.gz"]),
+        (f"{BOTH} data/e-t1.nii.gz --model run -o mask.nii.gz", ["2 modalities (flair, t1)", "3"]),
+        (f"{BOTH} --model none -o mask.nii.gz", ["none", "folder"]),
+        (f"{BOTH} --model run -o mask.png", ["-o mask.png", "NIfTI", ".nii.gz"]),
+        (f"{BOTH} --model run -o mask.nii.gz --mesh mesh.stl", ["--mesh mesh.stl", "PLY or OBJ", ".ply"]),
+        (f"{BOTH} --model run -o data/../data/e-t1.nii.gz", ["-o data/../data/e-t1.nii.gz", "images", "overwrite"]),
+        (f"{BOTH} --model run -o m.nii --mesh data/e-t1.nii.gz", ["--mesh data/e-t1.nii.gz", "images", "overwrite"]),
+        (f"{BOTH} --model run -o m.nii --mesh m.nii", ["--mesh m.nii", "mask", "overwrite"]),
+        (f"{BOTH} --model run -o m.nii --mesh data/own.csv/m.ply", ["data/own.csv/m.ply", "Not a directory"]),
+        (f"{BOTH} --model run -o data/own.csv/mask.nii.gz", ["data/own.csv/mask.nii.gz", "Not a directory"]),
+        (f"{BOTH} --model run -o .nii.gz", ["-o .nii.gz", "such as mask.nii.gz"]),
+        (f"{BOTH} --model run -o data/.nii", ["-o data/.nii", "such as mask.nii"]),
+        (f"{BOTH} --model run -o m.nii --mesh .ply", ["--mesh .ply", "such as mask.ply"]),
+        (f"{BOTH} --model run -o m.nii --mesh folder.ply", ["folder.ply", "it is a folder"]),
+        (f"{BOTH} --model run -o mask.nii.gz --extraction fast", ["'fast'", "dense"]),
+        (f"{BOTH} --model run -o mask.nii.gz --extraction paper-prior", ["mise or dense"]),
+        (f"{BOTH} --model run -o mask.nii.gz --device banana", ["--device banana", "cuda"]),
+        (f"{BOTH} --model run -o mask.nii.gz --max-slices 4", ["--max-slices", "omit"]),
+        (f"{BOTH} --model run", ["required", "--output"]),
+        (f"{BOTH} --model run -o mask.nii.gz --colour red", ["--colour red"]),
     ],
 )
 def test_segment_names_a_bad_option(
-    options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]
+    options: str, words: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place / "folder.ply").mkdir()
-    assert message in refused(["segment", *options.split()], place, capsys)
+    error = refused(["segment", *options.split()], place, capsys)
+    assert [word for word in words if word not in error] == []
 
 
 def test_a_damaged_record_of_learned_cases_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cut(place / "run" / "cases.json")
-    assert "run/cases.json is damaged" in refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
+    assert "run/cases.json" in refused(["evaluate", "run", "--data", "data/own.csv"], place, capsys)
 
 
 def test_train_refuses_data_without_any_foreground(
@@ -381,7 +382,7 @@ def test_train_refuses_data_without_any_foreground(
     for name in "abc":
         empty(place / "data" / f"{name}-label.nii.gz")
     command = ["train", "--model", "c", "--data", "data/own.csv", "--out", "new", *train_options]
-    assert "no case of split train of data set own has foreground" in refused(command, place, capsys)
+    assert "foreground" in refused(command, place, capsys)
 
 
 @pytest.mark.parametrize("file", ["spec.json", "model.safetensors"])
@@ -397,7 +398,9 @@ def test_a_damaged_checkpoint_is_named(
     assert main(command) == 0
     capsys.readouterr()
     cut(place / "new" / "checkpoint.pt")
-    assert "checkpoint new/checkpoint.pt is damaged; delete it" in refused(command, place, capsys)
+    error = refused(command, place, capsys)
+    assert "new/checkpoint.pt" in error
+    assert "delete" in error
 
 
 def test_an_empty_segmentation_has_no_surface(
@@ -410,7 +413,7 @@ def test_an_empty_segmentation_has_no_surface(
     assert captured.err == ""
     summary, note = captured.out.splitlines()
     assert summary.startswith("mask.nii.gz: 0 voxels")
-    assert note == "mesh.ply: not written, as the segmentation is empty and has no surface"
+    assert note.startswith("mesh.ply: not written")
     assert not read_image(["mask.nii.gz"])[0].any()
     assert not (place / "mesh.ply").exists()
 
@@ -421,19 +424,22 @@ def test_an_unknown_command_is_one_line(command: list[str], place: Path, capsys:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
-        ("e --shape 32 32 32 --memory 16", "unknown model 'e'; choose one of a, b, c, d"),
-        ("c --shape 8 8 8 --memory 16", "use fewer encoder_channels"),
-        ("c --shape 32 32 --memory 16", "--shape: expected 3 arguments"),
-        ("c --shape 32 32 0 --memory 16", "--shape: 0 is no whole number above 0"),
-        ("c --shape 32 32 32", "the following arguments are required: --memory"),
-        ("c --shape 32 32 32 --memory 16TB", "--memory: 16TB is no memory; write 16 or 16GB"),
-        ("c --shape 32 32 32 --memory 16 --precision half", "--precision: invalid choice: 'half'"),
-        ("c --shape 32 32 32 --memory 16 --set recipe.epochs=3", "--set recipe: here settings start with network."),
-        ("c --shape 32 32 32 --memory 16 --set network.width=3", "model c, network: width: unknown field"),
-        ("unet3d --shape 32 32 32 --memory 16 --locations 9", "model unet3d evaluates no locations"),
+        ("e --shape 32 32 32 --memory 16", ["'e'", "a, b, c, d"]),
+        ("c --shape 8 8 8 --memory 16", ["encoder_channels", "fewer"]),
+        ("c --shape 32 32 --memory 16", ["--shape", "3"]),
+        ("c --shape 32 32 0 --memory 16", ["--shape", "above 0"]),
+        ("c --shape 32 32 32", ["required", "--memory"]),
+        ("c --shape 32 32 32 --memory 16TB", ["--memory", "16TB", "16GB"]),
+        ("c --shape 32 32 32 --memory 16 --precision half", ["--precision", "'half'"]),
+        ("c --shape 32 32 32 --memory 16 --set recipe.epochs=3", ["--set recipe", "network."]),
+        ("c --shape 32 32 32 --memory 16 --set network.width=3", ["model c", "width"]),
+        ("unet3d --shape 32 32 32 --memory 16 --locations 9", ["unet3d", "locations"]),
     ],
 )
-def test_fits_names_a_bad_option(options: str, message: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert message in refused(["fits", *options.split()], place, capsys)
+def test_fits_names_a_bad_option(
+    options: str, words: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refused(["fits", *options.split()], place, capsys)
+    assert [word for word in words if word not in error] == []

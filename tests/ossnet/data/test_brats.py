@@ -77,14 +77,14 @@ def test_an_incomplete_folder_has_the_cases_that_are_there(tmp_path: Path) -> No
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     folder = make_empty_release(tmp_path, [7])
     (folder / "BraTS20_Training_007" / "BraTS20_Training_007_t1ce.nii").unlink()
-    with pytest.raises(UserError, match=r"BraTS20_Training_007_t1ce\.nii\.gz \(or \.nii\) is missing"):
+    with pytest.raises(UserError, match=r"BraTS20_Training_007_t1ce\.nii\.gz .*complete"):
         brats_dataset(folder)
 
 
 def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no BraTS20_Training_001"):
+    with pytest.raises(UserError, match=f"{tmp_path} .*BraTS20_Training_001"):
         brats_dataset(tmp_path)
-    with pytest.raises(UserError, match="nowhere is no folder"):
+    with pytest.raises(UserError, match="nowhere"):
         brats_dataset(tmp_path / "nowhere")
 
 

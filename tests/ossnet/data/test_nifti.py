@@ -177,7 +177,7 @@ def test_nan_is_counted_and_located(tmp_path: Path) -> None:
 def test_what_is_no_label_is_refused(tmp_path: Path, value: float) -> None:
     label = np.zeros((2, 2, 2), dtype=np.float32)
     label[1, 1, 1] = value
-    refuses(read_label, save(tmp_path / "a.nii", label), rf"a\.nii holds 1 values that are no labels, .* {value:g};")
+    refuses(read_label, save(tmp_path / "a.nii", label), rf"a\.nii holds 1 values .* {value:g};")
 
 
 def test_wrong_dimensions_are_refused(tmp_path: Path) -> None:

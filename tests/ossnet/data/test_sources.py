@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ossnet.data.brats import MODALITIES, brats_dataset
-from ossnet.data.sources import EMBEDDED, open_dataset
+from ossnet.data.sources import EMBEDDED, FOLDERS, RESERVED_NAMES, open_dataset
 from ossnet.errors import UserError
 
 
@@ -20,10 +20,11 @@ def test_embedded_data_are_made_at_the_size_that_is_asked_for(source: str, tmp_p
     generator = {"shape": [24, 24, 16], "train": 1, "validation": 0, "test": 1}
     dataset = open_dataset(source, generator, tmp_path, workers=1, report=lambda *part: made.append(part))
     assert dataset.name == source
-    assert dataset.modalities == EMBEDDED[source].modalities
     assert made[-1] == (2, 2)
     (name,) = dataset.splits["test"]
-    assert dataset.load(name).shape == (24, 24, 16)
+    case = dataset.load(name)
+    assert case.shape == (24, 24, 16)
+    assert case.modalities == dataset.modalities
 
 
 @pytest.mark.parametrize("source", EMBEDDED)
@@ -35,9 +36,10 @@ def test_embedded_data_are_opened_without_making_them(source: str, tmp_path: Pat
 
 @pytest.mark.parametrize("source", ["brain", "brats:", "lits", "nothing:here", "cases.xlsx", ""])
 def test_an_unknown_source_is_refused_with_what_there_is(source: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"unknown data.*give glioma or liver.*brats:FOLDER.*CSV") as caught:
+    with pytest.raises(UserError, match="unknown data") as caught:
         open_dataset(source, {}, tmp_path)
-    assert f"'{source}'" in str(caught.value)
+    known = [f"'{source}'", *EMBEDDED, *(f"{reader}:FOLDER" for reader in FOLDERS), ".csv"]
+    assert [word for word in known if word not in str(caught.value)] == []
 
 
 @pytest.mark.parametrize("source", ["brats:no/such/folder", "lits:no/such/folder", "no/such/cases.csv"])
@@ -58,6 +60,26 @@ def test_brats_in_the_papers_split_and_in_the_released_one(tmp_path: Path) -> No
     assert [len(names) for names in released.splits.values()] == [324, 45, 0]
     assert "BraTS20_Training_355" in released.splits["validation"]
     assert random.fingerprint != released.fingerprint
+    assert random.name == released.name == FOLDERS["brats"].name == FOLDERS["brats-released"].name
+
+
+def test_lits_in_the_papers_split(tmp_path: Path) -> None:
+    for number in range(131):
+        for part in ("volume", "segmentation"):
+            (tmp_path / f"{part}-{number}.nii").touch()
+    dataset = open_dataset(f"lits:{tmp_path}", {}, tmp_path)
+    assert [len(names) for names in dataset.splits.values()] == [111, 20, 0]
+    assert dataset.name == FOLDERS["lits"].name
+
+
+def test_names_of_published_results_are_reserved() -> None:
+    assert {"glioma", "liver", "brats2020", "lits"} == RESERVED_NAMES
+
+
+@pytest.mark.parametrize("file", ["glioma.csv", "GLIOMA.CSV", "liver.tsv", "brats2020.csv", "lits.csv"])
+def test_a_table_with_the_name_of_another_data_set_is_refused(file: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"{file}: .*; rename"):
+        open_dataset(str(tmp_path / file), {}, tmp_path)
 
 
 def test_an_unknown_field_of_a_generator_is_refused(tmp_path: Path) -> None:

@@ -73,26 +73,26 @@ def test_the_fingerprint_follows_contents_and_splits_not_places(tmp_path: Path) 
     [
         ([], "no column 'name'"),
         (["name,t1", "a,a/t1.nii.gz"], "no column 'label'"),
-        (["name,label", "a,a/seg.nii.gz"], "no column of a modality"),
-        (["name,t1,t1,label"], "column 't1' that is empty or repeated"),
-        (["name,t1,,label"], "column '' that is empty or repeated"),
+        (["name,label", "a,a/seg.nii.gz"], "no modalities.* column"),
+        (["name,t1,t1,label"], "column 't1'"),
+        (["name,t1,,label"], "column ''"),
         (["name,t1,label"], "no cases"),
         (["name,t1,label", "a,a/t1.nii.gz"], "line 2: 2 values for 3 columns"),
         (["name,t1,label", ",a/t1.nii.gz,a/seg.nii.gz"], "line 2, column name"),
         (["name,t1,label", "x/y,a/t1.nii.gz,a/seg.nii.gz"], "line 2, column name"),
-        (["name,t1,label", *["a,a/t1.nii.gz,a/seg.nii.gz"] * 2], "line 3, column name: 'a' is there already"),
-        (["name,t1,label,split", "a,a/t1.nii.gz,a/seg.nii.gz,tain"], "line 2, column split: 'tain' is unknown"),
-        (["name,t1,label", "", "a,a/t2.nii.gz,a/seg.nii.gz"], r"line 3, column t1: there is no file .*a/t2\.nii\.gz"),
-        (["name,t1,label", "a,a/t1.nii.gz,a/sag.nii.gz"], r"line 2, column label: there is no file"),
-        (["name,t1,label", "a,,a/seg.nii.gz"], "line 2, column t1: no file is given"),
-        (["name,t1,label", "a,a/t1.nii.gz,"], "line 2, column label: a case to train with needs one"),
-        (['name,t1,label"', '"a'], "is no CSV file"),
-        (["name,t1,label", 'a,"a/t1.nii.gz" ,a/seg.nii.gz'], r"is no CSV file \(line 2: "),
-        (["name,t1,label", "a,a/t1\0.nii.gz,a/seg.nii.gz"], r"is no CSV file \(line 2 holds a NUL"),
-        (["name,t1,label", "", '"a\nb",a/t1.nii.gz,a/seg.nii.gz'], "line 4, column name: .* cannot name a case"),
+        (["name,t1,label", *["a,a/t1.nii.gz,a/seg.nii.gz"] * 2], "line 3, column name: 'a'"),
+        (["name,t1,label,split", "a,a/t1.nii.gz,a/seg.nii.gz,tain"], "line 2, column split: 'tain' .*validation"),
+        (["name,t1,label", "", "a,a/t2.nii.gz,a/seg.nii.gz"], r"line 3, column t1: .*a/t2\.nii\.gz"),
+        (["name,t1,label", "a,a/t1.nii.gz,a/sag.nii.gz"], r"line 2, column label: .*a/sag\.nii\.gz"),
+        (["name,t1,label", "a,,a/seg.nii.gz"], "line 2, column t1: .*missing"),
+        (["name,t1,label", "a,a/t1.nii.gz,"], "line 2, column label: .*train"),
+        (['name,t1,label"', '"a'], "CSV"),
+        (["name,t1,label", 'a,"a/t1.nii.gz" ,a/seg.nii.gz'], r"CSV .*\(line 2: "),
+        (["name,t1,label", "a,a/t1\0.nii.gz,a/seg.nii.gz"], r"CSV .*\(line 2 .*NUL"),
+        (["name,t1,label", "", '"a\nb",a/t1.nii.gz,a/seg.nii.gz'], "line 4, column name: "),
         (["name t1 label", "a a/t1.nii.gz a/seg.nii.gz"], "no column 'name'.* commas, semicolons or tabs"),
         (["name;t1;label", "a,a/t1.nii.gz,a/seg.nii.gz"], "line 2: 1 values for 3 columns"),
-        (["name,t1,label", f"a,{'long' * 99},a/seg.nii.gz"], "line 2, column t1: there is no file"),
+        (["name,t1,label", f"a,{'long' * 99},a/seg.nii.gz"], "line 2, column t1: .*longlong"),
     ],
 )
 def test_a_mistake_is_named_by_line_and_column(tmp_path: Path, lines: list[str], pattern: str) -> None:
@@ -106,19 +106,19 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv"):
         table_dataset(tmp_path / "none.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00name")
-    with pytest.raises(UserError, match=r"binary\.csv is no CSV"):
+    with pytest.raises(UserError, match=r"binary\.csv .*CSV"):
         table_dataset(tmp_path / "binary.csv")
 
 
 def test_a_label_in_another_place_than_its_image_is_refused(tmp_path: Path) -> None:
     dataset = table_dataset(two_cases(tmp_path))
     write_label(tmp_path / "a" / "seg.nii.gz", np.zeros((2, 3, 4)), np.diag([-1.0, 1, 1, 1]))
-    with pytest.raises(UserError, match=r"seg\.nii\.gz and .*t1\.nii\.gz have different affines"):
+    with pytest.raises(UserError, match=r"seg\.nii\.gz .*t1\.nii\.gz .*affines"):
         dataset.load("a")
 
 
 def test_an_unknown_case_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no case 'c'"):
+    with pytest.raises(UserError, match=r"case 'c'.* a, b"):
         table_dataset(two_cases(tmp_path)).load("c")
 
 
@@ -127,15 +127,8 @@ def test_a_file_of_several_volumes_is_named(tmp_path: Path) -> None:
     write_volume(tmp_path / "a" / "t1.nii.gz", np.zeros((2, 2, 3, 4)), np.eye(4))
     for columns, files in (("t1", "a/t1.nii.gz"), ("flair,t1", "a/flair.nii.gz,a/t1.nii.gz")):
         dataset = table_dataset(write_table(tmp_path, f"name,{columns},label", f"a,{files},a/seg.nii.gz"))
-        with pytest.raises(UserError, match=r"a/t1\.nii\.gz holds 2 volumes where one is expected"):
+        with pytest.raises(UserError, match=r"a/t1\.nii\.gz .*2 volumes"):
             dataset.load("a")
-
-
-@pytest.mark.parametrize("name", ["glioma", "liver", "brats2020", "lits"])
-def test_the_name_of_another_data_set_is_refused(name: str, tmp_path: Path) -> None:
-    table = two_cases(tmp_path).rename(tmp_path / f"{name}.csv")
-    with pytest.raises(UserError, match=rf"{name}\.csv: '{name}' is the name of another data set; rename the file"):
-        table_dataset(table)
 
 
 @given(count=st.integers(1, 400), seed=st.integers(0, 2**32))
@@ -178,16 +171,11 @@ def test_a_comma_in_a_value_is_none_between_values(tmp_path: Path) -> None:
 
 def test_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_bytes("name,t1,label\nmüller,a.nii,b.nii\n".encode("latin-1"))
-    with pytest.raises(UserError, match=r"mine\.csv is no CSV file in UTF-8 \(line 2: .*; save it as 'CSV UTF-8'"):
+    with pytest.raises(UserError, match=r"mine\.csv .*line 2: .*'CSV UTF-8'"):
         table_dataset(tmp_path / "mine.csv")
 
 
 def test_a_table_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     table = two_cases(tmp_path).rename(tmp_path / os.fsdecode(b"m\xe4.csv"))
-    with pytest.raises(UserError, match="this name is no readable text"):
+    with pytest.raises(UserError, match=r"file name.*rename"):
         table_dataset(table)
-
-
-def test_the_name_of_another_data_set_is_reserved_in_any_case(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'GLIOMA' is the name of another data set"):
-        table_dataset(two_cases(tmp_path).rename(tmp_path / "GLIOMA.CSV"))
