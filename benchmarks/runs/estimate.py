@@ -1,4 +1,4 @@
-"""How long a run will take before any like it has run: the operations of its training, and what a machine does."""
+"""Estimate of a run's duration before any like it has run: its training's operations and the machine's rate."""
 
 import json
 from dataclasses import replace
@@ -14,30 +14,31 @@ from ossnet.training.run import RunSpec
 from ossnet.training.training import Recipe
 
 CPU_EFFICIENCY = 0.22
-"""Counted operations a second of a training step, as a part of those of a matrix product on the same threads.
+"""Rate of counted operations in a training step, as a part of that of a matrix product on the same threads.
 
-The geometric mean of the models of Table 2 with the profile `laptop`, each within a factor of 2.5 of it: the slicing
-U-Net does 0.52 of a matrix product, O-Net 0.14. What is not counted (activations, reading patches, validation) differs.
+It is the geometric mean of the models of Table 2 with the profile `laptop`, each within a factor of 2.5 of it: 0.52 for
+the slicing U-Net, 0.14 for O-Net. They differ in what is not counted (activations, reading patches, validation).
 """
 
 MATRIX_SIZE = 512
-"""Of the matrix product that `CPU_EFFICIENCY` is a part of."""
+"""Edge of the matrices whose product is the reference of `CPU_EFFICIENCY`."""
 
 GPU_OPERATIONS_PER_SECOND = 5e12
-"""Assumed, not measured: about a third of what the paper's V100 does in float32 at most."""
+"""Assumed rate of a GPU, not measured: about a third of the peak of the paper's V100 in float32."""
 
 
 def training_work(spec: RunSpec, cases: int) -> float:
-    """Floating-point operations of a run's training: those of matrix products and convolutions, forward and backward.
+    """Return the operations of a run's training: those of matrix products and convolutions, forward and backward.
 
-    A step of the model itself is counted on the meta device, where nothing is computed or allocated; once for all
-    specifications that only differ in what makes no difference to it. Of a step, these operations grow with its cases.
+    A step of the model itself is counted on the meta device, where nothing is computed or allocated, and only once for
+    all specifications that have the same step. The operations of a step are proportional to its number of cases.
 
     Args:
-        cases: of the split `train`.
+        spec: specification of the run.
+        cases: number of cases in the split `train`.
 
     Raises:
-        UserError: unknown model, or a field that its configuration refuses.
+        UserError: the model is unknown, or its configuration refuses a field.
     """
     recipe = spec.recipe
     what_matters = Recipe(sampling=Sampling(count=recipe.sampling.count))
@@ -48,21 +49,22 @@ def training_work(spec: RunSpec, cases: int) -> float:
 
 @cache
 def _operations_per_case(specification: str) -> float:
-    """Of a training step of a specification, which is given as JSON."""
+    """Return the operations of a training step per case, for a specification that is given as JSON."""
     spec = build(RunSpec, json.loads(specification), "specification")
-    cases = 2  # One alone is refused by a batch norm without a grid.
+    cases = 2  # A batch norm without a grid refuses one alone.
     locations = locations_for(spec.model, spec.recipe.sampling.count)
     step = Workload(spec.model, spec.config, "training", cases, locations).prepare("meta")
     return count_flops(step) / cases
 
 
 def assumed_rate(device: torch.device, threads: int) -> float:
-    """Operations a second, for a machine on which no run has finished; good to a factor of two or three.
+    """Return operations per second for a machine on which no run has finished, good to a factor of two or three.
 
-    On a CPU `CPU_EFFICIENCY` of the matrix product, measured now in a tenth of a second.
+    On a CPU the rate is `CPU_EFFICIENCY` of the matrix product's, which is measured now in a tenth of a second.
 
     Args:
-        threads: CPU threads of a run.
+        device: device of the run.
+        threads: number of CPU threads of a run.
     """
     if device.type != "cpu":
         return GPU_OPERATIONS_PER_SECOND

@@ -12,7 +12,8 @@ from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, n
 from benchmarks.studies import figure5, figure6, scaling
 from benchmarks.studies.memory_table import OBJECT, RELEASED_CODE, THIS_SUITE, WORKSPACES
 from benchmarks.studies.table3 import published_gigabytes
-from benchmarks.study import Phase, Probe, encoder_channels
+from benchmarks.study import Phase, Probe
+from ossnet.network.resolution import encoder_channels
 
 STAGES = ("encoder", "gather", "decoder", "bookkeeping")
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.losses import class_loss, probabilities
-from ossnet.model import Batch, ModelConfig, SegmentationModel
+from ossnet.model import PATCHES, Batch, ModelConfig, Parts, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
 from ossnet.network.decoder import OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
 from ossnet.network.normalization import NormalizationName
 from ossnet.network.patch_encoder import PatchEncoder
 from ossnet.network.patches import PatchVolume, Pooling, within_reach
+from ossnet.network.resolution import encoder_channels
 
 
 @checked(frozen=True, config=STRICT)
@@ -78,7 +79,17 @@ class OccupancyNetwork(SegmentationModel):
     config: OccupancyNetworkConfig
     config_type: ClassVar[type[ModelConfig]] = OccupancyNetworkConfig
     family: ClassVar[str] = "occupancy"
+    evaluates_locations: ClassVar[bool] = True
     extraction: ClassVar[str] = "mise"
+
+    @classmethod
+    def config_for(cls, shape: tuple[int, int, int], modalities: int, **settings: Any) -> ModelConfig:
+        """Return the configuration as inherited, with the encoder's filters by the resolution."""
+        return super().config_for(shape, modalities, **{"encoder_channels": encoder_channels(shape)} | settings)
+
+    def parts(self) -> Parts:
+        """Return encoder, patch encoder and decoder as parts, and what reads patches."""
+        return {**super().parts(), PATCHES: [self.patch_volume, self.read_patches]}
 
     def __init__(self, config: OccupancyNetworkConfig) -> None:
         super().__init__()

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ossnet.errors import UserError
+from ossnet.model import without_wrappers
 from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
 from ossnet.network.patches import Pooling
 from ossnet.network.variants import OSSNetA, OSSNetB, OSSNetC, OSSNetD
-from ossnet.wrappers import without_wrappers
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
 ReleasedDataset = Literal["brats", "lits"]
