@@ -1,4 +1,4 @@
-"""Function-space baseline: the original occupancy network with a basic 3-D ResNet encoder (Sec. 4.1)."""
+"""Function-space baseline: the original occupancy network with a basic 3-D ResNet encoder (Section 4.1)."""
 
 from ossnet.network.occupancy_network import OccupancyNetwork
 

@@ -1,26 +1,24 @@
 """2-D residual U-Net on slices, the paper's efficiency baseline: one network for each orientation (Section 4.1)."""
 
-import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
+from baselines.unet import Filters, ResidualUNet, UNetConfig
 from ossnet.checks import STRICT, Field, checked
-from ossnet.data.slices import Slicing
 from ossnet.losses import class_loss, probabilities
-from ossnet.model import Batch, ModelConfig
+from ossnet.model import Batch, ModelConfig, VoxelisedModel
 
 
 @checked(frozen=True, kw_only=True, config=STRICT)
 class UNet2dConfig(UNetConfig):
-    """Sizes; the defaults are the paper's.
+    """Sizes of a 2-D residual U-Net; the defaults are the paper's.
 
     Attributes:
-        slices_per_case: slices to learn from, of each case in each step. The paper's batches are 32 slices for BraTS
-            2020 and 12 for LiTS, it does not say of how many cases.
-        max_slices: slices a pass at inference: memory grows with it, the answer stays.
+        slices_per_case: number of slices of each case that a training step learns from. The paper's batches are 32
+            slices for BraTS 2020 and 12 for LiTS; it does not say of how many cases.
+        max_slices: number of slices per pass at inference; memory grows with it, the result stays.
     """
 
     encoder_channels: Filters = (128, 256, 384, 512, 640)
@@ -30,11 +28,12 @@ class UNet2dConfig(UNetConfig):
 
 
 class UNet2d(VoxelisedModel):
-    """A residual U-Net on the slices across one axis, at their own resolution; make one of its three orientations."""
+    """Residual U-Net on the slices across one axis, at their own resolution.
 
-    axis: ClassVar[int]
-    """Of (H, W, D), the one that slices are taken across."""
+    It is abstract in the axis: make one of its three orientations.
+    """
 
+    slice_axis: ClassVar[int]
     config_type: ClassVar[type[ModelConfig]] = UNet2dConfig
     family: ClassVar[str] = "unet2d"
     config: UNet2dConfig
@@ -45,18 +44,11 @@ class UNet2d(VoxelisedModel):
         self.unet = ResidualUNet(2, config)
 
     def forward(self, slices: Tensor) -> Tensor:
-        """Logits [n, outputs, *grid] of slices [n, C, *grid]."""
+        """Return logits [n, outputs, *grid] of slices [n, C, *grid]."""
         return self.unet(slices)
 
-    @property
-    def slicing(self) -> Slicing:
-        return Slicing(self.axis, self.config.slices_per_case)
-
-    def learned_per_case(self, locations: int) -> int:
-        return self.config.slices_per_case * math.prod(self.config.shape) // self.config.shape[self.axis]
-
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Mean cross-entropy over all pixels of all slices of the batch. Draws nothing."""
+        """Return the mean cross-entropy over all pixels of all slices of the batch; nothing is drawn."""
         slices, labels = (
             torch.cat([self._slices(volume) for volume in volumes]) for volumes in (batch.images, batch.labels)
         )
@@ -64,31 +56,32 @@ class UNet2d(VoxelisedModel):
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
+        """Return probabilities [H, W, D] or [k, H, W, D] of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
         slices = self._slices(image)
         classes = [self.config.outputs] if self.config.outputs > 1 else []
         predicted = slices.new_empty(len(slices), *classes, *slices.shape[2:])
         for of_pass, probability in zip(*(x.split(self.config.max_slices) for x in (slices, predicted)), strict=True):
             probability.copy_(probabilities(self(of_pass), dim=1))
-        return predicted.movedim(0, self.axis - 3)
+        return predicted.movedim(0, self.slice_axis - 3)
 
     def _slices(self, volume: Tensor) -> Tensor:
-        """Slices [n, ...] of a volume [..., H, W, D]."""
-        return volume.movedim(self.axis - 3, 0)
+        """Return the slices [n, ...] of a volume [..., H, W, D]."""
+        return volume.movedim(self.slice_axis - 3, 0)
 
 
 class UNet2dHeight(UNet2d):
     """2-D residual U-Net on slices across the height, [W, D] each."""
 
-    axis = 0
+    slice_axis = 0
 
 
 class UNet2dWidth(UNet2d):
     """2-D residual U-Net on slices across the width, [H, D] each."""
 
-    axis = 1
+    slice_axis = 1
 
 
 class UNet2dDepth(UNet2d):
     """2-D residual U-Net on slices across the depth, [H, W] each."""
 
-    axis = 2
+    slice_axis = 2

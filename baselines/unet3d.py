@@ -7,19 +7,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.blocks import Filters, ResidualUNet, UNetConfig, VoxelisedModel
+from baselines.unet import Filters, ResidualUNet, UNetConfig
 from ossnet.checks import STRICT, checked
 from ossnet.losses import class_loss, probabilities
-from ossnet.model import Batch, Edge, ModelConfig
+from ossnet.model import Batch, Edge, ModelConfig, VoxelisedModel
 
 
 @checked(frozen=True, kw_only=True, config=STRICT)
 class UNet3dConfig(UNetConfig):
-    """Sizes; the defaults are the paper's for BraTS 2020.
+    """Sizes of a 3-D residual U-Net; the defaults are the paper's for BraTS 2020.
 
     Attributes:
-        training_shape: the grid that images are resized to, in training and at inference; None for their own. The paper
-            takes (224, 224, 224) for LiTS and up-samples the prediction to the images' grid (Section 4.2).
+        training_shape: grid (H, W, D) in voxels that images are resized to, in training and at inference; None for
+            their own grid. The paper takes (224, 224, 224) for LiTS and up-samples the prediction to the images' grid
+            (Section 4.2).
     """
 
     encoder_channels: Filters = (8, 32, 128, 384)
@@ -30,7 +31,7 @@ class UNet3dConfig(UNetConfig):
 class UNet3d(VoxelisedModel):
     """3-D residual U-Net on whole volumes, trained on the cross-entropy of all voxels.
 
-    The paper's LiTS prediction is up-sampled; here it is the probabilities that are, before they become classes.
+    The paper up-samples its LiTS prediction; here the probabilities are up-sampled, before they become classes.
     """
 
     config_type: ClassVar[type[ModelConfig]] = UNet3dConfig
@@ -43,16 +44,20 @@ class UNet3d(VoxelisedModel):
         self.unet = ResidualUNet(3, config)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, outputs, h, w, d], on the training grid if there is one, of images [B, C, H, W, D]."""
+        """Return logits [B, outputs, h, w, d], on the training grid if there is one, of images [B, C, H, W, D]."""
         if self.config.training_shape is not None:
             images = F.interpolate(images, self.config.training_shape, mode="trilinear", align_corners=False)
         return self.unet(images)
 
     def learned_per_case(self, locations: int) -> int:
+        """Return the number of voxels of the training grid, or else of the images'."""
         return math.prod(self.config.training_shape or self.config.shape)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Mean cross-entropy over all voxels; labels go to the training grid by the nearest voxel. Draws nothing."""
+        """Return the mean cross-entropy over all voxels; nothing is drawn.
+
+        Labels are resized to the training grid by the nearest voxel.
+        """
         labels = batch.labels
         if self.config.training_shape is not None:
             labels = F.interpolate(labels[:, None], self.config.training_shape, mode="nearest-exact")[:, 0]
@@ -60,6 +65,7 @@ class UNet3d(VoxelisedModel):
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
+        """Return probabilities [H, W, D] or [k, H, W, D] of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
         predicted = probabilities(self(image[None]), dim=1)
         if self.config.training_shape is None:
             return predicted[0]

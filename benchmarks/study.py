@@ -1,7 +1,7 @@
 """A study and what it is made of: points (trained and scored models), probes (memory or runtime) and a layout."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,14 +39,13 @@ Implementation = Literal["suite", "released"] | UNetVariant
 The paper's U-Nets are not released: among the latter they are this package's, or differ from these in what is named.
 """
 
-LAST_CHANNELS = 128
-LOWEST_EDGE = 8
-"""On both of the paper's data sets the encoder ends with so many channels and a lowest grid of about this edge."""
-
 Shape = tuple[int, int, int]
 
 CUBE = "cube"
 """In the place of a data set: of volumes of any resolution."""
+
+PAPER_VOLUMES: Mapping[str, tuple[Shape, int]] = {"brats": ((256, 256, 160), 4), "lits": ((512, 512, 512), 1)}
+"""Grid (H, W, D) in voxels and number of modalities that the paper's networks are made for, by data set."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class Probe:
     """A question to memory or time.
 
     Attributes:
-        dataset: whose networks: `brats`, `lits`, or `CUBE` for those of any resolution (see `encoder_channels`).
+        dataset: whose networks: `brats`, `lits`, or `CUBE` for those of any resolution (see
+            `SegmentationModel.config_for`).
         shape: the volume's grid (H, W, D).
         locations: of each sample, in training; a pass, at inference. None for models of all voxels.
         batch_size: volumes, or for the slicing U-Net slices.
@@ -102,34 +102,21 @@ class Probe:
 
     @property
     def config(self) -> "ModelConfig":
-        """The model's configuration; of the slicing U-Net one that works on `batch_size` slices of one volume."""
-        from ossnet.network.occupancy_network import OccupancyNetwork
-        from ossnet.network.released import DATASETS
+        """Configuration of the model; a model that takes slices works on `batch_size` slices of one volume at once.
+
+        On another grid than the data set's volumes have, the network stays the one that is made for these.
+        """
+        from ossnet.model import SLICE_FIELDS
         from ossnet.registry import model_type
 
         kind = model_type(self.model)
-        any_resolution = {"modalities": 1, "encoder_channels": encoder_channels(self.shape)}
-        sizes = DATASETS.get(self.dataset, any_resolution) | {"shape": self.shape}
-        if not issubclass(kind, OccupancyNetwork):
-            sizes.pop("encoder_channels", None)
-        if kind.family == "unet2d":
-            sizes |= {"slices_per_case": self.batch_size, "max_slices": self.batch_size}
-        return kind.config_type(**sizes, **kind.preset)
+        made_for, modalities = PAPER_VOLUMES.get(self.dataset, (self.shape, 1))
+        slices = {} if kind.slice_axis is None else dict.fromkeys(SLICE_FIELDS, self.batch_size)
+        return replace(kind.config_for(made_for, modalities, **slices), shape=self.shape)
 
     def plain(self) -> dict[str, Any]:
         """As values that JSON can hold."""
         return asdict(self)
-
-
-def encoder_channels(shape: Shape) -> tuple[int, ...]:
-    """Encoder filters for a volume of any resolution, by what the paper does for 256 and 512 voxels a side.
-
-    Each doubling of the resolution takes one block more, whose filters are half of the next one's.
-    """
-    blocks = 1
-    while max(shape) // 2 ** (blocks + 2) >= LOWEST_EDGE:
-        blocks += 1
-    return tuple(LAST_CHANNELS // 2**below for below in reversed(range(blocks)))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""The one interface of every model: learn from cases, tell the occupancy at locations, segment a volume."""
+"""The interface of every model: learn from cases, predict occupancy at locations, segment a volume."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -13,20 +13,34 @@ from torch import Tensor, nn
 from ossnet.checks import STRICT, Field, checked
 from ossnet.data.slices import Slicing
 from ossnet.errors import UserError
-from ossnet.field import OccupancyField, evaluate
+from ossnet.field import OccupancyField, VoxelField, evaluate, labels_of
 from ossnet.inference.extraction import dense
 
 Edge = Annotated[int, Field(ge=1)]
 
+Parts = Mapping[str, Sequence[Any]]
+"""Modules and bound methods of a model by the name of the part that they compute."""
+
+SLICE_FIELDS = ("slices_per_case", "max_slices")
+"""Configuration fields of a model with a `slice_axis`: the number of slices of each case that a training step learns
+from, and the number of slices per pass at inference."""
+
+PATCHES = "patches"
+"""Name of the part of a model that reads local observations around locations: the stage `gather` of an extraction."""
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""Prefixes that `DataParallel` (distributed or not) and `torch.compile` give to the names of a model's weights."""
+
 
 @checked(frozen=True, config=STRICT)
 class ModelConfig:
-    """What every model is made for.
+    """Sizes that every model has.
 
     Attributes:
-        shape: the grid (H, W, D) of its images in voxels.
-        modalities: the number C of image channels.
-        classes: with the background; 2 makes one sigmoid output, more make a softmax over them (Sec. 3, Eq. 1).
+        shape: grid (H, W, D) of the images in voxels.
+        modalities: number C of image channels.
+        classes: number of classes with the background; 2 classes have one sigmoid output, more have a softmax over them
+            (Sec. 3, Eq. 1).
     """
 
     shape: tuple[Edge, Edge, Edge]
@@ -35,19 +49,8 @@ class ModelConfig:
 
     @property
     def outputs(self) -> int:
-        """Logits a location or voxel."""
+        """Number of logits per location or voxel."""
         return 1 if self.classes == 2 else self.classes
-
-
-def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
-    """A tensor or any array, a flipped one too, as a tensor on a device; its own dtype by default."""
-    if isinstance(values, np.ndarray):
-        values = np.ascontiguousarray(values)  # Torch takes no negative strides.
-    return torch.as_tensor(values, dtype=dtype, device=device)
-
-
-def forget(locations: Tensor, probabilities: Tensor) -> None:
-    """What becomes of predictions where the sampling strategy does not learn from them: nothing."""
 
 
 class Draw(NamedTuple):
@@ -55,11 +58,15 @@ class Draw(NamedTuple):
 
     Attributes:
         locations: voxel indices [..., n, 3] int64.
-        weights: of the losses at the locations in their mean, [..., n] float32; None where all weigh the same.
+        weights: weights of the losses at the locations in their mean, [..., n] float32; None where all weigh the same.
     """
 
     locations: Tensor
     weights: Tensor | None = None
+
+
+def ignore_predictions(locations: Tensor, probabilities: Tensor) -> None:
+    """Discard predictions, for sampling strategies that do not learn from them."""
 
 
 @dataclass(frozen=True)
@@ -70,54 +77,112 @@ class Batch:
     A model that learns from all voxels does none of the three.
 
     Attributes:
-        images: [B, C, H, W, D] float32, normalised; for a model with a `slicing`, its slices alone along that axis.
-        labels: [B, H, W, D] uint8 class indices, of the same voxels.
-        draw_locations: locations [B, n, 3] by the run's sampling strategy with weights [B, n] or None.
-        remember: takes drawn locations [B, n, 3] and the probabilities [B, n] (two classes) or [B, n, k] that the model
-            predicts there, detached; later draws may depend on them.
+        images: normalised images [B, C, H, W, D] float32; for a model with a `slicing`, only the drawn slices along
+            that axis.
+        labels: class indices [B, H, W, D] uint8 of the same voxels.
+        draw_locations: function that draws locations [B, n, 3] by the run's sampling strategy, with weights [B, n] or
+            None.
+        remember: function of the drawn locations [B, n, 3] and of the probabilities [B, n] (two classes) or [B, n, k]
+            that the model predicts there, detached; later draws may depend on them.
     """
 
     images: Tensor
     labels: Tensor
     draw_locations: Callable[[torch.Generator], Draw]
-    remember: Callable[[Tensor, Tensor], None] = forget
+    remember: Callable[[Tensor, Tensor], None] = ignore_predictions
 
 
 class SegmentationModel(nn.Module, ABC):
-    """A model of the suite, whatever its kind.
+    """Interface of every model; a study asks nothing else of one.
 
-    A concrete model is made by `Model(config)`; its weights are drawn from torch's global generator.
+    A concrete model is made by `Model(config)`; its weights are drawn from torch's global generator. It must define
+    `config`, `config_type`, `loss` and `field`. The other members have defaults, those of a model that predicts all
+    voxels of a volume at once.
 
     Attributes:
-        config: what the model was made with.
-        config_type: the configuration's class.
-        family: of models that share settings in a profile.
-        extraction: how its segmentations are made by default, a name of `ossnet.inference.extraction.EXTRACTORS`.
-        any_grid: whether images may be on another grid than the configuration's `shape`.
-        preset: field values that make the model the one of its name.
+        config: configuration that the model was made with.
+        config_type: class of the configuration.
+        preset: values of configuration fields that make the model the one of its name.
+        family: name of the profile's table that the model shares with related ones; `every` for none of its own.
+        evaluates_locations: whether the model learns from drawn locations, and evaluates its network at the locations
+            that its field is called with; False where the network predicts all voxels at once.
+        extraction: name in `ossnet.inference.extraction.EXTRACTORS` of the default extraction of segmentations.
+        slice_axis: axis of (H, W, D) across which the model takes slices, if it goes through volumes slice by slice.
+            Its configuration then has the `SLICE_FIELDS`, and each of its child modules maps a tensor to a tensor.
+        any_grid: whether images may have another grid than the configuration's `shape`.
     """
 
     config: ModelConfig
     config_type: ClassVar[type[ModelConfig]]
-    family: ClassVar[str]
-    extraction: ClassVar[str] = "dense"
-    any_grid: ClassVar[bool] = False
     preset: ClassVar[dict[str, Any]] = {}
+    family: ClassVar[str] = "every"
+    evaluates_locations: ClassVar[bool] = False
+    extraction: ClassVar[str] = "dense"
+    slice_axis: ClassVar[int | None] = None
+    any_grid: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The scalar to minimise for `batch`; every random draw is from `generator` (on the CPU)."""
+        """Return the scalar to minimise for `batch`; every random draw is from `generator` (on the CPU)."""
 
     @abstractmethod
     def field(self, image: Tensor) -> OccupancyField:
-        """The occupancy field of a normalised image [C, H, W, D] float32, on the model's device.
+        """Return the occupancy field of a normalised image [C, H, W, D] float32, on the model's device.
 
         Raises:
-            UserError: the image is not of this model's channels or grid (see `check_image`).
+            UserError: the image does not have this model's channels or grid (see `check_image`).
         """
 
+    @classmethod
+    def config_for(cls, shape: tuple[int, int, int], modalities: int, **settings: Any) -> ModelConfig:
+        """Return the configuration for volumes of any resolution: the paper's where it has one, else the default.
+
+        Args:
+            shape: grid (H, W, D) of the volumes in voxels.
+            modalities: number of image channels.
+            settings: further fields of the configuration.
+        """
+        return cls.config_type(shape=shape, modalities=modalities, **settings, **cls.preset)
+
+    def parts(self) -> Parts:
+        """Return the model's parts by name, to which the memory that they take is attributed.
+
+        A part consists of child modules and bound methods of the model; by default each child module is a part of its
+        own name. An extraction is timed by the part `PATCHES`, if there is one.
+        """
+        return {name: [module] for name, module in self.named_children()}
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return parameters by learning rate: `weights`, and `activation` for learned activations (may be empty)."""
+        return {"weights": list(self.parameters()), "activation": []}
+
+    @property
+    def slicing(self) -> Slicing | None:
+        """Slices that a training step learns from instead of whole volumes; None for a model without `slice_axis`."""
+        if self.slice_axis is None:
+            return None
+        config: Any = self.config
+        return Slicing(self.slice_axis, config.slices_per_case)
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the model's fields have a prior, a coarse segmentation for the extraction to start from."""
+        return False
+
+    def learned_per_case(self, locations: int) -> int:
+        """Return the number of places of a case whose labels a training step learns from.
+
+        Args:
+            locations: number of locations per case that the sampling strategy draws; they only matter to models that
+                evaluate locations.
+        """
+        if self.evaluates_locations:
+            return locations
+        slicing = self.slicing
+        return math.prod(self.config.shape if slicing is None else slicing.grid(self.config.shape))
+
     def check_image(self, image: Tensor) -> None:
-        """Refuse what is no image of this model; every `field` begins with it.
+        """Refuse an image that does not fit this model; every `field` begins with it.
 
         Raises:
             UserError: the image is not [modalities, *shape], or with `any_grid` not [modalities, H, W, D].
@@ -130,39 +195,19 @@ class SegmentationModel(nn.Module, ABC):
                 "pad or resize it with ossnet.data.preprocessing.prepare"
             )
 
-    def learned_per_case(self, locations: int) -> int:
-        """The number of places of a case whose labels a training step learns from; by default its voxels.
-
-        Args:
-            locations: that the sampling strategy draws of a case; they matter to models that learn from locations.
-        """
-        return math.prod(self.config.shape)
-
-    @property
-    def slicing(self) -> Slicing | None:
-        """The slices that it learns from instead of whole volumes; None for a model that takes these."""
-        return None
-
-    @property
-    def has_prior(self) -> bool:
-        """Whether its fields have a prior, a coarse segmentation for the extraction to start from."""
-        return False
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters by learning rate: `weights`, and `activation` for learned activations (may be empty)."""
-        return {"weights": list(self.parameters()), "activation": []}
-
     @torch.no_grad()
     def occupancy(
         self, image: Tensor | np.ndarray, locations: Tensor | np.ndarray, max_locations: int = 2**14
     ) -> Tensor:
-        """Probabilities [n], or [n, k] for k > 2 classes, at voxel coordinates [n, 3] of an image [C, H, W, D].
+        """Return probabilities [n], or [n, k] for k > 2 classes, at locations in an image.
 
-        The image is at full resolution and normalised; coordinates are in the order of its axes, at voxels or between.
-        At most `max_locations` are evaluated a pass, which bounds the memory and leaves the answer as it is.
+        Args:
+            image: normalised image [C, H, W, D] at full resolution.
+            locations: voxel coordinates [n, 3] in the order of the image's axes, at voxels or between.
+            max_locations: largest number of locations per pass; it bounds the memory and does not change the result.
 
         Raises:
-            UserError: the image is not of this model's channels or grid (see `check_image`).
+            UserError: the image does not have this model's channels or grid (see `check_image`).
             ValueError: a location is more than one voxel outside the image (occupancy networks; the prediction of a
                 voxelised model goes on beyond it).
         """
@@ -172,10 +217,55 @@ class SegmentationModel(nn.Module, ABC):
 
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
-        """Class indices [H, W, D] uint8 at every voxel of a normalised image [C, H, W, D].
+        """Return class indices [H, W, D] uint8 at every voxel of a normalised image [C, H, W, D].
 
         Raises:
-            UserError: the image is not of this model's channels or grid (see `check_image`).
+            UserError: the image does not have this model's channels or grid (see `check_image`).
         """
         field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
         return dense(field, max_locations=max_locations).segmentation
+
+
+class VoxelisedModel(SegmentationModel):
+    """A model that predicts all voxels at once; its occupancy field interpolates between them.
+
+    It defines `predict` in place of `field`.
+    """
+
+    any_grid: ClassVar[bool] = True
+
+    @abstractmethod
+    def predict(self, image: Tensor) -> Tensor:
+        """Return probabilities [H, W, D] (two classes) or [k, H, W, D] of a normalised image [C, H, W, D]."""
+
+    def parts(self) -> Parts:
+        """Return the child modules as parts, and `predictions` of all voxels."""
+        return {**super().parts(), "predictions": [self.predict]}
+
+    @torch.no_grad()
+    def field(self, image: Tensor) -> VoxelField:
+        """Return the field of the prediction; see `SegmentationModel.field`."""
+        self.check_image(image)
+        return VoxelField(self.predict(image))
+
+    @torch.no_grad()
+    def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
+        """Return class indices as inherited, without a walk over the voxels: `max_locations` has no effect."""
+        field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
+        values = field.probabilities[0] if field.classes == 2 else field.probabilities.movedim(0, -1)
+        return labels_of(values, field.classes)
+
+
+def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Return a tensor or any array, even a flipped one, as a tensor on a device; its dtype is kept by default."""
+    if isinstance(values, np.ndarray):
+        values = np.ascontiguousarray(values)  # Torch takes no negative strides.
+    return torch.as_tensor(values, dtype=dtype, device=device)
+
+
+def without_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with the names that the model had before it was wrapped, if it was."""
+    for wrapper in WRAPPERS * 2:
+        if weights and all(name.startswith(wrapper) for name in weights):
+            weights = {name.removeprefix(wrapper): value for name, value in weights.items()}
+    return weights

@@ -1,4 +1,4 @@
-"""Models by name: what the entry-point group `ossnet.models` of the installed packages lists."""
+"""Models by name, from the entry-point group `ossnet.models` of the suite and of other installed packages."""
 
 import tomllib
 from importlib.metadata import EntryPoint, entry_points
@@ -7,27 +7,32 @@ from pathlib import Path
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
 
+DISTRIBUTION = "ossnet"
+
 GROUP = "ossnet.models"
 
 
 def _entries() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP) or _of_checkout()}
+    found = list(entry_points(group=GROUP))
+    if not any(entry.dist is not None and entry.dist.name == DISTRIBUTION for entry in found):
+        found = [*_entries_of_checkout(), *found]
+    return {entry.name: entry for entry in found}
 
 
-def _of_checkout() -> list[EntryPoint]:
-    """What the package would list if the checkout that this is run from were installed."""
+def _entries_of_checkout() -> list[EntryPoint]:
+    """Return the entries that the suite would have if the checkout that it runs from were installed."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
     listed = project["project"]["entry-points"][GROUP]
     return [EntryPoint(name, value, GROUP) for name, value in listed.items()]
 
 
 def model_names() -> list[str]:
-    """The names that `model_type` knows, sorted."""
+    """Return the names that `model_type` knows, sorted."""
     return sorted(_entries())
 
 
 def model_type(name: str) -> type[SegmentationModel]:
-    """The class of a model by its name, such as `a`, `onet` or `unet2d-depth`.
+    """Return the class of a model by its name, such as `a`, `onet` or `unet2d-depth`.
 
     Raises:
         UserError: there is no such model.

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from benchmarks.markup import power_of_two
 from benchmarks.names import MODEL_NAMES
 from benchmarks.studies.scaling import VOXELISED
-from benchmarks.study import encoder_channels
+from ossnet.network.resolution import encoder_channels
 from paper_figures.curves import Curve, draw_curves, name_ends, write_names
 from paper_figures.panels import label_plainly
 from paper_figures.probes import (

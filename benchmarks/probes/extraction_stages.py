@@ -1,40 +1,40 @@
-"""What an extraction's time goes into: encoder, gather, decoder and bookkeeping."""
+"""Time of whole segmentations by stage: encoder, gather, decoder and bookkeeping."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from statistics import median_low
-from typing import Any, TypeVar, cast
 
 import torch
+from torch import Tensor
 
-from baselines.blocks import VoxelisedModel
-from baselines.unet2d import UNet2d
 from benchmarks.machine.timing import Clock, Timing, clock_of, count_flops, time_repeated
 from benchmarks.probes.phantom import ClosedFormField, ClosedFormVolume, make_volume
+from ossnet.field import OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction
-from ossnet.model import SegmentationModel
-from ossnet.network.occupancy_network import NetworkField, OccupancyNetwork
-from ossnet.network.patches import PatchVolume
+from ossnet.memory.parts import watched
+from ossnet.model import PATCHES, SegmentationModel
 
-T = TypeVar("T")
+TIMED_STAGES = ("encoder", "gather", "decoder")
+"""Stages that are timed; `bookkeeping` is what is left of the whole."""
 
 WATCHED_REPEATS = {"cpu": 3, "cuda": 1}
-"""Runs that tell the stages."""
+"""Number of runs that are timed by stage, by type of device."""
 
 
 @dataclass(frozen=True)
 class ExtractionTiming:
-    """The time of whole segmentations and what it goes into.
+    """Time of whole segmentations, and of their stages.
 
     Attributes:
-        timing: of the whole, run as a user runs it.
-        stages: seconds of `encoder`, `gather`, `decoder` and `bookkeeping` in a run of its own that waits for each to
-            end, which on a GPU takes longer than one that queues them; of several such runs the one of median length.
-            They add up to that run's whole. None for a model of all voxels, whose network is all but its whole.
-        evaluated: locations by stage of the octree, from coarse to fine; all voxels for a model of all voxels.
-        flops: operations of the whole, as `count_flops` counts.
+        timing: time of the whole, run as a user runs it.
+        stages: seconds of `encoder`, `gather`, `decoder` and `bookkeeping` in a run of its own that waits for each
+            stage to end, which on a GPU takes longer than queueing them; of several such runs the one of median length.
+            They add up to that run's whole. None for a model of all voxels, whose network takes nearly all of the time.
+        evaluated: number of locations by stage of the octree, from coarse to fine; number of all voxels for a model of
+            all voxels.
+        flops: number of operations of the whole, see `count_flops`.
     """
 
     timing: Timing
@@ -44,44 +44,52 @@ class ExtractionTiming:
 
 
 class _Watch:
-    """What one extraction took: seconds and calls of each stage, none of which is within another, and locations."""
+    """Time of one extraction by stage, and how much it evaluated."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.seconds = dict.fromkeys(("encoder", "gather", "decoder"), 0.0)
-        self.calls: Counter[str] = Counter()
+        self.seconds = dict.fromkeys(TIMED_STAGES, 0.0)
+        self.passes = 0
         self.evaluated: tuple[int, ...] = ()
-        self._since = 0.0
+        self._stage: str | None = None
 
-    def begin(self) -> None:
-        self._since = self.clock()
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what is done within this context; a stage within another one is not part of that."""
+        outer, self._stage = self._stage, name
+        begin = self.clock()
+        yield
+        seconds = self.clock() - begin
+        self._stage = outer
+        self.seconds[name] += seconds
+        if outer is not None:
+            self.seconds[outer] -= seconds
 
-    def end(self, stage: str) -> None:
-        self.seconds[stage] += self.clock() - self._since
-        self.calls[stage] += 1
-
-    def timed(self, stage: str, function: Callable[..., T]) -> Callable[..., T]:
-        def run(*arguments: Any) -> T:
-            self.begin()
-            result = function(*arguments)
-            self.end(stage)
-            return result
-
-        return run
-
-
-@dataclass(frozen=True)
-class _WatchedNetwork:
-    """What a `NetworkField` asks of its network, the decoder timed with the patch encoder before it."""
-
-    config: Any
-    decode: Callable[..., Any]
+    def part(self, name: str) -> AbstractContextManager[None]:
+        """Return the context of a model's part: the stage `gather` where patches are read for the decoder."""
+        return self.stage("gather") if name == PATCHES and self._stage == "decoder" else nullcontext()
 
 
-class _NetworkRun:
-    """Segmentation of a closed-form volume by an occupancy network."""
+class _WatchedField:
+    """Field of a model whose evaluation is the stage `decoder`, apart from what is gathered for it."""
 
-    def __init__(self, model: OccupancyNetwork, volume: ClosedFormVolume, extraction: str, max_locations: int) -> None:
+    prior = None
+
+    def __init__(self, field: OccupancyField, watch: _Watch) -> None:
+        self.field, self.watch = field, watch
+        self.shape, self.device, self.classes = field.shape, field.device, field.classes
+
+    def __call__(self, locations: Tensor) -> Tensor:
+        """Return the field's probabilities at locations [n, 3]."""
+        self.watch.passes += 1
+        with self.watch.stage("decoder"):
+            return self.field(locations)
+
+
+class _LocationsRun:
+    """Segmentation of a closed-form volume by a model that evaluates locations."""
+
+    def __init__(self, model: SegmentationModel, volume: ClosedFormVolume, extraction: str, max_locations: int) -> None:
         self.model, self.volume, self.max_locations = model, volume, max_locations
         self.extract = EXTRACTORS[extraction]
         coarse = model.field(volume.image).prior
@@ -90,24 +98,22 @@ class _NetworkRun:
     def plain(self) -> Extraction:
         return self._extract(self.model.field(self.volume.image))
 
-    def watched(self, watch: _Watch) -> Extraction:
-        field = watch.timed("encoder", self.model.field)(self.volume.image)
-        network = _WatchedNetwork(field.network.config, watch.timed("decoder", field.network.decode))
-        patches = None if field.patches is None else watch.timed("gather", field.patches)
-        return self._extract(
-            replace(field, network=cast(OccupancyNetwork, network), patches=cast(PatchVolume | None, patches))
-        )
+    def by_stage(self, watch: _Watch) -> Extraction:
+        with watched(self.model, watch.part):
+            with watch.stage("encoder"):
+                field = self.model.field(self.volume.image)
+            return self._extract(_WatchedField(field, watch))
 
-    def _extract(self, field: NetworkField) -> Extraction:
+    def _extract(self, field: OccupancyField) -> Extraction:
         return self.extract(ClosedFormField(field, self.volume.label, self.prior), None, self.max_locations)
 
     def flops(self, watch: _Watch) -> int:
-        """Exact: a pass takes so many operations a location, and some that do not depend on their number."""
+        """Return the exact number of operations: a pass takes some per location, and some for any number of them."""
         field = self.model.field(self.volume.image)
         locations = torch.zeros(2, 3, dtype=torch.long, device=field.device)
         one, two = (count_flops(partial(field, locations[:count])) for count in (1, 2))
         encoder = count_flops(partial(self.model.field, self.volume.image))
-        return encoder + watch.calls["decoder"] * (2 * one - two) + sum(watch.evaluated) * (two - one)
+        return encoder + watch.passes * (2 * one - two) + sum(watch.evaluated) * (two - one)
 
 
 def time_extraction(
@@ -123,54 +129,61 @@ def time_extraction(
 ) -> ExtractionTiming:
     """Time whole segmentations of a closed-form volume, encoder included.
 
-    Stages: `encoder` is what is done once an image (encoding, and preparing the volume that patches are read from);
-    `gather` reads the patches around locations; `decoder` is patch encoder and occupancy decoder; `bookkeeping` is the
-    rest, foremost the octree.
+    The stage `encoder` is what is done once per image: encoding, and preparing the volume that patches are read from.
+    `gather` reads the patches around locations, the part `PATCHES` of the model. `decoder` is the rest of the field's
+    evaluation: patch encoder and occupancy decoder. `bookkeeping` is what is left, foremost the octree.
 
     Args:
-        model: moved to the device and set to evaluation; need not be trained, see `ClosedFormField`.
-        extraction: a name of `ossnet.inference.extraction.EXTRACTORS`; None, or `dense`, for a model of all voxels.
-        max_locations: a pass; without meaning for a model of all voxels.
-        repeats: of the whole; `WATCHED_REPEATS` further runs, and no more than `repeats`, tell the stages.
-        seed: of the volume's noise.
-        warm_up, limit_s, clock: see `time_repeated`; what the whole's repeats leave of the limit is for the stages.
+        model: model, which is moved to the device and set to evaluation; it need not be trained, see `ClosedFormField`.
+        extraction: name in `ossnet.inference.extraction.EXTRACTORS`; None or `dense` for a model of all voxels.
+        max_locations: number of locations per pass; it has no meaning for a model of all voxels.
+        device: device that the model runs on.
+        repeats: number of runs of the whole; `WATCHED_REPEATS` further runs, but no more than `repeats`, are timed by
+            stage.
+        seed: seed of the volume's noise.
+        warm_up: number of runs that do not count, see `time_repeated`.
+        limit_s: limit in seconds, see `time_repeated`; the runs by stage take what the others leave of it.
+        clock: clock of the timing; None for the device's.
 
     Raises:
         UserError: the extraction starts from a segmentation that the model's encoder does not predict.
-        ValueError: the model and the extraction or `max_locations` do not go together.
+        ValueError: the model does not go together with the extraction or with `max_locations`.
     """
     device = torch.device(device)
     model.to(device).eval()
     clock = clock or clock_of(device)
     volume = make_volume(model.config.shape, model.config.modalities, device, seed)
-    if isinstance(model, VoxelisedModel) and extraction in (None, "dense"):
+    if not model.evaluates_locations and extraction in (None, "dense"):
         timing = time_repeated(partial(model.segment, volume.image), device, repeats, warm_up, limit_s, clock)
         return ExtractionTiming(timing, None, (volume.label.numel(),), _flops_of_all_voxels(model))
-    if not isinstance(model, OccupancyNetwork) or extraction is None or max_locations is None:
+    if not model.evaluates_locations or extraction is None or max_locations is None:
         kind = type(model).__name__
-        raise ValueError(f"a {kind} does not extract by {extraction} with {max_locations} locations a pass")
-    run = _NetworkRun(model, volume, extraction, max_locations)
+        raise ValueError(f"a {kind} does not extract by {extraction} with {max_locations} locations per pass")
+    run = _LocationsRun(model, volume, extraction, max_locations)
     begin = clock()
     timing = time_repeated(run.plain, device, repeats, warm_up, limit_s, clock)
 
     watches: list[_Watch] = []
 
-    def watched() -> None:
+    def run_by_stage() -> None:
         watches.append(_Watch(clock))
-        watches[-1].evaluated = run.watched(watches[-1]).evaluated
+        watches[-1].evaluated = run.by_stage(watches[-1]).evaluated
 
     left_s = None if limit_s is None else max(0.0, limit_s - (clock() - begin))
-    wholes = time_repeated(watched, device, min(repeats, WATCHED_REPEATS[device.type]), 0, left_s, clock).seconds
+    wholes = time_repeated(run_by_stage, device, min(repeats, WATCHED_REPEATS[device.type]), 0, left_s, clock).seconds
     watch = watches[wholes.index(median_low(wholes))]
     stages = watch.seconds | {"bookkeeping": median_low(wholes) - sum(watch.seconds.values())}
     return ExtractionTiming(timing, stages, watch.evaluated, run.flops(watch))
 
 
-def _flops_of_all_voxels(model: VoxelisedModel) -> int:
-    """Counted without values, and of slices, which all take the same, on one: a device may take half a minute."""
+def _flops_of_all_voxels(model: SegmentationModel) -> int:
+    """Return the operations of a segmentation, counted without values: a device may take half a minute.
+
+    Slices all take the same, so that one of them is enough.
+    """
     shape, slices = list(model.config.shape), 1
-    if isinstance(model, UNet2d):
-        slices, shape[model.axis] = shape[model.axis], 1
+    if model.slice_axis is not None and model.any_grid:
+        slices, shape[model.slice_axis] = shape[model.slice_axis], 1
     with torch.device("meta"):
         copy = type(model)(model.config)
         image = torch.empty(model.config.modalities, *shape)

@@ -1,4 +1,4 @@
-"""What a probe comes to: memory as predicted, memory and time as measured."""
+"""Results of probes: memory as predicted, memory and time as measured."""
 
 import time
 from functools import cache
@@ -17,32 +17,32 @@ from ossnet.memory.workload import Workload
 from ossnet.registry import model_type
 
 TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 2.0}
-"""Once repeats have taken so long, there are only as many as there must be; see `timing.time_repeated`."""
+"""Seconds after which a timing has no more repeats than it must have, by type of device; see `timing.time_repeated`."""
 
 EXTRACTION_REPEATS = 5
-"""Of an extraction, which takes seconds."""
+"""Number of repeats of an extraction, which takes seconds."""
 
 
 def workload_of(probe: Probe) -> Workload:
-    """Make the workload that a probe of memory, or of the runtime of a step, runs.
+    """Return the workload of a probe of memory, or of the runtime of a step.
 
     Raises:
-        ValueError: a probe of the released implementation, which is not here to be run, or of an extraction that is no
-            workload.
+        ValueError: the probe is of the released implementation, which cannot be run here, or of an extraction that is
+            no workload.
     """
     extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
     if probe.extraction != extraction or probe.implementation != "suite":
         raise ValueError(f"no workload of this suite: {probe}")
-    # The slicing U-Net's batch is one of slices, which its configuration holds; they come from one volume.
-    slices = model_type(probe.model).family == "unet2d"
-    return Workload(probe.model, probe.config, probe.phase, 1 if slices else probe.batch_size, probe.locations)
+    # A batch of slices is in the configuration; the slices come from one volume.
+    volumes = probe.batch_size if model_type(probe.model).slice_axis is None else 1
+    return Workload(probe.model, probe.config, probe.phase, volumes, probe.locations)
 
 
 def predict_probe(probe: Probe) -> dict[str, Any]:
-    """The result of a probe of memory on a GPU, without one: see `ProbeRecord`.
+    """Predict the result of a probe of memory on a GPU, without one; see `ProbeRecord`.
 
     Raises:
-        ValueError: a probe of runtime, or of what is no workload, see `workload_of`.
+        ValueError: the probe is of runtime, or no workload, see `workload_of`.
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
@@ -56,11 +56,11 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
 
 
 def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
-    """The result of a probe on a device: see `ProbeRecord`. Peaks are those of this process: see `Prober`.
+    """Measure a probe on a device and return its result, see `ProbeRecord`; peaks are those of this process.
 
     Raises:
-        ValueError: a probe of memory that is no workload, see `workload_of`.
-        RuntimeError: the device ran out of memory, as `ossnet.out_of_memory.is_out_of_memory` tells.
+        ValueError: the probe is of memory and no workload, see `workload_of`.
+        RuntimeError: the device ran out of memory, see `ossnet.out_of_memory.is_out_of_memory`.
     """
     device = torch.device(device)
     if probe.quantity == "memory":
@@ -69,9 +69,9 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
 
 
 def measure_tensors(probe: Probe, device: torch.device | str) -> dict[str, Any] | None:
-    """Of a probe of memory on a GPU only what torch tells, for processes that answer several.
+    """Measure of a probe of memory on a GPU only what torch reports, for processes that measure several probes.
 
-    None, at once, where an earlier probe has left memory in use.
+    The result is None, without a measurement, where an earlier probe has left memory in use.
     """
     if torch.cuda.is_initialized() and torch.cuda.memory_reserved(device):
         return None
@@ -79,19 +79,19 @@ def measure_tensors(probe: Probe, device: torch.device | str) -> dict[str, Any] 
 
 
 def _cuda_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
-    """The driver is asked while torch's allocator still holds the peak."""
+    """Measure memory by torch and by the driver, the latter while torch's allocator still holds the peak."""
     before = used_memory(device).device_bytes
     tensors = _cuda_tensors(workload_of(probe), device)
     return tensors | _of_driver(used_memory(device), before)
 
 
 def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
-    """Of a step that takes what all later ones do.
+    """Measure the tensors of a step that takes as much memory as all later ones.
 
-    That is the second step, which finds the optimiser's state, and what the matrix library keeps from its first product
-    on. Models of all voxels have none of these at inference, and a pass over the slices of a large volume takes half a
-    minute: theirs is the first. It is no other than the second, since cuDNN only tries algorithms out, which takes more
-    memory, in its benchmark mode, and that is off.
+    That is the second step, which finds the optimiser's state and what the matrix library keeps from its first product
+    on. Models of all voxels have neither at inference, and a pass over the slices of a large volume takes half a
+    minute: for them the first step is measured. It does not differ from the second, since cuDNN only tries algorithms
+    out, which takes more memory, in its benchmark mode, and that is off.
     """
     step = workload.prepare(device)
     torch.cuda.empty_cache()
@@ -108,7 +108,7 @@ def _cuda_tensors(workload: Workload, device: torch.device) -> dict[str, Any]:
 
 
 def _of_driver(used: UsedMemory, before_bytes: int | None) -> dict[str, Any]:
-    """What the driver tells of this process or, where it does not know that, of what the device has more than before.
+    """Return memory by the driver: of this process or, where it does not report that, what the device has gained.
 
     The latter is this process's if no other has begun or ended, and includes what the driver itself takes for it.
     """
@@ -124,11 +124,11 @@ def _of_driver(used: UsedMemory, before_bytes: int | None) -> dict[str, Any]:
 
 
 def _cpu_memory(probe: Probe, device: torch.device) -> dict[str, Any]:
-    """Tensors by the accounting that predicts a GPU's; of the process, the peak resident set meanwhile.
+    """Count tensors by the accounting that predicts a GPU's, and measure the process's peak resident set meanwhile.
 
-    `resident_before_bytes` was resident before the model was made: Python and its libraries. What the peak has above it
-    is more than tensors: the steps read further parts of the libraries, some tens of megabytes. `wall_s` is how long it
-    took, the model's making and the accounting included, which is little beside an extraction.
+    `resident_before_bytes` is what was resident before the model was made: Python and its libraries. What the peak has
+    above that is more than tensors: the steps read further parts of the libraries, some tens of megabytes. `wall_s`
+    includes making the model and the accounting, which take little time in comparison with an extraction.
     """
     workload = workload_of(probe)
     before = restart_peak_resident()
@@ -151,7 +151,7 @@ def _step_time(probe: Probe, device: torch.device) -> dict[str, Any]:
     flops = count_flops(step)
     # The matrices of the machine's rate need memory, too.
     del step
-    return _told(timing) | _operations(flops, timing, device)
+    return _seconds(timing) | _operations(flops, timing, device)
 
 
 def _extraction_time(probe: Probe, device: torch.device) -> dict[str, Any]:
@@ -164,10 +164,10 @@ def _extraction_time(probe: Probe, device: torch.device) -> dict[str, Any]:
         "locations_per_s": sum(took.evaluated) / took.timing.median_s,
     }
     stages = {} if took.stages is None else {"stages": took.stages}
-    return _told(took.timing) | _operations(took.flops, took.timing, device) | extraction | stages
+    return _seconds(took.timing) | _operations(took.flops, took.timing, device) | extraction | stages
 
 
-def _told(timing: Timing) -> dict[str, Any]:
+def _seconds(timing: Timing) -> dict[str, Any]:
     return {
         "seconds": list(timing.seconds),
         "median_s": timing.median_s,
@@ -177,7 +177,7 @@ def _told(timing: Timing) -> dict[str, Any]:
 
 
 def _operations(flops: int, timing: Timing, device: torch.device) -> dict[str, Any]:
-    """Operations of a step and, done at its median time, their share of the machine's rate of matrix products.
+    """Return the operations of a step and their rate at its median time, as a share of that of matrix products.
 
     On a GPU the share may exceed 1, see `matmul_rate`.
     """
@@ -186,5 +186,5 @@ def _operations(flops: int, timing: Timing, device: torch.device) -> dict[str, A
 
 @cache
 def _product_rate(device: torch.device) -> float:
-    """Measured once in a process."""
+    """Return the device's rate of matrix products, measured once per process."""
     return matmul_rate(device)

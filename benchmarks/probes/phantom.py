@@ -1,7 +1,7 @@
-"""A volume without a data set, and a field that makes an untrained network cost what a trained one would.
+"""A volume without a data set, and a field with which an untrained network costs as much as a trained one.
 
-What an octree evaluates depends on what the network answers, and an untrained network answers noise. Here the network
-is evaluated wherever it is asked, and a tumour-like shape in closed form answers in its place.
+The number of locations that an octree evaluates depends on the predictions, and an untrained network predicts noise.
+Here the network is evaluated at every location, and its predictions are replaced by a tumour-like shape in closed form.
 """
 
 import math
@@ -17,27 +17,27 @@ Shape = tuple[int, int, int]
 
 CENTRES = ((0.42, 0.40, 0.55), (0.53, 0.48, 0.48), (0.30, 0.60, 0.70))
 RADII = ((0.14, 0.125, 0.155), (0.095, 0.10, 0.095), (0.05, 0.05, 0.055))
-"""Of the target's ellipsoids, as parts of the volume's edges: two that overlap, and a satellite.
+"""Centres and radii of the target's ellipsoids, as parts of the volume's edges: two that overlap, and a satellite.
 
-Together 1.5 % of the volume. On a grid of 256x256x160 `ossnet.inference.extraction.mise` evaluates 275,000 locations;
-of the whole tumours of four cases of BraTS 2015, which take 0.8 to 2.1 %, 237,000 to 307,000.
+Together they take 1.5 % of the volume. On a grid of 256x256x160 `ossnet.inference.extraction.mise` evaluates 275,000
+locations; for the whole tumours of four cases of BraTS 2015, which take 0.8 to 2.1 %, it evaluates 237,000 to 307,000.
 """
 
 LOBES = 7.0
-"""Angular frequency of the lobes on their surfaces."""
+"""Angular frequency of the lobes on the ellipsoids' surfaces."""
 
 LOBE_HEIGHT = 0.25
-"""The most that a lobe adds to a radius, or takes away, as a part of it."""
+"""Largest part of a radius that a lobe adds or takes away."""
 
 CONTRAST = 2.0
 NOISE = 0.3
-"""Of the target and of the noise, where the background's waves have amplitude 1."""
+"""Brightness of the target and standard deviation of the noise, where the background's waves have amplitude 1."""
 
 
 def inside(points: Tensor, shape: Shape) -> Tensor:
-    """Whether voxel coordinates [n, 3], integer or between, lie in the target of a volume of `shape`: bool [n].
+    """Return whether voxel coordinates [n, 3], integer or between, lie in the target of a volume of `shape`: bool [n].
 
-    Place and extent scale with the shape: the target of a finer grid is the same, voxels being cells of it.
+    Place and extent scale with the shape: the target of a finer grid is the same, as voxels are cells of the volume.
     """
     centres, radii = (torch.tensor(parts, device=points.device) for parts in (CENTRES, RADII))
     relative = (points + 0.5) / torch.tensor(shape, device=points.device)
@@ -53,15 +53,15 @@ class ClosedFormVolume:
     """An image and the target in it.
 
     Attributes:
-        image: [C, H, W, D] float32, each channel of mean 0 and standard deviation 1.
-        label: [H, W, D] bool, `inside` at the voxels.
+        image: image [C, H, W, D] float32, each channel of mean 0 and standard deviation 1.
+        label: target [H, W, D] bool, `inside` at the voxels.
     """
 
     image: Tensor
     label: Tensor
 
     def prior(self, grid: Shape) -> Tensor:
-        """The label max-pooled to a coarse grid (h, w, d), float32: what the auxiliary segmentation is trained to give.
+        """Return the label max-pooled to a coarse grid (h, w, d), float32, the target of an auxiliary segmentation.
 
         See `ossnet.network.occupancy_network.OccupancyNetwork.loss`.
         """
@@ -69,7 +69,10 @@ class ClosedFormVolume:
 
 
 def make_volume(shape: Shape, modalities: int, device: torch.device | str = "cpu", seed: int = 0) -> ClosedFormVolume:
-    """Smooth waves, the target brighter than they are, and noise drawn from the seed, the same on every device."""
+    """Make a volume of smooth waves, a target brighter than they are, and noise.
+
+    The noise is drawn from the seed and is the same on every device.
+    """
     label = _label(shape, device)
     generator = torch.Generator().manual_seed(seed)
     image = torch.empty(modalities, *shape, device=device)
@@ -83,7 +86,7 @@ def make_volume(shape: Shape, modalities: int, device: torch.device | str = "cpu
 
 
 def _label(shape: Shape, device: torch.device | str) -> Tensor:
-    """`inside` at all voxels, plane by plane of the box around the target: the rest of the volume is outside."""
+    """Return `inside` at all voxels, computed by planes of the box around the target; the rest is outside."""
     reach = 1 + LOBE_HEIGHT
     box = [
         torch.arange(
@@ -102,15 +105,15 @@ def _label(shape: Shape, device: torch.device | str) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class ClosedFormField:
-    """A network's field of two classes, truly evaluated at every location, whose answers are the target's.
+    """Field of two classes of a network that is evaluated at every location, with the target's occupancies.
 
-    Integer locations are voxels of the volume and are looked up in its label, which takes next to no time beside the
-    network; between voxels the closed form is computed.
+    Integer locations are voxels of the volume and are looked up in its label, which takes next to no time in comparison
+    with the network; between voxels the closed form is computed.
 
     Attributes:
-        field: is evaluated, and its answers are dropped.
-        label: [H, W, D] bool, see `ClosedFormVolume`.
-        prior: what an extraction starts from, [h, w, d]; None for a network without.
+        field: field of the network, which is evaluated and whose predictions are dropped.
+        label: target [H, W, D] bool, see `ClosedFormVolume`.
+        prior: coarse segmentation [h, w, d] that an extraction starts from; None for a network without one.
     """
 
     field: OccupancyField
@@ -119,17 +122,21 @@ class ClosedFormField:
 
     @property
     def shape(self) -> Shape:
+        """Grid (H, W, D) of the image in voxels."""
         return self.field.shape
 
     @property
     def device(self) -> torch.device:
+        """Device of the network."""
         return self.field.device
 
     @property
     def classes(self) -> int:
+        """Number of classes with the background."""
         return self.field.classes
 
     def __call__(self, locations: Tensor) -> Tensor:
+        """Return the target's occupancies [n] at locations [n, 3], float32."""
         # Without a compiler nothing is left out because its result is not used.
         self.field(locations)
         if locations.is_floating_point():

@@ -8,10 +8,11 @@ import pandas as pd
 from benchmarks.names import PUBLISHED, read_published
 from benchmarks.study import Implementation, Probe, UNetVariant
 
+FUNCTION_SPACE = ("onet", "a", "b", "c", "d")
+
 BATCH_SIZES = {
-    "unet3d": {"brats": 2, "lits": 2},
-    "unet2d": {"brats": 32, "lits": 12},
-    "function space": {"brats": 8, "lits": 4},
+    "brats": {"unet3d": 2, "unet2d-depth": 32, **dict.fromkeys(FUNCTION_SPACE, 8)},
+    "lits": {"unet3d": 2, "unet2d-width": 12, **dict.fromkeys(FUNCTION_SPACE, 4)},
 }
 """Of the paper's trainings (Section 4.1): volumes, or slices of the slicing U-Net. Its table is of one sample."""
 
@@ -76,15 +77,10 @@ def extractions() -> list[Probe]:
 def paper_batches() -> list[Probe]:
     """A training step of each model with the batch that the paper trained it with."""
     return [
-        replace(number.probe, batch_size=_batch_size(number.probe))
+        replace(number.probe, batch_size=BATCH_SIZES[number.probe.dataset][number.probe.model])
         for number in published_memory()
         if number.probe.phase == "training" and number.gigabytes is not None
     ]
-
-
-def _batch_size(probe: Probe) -> int:
-    family = "function space" if probe.locations else probe.model.partition("-")[0]
-    return BATCH_SIZES[family][probe.dataset]
 
 
 def _number(row: pd.Series) -> PublishedMemory:

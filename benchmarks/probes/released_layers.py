@@ -1,6 +1,6 @@
-"""What the released OSS-Net code holds in memory where this package, to the same result, holds something else.
+"""Layers that hold in memory what the released OSS-Net code holds, where this package gets the same result otherwise.
 
-For the account of memory alone: values are not computed where only sizes matter.
+They are for the account of memory alone: values are not computed where only sizes matter.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from ossnet.network.patches import PatchConvolution, PatchEncoder
 
 
 class _PadeKernel(torch.autograd.Function):
-    """One GPU kernel each way: no workspace, and only the input is kept."""
+    """Padé unit as one GPU kernel each way: without a workspace, and only the input is kept."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def _pade(unit: PadeActivationUnit, x: Tensor) -> Tensor:
 
 
 def _conditional_batch_norm(layer: ConditionalBatchNorm, x: Tensor, latent: Tensor) -> Tensor:
-    """Scale and shift are repeated for each location, where broadcasting would do."""
+    """Apply a layer with scale and shift repeated for each location, where broadcasting would be enough."""
     normalised = layer.norm(x)
     gamma = layer.gamma(latent)[:, None].repeat_interleave(x.shape[1], 1)
     beta = layer.beta(latent)[:, None].repeat_interleave(x.shape[1], 1)
@@ -42,7 +42,7 @@ def _conditional_batch_norm(layer: ConditionalBatchNorm, x: Tensor, latent: Tens
 
 
 def _decoder_block(block: DecoderBlock, x: Tensor, latent: Tensor) -> Tensor:
-    """The hidden features are let go where the second linear map has read them."""
+    """Apply a block whose hidden features are released when the second linear map has read them."""
     out = block.activation1(block.norm1(block.linear1(x), latent))
     out = block.linear2(out)
     out = block.norm2(out, latent)
@@ -51,7 +51,7 @@ def _decoder_block(block: DecoderBlock, x: Tensor, latent: Tensor) -> Tensor:
 
 
 def _patch_convolution(layer: PatchConvolution, patches: Tensor) -> Tensor:
-    """A convolution, not a matrix product."""
+    """Apply a layer as a convolution, not as a matrix product."""
     return nn.Conv3d.forward(layer, patches)
 
 
@@ -69,14 +69,14 @@ _FORWARD: dict[type[nn.Module], Any] = {
 
 
 def use_released_layers(network: nn.Module) -> None:
-    """From now on `network` holds in memory what the released code holds, and its output means nothing."""
+    """Replace the layers of a network, which then holds what the released code holds; its output has no meaning."""
     for module in network.modules():
         if type(module) in _FORWARD:
             module.forward = partial(_FORWARD[type(module)], module)
 
 
 def decode(network: OccupancyNetwork, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:
-    """As `OccupancyNetwork.decode` for one sample: the local features are let go once they are joined to the input."""
+    """Decode one sample as `OccupancyNetwork.decode`; local features are released when they are joined to the input."""
     first, *others = latents.unbind(1)
     # Without names for the parts, which would keep them for as long as this runs.
     x = torch.cat(

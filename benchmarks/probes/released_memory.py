@@ -1,4 +1,8 @@
-"""The paper's Table 3 without a GPU: memory of the implementation behind it, which holds other things than this one."""
+"""Memory of the implementation behind the paper's Table 3, predicted without a GPU.
+
+It holds other tensors than this package. As it replaces layers of the known networks, it asks for their classes, which
+nothing else outside the models' own modules does.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,11 +25,11 @@ from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.registry import model_type
 
 Evaluation = Callable[[], tuple[Tensor, Tensor | None]]
-"""Logits [1, outputs, ...] and, with an auxiliary loss, those of the encoder's segmentation."""
+"""Function that returns logits [1, outputs, ...] and, with an auxiliary loss, those of the encoder's segmentation."""
 
 
 def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Footprint:
-    """Peak memory of a training step or of one evaluation of the network, as Table 3 seems to have measured it.
+    """Return the footprint of a training step or of one evaluation, as Table 3 seems to have measured it.
 
     Assumed are a batch of one volume or slice; RAdam without Lookahead's copy of the weights, as if measured before
     that was made, since with it every training would lie further from the paper's number; a workspace of convolutions
@@ -34,11 +38,13 @@ def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Foo
     input, patches and locations come ready, in float32.
 
     Args:
-        device: `meta` predicts. Any other runs the same step on real tensors, to check the prediction.
+        probe: probe of memory of the released implementation or one of its variants.
+        device: `meta` for a prediction; any other device runs the same step on real tensors, to check the prediction.
 
     Raises:
-        UserError: unknown model, or locations are missing or given to a model that has none.
-        ValueError: a whole extraction, a batch of several, or an implementation that the model does not have here.
+        UserError: the model is unknown, or locations are missing, or given for a model that does not evaluate them.
+        ValueError: the probe is of a whole extraction, of a batch of several, or of an implementation that the model
+            does not have here.
     """
     if probe.phase == "extraction" or probe.batch_size != 1:
         raise ValueError(f"no step of one sample: {probe}")
@@ -76,14 +82,14 @@ def _occupancy_step(network: OccupancyNetwork, count: int, account: StorageAccou
 
 
 def _voxel_step(model: UNet2d | UNet3d, choices: UNetChoices) -> Step:
-    """Of the volume, or of one slice, by this package's U-Nets or by others: the paper's are not released.
+    """Return the step of a volume or of one slice by this package's U-Nets or by others: the paper's are not released.
 
     The paper has the same numbers in 3-D for 224^3 voxels as for 256x256x160, which is 7 % less, as if measured once.
     """
     model.unet = VariedUNet(model.unet.dimensions, model.config, choices)
     grid = list(model.config.shape)
     if isinstance(model, UNet2d):
-        grid.pop((model.axis + 1) % 3 if choices.another_axis else model.axis)
+        grid.pop((model.slice_axis + 1) % 3 if choices.another_axis else model.slice_axis)
     image, target = torch.zeros(1, model.config.modalities, *grid), torch.zeros(1, *grid)
     return _step(model, [image], lambda: (model(image), None), target, None)
 
@@ -91,7 +97,7 @@ def _voxel_step(model: UNet2d | UNet3d, choices: UNetChoices) -> Step:
 def _step(
     model: SegmentationModel, inputs: list[Tensor], evaluate: Evaluation, target: Tensor, coarse: Tensor | None
 ) -> Step:
-    """Of training, with the targets on the device as well, or of inference."""
+    """Return a step of training, with the targets on the device as well, or of inference."""
     if not model.training:
         return Step(model, inputs, partial(_infer, evaluate))
     optimizer = torch.optim.RAdam(model.parameters())

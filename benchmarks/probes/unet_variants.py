@@ -1,6 +1,6 @@
 """U-Nets that differ from this suite's in what the paper leaves open, to see which of them its Table 3 may be of.
 
-For the account of memory alone: they are made to be counted, and no one trains them.
+They are for the account of memory alone: they are counted and never trained.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.blocks import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
+from baselines.unet import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
 from benchmarks.study import Implementation
 
 AVERAGE_POOLING = {2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -22,16 +22,16 @@ TRANSPOSED_CONVOLUTION: dict[Dimensions, type[nn.ConvTranspose2d] | type[nn.Conv
 
 @dataclass(frozen=True)
 class UNetChoices:
-    """What the paper does not say of its U-Nets; the defaults are this suite's choices (`baselines.blocks`).
+    """Choices that the paper leaves open about its U-Nets; the defaults are this suite's (`baselines.unet`).
 
     Attributes:
-        activation_after_sum: blocks are convolution, norm, ReLU, convolution, norm, and a ReLU of the sum with the
-            shortcut (He et al., CVPR 2016), where pre-activation blocks norm and rectify before each convolution.
-        relu_in_place: a ReLU writes over its input.
-        average_pooling: keeps no indices, where max-pooling does.
-        transposed_convolution: up-samples to the filters of the skip-connection, as the U-Net of Ronneberger et al.
-            (MICCAI 2015) does, where interpolation keeps those of the level below.
-        another_axis: slices of the slicing U-Net are across the axis that follows its own.
+        activation_after_sum: whether blocks are convolution, norm, ReLU, convolution, norm, and a ReLU of the sum with
+            the shortcut (He et al., CVPR 2016), where pre-activation blocks norm and rectify before each convolution.
+        relu_in_place: whether a ReLU writes over its input.
+        average_pooling: whether features are pooled by their average, which keeps no indices, unlike max-pooling.
+        transposed_convolution: whether a transposed convolution up-samples to the filters of the skip-connection, as in
+            the U-Net of Ronneberger et al. (MICCAI 2015), where interpolation keeps those of the level below.
+        another_axis: whether the slicing U-Net takes slices across the axis that follows its own.
     """
 
     activation_after_sum: bool = False
@@ -50,11 +50,12 @@ CHOICES: Mapping[Implementation, UNetChoices] = {
     "slices across another axis": UNetChoices(another_axis=True),
     "activation after the sum, average pooling": UNetChoices(activation_after_sum=True, average_pooling=True),
 }
-"""One change at a time, and the two together that come closer in 3-D inference and in 2-D training on BraTS."""
+"""Choices by implementation: one change at a time, and the two together that come closer in 3-D inference and in 2-D
+training on BraTS."""
 
 
 class VariedUNet(ResidualUNet):
-    """A `ResidualUNet` by other choices; transposed convolutions need a grid that every level halves."""
+    """A `ResidualUNet` with other choices; transposed convolutions need a grid that every level halves."""
 
     def __init__(self, dimensions: Dimensions, config: UNetConfig, choices: UNetChoices) -> None:
         super().__init__(dimensions, config)
@@ -93,7 +94,7 @@ class VariedUNet(ResidualUNet):
 
 
 class _PostActivationBlock(nn.Module):
-    """The same convolutions and shortcut, normed and rectified after them."""
+    """Residual block of the same convolutions and shortcut, normed and rectified after them."""
 
     def __init__(self, block: ResidualBlock, groups: int) -> None:
         super().__init__()

@@ -11,7 +11,8 @@ from benchmarks.probes.records import CPU, PREDICTED
 from benchmarks.report.probe_cells import gigabytes, memory_notes, notes, seconds
 from benchmarks.studies.figure5 import INTERVAL
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
-from benchmarks.study import CUBE, DeviceType, Layout, Phase, Probe, Shape, Study, encoder_channels
+from benchmarks.study import CUBE, DeviceType, Layout, Phase, Probe, Shape, Study
+from ossnet.network.resolution import encoder_channels
 
 EXTRACTIONS = {
     "unet3d": "dense",

@@ -1,4 +1,4 @@
-"""The memory of a computation: every storage counted from its making to its end, as torch's allocators count it."""
+"""Account of the memory of a computation: every storage counts from its making to its end, as torch counts it."""
 
 import weakref
 from collections import Counter
@@ -15,11 +15,11 @@ from torch.utils._pytree import tree_leaves
 from ossnet.memory.allocator import Block, CachingAllocator
 
 Workspace = Callable[[Any, Sequence[Any], Any], int]
-"""Bytes that an operator needs beside its tensors while it runs, from the operator, its arguments and its result."""
+"""Function of an operator, its arguments and its result: bytes that it needs while it runs, without its tensors."""
 
 
 def no_workspace(operator: Any, arguments: Sequence[Any], result: Any) -> int:
-    """Operators need nothing but their arguments and results."""
+    """Return 0: operators need nothing but their arguments and results."""
     return 0
 
 
@@ -31,25 +31,25 @@ class _Allocation:
 
 
 _Tape = list[tuple[_Allocation, bool]]
-"""Allocations in the order in which they were made (True) and released (False)."""
+"""Allocations in the order in which they are made (True) and released (False)."""
 
 
 class StorageAccount(TorchDispatchMode):
-    """Within it, every storage that an operator makes is counted until the last tensor that uses it is gone.
+    """Account of the storages that operators make within it, each until the last tensor that uses it is gone.
 
-    A view or an in-place result shares a storage, which counts once. Tensors from outside are for `hold` to count. On
-    the meta device, and under torch's `FakeTensorMode`, nothing is computed or allocated, yet storages live and die as
+    A view or an in-place result shares a storage, which counts once. Tensors from outside are counted by `hold`. On the
+    meta device, and under torch's `FakeTensorMode`, nothing is computed or allocated, yet storages live and die as
     elsewhere, so that a step of any size is accounted for in seconds.
 
     Args:
-        allocator: that hands out the memory and says how much an allocation takes; None for one that hands out what is
-            asked for, as torch's on the CPU does.
-        workspace: memory of an operator for the time that it runs; see `Workspace`.
-        device: where the tensors are that count, such as `cuda`; None for everywhere.
+        allocator: model of the allocator, which determines how much memory an allocation takes; None for one that
+            allocates what is requested, as torch's on the CPU does.
+        workspace: memory of an operator while it runs; see `Workspace`.
+        device: device whose tensors count, such as `cuda`; None for all devices.
 
     Attributes:
-        peak_bytes: the most that was alive at once.
-        live_bytes: what is alive now.
+        peak_bytes: largest number of bytes that were alive at once.
+        live_bytes: number of bytes that are alive now.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class StorageAccount(TorchDispatchMode):
 
     @property
     def reserved_bytes(self) -> int:
-        """The most that the allocator held for what was alive and for later."""
+        """Largest number of bytes that the allocator held, for live tensors and for later."""
         return self.peak_bytes if self._allocator is None else self._allocator.peak_reserved_bytes
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """What is made meanwhile belongs to the part `name`; also decorates a function."""
+        """Attribute what is made within this context to the part `name`; it also decorates a function."""
         outer, self._part = self._part, name
         try:
             yield
@@ -83,15 +83,15 @@ class StorageAccount(TorchDispatchMode):
             self._part = outer
 
     def hold(self, tensors: Iterable[Tensor], part: str) -> None:
-        """Count tensors from outside, if they are not counted yet, and give them to `part` (of a past peak as well)."""
+        """Count tensors from outside if they are not counted yet, and attribute them to `part`, in a past peak too."""
         for tensor in filter(self._counts, tensors):
             self._count(tensor).part = part
         self._note_peak()
 
     def once(self, function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """A function that is evaluated once for each shape, and only accounted for, the same way, when called again.
+        """Return a function that is evaluated once for each shape; later calls are only accounted for, the same way.
 
-        For tensors without values or gradients: a later call gives an empty one.
+        This is for tensors without values or gradients: a later call returns an empty one.
         """
         seen: dict[torch.Size, tuple[torch.Size, _Tape]] = {}
 
@@ -109,7 +109,7 @@ class StorageAccount(TorchDispatchMode):
         return call
 
     def peak_by_part(self) -> Mapping[str, int]:
-        """Bytes of each part at the peak, the largest first."""
+        """Return the bytes of each part at the peak, the largest first."""
         totals: Counter[str] = Counter()
         for allocation in self._at_peak:
             totals[allocation.part] += allocation.bytes

@@ -1,6 +1,6 @@
-"""PyTorch's caching allocator of GPU memory, as a model: what it reserves for a sequence of allocations and frees.
+"""Model of PyTorch's caching allocator of GPU memory: what it reserves for a sequence of allocations and frees.
 
-By `c10/cuda/CUDACachingAllocator.cpp` with its default settings and one stream.
+It follows `c10/cuda/CUDACachingAllocator.cpp` with its default settings and one stream.
 """
 
 import math
@@ -10,29 +10,29 @@ from dataclasses import dataclass, field
 MIB = 2**20
 
 BLOCK_BYTES = 512
-"""Sizes are rounded up to multiples of it."""
+"""Sizes are rounded up to multiples of this size."""
 
 LARGEST_SMALL_BYTES = MIB
-"""Allocations up to it come from the small pool, larger ones from the large pool."""
+"""Allocations up to this size come from the small pool, larger ones from the large pool."""
 
 SMALL_SEGMENT_BYTES = 2 * MIB
 LARGE_SEGMENT_BYTES = 20 * MIB
-"""Of allocations below `LEAST_OWN_SEGMENT_BYTES`."""
+"""Segment of the large pool for allocations below `LEAST_OWN_SEGMENT_BYTES`."""
 
 LEAST_OWN_SEGMENT_BYTES = 10 * MIB
-"""From it on, where no cached block fits, an allocation gets a segment of its own size, rounded up."""
+"""From this size on an allocation for which no cached block fits gets a segment of its own size, rounded up."""
 
 OWN_SEGMENT_ROUNDING_BYTES = 2 * MIB
 
 
 def rounded(size: int, multiple: int) -> int:
-    """`size` rounded up to a multiple."""
+    """Return `size` rounded up to a multiple."""
     return -(-size // multiple) * multiple
 
 
 @dataclass(eq=False, slots=True)
 class Block:
-    """A part of a segment, free or in use, between its neighbours there."""
+    """Part of a segment, free or in use, between its neighbours there."""
 
     address: int
     size: int
@@ -47,8 +47,9 @@ class _Pool:
     """Free blocks of segments of one kind.
 
     Attributes:
-        least_rest: smallest rest of a block that is split off for later.
+        least_rest: smallest rest of a block, in bytes, that is split off for later.
         order: (size, address) of the free blocks, ascending: the best fit is the first that is large enough.
+        blocks: free blocks by address.
     """
 
     least_rest: int
@@ -66,7 +67,7 @@ class _Pool:
         del self.blocks[block.address]
 
     def take(self, size: int) -> Block | None:
-        """The smallest free block of `size` or more, of several the one of the lowest address."""
+        """Take the smallest free block of `size` or more, and of several the one of the lowest address."""
         place = bisect_left(self.order, (size, 0))
         if place == len(self.order):
             return None
@@ -75,7 +76,7 @@ class _Pool:
         return block
 
     def let_go(self) -> int:
-        """Give whole segments that are free back to the GPU; their bytes."""
+        """Release the segments that are wholly free to the GPU, and return their bytes."""
         whole = [block for block in self.blocks.values() if block.before is None and block.after is None]
         for block in whole:
             self.remove(block)
@@ -83,16 +84,17 @@ class _Pool:
 
 
 class CachingAllocator:
-    """Blocks of memory from segments that are kept when their blocks are freed.
+    """Allocator of blocks from segments that it keeps when their blocks are freed.
 
     Args:
-        capacity_bytes: of the GPU, for segments. Where one more would exceed it, all segments without a block in use
-            are let go first. What is needed beyond it is still given out, where a GPU would be out of memory.
+        capacity_bytes: memory of the GPU for segments. Where one more would exceed it, all segments without a block in
+            use are released first. Memory beyond the capacity is still allocated, where a GPU would be out of memory.
 
     Attributes:
-        allocated_bytes: of the blocks in use, as `torch.cuda.memory_allocated` counts them.
-        reserved_bytes: of all segments, as `torch.cuda.memory_reserved` counts them.
-        peak_reserved_bytes: the most that these were; above `capacity_bytes` only where the GPU would not do.
+        allocated_bytes: size of the blocks in use, as `torch.cuda.memory_allocated` reports it.
+        reserved_bytes: size of all segments, as `torch.cuda.memory_reserved` reports it.
+        peak_reserved_bytes: largest `reserved_bytes` so far; above `capacity_bytes` only where the GPU's memory would
+            not be enough.
     """
 
     def __init__(self, capacity_bytes: float = math.inf) -> None:
@@ -103,7 +105,10 @@ class CachingAllocator:
         self._large = _Pool(least_rest=LARGEST_SMALL_BYTES + 1)
 
     def allocate(self, size: int) -> Block:
-        """A block of at least `size` bytes, one or more; larger where the rest of a cached block is not worth it."""
+        """Allocate a block of at least `size` bytes, one or more.
+
+        It is larger where the rest of a cached block would be too small to be split off.
+        """
         size = rounded(size, BLOCK_BYTES)
         pool = self._small if size <= LARGEST_SMALL_BYTES else self._large
         block = pool.take(size) or self._new_segment(size, pool)
@@ -117,7 +122,7 @@ class CachingAllocator:
         return block
 
     def free(self, block: Block) -> None:
-        """Give a block back; free neighbours become one."""
+        """Free a block, and join it with free neighbours."""
         self.allocated_bytes -= block.size
         pool = block.pool
         if block.after is not None and block.after.free:

@@ -1,7 +1,8 @@
-"""An object in closed form in place of a network's answers, so that an extraction takes what a trained network's would.
+"""An ellipsoid in place of a network's predictions, so that extractions evaluate as much as with a trained network.
 
-How many voxels an octree evaluates depends on what it is answered, and an untrained network answers noise. Memory is
-measured with the ellipsoid's answers, and predicted, on tensors without values, from the number of points around it.
+The number of voxels that an octree evaluates depends on the predictions, and an untrained network predicts noise.
+Memory is measured with the ellipsoid's occupancies and predicted, on tensors without values, from the number of points
+around it.
 """
 
 import math
@@ -24,15 +25,15 @@ Its surface is as large as a third of the volume's faces in a cube.
 """
 
 POINTS_PER_CELL = 10
-"""Points of a lattice that are new to the octree for each cell of the coarser lattice that a smooth surface crosses."""
+"""Number of new points of a lattice for each cell of the coarser lattice that a smooth surface crosses."""
 
 
 @dataclass(frozen=True, eq=False)
 class EllipsoidField:
-    """A network's field, evaluated at every location, whose answers are replaced by those of an ellipsoid of class 1.
+    """Field of a network that is evaluated at every location, and then replaced by an ellipsoid of class 1.
 
     Attributes:
-        field: the network's.
+        field: field of the network.
     """
 
     field: OccupancyField
@@ -40,17 +41,21 @@ class EllipsoidField:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """Grid (H, W, D) of the image in voxels."""
         return self.field.shape
 
     @property
     def device(self) -> torch.device:
+        """Device of the network."""
         return self.field.device
 
     @property
     def classes(self) -> int:
+        """Number of classes with the background."""
         return self.field.classes
 
     def __call__(self, locations: Tensor) -> Tensor:
+        """Return the ellipsoid's probabilities [n], or [n, k] for k > 2 classes, at locations [n, 3]."""
         answers = self.field(locations)
         inside = in_ellipsoid(locations, self.shape)
         if self.classes == 2:
@@ -61,14 +66,14 @@ class EllipsoidField:
 
 
 def in_ellipsoid(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Mask [n] of the voxel coordinates [n, 3] that lie in the ellipsoid amid a volume of `shape`."""
+    """Return the mask [n] of the voxel coordinates [n, 3] that lie in the ellipsoid amid a volume of `shape`."""
     edges = torch.tensor(shape, device=locations.device)
     offset = ((locations + 0.5) / edges - 0.5) / SEMI_AXIS
     return offset.square().sum(-1) < 1
 
 
 def points_around(shape: Sequence[int]) -> int:
-    """Number of points of a lattice of `shape` that an octree evaluates around the ellipsoid, once it has the coarser.
+    """Return the number of points of a lattice that an octree evaluates around the ellipsoid after the coarser lattice.
 
     Lines along each axis cross the surface twice in the ellipse that it projects to, and a smooth surface crosses one
     cell for each crossing of a line: pi / 8 of the lattice's faces in sum, a quarter of that in the coarser lattice.
@@ -80,15 +85,16 @@ def points_around(shape: Sequence[int]) -> int:
 
 
 class PointsAroundEllipsoid(TorchDispatchMode):
-    """Within it, the octree of one extraction by `mise` finds as many points as it would around the ellipsoid.
+    """Mode in which the octree of one extraction by `mise` finds as many points as it would around the ellipsoid.
 
-    For tensors without values, of which `nonzero` cannot tell. Of a mask of a level's lattice it gives the points to be
-    evaluated the first time, all of the first level's, and none the second, since no answer is contradicted. It gives
-    the memory of all, yet not more of them than two full passes and the last one: all full passes take the same.
+    It replaces `nonzero` for tensors without values. For the mask of a level's lattice it returns the points to
+    evaluate the first time, all points on the first level, and none the second time, since no prediction is
+    contradicted. It takes the memory of all points, yet returns no more of them than two full passes and the last one:
+    all full passes take the same.
 
     Args:
-        shape: of the volume.
-        max_locations: of a pass.
+        shape: grid (H, W, D) of the volume.
+        max_locations: number of locations per pass.
     """
 
     def __init__(self, shape: tuple[int, int, int], max_locations: int) -> None:

@@ -1,4 +1,4 @@
-"""Whether a model fits into a GPU's memory, and with which settings it would: all by predicted peaks."""
+"""Check by predicted peaks whether a model fits into a GPU's memory, and find settings with which it would."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
@@ -7,44 +7,39 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
+import torch
+
 from ossnet.config import build
 from ossnet.errors import UserError
 from ossnet.memory.footprint import Footprint, predict
-from ossnet.memory.workload import EXTRACTION, Phase, Workload, locations_for
-from ossnet.model import ModelConfig
-from ossnet.network.execution import Execution
+from ossnet.memory.workload import EXTRACTION, Workload, locations_for
+from ossnet.model import SLICE_FIELDS, ModelConfig
+from ossnet.network.execution import Execution, set_execution
 from ossnet.registry import model_type
 
 CUDA_CONTEXT_BYTES = 600_000_000
-"""Assumed, not predicted: what a process holds on a GPU beside torch's tensors, the CUDA context with the kernels of
-cuBLAS and cuDNN. By card, driver and version it is 0.3 to 0.6 GB, where that is most with what cuBLAS works in, 8 or 34
-MB for each of two threads, which torch allocates."""
+"""Memory that a process is assumed, not predicted, to hold on a GPU in addition to torch's tensors: the CUDA context
+with the kernels of cuBLAS and cuDNN. By card, driver and version it is 0.3 to 0.6 GB; the latter includes the
+workspaces of cuBLAS, which torch allocates, 8 or 34 MB for each of two threads."""
 
 DEFAULT_LOCATIONS = 2**14
-"""Of a pass, as in training and extraction by default."""
+"""Default number of locations per pass, and per volume in training."""
 
 FEWEST_LOCATIONS = 2**8
-"""Fewer are not advised: they are a small part of the memory by then."""
-
-SLICES: Mapping[Phase, str] = {
-    "training": "slices_per_case",
-    "inference": "max_slices",
-    "extraction": "max_slices",
-}
-"""The fields that a configuration has of the slices at once, if its model goes through volumes slice by slice."""
+"""Smallest number of locations that is advised; by then they are a small part of the memory."""
 
 Predict = Callable[[Workload, float], Footprint]
-"""The footprint of a workload on a GPU that has so many bytes for torch's allocator."""
+"""Function of a workload and of the bytes that a GPU has for torch's allocator: the workload's footprint there."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One setting that lowers the memory, the further the later its value.
+    """A setting that lowers the memory, the later its value the more.
 
     Attributes:
-        option: as the command line takes it, with `{}` for the value.
-        values: from the mildest on.
-        apply: gives the workload with that value.
+        option: option of the command line, with `{}` for the value.
+        values: values of the setting, from the mildest on.
+        apply: function that returns a workload with a value of the setting.
     """
 
     option: str
@@ -54,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Remedy:
-    """Options that are enough together, and what is needed with them."""
+    """Options that together are enough, and the bytes that are needed with them."""
 
     options: tuple[str, ...]
     needed_bytes: int
@@ -62,12 +57,13 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a workload needs, and what would do where that is too much.
+    """Memory that a workload needs, and remedies if that is too much.
 
     Attributes:
-        footprint: the workload's as it is.
+        workload: workload that was asked about.
+        footprint: footprint of that workload.
         fits: whether its reserved memory fits, the CUDA context included.
-        remedies: where it does not, the smallest sets of changes with which it does; none where no change is enough.
+        remedies: smallest sets of changes with which it fits, if it does not; empty if no change is enough.
     """
 
     workload: Workload
@@ -79,14 +75,16 @@ class Answer:
 def model_config(
     model: str, shape: Sequence[int], modalities: int, settings: Mapping[str, Any] | None = None
 ) -> ModelConfig:
-    """A model's configuration for volumes of `shape`.
+    """Return a model's configuration for volumes of `shape`.
 
     Args:
-        settings: tables of settings as `ossnet.training.profile.Profile.spec` takes them, with the table `network`
-            alone.
+        model: name of the model in the registry.
+        shape: grid (H, W, D) of the volumes in voxels.
+        modalities: number of image channels.
+        settings: tables of settings as in `ossnet.training.profile.Profile.spec`; only the table `network` is allowed.
 
     Raises:
-        UserError: unknown model or setting, or a value that its check refuses.
+        UserError: the model or a setting is unknown, or a value fails its check.
     """
     kind = model_type(model)
     tables = dict(settings or {})
@@ -95,7 +93,7 @@ def model_config(
         raise UserError(f"--set {next(iter(tables), 'network')}: here settings start with network.")
     for key, value in kind.preset.items():
         if network.get(key, value) != value:
-            raise UserError(f"--set network.{key}: {value} makes model {model} what it is; choose another model")
+            raise UserError(f"--set network.{key}: {value} defines model {model}; choose another model")
     values = {**network, **kind.preset, "shape": shape, "modalities": modalities}
     config: ModelConfig = build(kind.config_type, values, f"model {model}, network")
     return config
@@ -104,13 +102,17 @@ def model_config(
 def workloads(
     model: str, config: ModelConfig, batch_size: int, locations: int | None, execution: Execution
 ) -> tuple[Workload, ...]:
-    """Return a training step and, of one volume, an evaluation and an extraction.
+    """Return a training step and, for one volume, an evaluation and an extraction.
 
-    The evaluation of a model of all voxels is its extraction, which then is not asked apart.
+    For a model of all voxels the evaluation is its extraction, which is then left out.
 
     Args:
-        locations: of each volume in training, of a pass at inference; None for `DEFAULT_LOCATIONS` if the model
-            evaluates locations.
+        model: name of the model in the registry.
+        config: configuration of the model.
+        batch_size: number of volumes of the training step.
+        locations: number of locations of each volume in training and per pass at inference; None for
+            `DEFAULT_LOCATIONS` if the model evaluates locations.
+        execution: precision and checkpointing of the model; nothing is checkpointed at inference.
     """
     if locations is None:
         locations = locations_for(model, DEFAULT_LOCATIONS)
@@ -121,20 +123,20 @@ def workloads(
 
 
 def needed_bytes(footprint: Footprint) -> int:
-    """Of a GPU's memory: what torch's allocator reserves, and the CUDA context."""
+    """Return the bytes of a GPU that are needed: the memory that torch's allocator reserves, and the CUDA context."""
     return footprint.reserved_bytes + CUDA_CONTEXT_BYTES
 
 
 def predict_within(workload: Workload, capacity_bytes: float) -> Footprint:
-    """See `ossnet.memory.footprint.predict`."""
+    """Predict a footprint on a GPU; see `ossnet.memory.footprint.predict`."""
     return predict(workload, capacity_bytes=capacity_bytes)
 
 
 def answer(workload: Workload, memory_bytes: float, predict: Predict = predict_within) -> Answer:
-    """Whether a workload fits into `memory_bytes` of a GPU, and what would make it fit.
+    """Check whether a workload fits into `memory_bytes` of a GPU, and find what would make it fit.
 
-    A remedy's values are the mildest that fit, each predicted itself. What is taken for granted is that a stronger
-    value never takes more memory.
+    The values of a remedy are the mildest that fit, each predicted itself. It is assumed that a stronger value never
+    takes more memory.
     """
 
     @cache
@@ -161,18 +163,15 @@ def answer(workload: Workload, memory_bytes: float, predict: Predict = predict_w
 
 
 def changes(workload: Workload) -> list[Change]:
-    """What lowers a workload's memory, first what changes least of the numbers that come out.
+    """Return the changes that lower a workload's memory, beginning with those that change the results least.
 
-    At inference and extraction the number of locations or slices a pass changes none. In training checkpointing changes
-    none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or locations in a step.
+    At inference and extraction the number of locations or slices per pass changes no result. In training checkpointing
+    changes none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or locations in a step.
     """
     if workload.phase != "training":
         found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload)]
         return [*found, *_bfloat16(workload, "--precision {}")]
-    found = []
-    if not workload.execution.checkpointing:
-        found.append(Change("--set recipe.checkpointing=true", [True], _with_checkpointing))
-    found += _bfloat16(workload, "--set recipe.precision={}")
+    found = [*_checkpointing(workload), *_bfloat16(workload, "--set recipe.precision={}")]
     if workload.batch_size > 1:
         fewer = range(workload.batch_size - 1, 0, -1)
         found.append(Change("--set recipe.batch_size={}", fewer, lambda w, value: replace(w, batch_size=value)))
@@ -180,15 +179,34 @@ def changes(workload: Workload) -> list[Change]:
     return [*found, *_fewer_locations(workload, "--set recipe.sampling.count={}")]
 
 
-def _with_checkpointing(workload: Workload, value: bool) -> Workload:
-    return replace(workload, execution=replace(workload.execution, checkpointing=value))
+@cache
+def _has_executions(model: str, config: ModelConfig) -> bool:
+    """Return whether a model can be computed with checkpointing and in bfloat16."""
+    with torch.device("meta"):
+        made = model_type(model)(config)
+    try:
+        set_execution(made, Execution(checkpointing=True))
+    except UserError:
+        return False
+    return True
+
+
+def _checkpointing(workload: Workload) -> list[Change]:
+    def apply(workload: Workload, value: bool) -> Workload:
+        return replace(workload, execution=replace(workload.execution, checkpointing=value))
+
+    if workload.execution.checkpointing or not _has_executions(workload.model, workload.config):
+        return []
+    return [Change("--set recipe.checkpointing=true", [True], apply)]
 
 
 def _bfloat16(workload: Workload, option: str) -> list[Change]:
     def apply(workload: Workload, value: Any) -> Workload:
         return replace(workload, execution=replace(workload.execution, precision=value))
 
-    return [Change(option, ["bfloat16"], apply)] if workload.execution.precision == "float32" else []
+    if workload.execution.precision != "float32" or not _has_executions(workload.model, workload.config):
+        return []
+    return [Change(option, ["bfloat16"], apply)]
 
 
 def _fewer_locations(workload: Workload, option: str) -> list[Change]:
@@ -200,10 +218,17 @@ def _fewer_locations(workload: Workload, option: str) -> list[Change]:
     return [Change(option, halves, lambda w, value: replace(w, locations=value))] if halves else []
 
 
+def _slices(workload: Workload) -> tuple[str, int] | None:
+    """Return the field and the number of slices at once, for a model that goes through volumes slice by slice."""
+    if model_type(workload.model).slice_axis is None:
+        return None
+    in_training, per_pass = SLICE_FIELDS
+    name = in_training if workload.phase == "training" else per_pass
+    return name, getattr(workload.config, name)
+
+
 def _fewer_slices(workload: Workload) -> list[Change]:
-    """Of a model that goes through volumes slice by slice."""
-    name = SLICES[workload.phase]
-    slices = getattr(workload.config, name, 1)
+    name, slices = _slices(workload) or ("", 1)
 
     def apply(workload: Workload, value: int) -> Workload:
         config: Any = workload.config
@@ -226,9 +251,10 @@ def _strongest(workload: Workload, chosen: Sequence[Change]) -> Workload:
 def _mildest(
     workload: Workload, chosen: Sequence[Change], fits: Callable[[Workload], bool]
 ) -> tuple[tuple[str, ...], Workload]:
-    """Options with the mildest values with which it fits, and it with them; it does fit with the strongest.
+    """Return options with the mildest values with which a workload fits, and the workload with these values.
 
-    The later a change is named, the sooner it is made milder, as the more it changes of what comes out.
+    The workload must fit with the strongest values. The later a change stands, the sooner it is made milder, as it
+    changes more of the results.
     """
     values = [change.values[-1] for change in chosen]
     for i in reversed(range(len(chosen))):
@@ -242,11 +268,11 @@ def _mildest(
 
 
 def describe(answer: Answer) -> str:
-    """What a user is told of an answer: one line, and one more for each remedy."""
+    """Return the text of an answer: one line, and one more for each remedy."""
     workload, footprint = answer.workload, answer.footprint
     execution = workload.execution
-    slices = getattr(workload.config, SLICES[workload.phase], None)
-    of_slices = f"{slices} slices of each volume" if workload.phase == "training" else f"{slices} slices a pass"
+    _, slices = _slices(workload) or ("", None)
+    of_slices = f"{slices} slices of each volume" if workload.phase == "training" else f"{slices} slices per pass"
     done = {
         f"batch {workload.batch_size}": workload.phase == "training",
         f"{workload.locations} locations": workload.locations is not None,
@@ -263,12 +289,9 @@ def describe(answer: Answer) -> str:
     ]
     lines += [f"  fits with {' '.join(remedy.options)}: {_gb(remedy.needed_bytes)}" for remedy in answer.remedies]
     if not answer.fits and not answer.remedies:
-        lines.append("  nor does it with all that lowers it: " + " ".join(map(_strongest_option, changes(workload))))
+        strongest = " ".join(change.option.format(change.values[-1]) for change in changes(workload))
+        lines.append(f"  nor does it with all that lowers it: {strongest}" if strongest else "  no setting lowers it")
     return "\n".join(lines)
-
-
-def _strongest_option(change: Change) -> str:
-    return change.option.format(change.values[-1])
 
 
 def _gb(size: int) -> str:

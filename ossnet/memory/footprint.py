@@ -1,7 +1,7 @@
-"""The peak memory of a workload, predicted without running it or counted while it runs, and what it is made of."""
+"""Peak memory of a workload by its parts, predicted without running it or counted while it runs."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,33 +11,31 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ossnet.memory.accounting import StorageAccount
 from ossnet.memory.allocator import CachingAllocator
+from ossnet.memory.parts import watched
 from ossnet.memory.workload import Step, Workload
-from ossnet.network.occupancy_network import OccupancyNetwork
 
 Target = Literal["gpu", "cpu"]
 
 INDEXING = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put.default, torch.ops.aten.index_put_.default)
 
-PART_OF_METHOD = {"patch_volume": "patches", "read_patches": "patches", "predict": "predictions"}
-"""Of models, the methods whose own tensors are a part, as those of each of their modules are."""
-
 
 @dataclass(frozen=True)
 class Footprint:
-    """The most memory that a step takes at once, once its optimiser has a state.
+    """The most memory that a step takes at once, when its optimiser has a state.
 
     Attributes:
-        allocated_bytes: of tensors and of the workspaces of operators, in blocks of the allocator: what
-            `torch.cuda.max_memory_allocated` tells. Without the workspace of the matrix library, which torch allocates
-            with the first product of each thread, and backward passes have one of their own: 8.1 MiB, on Hopper GPUs
-            32 MiB.
-        reserved_bytes: with the blocks that the allocator keeps for later: what `torch.cuda.max_memory_reserved` tells.
-            Without the CUDA context, which is the driver's. On a CPU nothing is kept.
-        by_part: what `allocated_bytes` is made of, largest first. `parameters` (with the batch norms' statistics),
-            `gradients` of parameters, `optimizer_state`, `inputs`; what the forward passes of `encoder`,
-            `patch_encoder`, `decoder` or `unet` have made; `patches` and the volumes that they are read from;
-            `predictions` of all voxels; `octree` for the lattices of an extraction; `backward` for gradients of these;
-            `workspace` of operators; `other`, such as the image at half resolution and losses.
+        allocated_bytes: peak of tensors and of the workspaces of operators in blocks of the allocator, as
+            `torch.cuda.max_memory_allocated` reports it. It lacks the workspace of the matrix library, which torch
+            allocates with the first product of each thread, and backward passes have one of their own: 8.1 MiB, on
+            Hopper GPUs 32 MiB.
+        reserved_bytes: peak with the blocks that the allocator keeps for later, as `torch.cuda.max_memory_reserved`
+            reports it. It lacks the CUDA context, which is the driver's. On a CPU nothing is kept.
+        by_part: bytes of `allocated_bytes` by part, largest first: `parameters` (with the batch norms' statistics),
+            `gradients` of parameters, `optimizer_state` and `inputs`; tensors that the model's own parts have made (see
+            `SegmentationModel.parts`), such as `encoder`, `patch_encoder`, `decoder` or `unet`, `patches` with the
+            volumes that they are read from, and `predictions` of all voxels; `octree` for the lattices of an
+            extraction; `backward` for gradients of all these; `workspace` of operators; `other`, such as the image at
+            half resolution and losses.
     """
 
     allocated_bytes: int
@@ -46,17 +44,19 @@ class Footprint:
 
 
 def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = math.inf) -> Footprint:
-    """The footprint on a GPU or a CPU, of the workload's own code on tensors without values.
+    """Predict the footprint on a GPU or a CPU, by the workload's own code on tensors without values.
 
     For a GPU it takes seconds at any resolution. For a CPU, whose Padé units work on small blocks one by one,
     it takes minutes at the paper's.
 
     Args:
-        capacity_bytes: what a GPU has for torch's allocator, which lets go of what it keeps for later before it asks
-            for more. Where `reserved_bytes` exceed it, the workload does not fit.
+        workload: workload whose footprint is predicted.
+        target: kind of device.
+        capacity_bytes: memory of a GPU that torch's allocator can have; the allocator releases what it keeps for later
+            before it asks for more. If `reserved_bytes` exceeds it, the workload does not fit.
 
     Raises:
-        UserError: as `Workload.prepare`.
+        UserError: as in `Workload.prepare`.
     """
     if target == "gpu":
         return count(workload, "meta", capacity_bytes)
@@ -65,61 +65,49 @@ def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = 
 
 
 def count(workload: Workload, device: torch.device | str, capacity_bytes: float = math.inf) -> Footprint:
-    """The footprint of the workload as it runs on a device; all but a CPU are accounted for as a GPU.
+    """Count the footprint of a workload while it runs on a device; all devices but a CPU are counted as a GPU.
 
     Args:
-        capacity_bytes: of a GPU, see `predict`.
+        workload: workload that is run.
+        device: device that it runs on.
+        capacity_bytes: memory of a GPU, see `predict`.
 
     Raises:
-        UserError: as `Workload.prepare`.
+        UserError: as in `Workload.prepare`.
     """
     device = torch.device(device)
     return footprint_of(workload.prepare(device), make_account(device, capacity_bytes))
 
 
 def make_account(device: torch.device, capacity_bytes: float = math.inf) -> StorageAccount:
-    """An account of a device's memory; of a GPU's that has so much for torch's allocator."""
+    """Make an account of the memory of a device, for a GPU one of `capacity_bytes` for torch's allocator."""
     if device.type == "cpu":
         return StorageAccount(None, unfolded_input, device)
     return StorageAccount(CachingAllocator(capacity_bytes), gpu_workspace, device)
 
 
 def footprint_of(step: Step, account: StorageAccount) -> Footprint:
-    """What a step takes, by an account that is told here what tensors are for; the step then is of no other use."""
-    parameters = list(step.model.parameters())
-    slice_by_slice = step.optimizer is None and not isinstance(step.model, OccupancyNetwork)
-    for name, module in step.model.named_children():
-        module.forward = account.part(name)(module.forward)
-        if slice_by_slice and step.inputs[0].is_meta:
-            # Of a large volume hundreds of slices, which all take the same.
-            module.forward = account.once(module.forward)
-    for name, part in PART_OF_METHOD.items():
-        if hasattr(step.model, name):
-            setattr(step.model, name, _within(account, part, getattr(step.model, name)))
+    """Count the footprint of a step by an account that attributes its tensors to parts; the step is used up."""
+    model = step.model
+    parameters = list(model.parameters())
     if step.extracts:
         step.evaluate = account.part("octree")(step.evaluate)
-        step.model.field = account.part("other")(step.model.field)  # type: ignore[method-assign]
+        model.field = account.part("other")(model.field)  # type: ignore[method-assign]
     step.backward = account.part("backward")(step.backward)
-    account.hold([*parameters, *step.model.buffers()], "parameters")
+    account.hold([*parameters, *model.buffers()], "parameters")
     account.hold(step.inputs, "inputs")
     account.hold(step.slow_weights, "optimizer_state")
-    with account:
-        for _ in range(1 if step.optimizer is None else 2):
-            step()
-            account.hold((p.grad for p in parameters if p.grad is not None), "gradients")
-            account.hold(_state_tensors(step.optimizer), "optimizer_state")
+    with watched(model, account.part):
+        if model.slice_axis is not None and step.optimizer is None and step.inputs[0].is_meta:
+            # A large volume has hundreds of slices, which all take the same.
+            for module in model.children():
+                module.forward = account.once(module.forward)
+        with account:
+            for _ in range(1 if step.optimizer is None else 2):
+                step()
+                account.hold((p.grad for p in parameters if p.grad is not None), "gradients")
+                account.hold(_state_tensors(step.optimizer), "optimizer_state")
     return Footprint(account.peak_bytes, account.reserved_bytes, account.peak_by_part())
-
-
-def _within(account: StorageAccount, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that makes a part, and so does what it returns if that is called, such as a `PatchVolume`."""
-
-    def run(*arguments: Any) -> Any:
-        with account.part(part):
-            result = function(*arguments)
-        return account.part(part)(result) if callable(result) else result
-
-    return run
 
 
 def _state_tensors(optimizer: torch.optim.Optimizer | None) -> Iterator[Tensor]:
@@ -128,17 +116,17 @@ def _state_tensors(optimizer: torch.optim.Optimizer | None) -> Iterator[Tensor]:
 
 
 def gpu_workspace(operator: Any, arguments: Sequence[Any], result: Any) -> int:
-    """Bytes that an operator needs on a GPU beside its tensors."""
+    """Return the bytes that an operator needs on a GPU in addition to its tensors."""
     if operator is torch.ops.aten.convolution.default:
         return convolution_workspace(arguments, result)
     return copied_indices(arguments[1]) if operator in INDEXING else 0
 
 
 def copied_indices(indices: Sequence[Tensor | None]) -> int:
-    """Bytes of the copies that torch's CUDA kernels work on, where index tensors differ in their strides.
+    """Return the bytes of the copies that torch's CUDA kernels work on where index tensors differ in their strides.
 
-    They are broadcast to one shape first: indices of a few hundred places along each axis are copied to the size of the
-    whole grid. See `make_info` in torch's `TensorAdvancedIndexing.cpp`.
+    Index tensors are broadcast to one shape first: indices of a few hundred places along each axis are copied to the
+    size of the whole grid. See `make_info` in torch's `TensorAdvancedIndexing.cpp`.
     """
     broadcast = torch.broadcast_tensors(*(index for index in indices if index is not None))
     if len({index.stride() for index in broadcast}) < 2:
@@ -147,12 +135,13 @@ def copied_indices(indices: Sequence[Tensor | None]) -> int:
 
 
 def convolution_workspace(arguments: Sequence[Any], result: Tensor) -> int:
-    """Bytes that the GPU's convolution library needs: an assumption that explains Table 3, not checked on a GPU.
+    """Return the bytes that the GPU's convolution library needs.
 
-    Inference on LiTS at 2^14 locations takes 1.47-1.53 GB, where the tensors take 1.18-1.23 GB; the peak is in the
-    encoder's first block, whose first convolution reads a single channel. Fast kernels read four channels at a time and
-    channels last: where the input's channels are no multiple of four, they are assumed to work on copies of input and
-    output in that layout, the input padded to four channels. A kernel of size 1 is a matrix product without copies.
+    This is an assumption that explains Table 3, not checked on a GPU. Inference on LiTS at 2^14 locations takes
+    1.47-1.53 GB, where the tensors take 1.18-1.23 GB; the peak is in the encoder's first block, whose first convolution
+    reads a single channel. Fast kernels read four channels at a time and channels last: where the number of input
+    channels is no multiple of four, they are assumed to work on copies of input and output in that layout, the input
+    padded to four channels. A kernel of size 1 is a matrix product without copies.
     """
     x, weight = arguments[:2]
     if x.shape[1] % 4 == 0 or math.prod(weight.shape[2:]) == 1:
@@ -162,11 +151,11 @@ def convolution_workspace(arguments: Sequence[Any], result: Tensor) -> int:
 
 
 def unfolded_input(operator: Any, arguments: Sequence[Any], result: Any) -> int:
-    """Bytes that a CPU's convolution needs where torch finds the work too small for oneDNN.
+    """Return the bytes that a CPU's convolution needs where torch finds the work too small for oneDNN.
 
-    It is a matrix product then, of an input that is unfolded: every voxel with its neighbourhood. In three dimensions
-    the input is copied besides if its channels are last. What oneDNN needs itself, some copies of the weights, is not
-    counted: below 1 % of a peak, unless a grid is very small.
+    It is then a matrix product of an input that is unfolded: every voxel with its neighbourhood. In three dimensions
+    the input is also copied if its channels are last. Memory of oneDNN itself, some copies of the weights, is not
+    counted: it is below 1 % of a peak, unless a grid is very small.
     """
     forward = operator is torch.ops.aten.convolution.default
     if not forward and operator is not torch.ops.aten.convolution_backward.default:

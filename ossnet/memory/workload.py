@@ -1,4 +1,4 @@
-"""A workload whose memory or time is measured: a training step, an evaluation of the network, or an extraction."""
+"""Workloads whose memory or time is measured: a training step, an evaluation of the network, or an extraction."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -14,30 +14,29 @@ from ossnet.inference.extraction import EXTRACTORS
 from ossnet.memory.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network.execution import DEFAULT, Execution, set_execution
-from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.network.patches import has_no_values
 from ossnet.registry import model_type
 
 Phase = Literal["training", "inference", "extraction"]
 
 EXTRACTION = "mise"
-"""The one that the phase `extraction` makes where the model evaluates locations."""
+"""Extraction of the phase `extraction`, for models that evaluate locations."""
 
 
 @dataclass(eq=False)
 class Step:
-    """A step that is ready on its device; called, it makes one, any number of times.
+    """A step that is ready on its device; each call makes it once.
 
-    From the second one on a training step takes as much memory as all later ones: the optimiser's state is there.
+    A training step takes as much memory as all later ones from the second call on, when the optimiser has its state.
 
     Attributes:
-        model: that the step is of.
-        inputs: the tensors that were on the device before.
-        evaluate: the evaluation of the network; in training it gives the loss.
-        optimizer: None at inference.
-        slow_weights: the copy of the weights that Lookahead holds from its beginning on; none at inference.
+        model: model that is trained or evaluated.
+        inputs: tensors that are on the device before the step.
+        evaluate: function that evaluates the network; in training it returns the loss.
+        optimizer: optimiser of a training step; None at inference.
+        slow_weights: copy of the weights that Lookahead holds from its beginning on; empty at inference.
         extracts: whether the evaluation is a whole extraction.
-        backward: what makes the loss's gradients.
+        backward: function that computes the gradients of the loss.
     """
 
     model: SegmentationModel
@@ -49,6 +48,7 @@ class Step:
     backward: Callable[[Tensor], None] = Tensor.backward
 
     def __call__(self) -> None:
+        """Make the step."""
         if self.optimizer is not None:
             self.optimizer.zero_grad()  # In the order of `ossnet.training.loop`.
         loss = self.evaluate()
@@ -62,13 +62,15 @@ class Workload:
     """One training step, evaluation of the network or extraction, on volumes that are made for it.
 
     Attributes:
-        model: a name of the registry, made for `config`.
-        phase: `inference` is one evaluation of the network, encoder included; `extraction` a segmentation of all voxels
-            of the volume's own grid, by `EXTRACTION` of an object in closed form (`ossnet.memory.ellipsoid`) where the
-            model evaluates locations.
-        batch_size: volumes of a training step; the other phases are of one volume.
-        locations: of each volume, in training; otherwise of a pass. None for models of all voxels.
-        execution: how the model is computed.
+        model: name of the model in the registry.
+        config: configuration of the model.
+        phase: `inference` is one evaluation of the network, encoder included; `extraction` is a segmentation of all
+            voxels of the volume's own grid, for models that evaluate locations by `EXTRACTION` of an object in closed
+            form (see `ossnet.memory.ellipsoid`).
+        batch_size: number of volumes of a training step; the other phases take one volume.
+        locations: number of locations of each volume in training, and per pass in the other phases; None for models of
+            all voxels.
+        execution: precision and checkpointing of the model.
     """
 
     model: str
@@ -79,13 +81,13 @@ class Workload:
     execution: Execution = DEFAULT
 
     def prepare(self, device: torch.device | str, seed: int = 0) -> Step:
-        """Model, optimiser and inputs on a device; called, it makes one step.
+        """Return the step, with its model, optimiser and inputs on a device.
 
-        The images are Gaussian noise, labels and locations uniform. On the meta device, and under torch's
-        `FakeTensorMode`, nothing has values, and the step tells only what it would take.
+        The images are Gaussian noise, labels and locations are uniform. On the meta device, and under torch's
+        `FakeTensorMode`, tensors have no values; then the step only shows how much memory it would take.
 
         Raises:
-            UserError: an unknown model, or locations are missing, or given to a model that has none.
+            UserError: the model is unknown, or locations are missing, or given for a model that does not evaluate them.
         """
         device = torch.device(device)
         kind = model_type(self.model)
@@ -97,7 +99,8 @@ class Workload:
         volumes = self.batch_size if self.phase == "training" else 1
         # The meta device has no generator, and draws nothing.
         generator = None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
-        learned = self.config.shape if model.slicing is None else model.slicing.grid(self.config.shape)
+        slicing = model.slicing
+        learned = self.config.shape if slicing is None else slicing.grid(self.config.shape)
         grid = learned if self.phase == "training" else self.config.shape
         images = torch.empty(volumes, self.config.modalities, *grid, device=device)
         images.normal_(generator=generator)
@@ -121,17 +124,17 @@ class Workload:
 
 
 def locations_for(model: str, count: int) -> int | None:
-    """`count`, of a model that evaluates locations; None of one of all voxels.
+    """Return `count` for a model that evaluates locations, None for a model of all voxels.
 
     Raises:
-        UserError: an unknown model.
+        UserError: the model is unknown.
     """
-    return count if issubclass(model_type(model), OccupancyNetwork) else None
+    return count if model_type(model).evaluates_locations else None
 
 
 def check_locations(model: str, kind: type[SegmentationModel], locations: int | None) -> None:
-    """Raises UserError where a model that evaluates locations was given none, or another was given some."""
-    if issubclass(kind, OccupancyNetwork):
+    """Raise UserError if a model that evaluates locations has none, or if another model has some."""
+    if kind.evaluates_locations:
         if locations is None:
             raise UserError(f"model {model} evaluates locations; say how many")
     elif locations is not None:
@@ -161,11 +164,11 @@ def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:
 
 
 def _make_optimizer(model: SegmentationModel, device: torch.device) -> tuple[torch.optim.Optimizer, list[Tensor]]:
-    """Make what `ossnet.training.optimization.make_optimizer` does: RAdam over the same groups, and Lookahead's slow
-    weights.
+    """Return RAdam over the model's parameter groups and Lookahead's slow weights, as training has them.
 
-    Without the packages that come with it, which a machine that only measures models need not have. Every few steps
-    Lookahead joins weights and slow weights in place, which is left out: it takes no memory and next to no time.
+    `ossnet.training.optimization.make_optimizer` needs packages that a machine that only measures models need not have.
+    Every few steps Lookahead joins weights and slow weights in place; this is left out, as it takes no memory and next
+    to no time.
     """
     groups = [{"params": parameters} for parameters in model.parameter_groups().values() if parameters]
     # The meta device stands for a GPU, where torch's optimisers work on all parameters at once.

@@ -6,7 +6,7 @@ The OSS-Nets A to D of Table 2 are presets of its configuration, at the end.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +14,12 @@ from torch import Tensor
 
 from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.losses import class_loss, probabilities
-from ossnet.model import Batch, ModelConfig, SegmentationModel
+from ossnet.model import PATCHES, Batch, ModelConfig, Parts, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
 from ossnet.network.decoder import NormalizationName, OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
 from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, validate_locations
+from ossnet.network.resolution import encoder_channels
 
 
 @checked(frozen=True, config=STRICT)
@@ -101,6 +102,7 @@ class OccupancyNetwork(SegmentationModel):
     config: OccupancyNetworkConfig
     config_type: ClassVar[type[ModelConfig]] = OccupancyNetworkConfig
     family: ClassVar[str] = "occupancy"
+    evaluates_locations: ClassVar[bool] = True
     extraction: ClassVar[str] = "mise"
 
     def __init__(self, config: OccupancyNetworkConfig) -> None:
@@ -221,9 +223,14 @@ class OccupancyNetwork(SegmentationModel):
             groups["activation" if id(parameter) in learned else "weights"].append(parameter)
         return groups
 
-    def learned_per_case(self, locations: int) -> int:
-        """Return the number of drawn locations: a training step learns from their labels."""
-        return locations
+    @classmethod
+    def config_for(cls, shape: tuple[int, int, int], modalities: int, **settings: Any) -> ModelConfig:
+        """Return the configuration as inherited, with the encoder's filters by the resolution."""
+        return super().config_for(shape, modalities, **{"encoder_channels": encoder_channels(shape)} | settings)
+
+    def parts(self) -> Parts:
+        """Return encoder, patch encoder and decoder as parts, and what reads patches."""
+        return {**super().parts(), PATCHES: [self.patch_volume, self.read_patches]}
 
 
 @dataclass(frozen=True, eq=False)

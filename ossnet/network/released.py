@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ossnet.errors import UserError
+from ossnet.model import without_wrappers
 from ossnet.network.occupancy_network import (
     OccupancyNetwork,
     OccupancyNetworkConfig,
@@ -18,7 +19,6 @@ from ossnet.network.occupancy_network import (
     OSSNetD,
 )
 from ossnet.network.patches import Pooling
-from ossnet.wrappers import without_wrappers
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
 ReleasedDataset = Literal["brats", "lits"]

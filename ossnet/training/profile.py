@@ -90,8 +90,8 @@ class Profile:
 
 
 def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str, Any]]:
-    names = ("every", family) if family == model else ("every", family, model)
-    return [table.get(name, {}) for name in names]
+    # A family may be `every`, or have the name of its only model.
+    return [table.get(name, {}) for name in dict.fromkeys(("every", family, model))]
 
 
 def profile_names() -> list[str]:

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.blocks import VoxelisedModel
 from baselines.unet2d import UNet2d, UNet2dConfig, UNet2dDepth, UNet2dHeight, UNet2dWidth
 from ossnet.data.slices import Slicing
-from ossnet.model import Batch
+from ossnet.model import Batch, VoxelisedModel
 
 ORIENTATIONS = [UNet2dHeight, UNet2dWidth, UNet2dDepth]
 
@@ -50,9 +49,9 @@ def test_segment_says_what_the_field_says(kind: type[UNet2d], classes: int) -> N
 def test_a_change_in_one_slice_stays_in_it(kind: type[UNet2d]) -> None:
     model, volume = small(kind), image(8, 6, 5)
     changed = volume.clone()
-    changed.select(model.axis + 1, 3).neg_()
+    changed.select(model.slice_axis + 1, 3).neg_()
     differs = (model.predict(volume) - model.predict(changed)).abs() > 1e-4
-    other_axes = [axis for axis in range(3) if axis != model.axis]
+    other_axes = [axis for axis in range(3) if axis != model.slice_axis]
     assert differs.any(dim=other_axes[1]).any(dim=other_axes[0]).nonzero().flatten().tolist() == [3]
 
 

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from ossnet.checks import STRICT, checked
 from ossnet.config import build
+from ossnet.data.slices import Slicing
 from ossnet.errors import UserError
-from ossnet.model import Batch, ModelConfig, SegmentationModel
+from ossnet.model import Batch, ModelConfig, SegmentationModel, without_wrappers
 
 CONFIG = {"shape": (5, 4, 3), "modalities": 1}
 
@@ -57,7 +59,44 @@ def model() -> Threshold:
 
 
 def test_by_default_all_voxels_are_learned_from() -> None:
+    assert model().slicing is None
     assert model().learned_per_case(7) == 5 * 4 * 3
+
+
+def test_a_model_that_evaluates_locations_learns_from_those_that_are_drawn() -> None:
+    class Implicit(Threshold):
+        evaluates_locations = True
+
+    assert Implicit(build(ModelConfig, CONFIG, "test")).learned_per_case(7) == 7
+
+
+def test_a_model_with_a_slice_axis_learns_from_its_slices() -> None:
+    @checked(frozen=True, config=STRICT)
+    class SliceConfig(ModelConfig):
+        slices_per_case: int = 2
+        max_slices: int = 2
+
+    class Slices(Threshold):
+        slice_axis = 1
+        config_type = SliceConfig
+
+    slices = Slices(Slices.config_for((5, 4, 3), 1))
+    assert slices.slicing == Slicing(axis=1, count=2)
+    assert slices.learned_per_case(7) == 5 * 2 * 3
+
+
+def test_a_configuration_for_any_resolution_has_the_preset() -> None:
+    class Classes(Threshold):
+        preset = {"classes": 3}
+
+    assert Threshold.config_for((5, 4, 3), 2) == ModelConfig((5, 4, 3), 2)
+    assert Classes.config_for((5, 4, 3), 2) == ModelConfig((5, 4, 3), 2, classes=3)
+
+
+def test_by_default_each_child_module_is_a_part() -> None:
+    threshold = model()
+    threshold.first, threshold.second = nn.Identity(), nn.ReLU()
+    assert threshold.parts() == {"first": [threshold.first], "second": [threshold.second]}
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (3, 3), (4, 4)])
@@ -134,3 +173,17 @@ def test_an_image_must_be_the_models(any_grid: bool) -> None:
         with pytest.raises(UserError) as caught:
             threshold.check_image(torch.zeros(shape))
         assert f"image has shape {list(shape)}, this model takes {takes}: pad or resize" in str(caught.value)
+
+
+BARE = {"encoder.weight": torch.zeros(2), "head.bias": torch.ones(1)}
+
+
+def test_names_of_weights_lose_wrappers_that_are_nested_either_way() -> None:
+    for prefix in ("", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."):
+        assert without_wrappers({f"{prefix}{name}": value for name, value in BARE.items()}) == BARE
+
+
+def test_a_module_that_is_named_as_a_wrapper_keeps_its_name() -> None:
+    weights = {"module.weight": torch.zeros(1), "head.weight": torch.zeros(1)}
+    assert without_wrappers(weights) == weights
+    assert without_wrappers({}) == {}

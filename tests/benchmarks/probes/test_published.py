@@ -38,7 +38,7 @@ def test_the_papers_u_nets_are_asked_for_once() -> None:
 def test_every_model_trains_with_the_papers_batch() -> None:
     batches = {(probe.model, probe.dataset): probe.batch_size for probe in paper_batches()}
     assert len(batches) == 14
-    assert batches["c", "brats"] == BATCH_SIZES["function space"]["brats"] == 8
+    assert batches["c", "brats"] == BATCH_SIZES["brats"]["c"] == 8
     assert batches["onet", "lits"] == 4
     assert batches["unet3d", "lits"] == 2
     assert batches["unet2d-depth", "brats"] == 32

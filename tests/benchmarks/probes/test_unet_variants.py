@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.blocks import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
+from baselines.unet import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
 from benchmarks.probes.released_memory import released_footprint
 from benchmarks.probes.unet_variants import CHOICES, UNetChoices, VariedUNet
 from benchmarks.study import Phase, Probe, UNetVariant

@@ -72,8 +72,7 @@ def test_every_probe_can_be_answered_and_has_a_name_of_its_own(study: Study) -> 
     for probe in probes:
         assert probe.model in model_names()
         assert probe.config.shape == probe.shape
-        occupancy = model_type(probe.model).family == "occupancy"
-        assert (probe.locations is not None) == occupancy
+        assert (probe.locations is not None) == model_type(probe.model).evaluates_locations
         assert (probe.extraction is not None) == (probe.phase == "extraction")
         assert probe.extraction is None or probe.extraction in EXTRACTORS
 

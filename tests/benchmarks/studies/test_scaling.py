@@ -28,7 +28,7 @@ def test_every_model_of_the_paper_and_one_orientation_of_the_slices() -> None:
 
 def test_only_models_that_evaluate_locations_are_given_some() -> None:
     for probe in memory(64) + runtime(64):
-        assert (probe.locations is None) == (model_type(probe.model).family != "occupancy")
+        assert (probe.locations is not None) == model_type(probe.model).evaluates_locations
 
 
 def test_each_resolution_asks_every_model_the_same() -> None:

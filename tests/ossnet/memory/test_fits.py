@@ -171,7 +171,7 @@ def test_an_extraction_is_asked_of_models_that_evaluate_locations() -> None:
 def test_slices_at_once_are_told() -> None:
     training, inference = (describe(answer(workload, 0, lambda *_: footprint(1))) for workload in of("unet2d-depth", 2))
     assert training.startswith("training (batch 2, 4 slices of each volume, float32)")
-    assert inference.startswith("inference (4 slices a pass, float32)")
+    assert inference.startswith("inference (4 slices per pass, float32)")
 
 
 def test_what_is_told_of_an_answer() -> None:
@@ -203,7 +203,7 @@ def test_what_is_told_of_an_answer() -> None:
         ("a", SHAPE, {"recipe": {"epochs": 3}}, "--set recipe: here settings start with network."),
         ("a", SHAPE, {"network": 3}, "--set network: here settings start with network."),
         ("a", SHAPE, {"network": {"widht": 3}}, "model a, network: widht: unknown field"),
-        ("c", SHAPE, {"network": {"output_skips": False}}, "--set network.output_skips: True makes model c what it is"),
+        ("c", SHAPE, {"network": {"output_skips": False}}, "--set network.output_skips: True defines model c"),
     ],
 )
 def test_a_mistake_is_named(model: str, shape: tuple[int, ...], settings: dict[str, Any], message: str) -> None:

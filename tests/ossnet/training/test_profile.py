@@ -229,5 +229,5 @@ def test_recipes_sample_as_many_locations_as_the_papers_2_14_scaled(name: str, d
     assert 2**13 % profile.locations_scale == 0
     for model in model_names():
         sampling = profile.spec(model, dataset_named(dataset), 0).recipe.sampling
-        if model_type(model).family == "occupancy":
+        if model_type(model).evaluates_locations:
             assert sampling.count == 2**14 / profile.locations_scale

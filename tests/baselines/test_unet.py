@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.blocks import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
+from baselines.unet import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
 from ossnet.config import build
 from ossnet.errors import UserError
 

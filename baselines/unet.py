@@ -1,17 +1,14 @@
-"""What the voxelised and the slicing baseline share: a residual U-Net for volumes and for slices (Section 4.1)."""
+"""Residual U-Net for volumes and for slices, which the voxelised and the slicing baseline share (Section 4.1)."""
 
-from abc import abstractmethod
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, checked
-from ossnet.field import VoxelField, labels_of
-from ossnet.model import ModelConfig, SegmentationModel, as_tensor
+from ossnet.model import ModelConfig
 from ossnet.network.execution import ExecutableModule
 
 Dimensions = Literal[2, 3]
@@ -28,9 +25,9 @@ class UNetConfig(ModelConfig):
     """Sizes of a residual U-Net.
 
     Attributes:
-        encoder_channels: filters of each residual block on the way down, one block a level.
-        decoder_channels: filters of each residual block on the way up, one fewer than the encoder has.
-        groups: of every group normalisation; divides all filter numbers.
+        encoder_channels: number of filters of each residual block on the way down, one block per level.
+        decoder_channels: number of filters of each residual block on the way up, one block fewer than the encoder has.
+        groups: number of groups of every group normalisation; it divides all numbers of filters.
     """
 
     encoder_channels: Filters
@@ -53,11 +50,11 @@ class UNetConfig(ModelConfig):
 class ResidualBlock(nn.Module):
     """Pre-activation residual unit that keeps the grid: [B, in, *grid] to [B, out, *grid].
 
-    Twice group norm, ReLU and convolution, added to a shortcut: the identity, or a normalised convolution of size 1
-    where the number of channels changes.
+    Group norm, ReLU and convolution, twice, are added to a shortcut: the identity, or a normalised convolution of size
+    1 where the number of channels changes.
 
     Args:
-        first: the block reads an image, which is neither normalised nor rectified before the first convolution.
+        first: whether the block reads an image, which is neither normalised nor rectified before the first convolution.
     """
 
     def __init__(
@@ -80,17 +77,18 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features [B, out, *grid] of features, or of images, [B, in, *grid]."""
         return self.main(x) + self.shortcut(x)
 
 
 class ResidualUNet(ExecutableModule):
-    """Images [B, C, *grid] to logits [B, outputs, *grid], the grid of two or three axes and of any size.
+    """Residual U-Net: images [B, C, *grid] to logits [B, outputs, *grid], on a grid of two or three axes of any size.
 
-    The paper gives filters, group norm and one residual block a level, and cites deep residual U-Nets [27, 40]. As
-    they do, blocks are pre-activation (He et al. 2016) and a convolution of size 1 reads the last block's sum, not
-    normalised again, which also learns fastest. Between levels: max-pooling by 2, which rounds up, and linear
-    interpolation to the grid of the skip-connection, which is concatenated. Weights start as He et al. (2015) propose.
-    What memory other choices would take: see `benchmarks.probes.unet_variants`.
+    The paper gives the filters, group norm and one residual block per level, and cites deep residual U-Nets [27, 40].
+    As in these, blocks are pre-activation (He et al. 2016), and a convolution of size 1 reads the last block's sum
+    without another normalisation, which also learns fastest. Between levels there are max-pooling by 2, which rounds
+    up, and linear interpolation to the grid of the skip-connection, which is concatenated. Weights are initialised as
+    He et al. (2015) propose. See `benchmarks.probes.unet_variants` for the memory of other choices.
     """
 
     def __init__(self, dimensions: Dimensions, config: UNetConfig) -> None:
@@ -111,6 +109,7 @@ class ResidualUNet(ExecutableModule):
         self.head = CONVOLUTION[dimensions]((*encoder, *decoder)[-1], config.outputs, 1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits [B, outputs, *grid] of images [B, C, *grid]."""
         x = images
         skips: list[Tensor] = []
         for block in self.encoder:
@@ -135,25 +134,3 @@ class ResidualUNet(ExecutableModule):
     def _in_fast_layout(self, x: Tensor) -> Tensor:
         # On a CPU volumes then take about a tenth less time in training, a quarter less at inference.
         return x.contiguous(memory_format=CHANNELS_LAST[self.dimensions]) if x.device.type == "cpu" else x
-
-
-class VoxelisedModel(SegmentationModel):
-    """A model that predicts all voxels at once; its occupancy field interpolates between them."""
-
-    any_grid: ClassVar[bool] = True
-
-    @abstractmethod
-    def predict(self, image: Tensor) -> Tensor:
-        """Probabilities [H, W, D] (two classes) or [k, H, W, D] of a normalised image [C, H, W, D]."""
-
-    @torch.no_grad()
-    def field(self, image: Tensor) -> VoxelField:
-        self.check_image(image)
-        return VoxelField(self.predict(image))
-
-    @torch.no_grad()
-    def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
-        """As inherited, without a walk over the voxels: `max_locations` has no bearing on a voxelised prediction."""
-        field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
-        values = field.probabilities[0] if field.classes == 2 else field.probabilities.movedim(0, -1)
-        return labels_of(values, field.classes)

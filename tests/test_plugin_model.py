@@ -1,0 +1,222 @@
+"""Models of another package, of no known family, take part in the studies by what they declare."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.experiments.estimate import training_work
+from benchmarks.probes.extraction_stages import time_extraction
+from benchmarks.probes.measure import predict_probe, workload_of
+from benchmarks.studies import scaling
+from benchmarks.studies.table2 import TABLE2, grid
+from benchmarks.study import Probe
+from ossnet.data.case import Dataset
+from ossnet.memory.fits import CUDA_CONTEXT_BYTES, answer, describe, model_config, workloads
+from ossnet.memory.footprint import Footprint, predict
+from ossnet.memory.workload import Workload
+from ossnet.model import ModelConfig
+from ossnet.network.execution import DEFAULT
+from ossnet.registry import model_names, model_type
+from ossnet.training.profile import load_profile
+
+MODULE = '''
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ossnet.losses import class_loss, probabilities
+from ossnet.model import ModelConfig, SegmentationModel, VoxelisedModel
+
+
+class Convolution(VoxelisedModel):
+    """One convolution of all voxels."""
+
+    config_type = ModelConfig
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.convolution = nn.Conv3d(config.modalities, config.outputs, 3, padding=1)
+
+    def loss(self, batch, generator):
+        return class_loss(self.convolution(batch.images), batch.labels)
+
+    @torch.no_grad()
+    def predict(self, image):
+        return probabilities(self.convolution(image[None]), dim=1)[0]
+
+
+class HalfSpace(SegmentationModel):
+    """One linear map of coordinates, which does not look at the image."""
+
+    config_type = ModelConfig
+    evaluates_locations = True
+    extraction = "mise"
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.linear = nn.Linear(3, config.outputs)
+
+    def loss(self, batch, generator):
+        locations, weights = batch.draw_locations(generator)
+        targets = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
+        return class_loss(self.linear(locations.float()).movedim(-1, 1), targets, weights)
+
+    @torch.no_grad()
+    def field(self, image):
+        self.check_image(image)
+        return LinearField(self.linear, self.config.shape, image.device, self.config.classes)
+
+
+@dataclass
+class LinearField:
+    linear: nn.Module
+    shape: tuple
+    device: torch.device
+    classes: int
+    prior: None = None
+
+    @torch.no_grad()
+    def __call__(self, locations):
+        return probabilities(self.linear(locations.float()), dim=-1)
+'''
+
+ENTRY_POINTS = """\
+[ossnet.models]
+convolution = plugged_in:Convolution
+half-space = plugged_in:HalfSpace
+"""
+
+SHAPE = (16, 16, 16)
+VOXELS = 16**3
+BLOCK = 512
+"""Bytes that torch's allocator takes for a tensor of one to 512 bytes."""
+
+CONFIG = ModelConfig(SHAPE, 1)
+
+
+@pytest.fixture(autouse=True)
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install the package in a folder of its own."""
+    (tmp_path / "plugged_in.py").write_text(MODULE, encoding="utf-8")
+    metadata = tmp_path / "plugged_in-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged-in\nVersion: 1.0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("plugged_in", None)
+
+
+def test_it_is_found_by_its_name() -> None:
+    assert {"convolution", "half-space", "c", "unet3d"} <= set(model_names())
+    assert model_type("convolution").__module__ == "plugged_in"
+
+
+def test_a_profile_trains_it_by_its_own_table(dataset: Dataset, tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text('base = "laptop"\n[convolution.recipe]\nepochs = 7\n', encoding="utf-8")
+    spec = load_profile(str(profile)).spec("convolution", dataset, seed=3)
+    assert (spec.model, spec.network, spec.recipe.epochs, spec.seed) == ("convolution", {}, 7, 3)
+    # Two modalities of 27 weights each, and a bias.
+    assert sum(parameter.numel() for parameter in spec.make_model().parameters()) == 2 * 27 + 1
+    # A multiplication and an addition for each weight and voxel, forward and backward to the weights.
+    one_epoch = replace(spec, recipe=replace(spec.recipe, epochs=1, steps_per_epoch=1, batch_size=1))
+    height, width, depth = spec.preprocessing.shape
+    assert training_work(one_epoch, 3) == pytest.approx(2 * 2 * 54 * height * width * depth)
+
+
+def test_table_2_has_a_row_of_it() -> None:
+    profile = load_profile("laptop")
+    assert [(point.model, point.seed) for point in grid(profile, ["convolution"])] == [
+        ("convolution", seed) for seed in profile.seeds
+    ]
+    rows = TABLE2.layout.arrange([("unet3d",), ("convolution",)])
+    assert rows == [*TABLE2.layout.rows, ("convolution",)]
+    assert TABLE2.layout.label(("convolution",)) == ["convolution"]
+
+
+@pytest.mark.parametrize(("model", "like"), [("convolution", "unet3d"), ("half-space", "onet")])
+def test_scaling_asks_the_same_of_it_as_of_its_own_models(model: str, like: str) -> None:
+    probes = [replace(probe, model=model) for probe in scaling.memory(64) if probe.model == like]
+    assert {probe.config for probe in probes} == {ModelConfig((64, 64, 64), 1)}
+    for probe in probes:
+        assert workload_of(probe) == Workload(model, probe.config, probe.phase, 1, probe.locations)
+        assert predict_probe(probe)["by_part"]["parameters"] == 2 * BLOCK
+
+
+def test_the_paper_data_sets_have_their_modalities() -> None:
+    assert Probe("memory", "convolution", "brats", SHAPE, "training").config == ModelConfig(SHAPE, 4)
+
+
+def test_an_evaluation_of_all_voxels_by_hand() -> None:
+    footprint = predict(Workload("convolution", CONFIG, "inference"))
+    # Weights of 27 * 4 bytes and a bias; image and logits of 4 bytes per voxel; copies of both for the convolution, the
+    # image's padded to four channels.
+    volume = VOXELS * 4
+    assert footprint.by_part == {
+        "workspace": 4 * volume + volume,
+        "inputs": volume,
+        "convolution": volume,
+        "parameters": 2 * BLOCK,
+    }
+    assert footprint.allocated_bytes == 7 * volume + 2 * BLOCK
+
+
+def test_a_training_step_by_hand() -> None:
+    parts = predict(Workload("convolution", CONFIG, "training", batch_size=2)).by_part
+    assert parts["parameters"] == 2 * BLOCK
+    # Two moments and Lookahead's slow weights.
+    assert parts["optimizer_state"] == 3 * 2 * BLOCK
+    # Images of 4 bytes and labels of 1 byte per voxel.
+    assert parts["inputs"] == 2 * VOXELS * 5
+
+
+def test_fits_takes_a_model_of_all_voxels_and_advises_what_it_has() -> None:
+    config = model_config("convolution", SHAPE, 1)
+    assert config == CONFIG
+    training, inference = workloads("convolution", config, 2, None, DEFAULT)
+    enough = CUDA_CONTEXT_BYTES + 2**30
+    assert answer(training, enough).fits
+    assert answer(inference, enough).fits
+    # It has neither checkpointing nor bfloat16, slices nor locations.
+    reserved = predict(Workload("convolution", config, "training", 1)).reserved_bytes
+
+    def one_volume_fits(workload: Workload, capacity_bytes: float) -> Footprint:
+        return replace(predict(workload), reserved_bytes=reserved * workload.batch_size)
+
+    (remedy,) = answer(training, CUDA_CONTEXT_BYTES + reserved, one_volume_fits).remedies
+    assert remedy.options == ("--set recipe.batch_size=1",)
+    assert describe(answer(inference, CUDA_CONTEXT_BYTES)).endswith("\n  no setting lowers it")
+
+
+def test_fits_takes_a_model_that_evaluates_locations() -> None:
+    found = workloads("half-space", CONFIG, 1, 256, DEFAULT)
+    assert [(workload.phase, workload.locations) for workload in found] == [
+        ("training", 256),
+        ("inference", 256),
+        ("extraction", 256),
+    ]
+    for workload in found:
+        assert predict(workload).by_part["parameters"] == 2 * BLOCK
+
+
+def test_its_segmentation_is_timed_by_stage() -> None:
+    timing = time_extraction(model_type("half-space")(CONFIG), "mise", 64, "cpu", repeats=1)
+    assert timing.stages is not None
+    assert timing.stages["gather"] == 0
+    assert timing.stages["decoder"] > 0
+    # Three multiplications and additions for each location.
+    assert timing.flops == 2 * 3 * sum(timing.evaluated)
+
+
+def test_its_segmentation_of_all_voxels_is_timed() -> None:
+    timing = time_extraction(model_type("convolution")(CONFIG), "dense", None, "cpu", repeats=1)
+    assert timing.stages is None
+    assert timing.evaluated == (VOXELS,)
+    assert timing.flops == 2 * 27 * VOXELS
