@@ -1,4 +1,37 @@
-"""A study and what it is made of: points (trained and scored models), probes (memory or runtime) and a layout."""
+"""Studies: what they train, predict and measure, and the tables that they make.
+
+A study has points (models to train and score), probes (memory or runtime to predict and measure), or both. It is one
+file of `benchmarks.studies` and one line of `benchmarks.studies.registry`; every command treats all studies alike.
+
+A study of points states which models to train, each with the columns of its row and the settings that differ from the
+profile's. The table of its scores follows from the layout:
+
+>>> def grid(profile):
+...     return [
+...         Point("c", seed, {"epochs": epochs}, {"recipe": {"epochs": epochs}})
+...         for epochs in (10, 20)
+...         for seed in profile.seeds
+...     ]
+>>> heads, rows = {"model": None, "epochs": "Epochs"}, [("c", 10), ("c", 20)]
+>>> EPOCHS = Study(Layout("epochs", "Epochs of OSS-Net C", heads, rows), grid)
+>>> EPOCHS.name, EPOCHS.has_points, EPOCHS.has_probes
+('epochs', True, False)
+
+A study of probes states what is predicted and what a CPU or a GPU measures, and makes its own tables from the answers:
+
+>>> from benchmarks.markup import Cell, Grid
+>>> from benchmarks.probes.records import PREDICTED
+>>> from benchmarks.report.probe_cells import gigabytes
+>>> PROBES = [Probe("memory", "c", CUBE, (edge, edge, edge), "inference", 2**14) for edge in (64, 128)]
+>>> def tables(found):
+...     rows = [[Cell(probe.resolution), gigabytes(found.answers, PREDICTED, probe)] for probe in PROBES]
+...     return [Grid("Memory of OSS-Net C.", ["Resolution", "Predicted (GB)"], rows)]
+>>> PASSES = Study(Layout("passes", "Memory of OSS-Net C"), predicted=lambda: PROBES, tables=tables)
+>>> PASSES.name, PASSES.has_points, PASSES.has_probes
+('passes', False, True)
+
+A study of both gives a grid and probes; its own tables follow that of its scores.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,49 +49,25 @@ if TYPE_CHECKING:
     from ossnet.training.validation import Validation
 
 Columns = Mapping[str, str | int]
-Row = tuple[Any, ...]
+"""Values of a table's columns, by the name of the column."""
+
 Split = Literal["train", "validation", "test"]
-DeviceType = Literal["cpu", "cuda"]
-Quantity = Literal["memory", "runtime"]
-Phase = Literal["training", "inference", "extraction"]
-"""One step of the optimiser; one evaluation of the network, encoder included; a whole segmentation."""
-
-UNetVariant = Literal[
-    "activation after the sum",
-    "ReLU not in place",
-    "average pooling",
-    "transposed convolution",
-    "slices across another axis",
-    "activation after the sum, average pooling",
-]
-"""What the paper's U-Nets may have and this suite's have not: see `benchmarks.probes.unet_variants`."""
-
-Implementation = Literal["suite", "released"] | UNetVariant
-"""This package's networks, or those behind the paper's Table 3, which hold other things in memory.
-
-The paper's U-Nets are not released: among the latter they are this package's, or differ from these in what is named.
-"""
-
-Shape = tuple[int, int, int]
-
-CUBE = "cube"
-"""In the place of a data set: of volumes of any resolution."""
-
-PAPER_VOLUMES: Mapping[str, tuple[Shape, int]] = {"brats": ((256, 256, 160), 4), "lits": ((512, 512, 512), 1)}
-"""Grid (H, W, D) in voxels and number of modalities that the paper's networks are made for, by data set."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a grid.
+    """A model to train and score: one run of a study.
 
     Attributes:
-        columns: what tells it apart in the study's table, besides the model.
-        overrides: settings laid over the profile's, as `Profile.spec` takes them.
-        extraction: None for the model's own.
-        max_locations: locations per pass of the extraction.
-        split: whose cases are scored; None for `test`, or `validation` where there are no others.
-        protocols: sampled ones to score by besides; None for those of the paper and its code.
+        model: name of the model in `ossnet.registry`.
+        seed: seed of the training.
+        columns: values of the study's columns, which together with the model identify its row.
+        overrides: settings that take precedence over the profile's, see `ossnet.training.profile.Profile.spec`.
+        extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`; None for the model's own.
+        max_locations: maximal number of locations per pass of the extraction.
+        split: split whose cases are scored; None for `test`, or `validation` in a data set without test cases.
+        protocols: sampled protocols of the scores, in addition to the dense one; None for those of the paper and of its
+            released code.
     """
 
     model: str
@@ -71,18 +80,59 @@ class Point:
     protocols: "tuple[Validation, ...] | None" = None
 
 
+Quantity = Literal["memory", "runtime"]
+DeviceType = Literal["cpu", "cuda"]
+
+Phase = Literal["training", "inference", "extraction"]
+"""Work that a probe measures.
+
+`training` is one step of the optimiser, `inference` one evaluation of the network with its encoder, `extraction` a
+whole segmentation.
+"""
+
+Shape = tuple[int, int, int]
+
+CUBE = "cube"
+"""Name that stands in place of a data set in probes of volumes of any resolution."""
+
+PAPER_VOLUMES: Mapping[str, tuple[Shape, int]] = {"brats": ((256, 256, 160), 4), "lits": ((512, 512, 512), 1)}
+"""Grid (H, W, D) in voxels and number of modalities that the paper's networks are made for, by data set."""
+
+UNetVariant = Literal[
+    "activation after the sum",
+    "ReLU not in place",
+    "average pooling",
+    "transposed convolution",
+    "slices across another axis",
+    "activation after the sum, average pooling",
+]
+"""Differences that the paper's U-Nets may have from those of this suite: see `benchmarks.probes.unet_variants`."""
+
+Implementation = Literal["suite", "released"] | UNetVariant
+"""Networks of this suite, or those behind the paper's Table 3, which hold other tensors in memory.
+
+The paper's U-Nets are not released. `released` stands for this suite's U-Nets, a variant for U-Nets with that
+difference.
+"""
+
+
 @dataclass(frozen=True)
 class Probe:
-    """A question to memory or time.
+    """A single measurement of memory or runtime.
 
     Attributes:
-        dataset: whose networks: `brats`, `lits`, or `CUBE` for those of any resolution (see
-            `SegmentationModel.config_for`).
-        shape: the volume's grid (H, W, D).
-        locations: of each sample, in training; a pass, at inference. None for models of all voxels.
-        batch_size: volumes, or for the slicing U-Net slices.
-        extraction: of phase `extraction`, a name of `ossnet.inference.extraction.EXTRACTORS`. Memory is that of `mise`,
-            or of `dense` by a model of all voxels.
+        quantity: `memory` or `runtime`.
+        model: name of the model in `ossnet.registry`.
+        dataset: data set whose networks are measured: `brats`, `lits`, or `CUBE` for networks of any resolution, see
+            `ossnet.model.SegmentationModel.config_for`.
+        shape: grid (H, W, D) of the volume in voxels.
+        phase: work that is measured.
+        locations: number of locations, in training per sample, otherwise per pass; None for models that evaluate all
+            voxels.
+        batch_size: number of volumes, or of slices for the slicing U-Net.
+        extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`, in the phase `extraction` only.
+            Memory is measured with `mise`, or with `dense` for a model that evaluates all voxels.
+        implementation: implementation of the network; only `suite` can be run, the others are predicted.
     """
 
     quantity: Quantity
@@ -97,7 +147,7 @@ class Probe:
 
     @property
     def resolution(self) -> str:
-        """As the tables write it, `256x256x160`."""
+        """The shape as tables show it, such as `256x256x160`."""
         return "x".join(map(str, self.shape))
 
     @property
@@ -115,23 +165,27 @@ class Probe:
         return replace(kind.config_for(made_for, modalities, **slices), shape=self.shape)
 
     def plain(self) -> dict[str, Any]:
-        """As values that JSON can hold."""
+        """Return the probe as values that JSON can hold."""
         return asdict(self)
+
+
+Row = tuple[Any, ...]
+"""Values of a table's columns, in the order of the columns."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a study's table looks like.
+    """Names and table of a study.
 
     Attributes:
-        table: its name, which is also that of the published numbers: `table1`.
-        title: its title in captions.
-        heads: by column that tells rows apart, in order: its heading, or None for a column that is not shown.
-        rows: the values of these columns for all rows that the table should have, in order. A row may end early: it
-            then stands for all that begin with it. Rows that are found beside these follow them.
-        names: by column, what its values are shown as, where not as they are.
-        note: what the captions add.
-        scoring: those of the columns that tell how a training is scored, not which it is.
+        table: name of the study and of its files, such as `table1`; also that of the paper's numbers, if it has any.
+        title: title in captions.
+        heads: columns of the table of scores in their order, with their headings; None hides a column.
+        rows: rows that the table should have, in order, as values of the columns. A row may end early and then stands
+            for all rows that begin with it. Other rows with scores follow at the end.
+        names: display of values by column, where it differs from the values.
+        note: sentence that is added to the notes of the table, without its full stop.
+        scoring: columns that distinguish how a trained model is scored, rather than which training it is from.
     """
 
     table: str
@@ -144,7 +198,7 @@ class Layout:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that tell rows apart."""
+        """The columns whose values distinguish rows."""
         return tuple(self.heads)
 
     @property
@@ -153,11 +207,11 @@ class Layout:
         return [head for head in self.heads.values() if head is not None]
 
     def training(self, row: Row) -> Row:
-        """What a row shares with all that are of the same trained seeds."""
+        """Return the part of a row that is the same for all rows that score the same trained models."""
         return tuple(value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring)
 
     def arrange(self, found: Iterable[Row]) -> list[Row]:
-        """`rows` in their order, each replaced by those of `found` that it stands for, and then the rest of `found`."""
+        """Return `rows` in order, each replaced by the rows of `found` that it stands for, then the rest of `found`."""
         rest = sorted(set(found), key=str)
         arranged: list[Row] = []
         for row in self.rows:
@@ -167,7 +221,7 @@ class Layout:
         return arranged + rest
 
     def label(self, row: Row) -> list[str]:
-        """How the shown columns of a row read."""
+        """Return the texts of the shown columns of a row."""
         texts = [
             self.names.get(column, {}).get(value, str(value))
             for (column, head), value in zip(self.heads.items(), row, strict=False)
@@ -178,13 +232,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that is known of a study: what its tables are made from.
+    """All results of a study, from which its tables are made.
 
     Attributes:
-        records: of its runs, one item per data set and profile.
-        answers: to its probes, by machine.
-        results: the results folder that they are from.
-        reference: the folder of the committed reference, shown where `results` has nothing; None to leave it out.
+        records: records of its runs, one item per data set and profile.
+        answers: records of its probes by machine.
+        results: results folder that holds the records.
+        reference: folder of the committed reference, shown where `results` has nothing; None to leave it out.
     """
 
     records: "Sequence[Records]"
@@ -204,26 +258,24 @@ def no_probes(device_type: DeviceType | None = None) -> Sequence[Probe]:
 
 
 def no_tables(found: Findings) -> Sequence[Grid]:
-    """Return no tables but that of the scores."""
+    """Return no tables: those of a study that has only the table of its scores."""
     return ()
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study: points to train and score, probes of memory and runtime to predict and measure, or both.
-
-    Each study is one file of `benchmarks.studies` and one line of its registry. All commands treat every study alike.
+    """Points to train and score, probes of memory and runtime to predict and measure, or both.
 
     Attributes:
-        layout: its name and title, and the table of the scores of its points.
-        grid: its points with a profile, in the order of the table.
-        scoring: what is done with each trained model, a name of `benchmarks.scoring.registry.MEASUREMENTS`.
-        predicted: its probes that are predicted without running anything.
-        measured: its probes that a machine with this kind of device measures, the most telling first: on a CPU those
-            that a laptop measures in minutes, on a GPU all.
-        tables: its tables besides that of the scores.
-        evidence: its probes whose records the paper's claims are judged by, as a GPU measures them.
-        only_by_name: whether `run` makes it only where it is named.
+        layout: name, title and table of scores.
+        grid: function from a profile to the study's points, in the order of the table.
+        scoring: how each trained model is scored, a name of `benchmarks.scoring.registry.MEASUREMENTS`.
+        predicted: function that returns the probes to predict, which needs no device.
+        measured: function from a type of device to the probes to measure on it, the most informative first: on a CPU
+            those that a laptop measures in minutes, on a GPU all.
+        tables: function from the results to the study's tables, except that of its scores.
+        evidence: function that returns the probes whose records decide claims of the paper, as a GPU measures them.
+        only_by_name: whether `run` skips the study unless it is named.
     """
 
     layout: Layout
@@ -237,7 +289,7 @@ class Study:
 
     @property
     def name(self) -> str:
-        """The study's name, which its files begin with."""
+        """The study's name, with which the names of its files begin."""
         return self.layout.table
 
     @property
