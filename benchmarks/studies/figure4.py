@@ -23,7 +23,7 @@ FIGURE4 = Study(
         heads={"model": "Model"},
         rows=[(MODEL,)],
         names={"model": {MODEL: "OSS-Net C"}},
-        note="One case, segmented by the model of one seed; the figure shows a plane of it",
+        note="One case is segmented by the model of one seed; the figure shows one plane of it",
     ),
     grid,
     scoring="octree stages",

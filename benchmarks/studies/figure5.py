@@ -1,11 +1,12 @@
-"""Figure 5: runtime of a whole segmentation against the locations of a pass, with both inferences of Section 3.3.
+"""Figure 5: runtime of a whole segmentation against the locations per pass, with both inferences of Section 3.3.
 
-The paper's text and its released code differ in what the improved inference evaluates of the first grid: all that the
-encoder's segmentation leaves unoccupied, or only what it marks as occupied. See `ossnet.inference.extraction`.
+The paper's text and its released code differ in what the improved inference evaluates on the first lattice: all points
+that the encoder's segmentation leaves unoccupied, or only those that it marks as occupied. See
+`ossnet.inference.extraction`.
 
 The paper averages over its validation cases and uses the encoder's own segmentations. Here one closed-form volume is
-segmented, from its target max-pooled to the encoder's grid, which misses nothing and marks too much; what priors of
-trained models come to is for `benchmarks.studies.inference`.
+segmented, with its target max-pooled to the encoder's grid as the prior, which misses nothing and marks too much. For
+the priors of trained models see `benchmarks.studies.inference`.
 """
 
 from collections.abc import Sequence
@@ -21,50 +22,53 @@ from benchmarks.study import DeviceType, Layout, Probe, Shape, Study
 MODEL = "c"
 DATASET = "brats"
 READINGS = {"the paper's text": ("mise", "paper-prior"), "the released code": ("released", "released-prior")}
-"""The original and the improved inference, as each has them."""
+"""Original and improved inference, by the source that describes them."""
 
 SHAPES: dict[DeviceType, Shape] = {"cuda": (256, 256, 160), "cpu": (128, 128, 80)}
-"""The paper's volume; half of its resolution, which a laptop segments in seconds."""
+"""The paper's volume, and one of half its resolution, which a laptop segments in seconds."""
 
 LOCATIONS: dict[DeviceType, tuple[int, ...]] = {
     "cuda": tuple(2**power for power in range(8, 18)),
     "cpu": (2**8, 2**12, 2**16),
 }
-"""Most locations of a pass. A laptop takes minutes for each: the ends, and where the paper's runtimes turn flat."""
+"""Maximal numbers of locations per pass.
+
+A laptop takes minutes for each, so that it measures only the ends and the point where the paper's runtimes turn flat.
+"""
 
 FULL_LOCATIONS = 2**14
-"""A laptop is asked for the paper's volume as well, with this number alone: it takes minutes."""
+"""Locations per pass with which a laptop also segments the paper's volume, which takes minutes."""
 
 SLICING = "unet2d-depth"
 """The slicing U-Net in its best orientation on BraTS (Table 2)."""
 
 SLICES = (1, 32)
-"""Slices of a pass: Section 4.3 has times for one and for several, taken to be the 32 of a training batch."""
+"""Slices per pass. Section 4.3 has times for one and for several, taken to be the 32 of a training batch."""
 
 STAGES = ("encoder", "gather", "decoder", "bookkeeping")
 
 READING = (
-    "Of the first grid, the improved inference evaluates by the paper's text all that the encoder leaves unoccupied, "
-    "by its released code only what that marks as occupied"
+    "On the first lattice, the improved inference evaluates, by the paper's text, all points that the encoder leaves "
+    "unoccupied and, by its released code, only those that the encoder marks as occupied"
 )
 ONE_VOLUME = (
-    "One volume is segmented, whose target is given in closed form and takes 1.5 % of it; in place of the encoder's "
-    "segmentation is that target, max-pooled to its grid, which misses nothing and marks too much. The paper averages "
-    "over its validation cases and uses their encoder's own"
+    "One volume is segmented, whose target is given in closed form and fills 1.5 % of it. The target, max-pooled to "
+    "the encoder's grid, replaces the encoder's segmentation; it misses nothing and marks too much. The paper averages "
+    "over its validation cases and uses the encoder's own segmentations"
 )
-TRAINED = "What inferences of trained models evaluate, and how their priors fare, is in the table `inference`"
+TRAINED = "The table `inference` shows how much the inferences of trained models evaluate and how good their priors are"
 INTERVAL = (
-    "In brackets the interval of the median, by order statistics: of 95 % from 6 repeats on, of fewer the smallest and "
-    "the largest repeat; a single run has none"
+    "In brackets: the interval of the median by order statistics, which is the 95 % interval from 6 repeats on and "
+    "spans the smallest and the largest of fewer repeats; a single run has none"
 )
 SHARE = (
-    "The share of the matrix-product rate is of float32 products: on a GPU cuDNN's convolutions use TF32 by default, "
-    "and it may exceed 100 %"
+    "The share of the matrix-product rate refers to float32 products; it may exceed 100 % on a GPU, where cuDNN's "
+    "convolutions use TF32 by default"
 )
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """Both inferences, in both readings, and on a GPU the slicing U-Net that Section 4.3 compares them with."""
+    """Return both inferences in both readings, and on a GPU the slicing U-Net that Section 4.3 compares them with."""
     shape = SHAPES[device_type]
     probes = [
         probe(shape, locations, extraction)
@@ -85,12 +89,15 @@ def measured(device_type: DeviceType) -> list[Probe]:
 
 
 def probe(shape: Shape, locations: int, extraction: str) -> Probe:
-    """The runtime of one extraction of a whole volume."""
+    """Return the probe of the runtime of one extraction of a whole volume."""
     return Probe("runtime", MODEL, DATASET, shape, "extraction", locations, extraction=extraction)
 
 
 def figure5_grids(answers: Answers) -> list[Grid]:
-    """Of each machine the time of both inferences, and what it goes into; of a GPU also that of the slicing U-Net."""
+    """Return, for each machine, the runtimes of both inferences and of their stages, and those of the slicing U-Net.
+
+    Only a GPU measures the slicing U-Net.
+    """
     grids = []
     for machine in answers.shown:
         probes = measured(device_type_of(machine))
@@ -107,7 +114,7 @@ def figure5_grids(answers: Answers) -> list[Grid]:
 
 
 def _runtimes(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
-    head = ["Locations a pass"]
+    head = ["Locations per pass"]
     for reading, (original, improved) in READINGS.items():
         head += [f"Original ({original}) (s)", f"Improved ({improved}) (s)", f"Ratio, by {reading}"]
     rows = []
@@ -119,11 +126,11 @@ def _runtimes(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
             row += [seconds(answers, machine, probe) for probe in both]
             row.append(ratio(*(answers.value(machine, probe, "median_s") for probe in both)))
         rows.append(row)
-    return Grid(f"{_segmentation(machine, answers, probes[0])}, by the inference.", head, rows)
+    return Grid(f"{_segmentation(machine, answers, probes[0])}: runtime by inference.", head, rows)
 
 
 def _stages(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
-    head = ["Inference", "Locations a pass", *(f"{stage} (s)" for stage in STAGES)]
+    head = ["Inference", "Locations per pass", *(f"{stage} (s)" for stage in STAGES)]
     head += ["Evaluated", "Evaluated / s", "Share of matrix-product rate"]
     rows = []
     order = [extraction for pair in READINGS.values() for extraction in pair]
@@ -140,16 +147,17 @@ def _stages(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
                 number_cell(answers.value(machine, probe, "matmul_share"), "{:.1%}"),
             ]
         )
-    return Grid(f"{_segmentation(machine, answers, probes[0])}, by what it goes into.", head, rows)
+    return Grid(f"{_segmentation(machine, answers, probes[0])}: stages of the runtime.", head, rows)
 
 
 def _slicing(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
     rows = [[Cell(str(probe.batch_size)), seconds(answers, machine, probe)] for probe in probes]
-    return Grid(f"{_segmentation(machine, answers, probes[0])}.", ["Slices a pass", "Time (s)"], rows)
+    caption = f"{_segmentation(machine, answers, probes[0])}: runtime by slices per pass."
+    return Grid(caption, ["Slices per pass", "Time (s)"], rows)
 
 
 def _segmentation(machine: str, answers: Answers, probe: Probe) -> str:
-    return f"Figure 5: {MODEL_NAMES[probe.model]}, segmenting {probe.resolution} voxels, {answers.title(machine)}"
+    return f"Figure 5: {MODEL_NAMES[probe.model]} segmenting {probe.resolution} voxels, {answers.title(machine)}"
 
 
 FIGURE5 = Study(

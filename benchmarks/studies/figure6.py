@@ -17,20 +17,20 @@ DATASET = "brats"
 SHAPE: Shape = (256, 256, 160)
 LOCATIONS = tuple(2**power for power in range(8, 19))
 LAPTOP_LOCATIONS = (2**8, 2**11, 2**14)
-"""A pass of more takes a CPU minutes."""
+"""Numbers of locations on a CPU, which takes minutes for a pass of more."""
 
 FULL_VOLUME = (
-    "With few locations this suite lies above the released code by the full volume and, for models with patches, a "
-    "padded copy of it, which stay on the device"
+    "With few locations, this suite takes more than the released code: it keeps the full volume and, for models with "
+    "patches, a padded copy of it on the device"
 )
 FIGURE6_ABSENT = (
-    "–: not in the paper's table. A CPU is asked for "
-    f"{', '.join(map(power_of_two, LAPTOP_LOCATIONS))} locations alone, for a laptop to be done in minutes"
+    "–: not in the paper's table. A CPU measures only "
+    f"{', '.join(map(power_of_two, LAPTOP_LOCATIONS))} locations, so that a laptop is done in minutes"
 )
 
 
 def probes(locations: tuple[int, ...], implementation: Implementation = "suite") -> list[Probe]:
-    """One pass of both models with each number of locations."""
+    """Return one pass of both models with each number of locations."""
     return [
         Probe("memory", model, DATASET, SHAPE, "inference", count, implementation=implementation)
         for model in MODELS
@@ -39,17 +39,17 @@ def probes(locations: tuple[int, ...], implementation: Implementation = "suite")
 
 
 def predicted() -> list[Probe]:
-    """As this suite takes it, and as the code behind the paper's figure does."""
+    """Return the passes of this suite and of the code behind the paper's figure."""
     return probes(LOCATIONS) + probes(LOCATIONS, "released")
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """Every number of locations on a GPU, a few on a CPU."""
+    """Return every number of locations on a GPU, a few on a CPU."""
     return probes(LOCATIONS if device_type == "cuda" else LAPTOP_LOCATIONS)
 
 
 def figure6_grids(answers: Answers) -> list[Grid]:
-    """Memory of one pass by its locations: predicted, measured, and the paper's."""
+    """Return the table of memory by number of locations: predicted, measured, and the paper's."""
     paper = published_gigabytes()
     columns: list[tuple[str, Callable[[Probe], Cell]]] = [
         ("paper", lambda probe: number_cell(paper.get(probe), "{:.2f}")),
@@ -67,7 +67,7 @@ def figure6_grids(answers: Answers) -> list[Grid]:
     for locations in LOCATIONS:
         of_models = probes((locations,))
         rows.append([locations_cell(of_models[0]), *(cell_of(probe) for probe in of_models for _, cell_of in columns)])
-    caption = "Figure 6: memory of one pass at 256x256x160 voxels, GB of 10^9 bytes. Paper: its Table 3."
+    caption = "Figure 6: memory of one pass at 256x256x160 voxels in GB (10^9 bytes). Paper: numbers of its Table 3."
     sentences = [RELEASED_CODE, THIS_SUITE, WORKSPACES, FULL_VOLUME, FIGURE6_ABSENT]
     return [Grid(caption, head, rows, notes([*sentences, *memory_notes(answers)]))]
 

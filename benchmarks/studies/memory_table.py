@@ -1,4 +1,4 @@
-"""Table 3 as it reads: the paper's memory beside what is predicted and what was measured."""
+"""Tables of the study `table3`: the paper's memory, this suite's predictions and its measurements."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,48 +13,51 @@ from benchmarks.studies.unet_table import unets_grid
 from benchmarks.study import Probe
 
 LARGEST_PARTS = 4
+"""Number of parts of a peak that are named."""
 
 BASIS = (
-    "GB of 10^9 bytes: the most that tensors take at once, of one volume or, for the slicing U-Net, one slice in "
-    "training and one slice a pass at inference"
+    "Peak of all tensors together in GB (10^9 bytes), for one volume or, with the slicing U-Net, for one slice in "
+    "training and one slice per pass at inference"
 )
 
 RELEASED_CODE = (
-    "Released code: predicted for the networks as the code behind the paper's table computes them, without the full "
-    "volume, and trained by RAdam without Lookahead's copy of the weights, with which every training would lie "
+    "Released code: prediction for the networks as the code behind the paper's table computes them, without the full "
+    "volume, and trained by RAdam without Lookahead's copy of the weights; with that copy, every training would be "
     "further from the paper's number"
 )
 THIS_SUITE = (
-    "This suite: predicted for this package on a GPU, which keeps the full volume there, and in training all that its "
-    "optimiser holds, Lookahead's copy of the weights included; what is measured is compared with it"
+    "This suite: prediction for this package on a GPU, which keeps the full volume there and, in training, everything "
+    "that its optimiser holds, Lookahead's copy of the weights included; measurements are compared with it"
 )
 WORKSPACES = (
-    "Predictions include an assumed workspace of convolutions, and none of the GPU's matrix library, which takes 8 or "
-    "34 MB, in training twice"
+    "Predictions include an assumed workspace of convolutions, but not the workspace of the GPU's matrix library, "
+    "which takes 8 or 34 MB, and twice as much in training"
 )
 
 OBJECT = (
-    "In extractions the network is evaluated wherever the octree asks, and an ellipsoid of half the volume's extent "
-    "along each axis answers in its place: an untrained network would answer noise. Whatever the object, the octree's "
-    "lattices take 7 bytes a voxel, and the points around its surface far less"
+    "In extractions the network is evaluated at every location that the octree requests, but the octree then receives "
+    "the occupancy of an ellipsoid of half the volume's extent along each axis, since an untrained network would "
+    "return noise. For any object, the octree's lattices take 7 bytes per voxel, and the points around its surface far "
+    "less"
 )
 
 ASSUMPTIONS = (
-    "Paper: Reich et al. (BMVC 2021), Table 3; ratio: the released code's prediction over it",
+    "Paper: Reich et al. (BMVC 2021), Table 3; ratio: the prediction for the released code divided by the paper's "
+    "number",
     RELEASED_CODE,
     THIS_SUITE,
     WORKSPACES,
-    "U-Nets are approximate, since the paper leaves open what their blocks, pooling and up-sampling are: assumed are "
-    "pre-activation residual blocks, max-pooling, and linear up-sampling joined to the skip-connection; the last table "
-    "has others",
-    "The paper gives the same 3D numbers for 256x256x160 and 224x224x224 voxels, of which the latter are 7 % more",
-    "The paper does not tell the slices' orientation here: assumed is the best of its Table 2",
-    "Inference of this suite's slicing U-Net includes the whole volume and all predictions, which stay on the device",
+    "U-Nets are approximate, since the paper leaves open their blocks, pooling and up-sampling: assumed are "
+    "pre-activation residual blocks, max-pooling, and linear up-sampling joined to the skip connection; the last table "
+    "shows alternatives",
+    "The paper gives the same 3D numbers for 256x256x160 and for 224x224x224 voxels, although the latter are 7 % more",
+    "The paper does not state the orientation of the slices here: assumed is the best one of its Table 2",
+    "Inference with this suite's slicing U-Net includes the whole volume and all predictions, which stay on the device",
 )
 
 
 def table3_grids(answers: Answers) -> list[Grid]:
-    """The paper's table and batches, whole extractions, what an allocator holds, the peak's parts, and other U-Nets."""
+    """Return the paper's table, then its batches, whole extractions, other memory, parts of the peaks, and U-Nets."""
     grids = [_main(answers), _batches(answers), _extractions(answers), _reserved(answers), _parts(answers)]
     return [*grids, unets_grid(answers)]
 
@@ -75,7 +78,7 @@ def _main(answers: Answers) -> Grid:
 
 
 def _batches(answers: Answers) -> Grid:
-    # They are too large for a CPU.
+    # The batches are too large for a CPU.
     machines = [machine for machine in answers.shown if machine != CPU]
     head = ["Model", "Data set", "Resolution", "Batch", "This suite, predicted (GB)"]
     for machine in machines:
@@ -84,14 +87,14 @@ def _batches(answers: Answers) -> Grid:
     for probe in paper_batches():
         model, dataset, resolution, *_ = _labels(probe)
         rows.append([model, dataset, resolution, Cell(str(probe.batch_size)), *_compared(answers, probe, machines)])
-    caption = "Table 3, training with the paper's batches (Section 4.1): volumes, or slices of one volume."
+    caption = "Table 3: training with the paper's batches (Section 4.1), of volumes or of slices of one volume."
     return Grid(caption, head, rows)
 
 
 def _extractions(answers: Answers) -> Grid:
-    """Whole segmentations in function space, beside the one pass that the paper's number is of."""
+    """Return whole segmentations in function space, next to the single pass that the paper measures."""
     machines = [machine for machine in answers.shown if machine != CPU]
-    head = ["Model", "Data set", "Resolution", "Locations a pass", "One pass, predicted (GB)"]
+    head = ["Model", "Data set", "Resolution", "Locations per pass", "One pass, predicted (GB)"]
     head += ["Octree, predicted (GB)", "This suite, predicted (GB)"]
     for machine in machines:
         head += [f"Measured, {answers.title(machine)} (GB)", "Predicted / measured"]
@@ -103,11 +106,12 @@ def _extractions(answers: Answers) -> Grid:
         octree = Cell(f"{parts['octree'] / GIGABYTE:.2f}") if "octree" in parts else NOTHING
         row = [model, dataset, resolution, locations, one_pass, octree]
         rows.append([*row, *_compared(answers, probe, machines)])
-    return Grid("Table 3, segmenting the whole volume by `mise`, which the paper has not.", head, rows, notes([OBJECT]))
+    caption = "Table 3: segmentation of the whole volume by `mise`, for which the paper has no numbers."
+    return Grid(caption, head, rows, notes([OBJECT]))
 
 
 def _reserved(answers: Answers) -> Grid:
-    """Beyond the tensors: blocks that the allocator keeps, and on a GPU the CUDA context."""
+    """Return the memory beyond the tensors: blocks that the allocator keeps, and on a GPU the CUDA context."""
     columns = [
         (machine, name, f"{answers.title(machine)}, {label} (GB)")
         for machine in [PREDICTED, *answers.measured]
@@ -120,17 +124,18 @@ def _reserved(answers: Answers) -> Grid:
         for probe in probes
     ]
     sentences = (
-        "Allocator: what torch's caching allocator holds for the tensors, predicted by a model of it for a GPU without "
-        "limit; it lets go of what it keeps before a GPU's memory runs out, as `ossnet fits` takes into account",
-        "Process and device: by the driver, CUDA context included; where it does not tell of one process, that is what "
-        "the device holds more than before",
+        "Allocator: memory that torch's caching allocator holds for the tensors, predicted by a model of it for a GPU "
+        "of unlimited memory; before a GPU's memory runs out, the allocator releases unused blocks, which `ossnet "
+        "fits` takes into account",
+        "Process and device: memory that the driver reports, CUDA context included; where it does not report single "
+        "processes, the increase in the device's memory stands for the process",
         *cpu_notes(answers),
     )
-    return Grid("Table 3, beyond the tensors, this suite.", head, rows, notes(sentences))
+    return Grid("Table 3: memory of this suite beyond its tensors.", head, rows, notes(sentences))
 
 
 def _kinds(machine: str) -> dict[str, str]:
-    """What is known of a machine's memory, and what it is called."""
+    """Return the kinds of memory that are known for a machine, with their titles."""
     tensors, allocator = {"allocated_bytes": "tensors"}, {"reserved_bytes": "allocator"}
     if machine == PREDICTED:
         return tensors | allocator
@@ -149,7 +154,7 @@ def _parts(answers: Answers) -> Grid:
         named += [NOTHING] * (LARGEST_PARTS - len(named))
         others = Cell(f"{sum(taken for _, taken in largest[LARGEST_PARTS:]) / GIGABYTE:.2f}") if parts else NOTHING
         rows.append([*_labels(number.probe), gigabytes(answers, PREDICTED, number.probe), *named, others])
-    return Grid("Table 3, what the predicted peak of this suite is made of: its largest parts (GB).", head, rows)
+    return Grid("Table 3: largest parts (GB) of the peak that is predicted for this suite.", head, rows)
 
 
 def _labels(probe: Probe) -> list[Cell]:
@@ -166,7 +171,7 @@ def _published(number: PublishedMemory) -> Cell:
 
 
 def _compared(answers: Answers, probe: Probe, machines: Sequence[str]) -> list[Cell]:
-    """This suite's prediction, and for each machine its measurement and the ratio of the two."""
+    """Return this suite's prediction and, for each machine, its measurement and the ratio of the two."""
     predicted = _allocated(answers, PREDICTED, probe)
     cells = [gigabytes(answers, PREDICTED, probe)]
     for machine in machines:

@@ -1,4 +1,4 @@
-"""Memory and time of every model against the volume's resolution: what operating in function space is for."""
+"""Memory and time of every model against the volume's resolution, the motivation for operating in function space."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,9 +23,9 @@ EXTRACTIONS = {
     "c": "mise",
     "d": "mise",
 }
-"""The models, and how each segments a whole volume: as it does by default.
+"""The models, each with the extraction that it uses by default.
 
-On cubes all orientations of the slicing U-Net take the same.
+On cubes, all orientations of the slicing U-Net take the same memory and time.
 """
 
 VOXELISED = ("unet3d", "unet2d-depth")
@@ -35,7 +35,7 @@ PREDICTED_EDGES = (64, 128, 256, 512, 1024)
 MEASURED_EDGES = (64, 128, 256, 512)
 
 LAPTOP_EDGE = 64
-"""All that a GPU is asked of this resolution a CPU is asked, too."""
+"""Resolution at which a CPU measures everything that a GPU measures."""
 
 LAPTOP_LARGER_EDGE = 128
 LAPTOP_LARGER_PHASES: dict[str, tuple[Phase, ...]] = {
@@ -44,46 +44,46 @@ LAPTOP_LARGER_PHASES: dict[str, tuple[Phase, ...]] = {
     "onet": ("training", "inference"),
     "c": ("training", "inference"),
 }
-"""And of this one so much, by model, for a laptop to be done in minutes."""
+"""Phases by model that a CPU measures at this resolution, so that a laptop is done in minutes."""
 
 SLOWEST = ("unet2d-depth", 512)
-"""Model and edge: taking all of its slices takes a GPU half a minute."""
+"""Model and edge whose passes over all slices take a GPU half a minute."""
 
 
 def cube(edge: int) -> Shape:
-    """A volume of that many voxels a side."""
+    """Return the shape of a volume with so many voxels per side."""
     return edge, edge, edge
 
 
 ENCODERS = (
-    "The encoder of function-space models grows with the resolution, as the paper's does from 256 to 512 voxels a "
+    "The encoder of function-space models grows with the resolution, as the paper's does from 256 to 512 voxels per "
     "side, and has these filters: "
     + ", ".join(f"{'-'.join(map(str, encoder_channels(cube(edge))))} at {edge}³" for edge in PREDICTED_EDGES)
-    + "; U-Nets stay as they are. A part of what sets their curves apart comes from that"
+    + ". U-Nets are the same at every resolution, which explains a part of the difference between the curves"
 )
 SCALING_STEPS: dict[Phase, str] = {
-    "training": "Training: one step of the optimiser, on one volume, of the slicing U-Net on one slice",
+    "training": "Training: one step of the optimiser on one volume, or on one slice for the slicing U-Net",
     "inference": (
-        f"Inference: one evaluation, in function space of {power_of_two(LOCATIONS)} locations, encoder "
-        "included; by a U-Net of all voxels, which the slicing U-Net takes one slice a pass"
+        f"Inference: one evaluation, encoder included, of {power_of_two(LOCATIONS)} locations in function space, or of "
+        "all voxels by a U-Net, for which the slicing U-Net takes one slice per pass"
     ),
     "extraction": (
-        "Extraction: a whole segmentation, for a U-Net the same work as inference, whose time is therefore told of the "
-        "former alone, and its memory of the latter (see there)"
+        "Extraction: a whole segmentation. For a U-Net it is the same work as inference, so that its time is listed "
+        "under extraction only, and its memory under inference only"
     ),
 }
 SCALING_ABSENT = (
-    f"–: not asked of a CPU, for a laptop to be done in minutes. At {LAPTOP_LARGER_EDGE}³ these are OSS-Net A, "
+    f"–: not measured on a CPU, so that a laptop is done in minutes. At {LAPTOP_LARGER_EDGE}³ these are OSS-Net A, "
     "B and D, the slicing U-Net's passes over all slices, and whole segmentations in function space"
 )
 SAME: dict[Phase, Phase] = {"inference": "extraction", "extraction": "inference"}
-"""Phases that are the same work for a U-Net, which is asked for one of the two."""
+"""Phases that are the same work for a U-Net, so that only one of the two is measured."""
 
 
 def memory(edge: int) -> list[Probe]:
-    """Ask for the memory of a training step, on one volume or slice, of one evaluation, and of a whole segmentation.
+    """Return the memory of a training step on one volume or slice, of one evaluation, and of a whole segmentation.
 
-    A model of all voxels evaluates the whole volume, the slicing U-Net one slice a pass, and that is its segmentation.
+    A U-Net evaluates the whole volume, the slicing U-Net one slice per pass, and this evaluation is its segmentation.
     """
     steps = [
         Probe("memory", model, CUBE, cube(edge), phase, _locations(model))
@@ -99,7 +99,7 @@ def memory(edge: int) -> list[Probe]:
 
 
 def runtime(edge: int) -> list[Probe]:
-    """Of the same, and of segmenting the whole volume, which for a model of all voxels is its evaluation."""
+    """Return the runtime of a training step, of one evaluation in function space, and of a whole segmentation."""
     training = [Probe("runtime", model, CUBE, cube(edge), "training", _locations(model)) for model in EXTRACTIONS]
     evaluations = [
         Probe("runtime", model, CUBE, cube(edge), "inference", LOCATIONS)
@@ -114,18 +114,21 @@ def runtime(edge: int) -> list[Probe]:
 
 
 def predicted() -> list[Probe]:
-    """Memory at every resolution."""
+    """Return the memory at every resolution."""
     return [probe for edge in PREDICTED_EDGES for probe in memory(edge)]
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """Memory and time, the lowest resolution first: on a GPU up to 512 voxels a side, on a CPU what takes minutes."""
+    """Return memory and runtime, the lowest resolution first.
+
+    A GPU measures up to 512 voxels per side, a CPU what takes a laptop minutes.
+    """
     if device_type == "cpu":
         larger = memory(LAPTOP_LARGER_EDGE) + runtime(LAPTOP_LARGER_EDGE)
-        asked = [probe for probe in larger if probe.phase in LAPTOP_LARGER_PHASES.get(probe.model, ())]
-        return [*memory(LAPTOP_EDGE), *runtime(LAPTOP_EDGE), *asked]
+        within_minutes = [probe for probe in larger if probe.phase in LAPTOP_LARGER_PHASES.get(probe.model, ())]
+        return [*memory(LAPTOP_EDGE), *runtime(LAPTOP_EDGE), *within_minutes]
     probes = [probe for edge in MEASURED_EDGES for probe in memory(edge) + runtime(edge)]
-    # What a GPU's ten minutes are too short for is left for another call, and must not keep the others from theirs.
+    # The slowest probes come last, so that the others fit into the ten minutes of a call on a GPU.
     return sorted(probes, key=lambda probe: (probe.model, probe.shape[0]) == SLOWEST)
 
 
@@ -134,15 +137,15 @@ def _locations(model: str) -> int | None:
 
 
 def scaling_grids(answers: Answers) -> list[Grid]:
-    """Memory as predicted, then as each machine measured it, then time on each."""
-    grids = [_by_edge("Memory (GB of 10^9 bytes), predicted", predicted(), gigabytes, answers, PREDICTED)]
+    """Return the table of predicted memory, and for each machine those of measured memory and time."""
+    grids = [_by_edge("predicted memory in GB (10^9 bytes)", predicted(), gigabytes, answers, PREDICTED)]
     for machine in answers.shown:
         probes = measured(device_type_of(machine))
         of_memory = [probe for probe in probes if probe.quantity == "memory"]
         of_runtime = [probe for probe in probes if probe.quantity == "runtime"]
         title = answers.title(machine)
-        grids.append(_by_edge(f"Memory (GB of 10^9 bytes), measured, {title}", of_memory, gigabytes, answers, machine))
-        grids.append(_by_edge(f"Time (s), {title}", of_runtime, seconds, answers, machine))
+        grids.append(_by_edge(f"measured memory in GB (10^9 bytes), {title}", of_memory, gigabytes, answers, machine))
+        grids.append(_by_edge(f"measured time in s, {title}", of_runtime, seconds, answers, machine))
     sentences = [*SCALING_STEPS.values(), ENCODERS, OBJECT, WORKSPACES, INTERVAL]
     if CPU in answers.shown:
         sentences.append(SCALING_ABSENT)
@@ -156,15 +159,15 @@ def _by_edge(
     answers: Answers,
     machine: str,
 ) -> Grid:
-    """A row for each phase and model, whether or not the machine is asked for it, and a column for each resolution."""
-    asked = {(probe.phase, probe.model, probe.shape[0]): probe for probe in probes}
-    edges = sorted({edge for *_, edge in asked})
+    """Return a row for each phase and model, whether or not the machine has it, and a column for each resolution."""
+    by_place = {(probe.phase, probe.model, probe.shape[0]): probe for probe in probes}
+    edges = sorted({edge for *_, edge in by_place})
 
     def cell(phase: Phase, model: str, edge: int) -> Cell:
-        if probe := asked.get((phase, model, edge)):
+        if probe := by_place.get((phase, model, edge)):
             return cell_of(answers, machine, probe)
         same = SAME.get(phase)
-        return Cell(f"see {same}") if model in VOXELISED and (same, model, edge) in asked else NOTHING
+        return Cell(f"see {same}") if model in VOXELISED and (same, model, edge) in by_place else NOTHING
 
     rows = [
         [Cell(phase), Cell(MODEL_NAMES[model]), *(cell(phase, model, edge) for edge in edges)]

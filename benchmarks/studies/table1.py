@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 MODEL = "c"
 STRATEGIES = ("uniform", "border", "confidence")
 LOCATIONS = (2**13, 2**14, 2**15)
-"""Of the paper; a profile with smaller volumes draws fewer by its `locations_scale`."""
+"""The paper's numbers; a profile with smaller volumes divides them by its `locations_scale`."""
 
 
 def grid(profile: "Profile") -> Sequence[Point]:
-    """Every strategy with every number of locations from every seed, all for the same number of epochs."""
+    """Return every strategy with every number of locations and seed, all trained for the same number of epochs."""
     return [
         Point(
             MODEL,
@@ -41,8 +41,8 @@ TABLE1 = Study(
             "locations": {locations: power_of_two(locations) for locations in LOCATIONS},
         },
         note=(
-            "Locations: of the paper, for its volumes; drawn: of these volumes in training, scaled down with them. "
-            "Confidence sampling, which the paper leaves to future work, is this suite's"
+            "Locations: the paper's number, for its volumes; Drawn: the number in this training, scaled down with the "
+            "volumes. Confidence sampling is this suite's own; the paper leaves it to future work"
         ),
     ),
     grid,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def grid(profile: "Profile", models: Iterable[str] = MODEL_NAMES) -> Sequence[Point]:
-    """Every model from every seed, as the profile trains them on the data set; by default the paper's models."""
+    """Return the models, by default the paper's, with every seed, as the profile trains them on the data set."""
     return [Point(model, seed) for model in models for seed in profile.seeds]
 
 

@@ -16,9 +16,9 @@ from benchmarks.study import DeviceType, Layout, Probe, Study
 
 
 def predicted() -> list[Probe]:
-    """Each number as this suite takes it and as the paper's code does, and what the paper has no number of.
+    """Return each of the paper's numbers for this suite and for the paper's code, and what the paper has no numbers of.
 
-    That is its batches, whole segmentations and variants of U-Nets.
+    The latter are the paper's batches, whole segmentations, and variants of its U-Nets.
     """
     rows = [number.probe for number in published_memory()]
     released = [replace(probe, implementation="released") for probe in rows]
@@ -27,10 +27,10 @@ def predicted() -> list[Probe]:
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """On a GPU every number, the paper's batches and whole segmentations.
+    """Return, on a GPU, each of the paper's numbers, its batches and whole segmentations.
 
-    On a CPU only what takes seconds there: one pass of the function-space models on BraTS. A training step takes up to
-    a minute, and so does a slice of the slicing U-Net, whose filters are many.
+    On a CPU only what takes seconds is measured: one pass of the function-space models on BraTS. A training step takes
+    up to a minute there, and so does a slice of the slicing U-Net, which has many filters.
     """
     rows = [number.probe for number in published_memory()]
     if device_type == "cuda":
@@ -43,7 +43,7 @@ def measured(device_type: DeviceType) -> list[Probe]:
 
 
 def evidence() -> list[Probe]:
-    """Return the probes that claims are judged by: those of the paper's own numbers."""
+    """Return the probes of the paper's own numbers, by which its claims are judged."""
     return [number.probe for number in published_memory()]
 
 

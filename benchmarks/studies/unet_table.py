@@ -1,4 +1,4 @@
-"""What the paper's U-Nets may be: numbers of its Table 3 beside what is predicted of several."""
+"""Table of variants of the paper's U-Nets: the predictions for each, next to the paper's Table 3."""
 
 import math
 from collections.abc import Sequence
@@ -14,63 +14,63 @@ from benchmarks.study import Implementation, Probe
 AFTER_SUM: Implementation = "activation after the sum"
 
 READING = (
-    "Each row changes what it names from this suite's choices, which are pre-activation blocks with ReLUs in place, "
-    "max-pooling and linear up-sampling",
+    "Each row changes the named property from this suite's choices, which are pre-activation blocks with ReLUs in "
+    "place, max-pooling and linear up-sampling",
     "In brackets: the ratio to the paper; bold: the closest to the paper",
-    "The paper's numbers of the 3D U-Net on LiTS are those on BraTS 2020",
+    "The paper's numbers of the 3D U-Net on LiTS repeat those on BraTS 2020",
 )
 
 
 def unets_grid(answers: Answers) -> Grid:
-    """A row for each choice of U-Nets, a column for each of the paper's numbers, and which choice is closest."""
+    """Return a row for each variant, with a column for each of the paper's numbers and the largest deviation."""
     numbers = unet_memory()
-    ratios = {unets: [_to_paper(answers, number, unets) for number in numbers] for unets in UNETS}
-    least = [min(map(_off, of_number)) for of_number in zip(*ratios.values(), strict=True)]
-    furthest = {unets: max(map(_off, of_unets)) for unets, of_unets in ratios.items()}
+    ratios = {unets: [_ratio_to_paper(answers, number, unets) for number in numbers] for unets in UNETS}
+    smallest = [min(map(_deviation, of_number)) for of_number in zip(*ratios.values(), strict=True)]
+    largest = {unets: max(map(_deviation, of_unets)) for unets, of_unets in ratios.items()}
     rows = [[Cell("Paper"), *(Cell(f"{number.gigabytes:.2f}") for number in numbers), NOTHING]]
     for unets, of_unets in ratios.items():
         cells = []
-        for number, to_paper, closest in zip(numbers, of_unets, least, strict=True):
+        for number, to_paper, closest in zip(numbers, of_unets, smallest, strict=True):
             cell = gigabytes(answers, PREDICTED, unet_probe(number, unets))
             if to_paper is not None:
-                cell = Cell(cell.text, bold=_off(to_paper) == closest, detail=f"({to_paper:.3f})")
+                cell = Cell(cell.text, bold=_deviation(to_paper) == closest, detail=f"({to_paper:.3f})")
             cells.append(cell)
-        rows.append([Cell(_name(unets)), *cells, _percent(furthest[unets])])
-    head = ["U-Nets", *(_title(number.probe) for number in numbers), "Furthest off"]
-    caption = "Table 3, what the paper's U-Nets may be (GB): predicted as for the released code."
-    return Grid(caption, head, rows, notes([*READING, *_finding(furthest), *_without_image(answers)]))
+        rows.append([Cell(_name(unets)), *cells, _percent(largest[unets])])
+    head = ["U-Nets", *(_title(number.probe) for number in numbers), "Largest deviation"]
+    caption = "Table 3: variants of the paper's U-Nets (GB), predicted as for the released code."
+    return Grid(caption, head, rows, notes([*READING, *_closest(largest), *_without_image(answers)]))
 
 
-def _finding(furthest: dict[Implementation, float]) -> Sequence[str]:
-    """Those of which the furthest number is the least off; nothing where of none all numbers are predicted."""
-    least = min(furthest.values())
+def _closest(largest: dict[Implementation, float]) -> Sequence[str]:
+    """Name the variants whose largest deviation is smallest; nothing where no variant has all predictions."""
+    least = min(largest.values())
     if math.isinf(least):
         return ()
-    closest = "; ".join(_name(unets) for unets, off in furthest.items() if off == least)
-    return (f"Closest to all numbers at once: {closest}, off by {_percent(least).text} where furthest",)
+    closest = "; ".join(_name(unets) for unets, off in largest.items() if off == least)
+    return (f"Closest to all numbers at once: {closest}, with a largest deviation of {_percent(least).text}",)
 
 
 def _without_image(answers: Answers) -> Sequence[str]:
-    """What 3-D inference takes if nobody holds the image once the first block has read it."""
-    (number,) = (one for one in unet_memory() if (one.probe.model, one.probe.phase) == ("unet3d", "inference"))
-    probe = unet_probe(number, AFTER_SUM)
+    """State what 3D inference takes if the image is freed once the first block has read it."""
+    numbers = {(number.probe.model, number.probe.phase): number for number in unet_memory()}
+    probe = unet_probe(numbers["unet3d", "inference"], AFTER_SUM)
     allocated, parts = (answers.value(PREDICTED, probe, name) for name in ("allocated_bytes", "by_part"))
     if allocated is None or parts is None:
         return ()
     without = (allocated - parts.get("inputs", 0)) / GIGABYTE
     return (
-        "Predictions hold the image to the end, as the caller does; without it 3D inference comes to "
+        "Predictions keep the image until the end, as the caller does; without it, 3D inference takes "
         f"{without:.2f} GB with activation after the sum",
     )
 
 
-def _to_paper(answers: Answers, number: PublishedMemory, unets: Implementation) -> float | None:
-    """What is predicted over what the paper has."""
+def _ratio_to_paper(answers: Answers, number: PublishedMemory, unets: Implementation) -> float | None:
+    """Return the prediction divided by the paper's number; None where either is missing."""
     predicted = answers.value(PREDICTED, unet_probe(number, unets), "allocated_bytes")
     return None if predicted is None or number.gigabytes is None else predicted / (number.gigabytes * GIGABYTE)
 
 
-def _off(to_paper: float | None) -> float:
+def _deviation(to_paper: float | None) -> float:
     return math.inf if to_paper is None else abs(to_paper - 1)
 
 

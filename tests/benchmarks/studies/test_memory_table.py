@@ -84,7 +84,7 @@ def test_a_whole_extraction_stands_beside_one_pass(record: Record) -> None:
         "Model": "OSS-Net C",
         "Data set": "LiTS",
         "Resolution": "512x512x512",
-        "Locations a pass": "2¹⁴",
+        "Locations per pass": "2¹⁴",
         "One pass, predicted (GB)": "2.00",
         "Octree, predicted (GB)": "0.90",
         "This suite, predicted (GB)": "3.00",

@@ -38,24 +38,24 @@ def test_the_closest_are_bold_and_named(record: Record) -> None:
     ]
     assert rows["ReLU not in place"][0] == Cell("18.01", detail="(1.250)")
     assert rows["This suite's"][-1].text == "100%"
-    assert "Closest to all numbers at once: Average pooling, off by 10% where furthest." in grid.notes
+    assert "Closest to all numbers at once: Average pooling, with a largest deviation of 10%" in grid.notes
 
 
 def test_u_nets_that_are_as_close_are_all_named(record: Record) -> None:
     factors = dict.fromkeys(UNETS, 2.0) | {"released": 1.5, "average pooling": 1.5}
     grid = unets_grid(answered(record, factors))
-    assert "Closest to all numbers at once: This suite's; Average pooling, off by 50% where furthest." in grid.notes
+    assert "Closest to all numbers at once: This suite's; Average pooling, with" in grid.notes
 
 
-def test_what_the_image_takes_of_inference_is_told(record: Record) -> None:
+def test_the_notes_state_inference_without_the_image(record: Record) -> None:
     answers = answered(record, dict.fromkeys(UNETS, 2.0))
-    for probe, one in answers.by_machine["predicted"].items():
+    for probe, prediction in answers.by_machine["predicted"].items():
         if probe.implementation == "activation after the sum" and probe.phase == "inference":
-            assert one.result is not None
-            one.result["by_part"] = {"inputs": 1_240_000_000}
+            assert prediction.result is not None
+            prediction.result["by_part"] = {"inputs": 1_240_000_000}
     # Twice the paper's 3.57 GB, without 1.24.
-    assert "without it 3D inference comes to 5.90 GB with activation after the sum." in unets_grid(answers).notes
-    assert "without it" not in unets_grid(Answers({})).notes
+    assert "5.90 GB with activation after the sum." in unets_grid(answers).notes
+    assert "3D inference takes" not in unets_grid(Answers({})).notes
 
 
 def test_where_another_axis_makes_no_other_slices_the_suites_are_shown(record: Record) -> None:
