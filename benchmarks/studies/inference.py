@@ -1,4 +1,4 @@
-"""The study `inference`: what the improved inference of Section 3.3 saves and loses, by each interpretation."""
+"""The study `inference`: savings and losses of the improved inference of Section 3.3, by each interpretation."""
 
 import math
 from collections.abc import Sequence
@@ -23,20 +23,19 @@ EXTRACTIONS = {
     "released-prior": "Improved, released code (released-prior)",
     "dense": "Every voxel (dense)",
 }
-"""As rows of the tables name them."""
+"""Extractions, with their names in the rows of the tables."""
 
 ORIGINALS = {improved: original for original, improved in figure5.READINGS.values()}
-"""By improved inference, the original one that it is compared with."""
-
+"""Original inference that each improved one is compared with."""
 
 PRIOR = (
-    "Precision and recall: of the prior, up-sampled to the first lattice and thresholded, against the target at the "
+    "Precision and recall: the prior, up-sampled to the first lattice and thresholded, compared with the target at the "
     "same points"
 )
 
 
 def grid(profile: "Profile") -> Sequence[Point]:
-    """Every extraction by the OSS-Net C of every seed, as Table 2 trains it."""
+    """Return every extraction by the OSS-Net C of every seed, as Table 2 trains it."""
     return [
         Point(MODEL, seed, {"extraction": extraction}, extraction=extraction)
         for extraction in EXTRACTIONS
@@ -48,7 +47,7 @@ def closed_form_grid(answers: Answers) -> Grid:
     """Return the table of evaluations and runtimes of the closed-form volume, from the records of Figure 5."""
     shape = figure5.SHAPES["cuda"]
     probes = {name: figure5.probe(shape, figure5.FULL_LOCATIONS, name) for name in EXTRACTIONS}
-    # How many locations are evaluated does not depend on the machine.
+    # The number of evaluated locations does not depend on the machine.
     counts: dict[str, list[int]] = {"dense": [math.prod(shape)]} | {
         name: evaluated
         for name, probe in probes.items()
@@ -72,8 +71,8 @@ def closed_form_grid(answers: Answers) -> Grid:
         for name, probe in probes.items()
     ]
     return Grid(
-        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels; prior: its target, "
-        "max-pooled to the encoder's grid.",
+        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels, whose target, max-pooled "
+        "to the encoder's grid, is the prior.",
         [
             *("Inference", "Evaluated", "By stage", "Evaluated / original's", "Precision", "Recall"),
             *(f"Time, {answers.title(machine)} (s)" for machine in answers.measured),
@@ -85,8 +84,8 @@ def closed_form_grid(answers: Answers) -> Grid:
 
 @cache
 def _quality_of_prior(shape: Shape) -> dict[str, dict[str, float]]:
-    """Compute the `prior_quality` of the closed-form volume of a shape, by extraction that begins with a prior."""
-    # Tables without this one are made without importing torch.
+    """Compute the `prior_quality` of the closed-form volume, for each extraction that begins with a prior."""
+    # Torch is imported here, so that other tables are made without it.
     from benchmarks.probes.phantom import ClosedFormField, make_volume
     from benchmarks.scoring.inference_comparison import prior_quality
     from ossnet.field import Grid as Voxels
@@ -110,11 +109,12 @@ INFERENCE = Study(
         rows=[(MODEL, extraction) for extraction in EXTRACTIONS],
         names={"extraction": EXTRACTIONS},
         note=(
-            "Evaluated: locations of a volume. Disagreement: of all its voxels; that with every voxel evaluated stands "
-            "in the row of dense. Precision and recall: of the encoder's segmentation, up-sampled to the first lattice "
-            "and thresholded, against the decoder at the same points. By the paper's text, the points that it marks as "
-            "occupied are never evaluated; by the released code, only these are, of the first lattice. Times of these "
-            "runs, beside whatever else the machine did, are in the table of costs"
+            "Evaluated: number of locations per volume. Disagreement: percentage of all voxels of a volume; that with "
+            "every voxel evaluated is in the row of dense. Precision and recall: the encoder's segmentation, "
+            "up-sampled to the first lattice and thresholded, compared with the decoder at the same points. By the "
+            "paper's text, the points that this segmentation marks as occupied are never evaluated; by the released "
+            "code, only these are evaluated on the first lattice. The table of costs has the times of these runs, "
+            "during which the machine may have done other work"
         ),
         scoring=("extraction",),
     ),

@@ -1,4 +1,14 @@
-"""Every study of the suite: one file each, and one line here."""
+"""Registry of all studies.
+
+To add a study:
+
+1. Write a file `benchmarks/studies/NAME.py` that defines one `Study`; `benchmarks.study` has examples.
+2. Import it here and add it to `STUDIES`, at its place in the order of running.
+
+All commands then take it, and `tests/benchmarks/studies/test_registry.py` checks it. Where the paper has numbers for
+its table of scores, they are in `results/published/NAME.csv`, and claims about them in `results/published/claims.toml`.
+A figure is one file and one line of `paper_figures`.
+"""
 
 from collections.abc import Sequence
 
@@ -17,11 +27,11 @@ from ossnet.errors import UserError
 STUDIES: dict[str, Study] = {
     study.name: study for study in (TABLE1, TABLE2, INFERENCE, FIGURE4, TABLE3, FIGURE5, FIGURE6, SCALING, WHOLE)
 }
-"""In the order in which they are made: those of which the first minutes of a machine tell most come first."""
+"""Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first."""
 
 
 def find_studies(names: Sequence[str]) -> list[Study]:
-    """Return studies by name in the order of the registry, all of them for no name.
+    """Return the studies with these names, or all studies if there are no names, in the order of the registry.
 
     Raises:
         UserError: a name is unknown.

@@ -1,4 +1,4 @@
-"""A whole segmentation of 512^3 voxels by OSS-Net C, the paper's size of LiTS: its memory and time."""
+"""Memory and time of a whole segmentation of 512^3 voxels, the paper's size of LiTS, by OSS-Net C."""
 
 from dataclasses import replace
 
@@ -13,36 +13,36 @@ from benchmarks.study import DeviceType, Layout, Probe, Study
 ONE_PASS = Probe("memory", "c", "lits", (512, 512, 512), "inference", 2**14)
 SEGMENTATION = replace(ONE_PASS, phase="extraction", extraction="mise")
 
-TIME = "Time: of one segmentation on the CPU, while its tensors are counted; a GPU's is not taken here"
+TIME = "Time: one segmentation on the CPU while its tensors are counted; this table has no time on a GPU"
 
 
 def predicted() -> list[Probe]:
-    """The segmentation, and the one pass that the paper's Table 3 has."""
+    """Return the segmentation, and the single pass that the paper's Table 3 has."""
     return [ONE_PASS, SEGMENTATION]
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """The segmentation, on any device: some minutes on a laptop."""
+    """Return the segmentation for any device; it takes a laptop some minutes."""
     return [SEGMENTATION]
 
 
 def whole_grids(answers: Answers) -> list[Grid]:
-    """A row for the pass and for the whole as predicted, and one for each machine."""
-    head = ["What", "Where", "Tensors (GB)", "Allocator (GB)", "Process (GB)", "Process before (GB)", "Time (s)"]
+    """Return a table with rows for the predicted pass and segmentation, and one for each machine's measurement."""
+    head = ["Work", "Source", "Tensors (GB)", "Allocator (GB)", "Process (GB)", "Process before (GB)", "Time (s)"]
     rows = [
         _row(answers, "one pass", PREDICTED, ONE_PASS),
         *(_row(answers, "segmentation", machine, SEGMENTATION) for machine in [PREDICTED, *answers.shown]),
     ]
     probe = SEGMENTATION
-    caption = f"{MODEL_NAMES[probe.model]}, segmenting {probe.resolution} voxels by {probe.extraction}."
+    caption = f"{MODEL_NAMES[probe.model]} segmenting {probe.resolution} voxels by {probe.extraction}: memory and time."
     return [Grid(caption, head, rows, notes([OBJECT, TIME, WORKSPACES, *cpu_notes(answers), *machine_notes(answers)]))]
 
 
-def _row(answers: Answers, what: str, machine: str, probe: Probe) -> list[Cell]:
+def _row(answers: Answers, work: str, machine: str, probe: Probe) -> list[Cell]:
     names = ("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes")
     wall_s = answers.value(machine, probe, "wall_s")
     return [
-        Cell(what),
+        Cell(work),
         Cell(answers.title(machine)),
         *(gigabytes(answers, machine, probe, name) for name in names),
         NOTHING if wall_s is None else Cell(f"{wall_s:.0f}"),
