@@ -294,10 +294,10 @@ class Study:
 
     @property
     def has_points(self) -> bool:
-        """Whether the study trains and scores models."""
+        """True if the study trains and scores models."""
         return self.grid is not no_points
 
     @property
     def has_probes(self) -> bool:
-        """Whether the study predicts or measures memory or runtime."""
+        """True if the study predicts or measures memory or runtime."""
         return self.predicted is not no_probes or self.measured is not no_probes

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks claims` does: judge the paper's claims by the records at hand."""
+"""`python -m benchmarks claims`: judgement of the paper's claims by the available records."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -21,29 +21,33 @@ NO_GPU = "no GPU record"
 def judge_claims(
     results: Path, profile: str, datasets: Sequence[str] | None, reference: Path = REFERENCE
 ) -> pd.DataFrame:
-    """Judge every claim and write `results/tables/claims`.md, .csv and .tex; what `benchmarks.claims.judge.judge`
-    gives.
+    """Judge every claim, write the verdicts to `results/tables/claims`.md, .csv and .tex, and return them.
 
-    A data set without records of a study and profile in `results` is judged by the committed reference, if that has
-    them; what is written tells which records were taken. Memory and runtime are those of one's own GPU, else of the
-    reference's. Without either they are not measured, and no prediction decides a claim: what it says is told.
+    A data set whose records of a study are not in `results` is judged by the committed reference, if they are there;
+    the written tables name the records that were used. Memory and runtime are those of a GPU in `results`, otherwise of
+    one in the reference. Without a GPU they count as not measured: a prediction is shown, but decides no claim.
 
     Args:
-        datasets: whose records to judge by; None for all that there are.
+        results: the results folder.
+        profile: name of the profile of the records.
+        datasets: names of the data sets of the records; None for all.
         reference: folder of the committed reference.
 
+    Returns:
+        The verdicts, as `benchmarks.claims.judge.judge` returns them.
+
     Raises:
-        UserError: there are no records, or those of two data sets answer the same question.
+        UserError: there are no such records, or two of the data sets stand for the same data set of the paper.
     """
     numbers, failures, used = [], [], []
     for study in [study for study in find_studies([]) if study.has_points]:
-        own = _of(read_records(results / "records", [study.name]), profile, datasets)
+        own = _selected(read_records(results / "records", [study.name]), profile, datasets)
         have = {part.dataset for part in own}
-        committed = _of(read_records(reference / "records", [study.name]), profile, datasets)
-        lent = [part for part in committed if part.dataset not in have]
-        records = own + lent
+        committed = _selected(read_records(reference / "records", [study.name]), profile, datasets)
+        from_reference = [part for part in committed if part.dataset not in have]
+        records = own + from_reference
         used += [(study.name, part.dataset, "") for part in own]
-        used += [(study.name, part.dataset, " (reference)") for part in lent]
+        used += [(study.name, part.dataset, " (reference)") for part in from_reference]
         numbers.append(summary_of(study, scores_of(records)))
         failures.append(failures_of(records))
     _check({dataset for _, dataset, _ in used}, datasets, profile, results)
@@ -60,36 +64,42 @@ def judge_claims(
     }
     published = {name: read_published(PUBLISHED, name) for name in ("table1", "table2", "table3")}
     claims = read_claims(PUBLISHED / "claims.toml")
-    verdicts = judge(claims, _joined(numbers), published, _joined(failures), unmeasured)
-    predicted = _joined([part.predicted for part in by_study.values() if part.gpu is None])
+    verdicts = judge(claims, _concatenate(numbers), published, _concatenate(failures), unmeasured)
+    predicted = _concatenate([part.predicted for part in by_study.values() if part.gpu is None])
     verdicts = _with_predictions(verdicts, claims, predicted)
-    basis = ", ".join(f"{study} on {dataset}{lent}" for study, dataset, lent in used)
+    basis = ", ".join(f"{study} on {source}{origin}" for study, source, origin in used)
     write_claims(verdicts, results / "tables" / "claims", f"Our records: profile {profile}, {basis}.")
     return verdicts
 
 
-def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _concatenate(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def _with_predictions(verdicts: pd.DataFrame, claims: Sequence[Claim], predicted: pd.DataFrame) -> pd.DataFrame:
-    """Tell of what is not measured what is predicted. It stays not measured."""
-    foreseen = judge(claims, predicted, {})
-    known = (verdicts["verdict"] == Verdict.NOT_MEASURED) & (foreseen["verdict"] != Verdict.NOT_MEASURED)
-    return verdicts.assign(numbers=verdicts["numbers"].mask(known, f"{NO_GPU}; predicted " + foreseen["numbers"]))
+    """Add the predicted numbers to claims that are not measured; their verdict stays."""
+    by_prediction = judge(claims, predicted, {})
+    known = (verdicts["verdict"] == Verdict.NOT_MEASURED) & (by_prediction["verdict"] != Verdict.NOT_MEASURED)
+    return verdicts.assign(numbers=verdicts["numbers"].mask(known, f"{NO_GPU}; predicted " + by_prediction["numbers"]))
 
 
-def _check(found: Collection[str], asked: Sequence[str] | None, profile: str, results: Path) -> None:
-    if missing := sorted(set(asked or ()) - set(found)):
-        raise UserError(f"no records of data set {missing[0]} with profile {profile}; run it first")
+def _check(found: Collection[str], datasets: Sequence[str] | None, profile: str, results: Path) -> None:
+    if missing := sorted(set(datasets or ()) - set(found)):
+        raise UserError(
+            f"no records of data set {missing[0]} with profile {profile} in {results}; make them with `python -m "
+            "benchmarks run`, or leave the data set out of --data"
+        )
     if not found:
-        raise UserError(f"no records of profile {profile} in {results}; run `python -m benchmarks run` first")
+        raise UserError(
+            f"no records with profile {profile} in {results}; make them with `python -m benchmarks run`, or choose "
+            "another --profile"
+        )
     for paper in set(PAPER_DATASETS.values()):
         rivals = sorted(name for name in found if PAPER_DATASETS.get(name, name) == paper)
         if len(rivals) > 1:
-            raise UserError(f"records of {' and '.join(rivals)} answer the same claims; choose with --data")
+            raise UserError(f"records of {' and '.join(rivals)} decide the same claims; choose one of them with --data")
 
 
-def _of(records: Sequence[Records], profile: str, datasets: Collection[str] | None) -> list[Records]:
+def _selected(records: Sequence[Records], profile: str, datasets: Collection[str] | None) -> list[Records]:
     return [part for part in records if part.profile == profile and (datasets is None or part.dataset in datasets)]

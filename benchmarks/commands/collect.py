@@ -1,4 +1,4 @@
-"""From the folders of runs and the records of probes to tables: what `collect` does, and every run at its end."""
+"""`python -m benchmarks collect`: tables from the folders of runs and the records of probes."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,31 +22,32 @@ from ossnet.errors import UserError
 from ossnet.locks import hold
 
 PATIENCE_S = 60.0
-"""Another process that collects is waited for so long."""
+"""Seconds to wait for another process that collects in the same folder."""
 
 
 def collect_studies(studies: Sequence[Study], results: Path, reference: Path | None = REFERENCE) -> list[Path]:
-    """Write the records and the tables of each study that was begun in a results folder; return the Markdown files.
+    """Write the records and tables of studies; return the paths of the Markdown tables.
 
-    A table holds every data set and profile that its study was begun with there, and every machine that answered its
-    probes, each with the committed reference beside it unless that is left out. A study without any result or failure
-    has no table yet.
+    A table shows every data set and profile with which its study was begun, and every machine that answered its probes,
+    next to the committed reference. A study without any result or failure has no table yet.
 
     Args:
+        studies: studies to collect; those that were not begun are left out.
+        results: the results folder.
         reference: folder of the committed reference; None to leave it out.
 
     Raises:
-        UserError: what is there cannot be read, a table cannot be written, or another process keeps collecting there.
+        UserError: a file cannot be read or written, or another process keeps collecting in the folder.
     """
     tables = []
     for study in studies:
         plans = read_plans(results, [study.name]) if study.has_points else []
-        # One process after the other, or the older of two tables might be written last.
-        with hold(results / "plans" / "lock", PATIENCE_S) if plans else nullcontext(True) as mine:
-            if not mine:
+        # Processes take turns, so that the older of two tables is not written last.
+        with hold(results / "plans" / "lock", PATIENCE_S) if plans else nullcontext(True) as has_lock:
+            if not has_lock:
                 raise UserError(
                     f"another process has been collecting in {results} for {PATIENCE_S:.0f} s; "
-                    "let it finish, then use `python -m benchmarks collect`"
+                    "wait until it has finished, then use `python -m benchmarks collect`"
                 )
             found = Findings(
                 [_collect(plan, results) for plan in plans],
@@ -62,11 +63,12 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
 
 
 def write_study(study: Study, found: Findings, stem: Path) -> None:
-    """Write the tables of a study as `stem`.md and .tex, and their numbers as .csv, each whole or not at all.
+    """Write the tables of a study as `stem`.md and `stem`.tex, and their numbers as `stem`.csv.
 
-    Of a study with points these are the table of scores with the study's further tables below it; beside it the tables
-    of comparisons, of protocols, and of what scores cost, which alone differs when the study is made again. Of a study
-    with probes the CSV file has a row for each record; where there are points, too, its name ends in `-probes`.
+    Each file is written whole or not at all. A study with points has its table of scores first, followed by its own
+    tables, and in files of their own the tables of comparisons, of protocols and of costs; only the costs differ when
+    the study is run again. The CSV file of a study with probes has a row per record; its name ends in `-probes` if the
+    study also has points.
 
     Raises:
         UserError: a file cannot be written.

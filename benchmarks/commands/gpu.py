@@ -1,7 +1,7 @@
-"""`python -m benchmarks.commands.gpu`: all that only a GPU can tell of memory and runtime, in one go.
+"""`python -m benchmarks.commands.gpu`: every measurement of memory and runtime that needs a GPU.
 
-It needs torch, numpy, pandas and nvidia-ml-py, and no data: models are made for it, volumes have closed forms. It is
-imported without them, to tell which are missing.
+It needs torch, numpy, pandas and nvidia-ml-py, but no data: models are untrained and volumes have closed forms. The
+module itself imports none of these packages, so that it can name those that are missing.
 """
 
 import argparse
@@ -27,25 +27,42 @@ if TYPE_CHECKING:
 PROGRAM = "python -m benchmarks.commands.gpu"
 
 PACKAGES = {"torch": "torch", "numpy": "numpy", "pandas": "pandas", "pynvml": "nvidia-ml-py"}
-"""What must be installed, by the module that is imported of it."""
+"""Packages that must be installed, by the module that is imported from each."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; 1 when a probe is missing or failed, 2 where there is no GPU or for a user's mistake, 130 when interrupted."""
+    """Measure every study's probes on this machine's GPU.
+
+    Args:
+        arguments: the command line's arguments; None for those of this process.
+
+    Returns:
+        The exit status: 0 if every probe has a result or ran out of memory, 1 if one is missing or failed, 2 without a
+        GPU or after a user's mistake, 130 after an interrupt.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Measure memory and runtime on this machine's GPU.")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder for records (%(default)s)")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Measure memory and runtime on this machine's GPU. The same command continues where the last call "
+        "has ended.",
+    )
     parser.add_argument(
-        "--limit-minutes", type=float, default=10.0, help="what is not done by then is left for the next call (10)"
+        "--results", type=Path, default=Path("results"), help="folder for the records (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--limit-minutes",
+        type=float,
+        default=10.0,
+        help="time limit of this call in minutes; the next call measures what is left (default: %(default)g)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="measure again what has failed before")
-    parser.add_argument("--shared", action="store_true", help="measure although others use memory of the GPU")
+    parser.add_argument("--shared", action="store_true", help="measure even if other processes use the GPU's memory")
     options = parser.parse_args(given)
     command = shlex.join([*PROGRAM.split(), *given])
 
     def measure() -> int:
         if not options.limit_minutes > 0:
-            raise UserError(f"--limit-minutes {options.limit_minutes}: give a number above 0")
+            raise UserError(f"--limit-minutes {options.limit_minutes:g}: give a number above 0")
         require_writable_folder(options.results)
         check_packages()
         check_gpu()
@@ -65,12 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class GpuRequest:
-    """What to measure with.
+    """Options of a call.
 
     Attributes:
-        results: folder for records.
-        limit_s: seconds after which the call ends.
+        results: folder for the records.
+        limit_s: time limit of the call in seconds.
         command: the command line, for the provenance of records.
+        options: choice of the probes to measure.
     """
 
     results: Path
@@ -80,21 +98,26 @@ class GpuRequest:
 
 
 def measure_studies(device: str, studies: "Sequence[Study]", request: GpuRequest) -> bool:
-    """Measure what is missing of the probes of studies on a device, the first study first, within the limit.
+    """Measure the missing probes of studies on a device within a time limit, in the order of the studies.
 
-    The probe at work when the time is over stays missing, like those after it.
+    A probe that is not done when the time is over stays missing, like those after it.
+
+    Args:
+        device: name of the device in torch, such as `cuda:0`.
+        studies: studies whose probes are measured.
+        request: options of the call.
 
     Returns:
-        Whether every probe has a result, or ran out of memory.
+        Whether every probe has a result or ran out of memory.
 
     Raises:
-        UserError: the device cannot be used or is used by others, or `results` cannot be read or written.
+        UserError: the device cannot be used or is in use by others, or the records cannot be read or written.
     """
-    from benchmarks.probes.machine import look_at
+    from benchmarks.probes.machine import detect
     from benchmarks.probes.runner import ProbeRunner
 
     deadline = time.monotonic() + request.limit_s
-    machine = look_at(device, request.command, request.limit_s)
+    machine = detect(device, request.command, request.limit_s)
     runner = ProbeRunner(studies, machine, request.results, request.options, log)
     runner.refuse_shared_gpu()
     runner.answer(partial(PlainProgress, deadline=deadline), deadline)
@@ -102,12 +125,14 @@ def measure_studies(device: str, studies: "Sequence[Study]", request: GpuRequest
 
 
 class PlainProgress:
-    """Progress by the standard library alone: one line on a terminal, elsewhere a line per probe. On standard error.
+    """Display of progress on standard error that needs only the standard library.
+
+    On a terminal it is one line that changes, elsewhere a line per probe.
 
     Args:
-        title: unused, as each line names its probe.
+        title: unused, since each line names its probe.
         total: number of probes.
-        deadline: on the clock of `time.monotonic`, when the work ends whatever is left.
+        deadline: end of the call, on the clock of `time.monotonic`.
     """
 
     def __init__(self, title: str, total: int, deadline: float) -> None:
@@ -122,7 +147,12 @@ class PlainProgress:
             _show("")
 
     def update(self, done: float, note: str = "") -> None:
-        """Show the number of probes that are done, the time to go, and the name of the next."""
+        """Show the number of probes that are done, the remaining time, and the name of the next probe.
+
+        Args:
+            done: number of probes that are done.
+            note: name of the next probe.
+        """
         now = time.monotonic()
         to_go = "time to go not known yet"
         if done:
@@ -132,40 +162,40 @@ class PlainProgress:
 
 
 def log(text: str) -> None:
-    """Print a line on standard error, on a terminal in the place of the line of progress, which then goes on below."""
+    """Print a line on standard error; on a terminal it replaces the line of progress, which continues below."""
     print(f"{_start_of_line()}{text}", file=sys.stderr, flush=True)
 
 
 def check_packages() -> None:
-    """Raises UserError where a package is missing."""
+    """Raise a UserError if a package is missing."""
     missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
     if missing:
         raise UserError(
-            f"this Python has no {', '.join(missing)}: {sys.executable} -m pip install {' '.join(missing)}, or name "
-            "another Python that has all of them (make gpu PYTHON=...)"
+            f"this Python lacks {', '.join(missing)}; use `{sys.executable} -m pip install {' '.join(missing)}`, or "
+            "another Python (make gpu PYTHON=...)"
         )
 
 
 def check_gpu() -> None:
-    """Raises UserError where there is no GPU for torch, and says why if torch does."""
+    """Raise a UserError if torch cannot use a GPU, with torch's reason if it has one."""
     import torch
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         available = torch.cuda.is_available()
     if available:
         return
-    if told:
-        reason = str(told[0].message)
+    if caught:
+        reason = str(caught[0].message)
     elif torch.version.cuda is None and torch.version.hip is None:
-        reason = f"torch {torch.__version__} is built without CUDA; install a build with it"
+        reason = f"torch {torch.__version__} is built without CUDA; install a build with CUDA"
     else:
-        reason = "its driver shows none; see nvidia-smi and CUDA_VISIBLE_DEVICES"
-    raise UserError(f"no GPU that torch can use: {reason}")
+        reason = "the driver shows none; check nvidia-smi and CUDA_VISIBLE_DEVICES"
+    raise UserError(f"torch finds no GPU: {reason}")
 
 
 def _show(line: str) -> None:
-    """Print a line on standard error: on a terminal in the place of the last one, elsewhere below it."""
+    """Print a line on standard error; on a terminal it replaces the last one."""
     print(f"{_start_of_line()}{line}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
@@ -174,21 +204,21 @@ def _start_of_line() -> str:
 
 
 def _summarise(runner: "ProbeRunner", request: GpuRequest) -> bool:
-    """Print what has become of the probes; return whether all have a result, or ran out of memory."""
+    """Print the state of the probes; return whether every probe has a result or ran out of memory."""
     from benchmarks.probes.records import FOLDER
 
     for ledger in runner.ledgers:
         print("\n".join(ledger.describe()))
     if any(ledger.records for ledger in runner.ledgers):
         collect = f"python -m benchmarks collect --results {request.results}"
-        print(f"the records are in {request.results / FOLDER}; `{collect}` makes tables of them")
+        print(f"the records are in {request.results / FOLDER}; use `{collect}` to make tables of them")
     missing = {probe for ledger in runner.ledgers for probe in ledger.missing()}
     if missing:
         limit = f"{request.limit_s / 60:g} minutes"
-        print(f"{len(missing)} probes did not fit in {limit}; the same command goes on with them")
+        print(f"{len(missing)} probes did not fit in {limit}; use the same command to continue")
     failed = runner.failed()
     if failed:
-        print(f"{len(failed)} probes have failed; --retry-failed tries them again")
+        print(f"{len(failed)} probes have failed; use --retry-failed to try them again")
     return not missing and not failed
 
 

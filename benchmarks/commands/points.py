@@ -1,4 +1,4 @@
-"""The points of studies: decide which runs are missing, and make them through an executor."""
+"""Points of studies: the runs that are missing, and their execution."""
 
 import os
 import shutil
@@ -27,30 +27,30 @@ from ossnet.errors import UserError
 from ossnet.training.profile import Profile, load_profile
 
 CPU_WORKERS = 2
-"""Runs at a time on a machine without a GPU."""
+"""Default number of runs at a time on a machine without a GPU."""
 
 CPU_THREADS = 1
-"""CPU threads of a run, where no cluster says otherwise. Another number can change the last digits of results."""
+"""Default number of CPU threads per run, except on a cluster. Another number can change the last digits of results."""
 
-OTHERS = "Other runs that measure these trainings go with them: {}; run their studies again"
-"""What --force says of runs that it was not asked for, with their number."""
+OTHER_RUNS = "--force also deletes {} other runs that share these trainings; run their studies again"
+"""Message about runs that are deleted although they were not named, with their number."""
 
 
 def make_points(studies: Sequence[Study], request: Request) -> bool:
-    """Train and score what is missing of the points of studies; return whether every one has a result.
+    """Train and score the missing points of studies; return whether every point has a result.
 
     Raises:
-        UserError: the profile, the data or the executor cannot be used, or what `--force` is to delete is in use.
+        UserError: the profile, the data or the executor cannot be used, or `--force` would delete a run in progress.
     """
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     executor = _executor(request, settings)
     plans, planned = _plan(studies, request, profile, settings, make_cases=True)
     if request.force:
-        _forget(planned, request.results, executor)
+        _delete(planned, request.results, executor)
     missing = _missing(planned, request.retry_failed)
     if request.retry_failed:
-        _try_trainings_again([one.run for one in missing])
+        _clear_training_failures([planned_run.run for planned_run in missing])
     for plan in plans:
         plan.write(request.results)
         log(_summary(plan))
@@ -58,14 +58,14 @@ def make_points(studies: Sequence[Study], request: Request) -> bool:
     if missing:
         log(_total(missing, pace, anew=False))
     Sweep(longest_first(missing), executor, pace, "runs").run()
-    failed = [one.run for one in planned if not one.run.done]
+    failed = [planned_run for planned_run in planned if not planned_run.run.done]
     if failed:
-        log(f"{len(failed)} of {len(planned)} runs have failed; --retry-failed tries them again")
+        log(f"{len(failed)} of {len(planned)} runs have failed; use --retry-failed to try them again")
     return not failed
 
 
 def list_points(studies: Sequence[Study], request: Request) -> None:
-    """Print the runs of studies with their states, and how long missing trainings would take. Change nothing.
+    """Print the runs of studies with their states and the time that missing trainings would take; change nothing.
 
     Raises:
         UserError: the profile or the data cannot be used.
@@ -74,22 +74,23 @@ def list_points(studies: Sequence[Study], request: Request) -> None:
     plans, planned = _plan(studies, request, profile, _slurm_settings(request, profile), make_cases=False)
     missing = planned if request.force else _missing(planned, request.retry_failed)
     pace = _pace(plans)
-    wanted = {one.run.folder for one in missing}
-    told: set[Path] = set()
+    missing_folders = {planned_run.run.folder for planned_run in missing}
+    listed_trainings: set[Path] = set()
     for plan in plans:
         print(_summary(plan))
-        for one in plan.runs:
-            to_make = f", {_to_train(one, pace, told, request.force)}" if one.folder in wanted else ""
-            print(f"  {one.name}: {one.state}{to_make}")
-    if request.force and (others := _others_of_trainings(planned, request.results)):
-        print(OTHERS.format(len(others)))
+        for run in plan.runs:
+            is_missing = run.folder in missing_folders
+            time = f", {_training_time(run, pace, listed_trainings, request.force)}" if is_missing else ""
+            print(f"  {run.name}: {run.state}{time}")
+    if request.force and (others := _runs_sharing_trainings(planned, request.results)):
+        print(OTHER_RUNS.format(len(others)))
     print(_total(missing, pace, anew=request.force))
 
 
 def _plan(
     studies: Sequence[Study], request: Request, profile: Profile, settings: SlurmSettings | None, make_cases: bool
 ) -> tuple[list[Plan], list[PlannedRun]]:
-    """The plan of each study, and their runs, each once however many studies share it."""
+    """Return the plan of each study, and their runs, each once even if several studies share it."""
     generator, cache = profile.generator(request.source), request.results / "cache"
     if make_cases:
         dataset = open_with_progress(request.source, generator, cache)
@@ -108,13 +109,13 @@ def _plan(
 
 
 def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedRun]:
-    """The runs to make, decided before any of them starts."""
+    """Return the runs to make, before any of them starts."""
     kept = {State.DONE} if retry_failed else {State.DONE, State.FAILED}
-    return [one for one in planned if one.run.state not in kept]
+    return [planned_run for planned_run in planned if planned_run.run.state not in kept]
 
 
-def _try_trainings_again(runs: Sequence[Run]) -> None:
-    """Forget the failures of their trainings, except where another process is at work on one."""
+def _clear_training_failures(runs: Sequence[Run]) -> None:
+    """Delete the failures of the runs' trainings, except where another process is at work on the training."""
     for failure in {run.training / "failure.json" for run in runs}:
         if failure.exists():
             with lock(failure.parent) as mine:
@@ -122,37 +123,38 @@ def _try_trainings_again(runs: Sequence[Run]) -> None:
                     failure.unlink(missing_ok=True)
 
 
-def _forget(planned: Sequence[PlannedRun], results: Path, executor: Executor) -> None:
-    """Delete runs and their trainings, and with these whatever other runs came to by them.
+def _delete(planned: Sequence[PlannedRun], results: Path, executor: Executor) -> None:
+    """Delete runs, their trainings, and all other runs that measure these trainings.
 
     Raises:
-        UserError: one of them is being made.
+        UserError: one of them is in progress.
     """
-    others = _others_of_trainings(planned, results)
-    folders = {folder for one in planned for folder in (one.run.folder, one.run.training)} | others
+    others = _runs_sharing_trainings(planned, results)
+    own = {folder for planned_run in planned for folder in (planned_run.run.folder, planned_run.run.training)}
+    folders = own | others
     for folder in sorted(folders):
         if is_locked(folder) or executor.find_task(folder) is not None:
-            raise UserError(f"{folder} is being made, or waits in a queue; end that before --force")
+            raise UserError(f"{folder} is in progress or waits in a queue; end its run before you use --force")
     if others:
-        log(OTHERS.format(len(others)))
+        log(OTHER_RUNS.format(len(others)))
     for folder in folders:
         if folder.exists():
             shutil.rmtree(folder)
 
 
-def _others_of_trainings(planned: Sequence[PlannedRun], results: Path) -> set[Path]:
-    """The folders of other runs, whichever study asked for them, whose trainings are those of the planned ones."""
-    trainings = {identity(one.spec["training"]) for one in planned}
+def _runs_sharing_trainings(planned: Sequence[PlannedRun], results: Path) -> set[Path]:
+    """Return the folders of other runs, of any study, that measure the trainings of the planned runs."""
+    trainings = {identity(planned_run.spec["training"]) for planned_run in planned}
     specs = (results / "runs").glob("*/spec.json")
-    of_trainings = {path.parent for path in specs if identity(read_json(path).get("training")) in trainings}
-    return of_trainings - {one.run.folder for one in planned}
+    sharing = {path.parent for path in specs if identity(read_json(path).get("training")) in trainings}
+    return sharing - {planned_run.run.folder for planned_run in planned}
 
 
-def _to_train(run: Run, pace: Pace, told: set[Path], anew: bool) -> str:
-    """How long the training of a run would take, in words; `told` are those of which that has been told."""
-    if run.training in told:
+def _training_time(run: Run, pace: Pace, listed: set[Path], anew: bool) -> str:
+    """Return in words the time that the training of a run would take, and add the training to those listed."""
+    if run.training in listed:
         return "of a training above"
-    told.add(run.training)
+    listed.add(run.training)
     ((model, work),) = work_left([run], anew)
     return f"about {in_words(pace.seconds(model, work) or 0)}" if work else "trained"
 
@@ -170,10 +172,10 @@ def _executor(request: Request, settings: SlurmSettings | None) -> Executor:
 
 
 def local_executor(workers: int | None = None) -> LocalExecutor:
-    """The executor of this machine.
+    """Return the executor of this machine.
 
     Args:
-        workers: runs at a time; None for one a GPU, or `CPU_WORKERS` without.
+        workers: number of runs at a time; None for one per GPU, or `CPU_WORKERS` without a GPU.
     """
     gpus = visible_gpus()
     imports = FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU
@@ -181,10 +183,10 @@ def local_executor(workers: int | None = None) -> LocalExecutor:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that torch sees here, as `CUDA_VISIBLE_DEVICES` names them."""
+    """Return the GPUs that torch sees, by the names that `CUDA_VISIBLE_DEVICES` uses."""
     count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",")[:count] if named else [str(index) for index in range(count)]
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return names.split(",")[:count] if names else [str(index) for index in range(count)]
 
 
 def _pace(plans: Sequence[Plan]) -> Pace:
@@ -198,6 +200,7 @@ def _summary(plan: Plan) -> str:
 
 
 def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool) -> str:
-    seconds = sum(pace.seconds(*left) or 0 for left in work_left([one.run for one in missing], anew))
+    runs = [planned_run.run for planned_run in missing]
+    seconds = sum(pace.seconds(*left) or 0 for left in work_left(runs, anew))
     basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
     return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis})"

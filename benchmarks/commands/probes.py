@@ -1,4 +1,4 @@
-"""The probes of studies: predict them, and measure them on this machine."""
+"""Probes of studies: their predictions, and their measurements on this machine."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.commands.request import Request
 from benchmarks.probes.ledger import name_of
-from benchmarks.probes.machine import Machine, describe, look_at
+from benchmarks.probes.machine import Machine, describe, detect
 from benchmarks.probes.records import PREDICTED
 from benchmarks.probes.runner import ProbeOptions, ProbeRunner, log_to_stderr
 from benchmarks.study import Study
@@ -14,10 +14,10 @@ from ossnet.progress import ProgressLine
 
 
 def answer_probes(studies: Sequence[Study], request: Request) -> bool:
-    """Answer what is missing of the probes of studies; return whether none failed but for a lack of memory.
+    """Predict and measure the missing probes of studies; return whether none failed except by a lack of memory.
 
     Raises:
-        UserError: records cannot be read or written, or there is a GPU that cannot be used or is used by others.
+        UserError: records cannot be read or written, or the GPU cannot be used or is in use by others.
     """
     runners = _runners(studies, request)
     for runner in runners:
@@ -27,12 +27,12 @@ def answer_probes(studies: Sequence[Study], request: Request) -> bool:
     failed = [probe for runner in runners for probe in runner.failed()]
     if failed:
         total = sum(len(ledger.probes) for runner in runners for ledger in runner.ledgers)
-        log_to_stderr(f"{len(failed)} of {total} probes have failed; --retry-failed tries them again")
+        log_to_stderr(f"{len(failed)} of {total} probes have failed; use --retry-failed to try them again")
     return not failed
 
 
 def list_probes(studies: Sequence[Study], request: Request) -> None:
-    """Print the probes of studies with their states. Answer and change nothing.
+    """Print the probes of studies with their states; measure and change nothing.
 
     Raises:
         UserError: records cannot be read.
@@ -48,10 +48,10 @@ def list_probes(studies: Sequence[Study], request: Request) -> None:
 
 
 def _runners(studies: Sequence[Study], request: Request) -> list[ProbeRunner]:
-    """Return one for the predictions and, if it is to measure, one for this machine: its GPU, or else its CPU."""
+    """Return the runner of the predictions and, if measurements are requested, that of this machine's GPU or CPU."""
     cpu = describe("cpu", request.command)
     machines = [Machine(PREDICTED, None, cpu.provenance)]
     if request.measure:
-        machines.append(look_at("cuda", request.command) if torch.cuda.is_available() else cpu)
+        machines.append(detect("cuda", request.command) if torch.cuda.is_available() else cpu)
     options = ProbeOptions(request.retry_failed, request.force, request.shared)
     return [ProbeRunner(studies, machine, request.results, options) for machine in machines]

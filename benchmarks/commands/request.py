@@ -1,4 +1,4 @@
-"""A request to run studies, as the command line makes it."""
+"""Request to run studies, as the command line makes it."""
 
 import signal
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ class Request:
     """The options of `python -m benchmarks run`.
 
     Attributes:
-        studies: those to run.
-        results: the folder for everything made.
+        studies: studies to run.
+        results: the results folder.
         command: the command line, for the provenance of records.
         profile: name or TOML file of the profile that points are trained with.
         source: data set of the points, as `ossnet.data.sources.open_dataset` takes it.
         executor: where runs are made, `local` or `slurm`.
         workers: number of runs at a time on this machine; None for one per GPU, or two without a GPU.
-        threads: CPU threads of each run; None for one, or those of a cluster's job.
-        retry_failed: try again what has failed before, lack of memory included.
-        force: delete what there is, and make it anew.
-        measure: whether this machine measures probes; otherwise they are only predicted.
-        shared: whether to measure although other processes use the GPU's memory.
+        threads: number of CPU threads per run; None for one, or for those of a cluster's job.
+        retry_failed: whether to try again what has failed before, lack of memory included.
+        force: whether to delete existing results and make them again.
+        measure: whether to measure probes on this machine; otherwise they are only predicted.
+        shared: whether to measure while other processes use the GPU's memory.
     """
 
     studies: Sequence[Study]
@@ -42,7 +42,7 @@ class Request:
 
 
 def end_as_interrupted() -> None:
-    """From now on, to be ended is to be interrupted: the workers of this machine end too."""
+    """Treat SIGTERM and SIGHUP as an interrupt from now on, so that the workers of this machine end, too."""
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) != signal.SIG_IGN:
             signal.signal(ending, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Run studies: make what is missing of their points and probes, then their tables."""
+"""`python -m benchmarks run`: missing points and probes of studies, then their tables."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from benchmarks.study import Study
 
 
 def run(request: Request) -> int:
-    """Make what is missing, and print the tables of each kind of study when they are there.
+    """Run missing points, answer missing probes, write the tables of the studies, and print the tables' paths.
 
     Returns:
-        0 where every point has a result and no probe failed but for a lack of memory, else 1.
+        The exit status: 0 if every point has a result and no probe failed except by a lack of memory, otherwise 1.
 
     Raises:
         UserError: an option, the data or the results folder cannot be used.
     """
-    # Importing torch takes seconds: commands that only read records do without it.
+    # Importing torch takes seconds, and commands that only read records do without it.
     from benchmarks.commands.points import make_points
     from benchmarks.commands.probes import answer_probes
 
@@ -34,7 +34,7 @@ def run(request: Request) -> int:
 
 
 def dry_run(request: Request) -> int:
-    """List what there is and what is missing, and change nothing; return 0.
+    """List the points and probes of studies with their states, change nothing, and return 0.
 
     Raises:
         UserError: an option, the data or the results folder cannot be used.

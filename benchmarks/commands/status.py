@@ -1,4 +1,4 @@
-"""How far studies are, from their plans and the folders of their runs."""
+"""`python -m benchmarks status`: progress of studies, from their plans, folders of runs, and records of probes."""
 
 import shutil
 from collections.abc import Collection, Sequence
@@ -12,17 +12,19 @@ from benchmarks.runs.squeue import Queue
 from benchmarks.study import Study
 
 SHOWN = 20
-"""As many failed runs, and as many running ones, are named one by one."""
+"""Number of failed runs, and of running ones, that are listed one by one."""
 
 
 def print_status(studies: Sequence[Study], results: Path, profile: str | None = None) -> None:
-    """Print how many runs and probes of each study are done, failed, running and missing, and what is wrong.
+    """Print how many runs and probes of each study are done, failed, running and missing, and why some failed.
 
     Args:
-        profile: only runs with this profile; None for all.
+        studies: studies to print.
+        results: the results folder.
+        profile: name of a profile, to print only runs with it; None for all.
 
     Raises:
-        UserError: a plan or a record cannot be read, or there is a SLURM that does not answer.
+        UserError: a plan or a record cannot be read, or SLURM does not answer.
     """
     for study in studies:
         plans = [plan for plan in read_plans(results, [study.name]) if profile in (None, plan.profile)]
@@ -31,11 +33,14 @@ def print_status(studies: Sequence[Study], results: Path, profile: str | None = 
             lines = [line for plan in plans for line in describe(plan, queued_runs(plan))]
             print("\n".join([*lines, *(line for ledger in ledgers for line in ledger.describe())]))
         else:
-            print(f"{study.name}: not begun in {results}; `benchmarks run {study.name} --dry-run` lists what it has")
+            print(
+                f"{study.name}: not begun in {results}; `python -m benchmarks run {study.name} --dry-run` lists its "
+                "runs and probes"
+            )
 
 
 def queued_runs(plan: Plan) -> set[Path]:
-    """The folders of the runs that are in SLURM's queue, waiting or running."""
+    """Return the folders of the runs that are in SLURM's queue, waiting or running."""
     records = [run.folder / "slurm.json" for run in plan.runs if not run.done]
     job_ids = {path.parent: read_json(path)["job_id"] for path in records if path.exists()}
     if not job_ids or shutil.which("squeue") is None:
@@ -45,10 +50,11 @@ def queued_runs(plan: Plan) -> set[Path]:
 
 
 def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
-    """Lines for people.
+    """Return the lines of a plan's status: the number of runs by state, and its running and failed runs.
 
     Args:
-        queued: folders of runs that wait for a cluster, or run there.
+        plan: the runs of a study.
+        queued: folders of the runs that are in a cluster's queue.
     """
     states = {run.folder: run.state for run in plan.runs}
     by_state = {state: [run for run in plan.runs if states[run.folder] == state] for state in State}
@@ -66,7 +72,7 @@ def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
 
 
 def _to_go(pace: Pace, running: Sequence[Run], missing: Sequence[Run]) -> str | None:
-    """As many at a time as are running now, or one after another."""
+    """Return the time to go in words, for as many runs at a time as are running now."""
     if not running and not missing:
         return None
     at_a_time = max(1, len(running))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks verify`: tell where a printed number comes from, and make a part of it again."""
+"""`python -m benchmarks verify`: the origin of a printed number, and one of its trainings repeated."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -39,17 +39,26 @@ from ossnet.errors import UserError
 from ossnet.training.profile import Profile, load_profile
 
 OTHER_MACHINE_SPREADS = 2.0
-"""Another machine, or version of a library, rounds otherwise, and a training makes much of that: its seed's mean may
-then be off by so many standard deviations of the seeds' means."""
+"""Tolerance for another machine or version of a library, in standard deviations of the seeds' means.
+
+They round differently, and a training amplifies that.
+"""
 
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """The request of a command line.
+    """Options of `python -m benchmarks verify`.
 
     Attributes:
+        study: study of the table.
         row: values of the table's columns.
-        seed: to train again; None for the first.
+        quantity: quantity of the cell, as records or tables name it.
+        profile: name or TOML file of the records' profile.
+        source: data set, as `ossnet.data.sources.open_dataset` takes it or by its name in records.
+        results: the results folder.
+        seed: seed to train again; None for the first of the cell.
+        train: whether to train a seed again, rather than only compare the table with its records.
+        command: the command line, for the provenance of the new records.
     """
 
     study: Study
@@ -65,13 +74,13 @@ class VerifyRequest:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The scores of one seed, then and now.
+    """Scores of one seed, then and now.
 
     Attributes:
-        scores: a row a case, with columns `then` and `now`; NaN where one is not valid.
-        spread: standard deviation of the seeds' means; NaN for one seed.
-        made_then: what `made_with` tells of the record.
-        made_now: the same of the one made again.
+        scores: one row per case, with columns `then` and `now`; NaN where a score is not valid.
+        spread: standard deviation of the seeds' means; NaN for a single seed.
+        made_then: code, versions and machine of the record, as `made_with` returns them.
+        made_now: the same of the new record.
     """
 
     scores: pd.DataFrame
@@ -81,37 +90,40 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """True where each case has the same score, to the last bit."""
+        """True if each case has the same score, to the last bit."""
         return self.scores["then"].equals(self.scores["now"])
 
     @property
     def mean_difference(self) -> float:
-        """The seed's mean over its valid cases, now less then."""
+        """Difference between the seed's means over its valid cases, now minus then."""
         means = self.scores.mean()
         return float(means["now"] - means["then"])
 
     @property
     def changes(self) -> dict[str, tuple[str, str]]:
-        """The differences, by name, between what the two were made with, then and now."""
+        """Values then and now, by name, of everything that the two were made with and that differs."""
         both = {name: (self.made_then.get(name, "unknown"), now) for name, now in self.made_now.items()}
         return {name: (then, now) for name, (then, now) in both.items() if then != now}
 
     @property
     def another_machine(self) -> bool:
-        """True where more than the suite's code differs, or a GPU was used: then numbers may differ, too."""
+        """True if more than the suite's code differs or a GPU was used, so that scores may differ, too."""
         return bool(self.changes.keys() - {"commit", "ossnet"}) or self.made_now["GPU"] != "none"
 
     @property
     def within_bound(self) -> bool:
-        """True where another machine explains the difference."""
+        """True if another machine explains the difference."""
         return self.another_machine and abs(self.mean_difference) <= OTHER_MACHINE_SPREADS * self.spread
 
 
 def verify(request: VerifyRequest) -> int:
-    """Tell where a cell's number comes from and what it comes to again; 0 where all of it agrees, else 1.
+    """Print the origin of a cell's number, compare it with its records, and train one of its seeds again.
+
+    Returns:
+        The exit status: 0 if everything agrees, otherwise 1.
 
     Raises:
-        UserError: there is no such cell or no such table, or its data are not at hand.
+        UserError: there is no such cell or table, or its data set is not available.
     """
     profile = load_profile(request.profile)
     origin = find_origin(
@@ -122,61 +134,69 @@ def verify(request: VerifyRequest) -> int:
     print("\n".join(found or [f"{origin.stem}.csv and .md: equal ({printed_cell(origin, origin.markdown)})"]))
     if not request.train:
         return 1 if found else 0
-    again = train_again(origin, request, profile)
-    print("\n".join(again.lines))
-    return 1 if found or not again.holds else 0
+    retraining = train_again(origin, request, profile)
+    print("\n".join(retraining.lines))
+    return 1 if found or not retraining.confirmed else 0
 
 
-class Again(NamedTuple):
-    """The outcome of training a seed again.
+class Retraining(NamedTuple):
+    """Outcome of training a seed again.
 
     Attributes:
-        holds: the scores are equal, or differ by no more than another machine may make them.
-        lines: that say so.
+        confirmed: whether the scores are equal, or differ by no more than another machine explains.
+        lines: lines of text that describe the outcome.
     """
 
-    holds: bool
+    confirmed: bool
     lines: Sequence[str]
 
 
-def train_again(origin: Origin, request: VerifyRequest, profile: Profile) -> Again:
-    """Train one of the cell's seeds again in `results/verify`, score it, and hold it beside its record.
+def train_again(origin: Origin, request: VerifyRequest, profile: Profile) -> Retraining:
+    """Train one of the cell's seeds again in `results/verify`, score it, and compare it with its record.
 
-    What an interrupted call has left there is gone on with. What is whole there is only taken if it was made by this
-    commit without changes, with these versions, on this machine.
+    A training that an earlier call began there is continued. A finished one is used only if it was made by this commit
+    without changes, with these versions, on this machine.
 
     Raises:
         UserError: the cell has no such seed, or the data are not those of its record.
     """
     seed = min(origin.runs) if request.seed is None else request.seed
     if seed not in origin.runs:
-        raise UserError(f"the cell has no seed {seed}; it has {', '.join(map(str, sorted(origin.runs)))}")
+        seeds = ", ".join(map(str, sorted(origin.runs)))
+        raise UserError(f"--seed {seed}: the cell has no such seed; choose from {seeds}")
     record = origin.runs[seed]
     planned = _plan(record, request, profile)
     run = planned.run
-    _make_room(planned)
+    _delete_outdated(planned)
     end_as_interrupted()
     seconds = sum(part["seconds"] for part in provenances(record))
     Sweep([planned], local_executor(1), Pace((FinishedRun(run.model, run.work, seconds),)), "training again").run()
-    (again,) = collect(Plan(origin.study.name, origin.records.dataset, profile.name, (run,))).rows
-    if "failure" in again:
-        return Again(False, [f"Seed {seed} trained again: it failed: {again['failure']}"])
-    comparison = compare(record, again, origin.quantity, origin.numbers["std_seeds"])
-    told = [
+    (now,) = collect(Plan(origin.study.name, origin.records.dataset, profile.name, (run,))).rows
+    if "failure" in now:
+        return Retraining(False, [f"Seed {seed} trained again: it failed: {now['failure']}"])
+    comparison = compare(record, now, origin.quantity, origin.numbers["std_seeds"])
+    lines = [
         f"Seed {seed} trained again in {run.training}: {agreement(comparison)}",
         f"Then and now differ in: {differences(comparison.changes)}",
     ]
-    return Again(comparison.equal or comparison.within_bound, told)
+    return Retraining(comparison.equal or comparison.within_bound, lines)
 
 
 def compare(then: Record, now: Record, quantity: str, spread: float) -> Comparison:
-    """Hold the scores of two records of one specification beside each other."""
+    """Compare the scores of two records of one specification.
+
+    Args:
+        then: the earlier record.
+        now: the later record.
+        quantity: quantity whose scores are compared.
+        spread: standard deviation of the seeds' means.
+    """
     scores = pd.DataFrame({"then": scores_by_case(then, quantity), "now": scores_by_case(now, quantity)})
     return Comparison(scores, spread, made_with(then), made_with(now))
 
 
 def agreement(comparison: Comparison) -> str:
-    """Tell how two trainings of a seed compare: equal, or by how much not."""
+    """Describe in words how the scores of two trainings of a seed agree."""
     scores = comparison.scores
     if comparison.equal:
         return f"equal, all {len(scores)} cases to the last bit"
@@ -190,29 +210,30 @@ def agreement(comparison: Comparison) -> str:
         )
     only_one = scores.index[scores["then"].isna() != scores["now"].isna()]
     if len(only_one):
-        parts.append(f"valid only then or now: {', '.join(only_one)}")
+        parts.append(f"cases that are valid only then or only now: {', '.join(only_one)}")
     of_spread = f", {abs(comparison.mean_difference) / comparison.spread:.2g} times" if comparison.spread > 0 else ";"
     parts.append(
-        f"that of the seed's mean is {comparison.mean_difference:+.3g}{of_spread} the standard deviation over seeds "
-        f"({comparison.spread:.3g})"
+        f"the difference of the seed's mean is {comparison.mean_difference:+.3g}{of_spread} the standard deviation "
+        f"over seeds ({comparison.spread:.3g})"
     )
+    bound = f"{OTHER_MACHINE_SPREADS:g} standard deviations, the tolerance for another machine or version"
     if comparison.within_bound:
-        verdict = f"within {OTHER_MACHINE_SPREADS:g} of these, which another machine or version may make"
+        verdict = f"this is within {bound}"
     elif comparison.another_machine:
-        verdict = f"more than {OTHER_MACHINE_SPREADS:g} of these, which another machine or version may make"
+        verdict = f"this is more than {bound}"
     else:
-        verdict = "this machine and these versions should come to the same"
+        verdict = "this machine with these versions should reproduce the scores exactly"
     return f"not equal: {'; '.join([*parts, verdict])}"
 
 
 def differences(changes: Mapping[str, tuple[str, str]]) -> str:
-    """Tell in words what differs."""
+    """Describe in words what changed between the two records."""
     texts = [f"{name} ({then} then, {now} now)" for name, (then, now) in changes.items()]
     return ", ".join(texts) or "nothing that is recorded"
 
 
 def _dataset_name(request: VerifyRequest, profile: Profile) -> str:
-    """Name the data set of a source, which may also be given by its name where there are records of it."""
+    """Return the name of the requested data set, which may be a source or the name of a data set with records."""
     recorded = [
         records.dataset
         for folder in (request.results, REFERENCE)
@@ -227,23 +248,23 @@ def _plan(record: Record, request: VerifyRequest, profile: Profile) -> PlannedRu
     name = f"the record {record['identity'][:12]}"
     measurement = build_measurement(record["spec"], name)
     if identity(plain(measurement)) != record["identity"]:
-        raise UserError(f"{name} is not what its specification says; collect the records again")
+        raise UserError(f"{name} does not have the identity of its specification; collect the records again")
     generator, cache = profile.generator(request.source), request.results / "cache"
     dataset = open_with_progress(request.source, generator, cache)
     if dataset.fingerprint != measurement.training.fingerprint:
         raise UserError(
-            f"data {request.source} with profile {profile.name} are not those of {name} (cases, files or splits); "
-            "give its --data and --profile, or --no-train"
+            f"--data {request.source} with --profile {profile.name} is not the data of {name} (cases, files or splits "
+            "differ); give the --data and --profile of the record, or use --no-train"
         )
     threads = provenances(record)[0]["attempts"][-1]["cpu"]["torch_threads"]
     job = Job(request.source, generator, str(cache.resolve()), threads, request.command)
     return plan_run(measurement, record["columns"], dataset, job, request.results / "verify")
 
 
-def _make_room(planned: PlannedRun) -> None:
-    """Forget a failure, and what other code, versions or machines have made of this run.
+def _delete_outdated(planned: PlannedRun) -> None:
+    """Delete a failure of this run, and its folders if other code, versions or machines have worked on it.
 
-    Code with changes may be other code than it was: what it has finished is made anew, too.
+    Code with changes may have changed again since, so that what it has finished is deleted, too.
     """
     run = planned.run
     if is_locked(run.folder) or is_locked(run.training):

@@ -96,7 +96,7 @@ def test_a_study_that_was_only_begun_has_no_table(tmp_path: Path) -> None:
     assert not (tmp_path / "tables").exists()
 
 
-def test_who_waits_in_vain_for_another_collection_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_in_vain_for_another_collection_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(tmp_path)
     plan.write(tmp_path)
     finish(plan.runs[0], 0.5)

@@ -17,7 +17,7 @@ WITH_PROBES = {name: study for name, study in STUDIES.items() if study.has_probe
 
 
 def collect(results: Path, reference: bool = True) -> list[Path]:
-    """Collect every study with probes, beside the reference in a folder of the results."""
+    """Collect every study with probes, with the reference in a folder of the results."""
     return collect_studies(list(WITH_PROBES.values()), results, results / "reference" if reference else None)
 
 
@@ -50,7 +50,7 @@ def test_the_reference_stands_where_ones_own_are_missing(tmp_path: Path, record:
     assert "NVIDIA H100" not in path.read_text(encoding="utf-8")
 
 
-def test_the_csv_has_a_row_a_record_with_the_peaks_parts(tmp_path: Path, record: Record) -> None:
+def test_the_csv_has_a_row_per_record_with_the_peaks_parts(tmp_path: Path, record: Record) -> None:
     large = next(probe for probe in PROBES if probe.shape == (512, 512, 512) and probe.model == "unet3d")
     write_records([record("table3", PROBES[0], "predicted", 2)], tmp_path)
     write_records([record("table3", large, "NVIDIA H100", failure="OOM")], tmp_path)
@@ -78,10 +78,15 @@ def test_the_csv_has_the_papers_number_beside_every_implementation(tmp_path: Pat
     assert set(frame["published_gb"]) == {14.41}
 
 
-def test_the_csv_has_what_a_driver_told(tmp_path: Path, record: Record) -> None:
+def test_the_csv_has_the_memory_of_the_driver(tmp_path: Path, record: Record) -> None:
     measured = record("table3", PROBES[0], "NVIDIA H100", 2)
-    told = {"process_bytes": 3 * 10**9, "process_source": "device", "device_bytes": None, "device_bytes_before": 10**8}
-    write_records([replace(measured, result={**(measured.result or {}), **told})], tmp_path)
+    of_driver = {
+        "process_bytes": 3 * 10**9,
+        "process_source": "device",
+        "device_bytes": None,
+        "device_bytes_before": 10**8,
+    }
+    write_records([replace(measured, result={**(measured.result or {}), **of_driver})], tmp_path)
     collect(tmp_path)
     (row,) = pd.read_csv(tmp_path / "tables" / "table3.csv").to_dict("records")
     assert (row["process_gb"], row["process_source"], row["device_before_gb"]) == (3.0, "device", 0.1)

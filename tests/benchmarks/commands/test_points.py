@@ -32,14 +32,14 @@ def test_the_gpus_that_torch_sees(
 
 
 @pytest.mark.parametrize(
-    ("gpus", "asked", "expected"), [([], None, CPU_WORKERS), (["0", "1", "2"], None, 3), (["0"], 4, 4), ([], 1, 1)]
+    ("gpus", "workers", "expected"), [([], None, CPU_WORKERS), (["0", "1", "2"], None, 3), (["0"], 4, 4), ([], 1, 1)]
 )
-def test_as_many_runs_at_a_time_as_gpus_unless_asked_otherwise(
-    gpus: list[str], asked: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+def test_there_are_as_many_runs_at_a_time_as_gpus_by_default(
+    gpus: list[str], workers: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(points, "visible_gpus", lambda: gpus)
     monkeypatch.setattr(_forkserver, "_preload_modules", [])
-    request = Request([], Path("results"), "", workers=asked, threads=1)
+    request = Request([], Path("results"), "", workers=workers, threads=1)
     executor = points._executor(request, None)
     assert isinstance(executor, LocalExecutor)
     assert executor.capacity == expected
@@ -48,57 +48,57 @@ def test_as_many_runs_at_a_time_as_gpus_unless_asked_otherwise(
 
 @pytest.fixture
 def planned(tmp_path: Path) -> dict[str, PlannedRun]:
-    """Two runs of one training, as two studies ask for them, and one of another; all are made."""
-    made = {}
+    """Two runs of one training, in two studies, and one run of another training; all are done."""
+    runs = {}
     for name, training in {"table2": "first", "inference": "first", "other": "second"}.items():
         run = Run(tmp_path / "runs" / name, "c", 0, epochs=2, work=8.0, trained_in=tmp_path / "trainings" / training)
-        made[name] = PlannedRun(run, {"measurement": name, "training": {"dataset": training}}, {})
-        run.prepare(made[name].spec, {})
+        runs[name] = PlannedRun(run, {"measurement": name, "training": {"dataset": training}}, {})
+        run.prepare(runs[name].spec, {})
         run.training.mkdir(parents=True, exist_ok=True)
         for folder in (run.folder, run.training):
             (folder / "result.json").write_text("{}")
-    return made
+    return runs
 
 
-def made(planned: dict[str, PlannedRun]) -> list[str]:
-    return [name for name, one in planned.items() if one.run.done and one.run.is_trained]
+def done(planned: dict[str, PlannedRun]) -> list[str]:
+    return [name for name, (run, *_) in planned.items() if run.done and run.is_trained]
 
 
-def test_what_others_came_to_by_a_training_is_forgotten_with_it(
+def test_force_deletes_other_runs_of_the_same_training(
     planned: dict[str, PlannedRun], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     executor = LocalExecutor(print, 1)
-    with lock(planned["table2"].run.folder), pytest.raises(UserError, match="table2 is being made"):
-        points._forget([planned["inference"]], tmp_path, executor)
-    assert made(planned) == ["table2", "inference", "other"]
-    points._forget([planned["inference"]], tmp_path, executor)
-    assert made(planned) == ["other"]
+    with lock(planned["table2"].run.folder), pytest.raises(UserError, match=r"table2 is in progress.*--force"):
+        points._delete([planned["inference"]], tmp_path, executor)
+    assert done(planned) == ["table2", "inference", "other"]
+    points._delete([planned["inference"]], tmp_path, executor)
+    assert done(planned) == ["other"]
     assert not planned["table2"].run.done
     assert not planned["table2"].run.is_trained
-    assert capsys.readouterr().err.startswith("Other runs that measure these trainings go with them: 1;")
-    points._forget([planned["other"]], tmp_path, executor)
+    assert "1 other runs" in capsys.readouterr().err
+    points._delete([planned["other"]], tmp_path, executor)
     assert capsys.readouterr().err == ""
 
 
-def test_the_failure_of_a_training_that_is_being_made_is_left_to_who_makes_it(planned: dict[str, PlannedRun]) -> None:
-    runs = [one.run for one in planned.values()]
+def test_the_failure_of_a_training_in_progress_is_kept(planned: dict[str, PlannedRun]) -> None:
+    runs = [run for run, *_ in planned.values()]
     for run in runs:
         (run.training / "failure.json").write_text(json.dumps({"reason": "OOM"}))
     with lock(planned["other"].run.training):
-        points._try_trainings_again(runs)
+        points._clear_training_failures(runs)
     assert [run.training.name for run in runs if (run.training / "failure.json").exists()] == ["second"]
 
 
-def test_the_time_of_a_training_is_told_once_and_only_of_what_is_left(planned: dict[str, PlannedRun]) -> None:
-    runs = [one.run for one in planned.values()]
+def test_the_time_of_a_training_is_listed_once_and_only_for_what_is_left(planned: dict[str, PlannedRun]) -> None:
+    runs = [run for run, *_ in planned.values()]
     pace = Pace((FinishedRun("c", 1.0, 10.0),))
     history = ["epoch,loss,seconds,dice,iou", *(f"{epoch},0.5,1.0,," for epoch in range(2))]
     (runs[0].training / "history.csv").write_text("\n".join(history[:2]) + "\n")
     (runs[2].training / "history.csv").write_text("\n".join(history) + "\n")
 
-    def told(anew: bool) -> list[str]:
-        trainings: set[Path] = set()
-        return [points._to_train(run, pace, trainings, anew) for run in runs]
+    def times(anew: bool) -> list[str]:
+        listed: set[Path] = set()
+        return [points._training_time(run, pace, listed, anew) for run in runs]
 
-    assert told(anew=False) == ["about 40 s", "of a training above", "trained"]
-    assert told(anew=True) == ["about 80 s", "of a training above", "about 80 s"]
+    assert times(anew=False) == ["about 40 s", "of a training above", "trained"]
+    assert times(anew=True) == ["about 80 s", "of a training above", "about 80 s"]

@@ -29,12 +29,12 @@ GIB = 2**30
 
 
 class FakeMachine:
-    """Answers probes without running them.
+    """Fake machine that answers probes without running them.
 
     Attributes:
         predicted: the probes that it predicted.
         measured: the probes that it measured.
-        used_bytes: of its GPU's memory, by others.
+        used_bytes: bytes of its GPU's memory that others use.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class FakeMachine:
             raise self.failures[probe]
         return {"allocated_bytes": GIB, "reserved_bytes": GIB, "by_part": {"decoder": GIB}}
 
-    def look_at(self, device: str, command: str) -> Machine:
+    def detect(self, device: str, command: str) -> Machine:
         return Machine("NVIDIA H100", device, {"command": command, "used_bytes": self.used_bytes})
 
     def measure(self, probe: Probe) -> Outcome:
@@ -62,7 +62,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     fake = FakeMachine()
     monkeypatch.setattr(runner, "predict_probe", fake.predict)
     monkeypatch.setattr(runner, "available_memory", lambda: 16 * GIB)
-    monkeypatch.setattr(command, "look_at", fake.look_at)
+    monkeypatch.setattr(command, "detect", fake.detect)
     monkeypatch.setattr(Prober, "answer", lambda prober, probe, limit_s: fake.measure(probe))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     return fake

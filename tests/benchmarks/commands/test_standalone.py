@@ -1,4 +1,4 @@
-"""With nothing installed but torch, numpy, pandas and nvidia-ml-py, everything that a GPU is needed for can be run."""
+"""Everything that needs a GPU runs with nothing installed but torch, numpy, pandas and nvidia-ml-py."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ if __name__ == "__main__":
 
 
 def closure(names: Iterator[str]) -> dict[str, Distribution]:
-    """The distributions of these names and of all that they require, where installed."""
+    """Return the installed distributions of these names and of all that they require."""
     found: dict[str, Distribution] = {}
     waiting = list(names)
     while waiting:
@@ -58,7 +58,9 @@ def closure(names: Iterator[str]) -> dict[str, Distribution]:
         except PackageNotFoundError:
             continue
         required = map(Requirement, found[name].requires or ())
-        waiting += [one.name for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+        waiting += [
+            package.name for package in required if not package.marker or package.marker.evaluate({"extra": ""})
+        ]
     return found
 
 
@@ -106,10 +108,8 @@ def test_without_its_packages_the_command_names_them(tmp_path: Path) -> None:
     command = [sys.executable, "-S", "-m", "benchmarks.commands.gpu"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith(
-        "python -m benchmarks.commands.gpu: this Python has no torch, numpy, pandas, nvidia-ml-py: "
-    )
-    assert done.stderr.count("\n") == 1
+    (line,) = done.stderr.splitlines()
+    assert "torch, numpy, pandas, nvidia-ml-py" in line
 
 
 def test_the_command_refuses_a_machine_without_a_gpu(
@@ -117,5 +117,5 @@ def test_the_command_refuses_a_machine_without_a_gpu(
 ) -> None:
     done = run_python("-m", "benchmarks.commands.gpu")
     assert done.returncode == 2
-    assert done.stderr.startswith("python -m benchmarks.commands.gpu: no GPU that torch can use: ")
-    assert done.stderr.count("\n") == 1
+    (line,) = done.stderr.splitlines()
+    assert "torch finds no GPU" in line

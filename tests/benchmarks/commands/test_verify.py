@@ -1,4 +1,4 @@
-"""A printed number and its seed, made again: by hand, and with real trainings of a tiny study."""
+"""Verification of a printed number: by hand, and with real trainings of a tiny study."""
 
 import json
 import math
@@ -42,10 +42,10 @@ def test_by_how_much_scores_differ() -> None:
     comparison = compare(THEN, record({"x": 0.5, "y": 0.875, "z": 0.25}), "dice", 0.25)
     assert not comparison.equal
     assert comparison.mean_difference == pytest.approx((0.5 + 0.875 + 0.25) / 3 - 0.625)
-    told = agreement(comparison)
-    assert "0.125 (y: 0.750000 then, 0.875000 now)" in told
-    assert "valid only then or now: z" in told
-    assert "0.33 times" in told
+    text = agreement(comparison)
+    assert "0.125 (y: 0.750000 then, 0.875000 now)" in text
+    assert "valid only then or only now: z" in text
+    assert "0.33 times" in text
     assert not comparison.changes
     assert differences({}) == "nothing that is recorded"
 
@@ -107,23 +107,23 @@ def test_a_seed_is_trained_again_and_compared(
     before = contents(results)
 
     assert main(["verify", *ROW, "--seed", "1", *options]) == 0
-    told = capsys.readouterr().out
-    assert "equal, all 1 cases to the last bit" in told
-    assert "table1.csv and .md: equal" in told
-    (made,) = (results / "verify" / "trainings").iterdir()
-    assert made.name.startswith("own-c-seed1-")
+    output = capsys.readouterr().out
+    assert "equal, all 1 cases to the last bit" in output
+    assert "table1.csv and .md: equal" in output
+    (training,) = (results / "verify" / "trainings").iterdir()
+    assert training.name.startswith("own-c-seed1-")
     assert contents(results) == before
 
     records = results / "records" / "table1-own-tiny.jsonl"
     rows = [json.loads(line) for line in records.read_text().splitlines()]
-    was = rows[1]["scores"]["dice"]["e"]
-    rows[1]["scores"]["dice"]["e"] = was - 0.0625
+    dice = rows[1]["scores"]["dice"]["e"]
+    rows[1]["scores"]["dice"]["e"] = dice - 0.0625
     records.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert main(["verify", *ROW, "--seed", "1", *options]) == 1
-    told = capsys.readouterr().out
-    assert "not equal: the largest difference of a case is 0.0625 (e: " in told
-    assert f"{was:.6f} now" in told
-    assert "by the records" in told
+    output = capsys.readouterr().out
+    assert "not equal: the largest difference of a case is 0.0625 (e: " in output
+    assert f"{dice:.6f} now" in output
+    assert "by the records" in output
 
     assert main(["verify", *ROW, "--seed", "1", "--no-train", *options]) == 1
     assert main(["collect", "table1", "--results", str(results)]) == 0
@@ -131,7 +131,7 @@ def test_a_seed_is_trained_again_and_compared(
     capsys.readouterr()
 
     assert main(["verify", *ROW, "--seed", "2", *options]) == 2
-    assert "no seed 2; it has 0, 1" in capsys.readouterr().err
+    assert "--seed 2: the cell has no such seed; choose from 0, 1" in capsys.readouterr().err
 
 
 def test_other_data_than_the_records_are_refused(
@@ -144,7 +144,8 @@ def test_other_data_than_the_records_are_refused(
     other.write_text("\n".join([header, *fewer]) + "\n")
     options = ["--profile", str(tiny_profile), "--data", str(other), "--results", str(finished)]
     assert main(["verify", *ROW, *options]) == 2
-    assert "not those of the record" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert all(part in error for part in (str(other), "--data", "--no-train"))
     assert not (finished / "verify").exists()
 
 
