@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: run studies, see how far they are, make their tables, judge claims, verify numbers."""
+"""Run the studies of the suite, make their tables, and check the paper's claims and the printed numbers."""
 
 import argparse
 import shlex
@@ -20,18 +20,26 @@ from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
-WRITTEN = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables", "trainings")
-"""Folders of a results folder that `run` writes in."""
+WRITTEN_FOLDERS = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables", "trainings")
+"""Folders in a results folder to which `run` writes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; 1 when a run that was asked for failed, 2 for a user's mistake, 130 when interrupted."""
+    """Carry out a command of `python -m benchmarks`.
+
+    Args:
+        arguments: the command line's arguments; None for those of this process.
+
+    Returns:
+        The exit status: 0 for success, 1 if a run failed or a number was not confirmed, 2 after a user's mistake, 130
+        after an interrupt.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
 
     def command() -> int:
         options = _parser().parse_args(given)
         options.command_line = shlex.join(["python", "-m", "benchmarks", *given])
-        status: int = options.carry_out(options)
+        status: int = options.handler(options)
         return status
 
     return run_command("benchmarks", command)
@@ -54,8 +62,8 @@ def _run(options: argparse.Namespace) -> int:
         options.threads,
         options.retry_failed,
         options.force,
-        # Measuring takes minutes, so it is for those who name the study; nor is the machine that hands jobs to a
-        # cluster the one to measure.
+        # Measurements take minutes, so that only named studies are measured; and a machine that submits jobs to a
+        # cluster is not the one to measure.
         measure=options.executor == "local" and bool(options.study),
         shared=options.shared,
     )
@@ -66,15 +74,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check_results(results: Path, with_jobs: bool) -> None:
-    """Raise a UserError where the work would end in a folder that cannot hold it.
+    """Raise a UserError if results could not be written.
 
     Args:
+        results: the results folder.
         with_jobs: whether runs are made as jobs, whose logs are in the results folder.
     """
     if with_jobs and "%" in str(results.absolute()):
-        # SLURM and submitit would put a job's number in place of `%j`, and so on.
-        raise UserError(f"--results {results}: {results.absolute()} has a '%'; choose a folder without one")
-    for folder in (results, *(results / name for name in WRITTEN)):
+        # SLURM and submitit replace `%j` by a job's number, and similar patterns.
+        raise UserError(f"--results {results}: {results.absolute()} contains a '%'; choose a folder without one")
+    for folder in (results, *(results / name for name in WRITTEN_FOLDERS)):
         if folder == results or folder.exists():
             require_writable_folder(folder)
 
@@ -89,7 +98,7 @@ def _collect(options: argparse.Namespace) -> int:
     tables = collect_studies(studies, options.results, None if options.no_reference else REFERENCE)
     if not tables:
         names = ", ".join(study.name for study in studies)
-        raise UserError(f"nothing of {names} has been made in {options.results}; start with `python -m benchmarks run`")
+        raise UserError(f"{options.results} has no results of {names}; make them with `python -m benchmarks run`")
     for table in tables:
         print(table)
     return 0
@@ -118,14 +127,14 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    # Torch comes with it, which commands that only read records do without.
+    # This imports torch, and commands that only read records do without it.
     from benchmarks.commands.verify import VerifyRequest, verify
 
     (study,) = find_studies([options.study])
     if not study.has_points:
         with_points = [other.name for other in find_studies([]) if other.has_points]
-        raise UserError(f"{study.name} trains no model; give one of {', '.join(with_points)}")
-    asked = VerifyRequest(
+        raise UserError(f"study {study.name} trains no model; choose from {', '.join(with_points)}")
+    request = VerifyRequest(
         study,
         options.row,
         options.quantity,
@@ -136,7 +145,7 @@ def _verify(options: argparse.Namespace) -> int:
         train=not options.no_train,
         command=options.command_line,
     )
-    return verify(asked)
+    return verify(request)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -144,73 +153,114 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     names = [study.name for study in find_studies([])]
 
-    def command(name: str, carry_out: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def command(name: str, handler: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(carry_out=carry_out)
+        added.set_defaults(handler=handler)
         added.add_argument(
-            "--results", type=Path, default=Path("results"), help="folder for everything made (%(default)s)"
+            "--results", type=Path, default=Path("results"), help="results folder (default: %(default)s)"
         )
         return added
 
-    def with_studies(added: argparse.ArgumentParser, unnamed: Sequence[str] = ()) -> argparse.ArgumentParser:
-        default = ", ".join(unnamed) or "all of them"
-        added.add_argument("study", nargs="*", metavar="STUDY", help=f"{', '.join(names)} ({default})")
+    def with_studies(added: argparse.ArgumentParser, default: Sequence[str] = ()) -> argparse.ArgumentParser:
+        of_default = ", ".join(default) or "all of them"
+        text = f"names of studies: {', '.join(names)} (default: {of_default})"
+        added.add_argument("study", nargs="*", metavar="STUDY", help=text)
         return added
 
+    def with_profile(added: argparse.ArgumentParser) -> None:
+        text = "profile of models and trainings: laptop, workstation, paper or a TOML file (default: %(default)s)"
+        added.add_argument("--profile", default="laptop", help=text)
+
+    def with_data(added: argparse.ArgumentParser) -> None:
+        text = "data set, as `ossnet train` takes it: such as glioma, liver or a CSV file (default: %(default)s)"
+        added.add_argument("--data", default="glioma", help=text)
+
     runs = with_studies(
-        command("run", _run, "Make what is missing of studies (runs, predictions, measurements), then their tables."),
+        command(
+            "run",
+            _run,
+            "Make the missing runs and predictions of studies, for studies that are named also the missing "
+            "measurements on this machine, and then the tables.",
+        ),
         [study.name for study in find_studies([]) if not study.only_by_name],
     )
-    runs.add_argument("--profile", default="laptop", help="laptop, workstation, paper or a TOML file (%(default)s)")
-    runs.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
+    with_profile(runs)
+    with_data(runs)
     runs.add_argument(
         "--executor",
         choices=EXECUTORS,
         default="local",
-        help="where runs are made (%(default)s); slurm measures nothing",
+        help="where runs are made: on this machine, or on a SLURM cluster without any measurements (default: "
+        "%(default)s)",
     )
-    runs.add_argument("--workers", type=int, help="runs at a time on this machine (one a GPU, two without a GPU)")
-    runs.add_argument("--threads", type=int, help="CPU threads of each run (1; on SLURM those of the job)")
+    runs.add_argument(
+        "--workers",
+        type=int,
+        help="number of runs at a time on this machine (default: one per GPU, or two without a GPU)",
+    )
+    runs.add_argument(
+        "--threads", type=int, help="number of CPU threads per run (default: 1, or those of the job on SLURM)"
+    )
     runs.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
     runs.add_argument(
         "--force",
         action="store_true",
-        help="delete what these studies came to, and make it anew: trainings too, and so what other studies came to by "
-        "the same trainings, which they have to be run again for",
+        help="delete the runs, trainings and records of these studies and make them again; runs of other studies that "
+        "share these trainings are deleted, too, and need to be run again",
     )
-    runs.add_argument("--shared", action="store_true", help="measure memory and time although others use the GPU")
-    runs.add_argument("--dry-run", action="store_true", help="only list what is there and what is missing")
+    runs.add_argument(
+        "--shared", action="store_true", help="measure memory and runtime even if other processes use the GPU"
+    )
+    runs.add_argument(
+        "--dry-run", action="store_true", help="only list the runs, predictions and measurements with their states"
+    )
 
-    status = with_studies(command("status", _status, "Tell what is done, failed, running or missing."))
-    status.add_argument("--profile", help="only runs of a profile (all of them)")
-    collect = with_studies(command("collect", _collect, "Make tables of what is done."))
+    status = with_studies(
+        command("status", _status, "Show how many runs and probes are done, failed, running and missing.")
+    )
+    status.add_argument("--profile", help="name of a profile, to show only runs with it (default: all profiles)")
+    collect = with_studies(command("collect", _collect, "Make the tables of all results so far."))
     collect.add_argument("--no-reference", action="store_true", help="leave the committed reference out of the tables")
 
-    claims = command("claims", _claims, "Judge the paper's claims by our records and by its own tables.")
-    claims.add_argument("--profile", default="laptop", help="whose records (%(default)s)")
-    claims.add_argument("--data", nargs="*", metavar="NAME", help="data sets of the records (all of them)")
+    claims = command("claims", _claims, "Judge the paper's claims by our records and by the paper's own tables.")
+    claims.add_argument("--profile", default="laptop", help="profile of the records (default: %(default)s)")
+    claims.add_argument(
+        "--data", nargs="*", metavar="NAME", help="names of the data sets of the records (default: all data sets)"
+    )
 
     simulation = command(
         "simulate",
         _simulate,
-        "Simulate studies, and tell how often intervals hold the truth and claims are judged rightly (a minute).",
+        "Simulate studies, and show how often intervals contain the truth and claims are judged correctly. It takes "
+        "about a minute.",
     )
-    simulation.add_argument("--studies", type=int, default=4_000, help="studies of each kind (%(default)s)")
-    simulation.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
+    simulation.add_argument(
+        "--studies", type=int, default=4_000, help="number of simulated studies of each kind (default: %(default)s)"
+    )
+    simulation.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: %(default)s)")
 
     verify = command(
         "verify",
         _verify,
-        "Tell where a number of a table comes from, work it out again from the records, and train one of its seeds "
-        "again. Exit status 0: equal, or within what another machine may make of it; 1: not.",
+        "Show the records behind a number of a table, compute it from them again, and train one of its seeds again. "
+        "The exit status is 0 if everything is equal, or differs by no more than another machine explains, otherwise "
+        "1.",
     )
-    verify.add_argument("study", metavar="STUDY", help=", ".join(names))
-    verify.add_argument("row", nargs="+", metavar="ROW", help="its columns as records or tables have them: c, 'O-Net'")
-    verify.add_argument("quantity", metavar="QUANTITY", help="dice, iou, hausdorff95, surface_dice, ...")
-    verify.add_argument("--profile", default="laptop", help="of the records (%(default)s)")
-    verify.add_argument("--data", default="glioma", help="as of `ossnet train` (%(default)s)")
-    verify.add_argument("--seed", type=int, help="to train again (the first of the cell)")
-    verify.add_argument("--no-train", action="store_true", help="only hold the table beside the records")
+    with_scores = [study.name for study in find_studies([]) if study.has_points]
+    verify.add_argument("study", metavar="STUDY", help=f"name of the study: {', '.join(with_scores)}")
+    verify.add_argument(
+        "row",
+        nargs="+",
+        metavar="ROW",
+        help="columns of the row, as records or tables have them, such as c or 'OSS-Net C'",
+    )
+    verify.add_argument(
+        "quantity", metavar="QUANTITY", help="quantity of the number, such as dice, iou, hausdorff95 or surface_dice"
+    )
+    with_profile(verify)
+    with_data(verify)
+    verify.add_argument("--seed", type=int, help="seed to train again (default: the first one of the row)")
+    verify.add_argument("--no-train", action="store_true", help="only compare the table with its records")
     return parser
 
 

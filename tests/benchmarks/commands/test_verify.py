@@ -151,4 +151,4 @@ def test_other_data_than_the_records_are_refused(
 
 def test_a_study_that_trains_nothing_is_refused(capsys: Capture) -> None:
     assert main(["verify", "table3", "c", "dice"]) == 2
-    assert "table3 trains no model; give one of table1" in capsys.readouterr().err
+    assert "table3 trains no model; choose from table1" in capsys.readouterr().err
