@@ -1,4 +1,4 @@
-"""The measurement of the study `inference`: what an extraction takes, and how its segmentations compare."""
+"""Measurement of the study `inference`: evaluations of an extraction, and comparison of its segmentations."""
 
 import time
 from pathlib import Path
@@ -31,20 +31,22 @@ from ossnet.training.profile import Profile
 from ossnet.training.run import RunSpec
 
 ORIGINALS = ("mise", "released")
-"""The original inference by the paper's text and by its code: every extraction is compared with both.
+"""The original inferences by the paper's text and by its code, with which every extraction is compared.
 
-What is compared with every voxel is told by the extraction `dense`, which evaluates them once and is compared with all.
+The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all.
 """
 
 
 @dataclass(frozen=True, config=STRICT)
 class InferenceComparison:
-    """The specification that decides how an extraction of a trained model compares.
+    """Specification of the comparison of an extraction with others, for a trained model.
 
     Attributes:
-        training: of the model.
-        extraction: a name of `ossnet.inference.extraction.EXTRACTORS`.
-        max_locations: locations per pass.
+        training: specification of the model's training.
+        extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`.
+        max_locations: maximal number of locations per pass of the extraction.
+        measurement: name of this kind of measurement.
+        schema_version: version of this specification.
     """
 
     training: RunSpec
@@ -59,19 +61,24 @@ class InferenceComparison:
 
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "InferenceComparison":
+        """Make the specification of a point of a study on a data set.
+
+        Raises:
+            UserError: the data set has no case to score, or the profile has an invalid setting.
+        """
         scored_split(dataset)
         training = profile.spec(point.model, dataset, point.seed, point.overrides)
         return cls(training, point.extraction or model_type(point.model).extraction, point.max_locations)
 
     def split_of(self, dataset: Dataset) -> Split:
-        """See `scored_split`."""
+        """Return the split whose cases are scored; see `scored_split`."""
         return scored_split(dataset)
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Compare the extraction on every case of the scored split, and write `per_case.csv`.
 
         Raises:
-            UserError: the data set has no case to score, or one that is refused; or the extraction begins with a
+            UserError: the data set has no case to score, or an invalid one; or the extraction begins with a
                 segmentation that the model's encoder does not predict.
         """
         split, preprocessing = self.split_of(dataset), self.training.preprocessing
@@ -81,7 +88,7 @@ class InferenceComparison:
         for name in dataset.splits[split]:
             case = dataset.load(name)
             if case.label is None:
-                raise UserError(f"case {name} has no label to be scored against; give it one or leave it out")
+                raise UserError(f"case {name} has no label, so it cannot be scored; add a label or leave the case out")
             voxels[name] = case.image[0].size
             with peak.watch():
                 start = time.perf_counter()
@@ -110,16 +117,21 @@ class InferenceComparison:
 def compare_extraction(
     name: str, extraction: Extraction, field: OccupancyField, grid: Grid, max_locations: int = 2**14
 ) -> dict[str, float]:
-    """Compare an extraction with what others make of the same field.
+    """Compare an extraction with other extractions of the same field.
 
     Args:
-        name: of the extraction, in `EXTRACTORS`.
+        name: name of the extraction in `EXTRACTORS`.
+        extraction: the extraction.
+        field: the field.
+        grid: grid of the segmentations.
+        max_locations: maximal number of locations per pass.
 
     Returns:
-        By quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, and by stage
-        `evaluated_stage1` and so on; `disagreement_X`, the percentage of voxels that differ from extraction X (Section
-        4.3), for the other ones of `ORIGINALS` and, of `dense`, for all; and of an extraction that begins with the
-        encoder's segmentation `prior_precision` and `prior_recall`, see `prior_quality`.
+        Values by quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, the number
+        of evaluated locations, and with several stages `evaluated_stage1` and so on; `disagreement_X`, the percentage
+        of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS` and, of `dense`, for all
+        others; and of an extraction that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
+        see `prior_quality`.
     """
     values = {"evaluated_locations": float(sum(extraction.evaluated))}
     if len(extraction.evaluated) > 1:
@@ -135,18 +147,18 @@ def compare_extraction(
 
 
 def prior_quality(state: FirstState, field: OccupancyField, grid: Grid, max_locations: int = 2**14) -> dict[str, float]:
-    """Precision and recall of the encoder's segmentation at an extraction's first lattice.
+    """Return precision and recall of the encoder's segmentation at an extraction's first lattice.
 
-    They tell how well its occupied points, up-sampled and thresholded, agree with those of the decoder, evaluated at
-    all points of the lattice. NaN where the prior marks no point as occupied, or the decoder none.
+    They compare its occupied points, up-sampled and thresholded, with those of the decoder, evaluated at all points of
+    the lattice. Precision is NaN where the prior marks no point as occupied, recall where the decoder occupies none.
     """
     locations = grid.locate(torch.cartesian_prod(*state.axes))
     occupied = labels_of(evaluate(field, locations, max_locations), field.classes) > 0
     marked = state.labels.flatten() > 0
     both = int((marked & occupied).sum())
 
-    def part_of(whole: Tensor) -> float:
-        count = int(whole.sum())
+    def share_of(points: Tensor) -> float:
+        count = int(points.sum())
         return both / count if count else float("nan")
 
-    return {"prior_precision": part_of(marked), "prior_recall": part_of(occupied)}
+    return {"prior_precision": share_of(marked), "prior_recall": share_of(occupied)}

@@ -1,7 +1,8 @@
-"""The scoring of Figure 4: the stages of one extraction, in a plane of one case.
+"""Measurement of Figure 4: the stages of one extraction, in a plane of one case.
 
 The extraction is `paper-prior`: the paper's Figure 4 draws an octree whose first lattice the encoder's segmentation
-divides into occupied points and points to be evaluated. The released code has no octree, and evaluates the others.
+divides into occupied points and points to be evaluated. The released code has no octree, and evaluates the points that
+are marked as occupied.
 """
 
 import math
@@ -37,22 +38,25 @@ from ossnet.training.profile import Profile
 from ossnet.training.run import RunSpec
 
 NO_POINT = -1
-"""At voxels between the points of a lattice."""
+"""Value at voxels between the points of a lattice."""
 
 
 @plain_dataclass(frozen=True)
 class Plane:
-    """The voxels of a grid that have one index along one axis."""
+    """Plane of a grid: all voxels with one index along one axis."""
 
     axis: int
     index: int
 
-    def of(self, volume: np.ndarray) -> np.ndarray:
-        """Of a volume [H, W, D], as one with a single voxel along the axis."""
+    def take(self, volume: np.ndarray) -> np.ndarray:
+        """Return the plane of a volume [H, W, D], with a single voxel along the axis."""
         return volume.take([self.index], self.axis)
 
-    def of_level(self, level: Level, values: Tensor) -> np.ndarray:
-        """Of values [h, w, d] at a level's lattice, at their voxels and `NO_POINT` between, int8; see `of`."""
+    def take_level(self, level: Level, values: Tensor) -> np.ndarray:
+        """Return the plane of values [h, w, d] at a level's lattice, like `take`.
+
+        The values are at the voxels of their points, with `NO_POINT` between them, int8.
+        """
         points = [axis.cpu().numpy() for axis in level.axes]
         shape = list(level.grid.shape)
         place = np.searchsorted(points[self.axis], self.index)
@@ -63,7 +67,7 @@ class Plane:
 
 
 def best_plane(label: np.ndarray, affine: np.ndarray) -> Plane:
-    """Of the axial planes with points of every lattice, the one with the largest area of a label [H, W, D]."""
+    """Return the axial plane with points of every lattice that shows the largest area of a label [H, W, D]."""
     axis = int(np.flatnonzero(io_orientation(affine)[:, 0] == 2)[0])
     areas = (label > 0).sum(axis=tuple({0, 1, 2} - {axis}))
     last = len(areas) - 1
@@ -76,7 +80,7 @@ def extract_stages(
     """Return the arrays by stage that `OctreeStages.measure` writes.
 
     Raises:
-        UserError: the model's encoder has no segmentation.
+        UserError: the model's encoder predicts no segmentation.
     """
     strides: list[int] = []
     occupied: list[np.ndarray] = []
@@ -84,8 +88,8 @@ def extract_stages(
 
     def observe(level: Level) -> None:
         strides.append(level.stride)
-        occupied.append(plane.of_level(level, level.labels > 0))
-        known.append(plane.of_level(level, level.known) == 1)
+        occupied.append(plane.take_level(level, level.labels > 0))
+        known.append(plane.take_level(level, level.known) == 1)
 
     extraction = paper_prior(field, grid, max_locations, callback=observe)
     return {
@@ -100,12 +104,14 @@ def extract_stages(
 
 @dataclass(frozen=True, config=STRICT)
 class OctreeStages:
-    """What decides the stages of an extraction by a trained model.
+    """Specification of the stages of an extraction by a trained model.
 
     Attributes:
-        training: of the model.
-        max_locations: locations per pass.
-        extraction: the one whose stages these are.
+        training: specification of the model's training.
+        max_locations: maximal number of locations per pass of the extraction.
+        extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`.
+        measurement: name of this kind of measurement.
+        schema_version: version of this specification.
     """
 
     training: RunSpec
@@ -116,22 +122,32 @@ class OctreeStages:
 
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "OctreeStages":
+        """Make the specification of a point of a study on a data set.
+
+        Raises:
+            UserError: the data set has no case to score, or the profile has an invalid setting.
+        """
         scored_split(dataset)
         return cls(profile.spec(point.model, dataset, point.seed, point.overrides), point.max_locations)
 
     def split_of(self, dataset: Dataset) -> Split:
-        """See `scored_split`."""
+        """Return the split whose first case is extracted; see `scored_split`."""
         return scored_split(dataset)
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Extract the first case of the scored split; write `per_case.csv` and `figure.npz`.
 
-        The arrays of `figure.npz` are `case`, `modality` and `model`, texts without axes; `voxels`, how many the case
-        has; of one axial plane, with a single voxel along its axis, `image` [H, W, D] float32 and `label` [H, W, D]
-        bool; `affine` [4, 4] of the case; by stage `stride` [s], and `evaluated` [s], locations of the whole case;
-        `evaluated_by_mise`, all those that the original inference evaluates; by stage in the plane `begun` and
-        `settled` [s, H, W, D] int8: whether a point of the stage's lattice is occupied before and after its evaluations
-        (`NO_POINT` between points), and `asked` [s, H, W, D] bool: whether it was evaluated.
+        The arrays of `figure.npz` are
+
+        - `case`, `modality` and `model`: texts without axes;
+        - `voxels`: number of voxels of the case;
+        - `image` [H, W, D] float32 and `label` [H, W, D] bool: one axial plane, with a single voxel along its axis;
+        - `affine` [4, 4]: affine of the case;
+        - `stride` [s] and `evaluated` [s]: stride of each stage, and number of its evaluated locations in the case;
+        - `evaluated_by_mise`: number of all locations that the original inference evaluates;
+        - `begun` and `settled` [s, H, W, D] int8: whether a point of the stage's lattice in the plane is occupied
+          before and after the evaluations of the stage, with `NO_POINT` between points;
+        - `asked` [s, H, W, D] bool: whether the point is evaluated in the stage.
 
         Raises:
             UserError: the data set has no case to score, the first one has no label, or the model's encoder predicts
@@ -140,7 +156,7 @@ class OctreeStages:
         split = self.split_of(dataset)
         case = dataset.load(dataset.splits[split][0])
         if case.label is None:
-            raise UserError(f"case {case.name} has no label to be scored against; give it one or leave it out")
+            raise UserError(f"case {case.name} has no label, so it cannot be scored; add a label or leave the case out")
         label = class_indices(case.label, self.training.preprocessing, case.name) > 0
         plane = best_plane(label, case.affine)
         peak = PeakMemory(next(model.parameters()).device)
@@ -154,8 +170,8 @@ class OctreeStages:
             "modality": np.array(case.modalities[0]),
             "model": np.array(self.training.model),
             "voxels": np.array(math.prod(case.shape)),
-            "image": plane.of(case.image[0]),
-            "label": plane.of(label),
+            "image": plane.take(case.image[0]),
+            "label": plane.take(label),
             "affine": case.affine,
         }
         with replacing(folder / "figure.npz") as temporary:

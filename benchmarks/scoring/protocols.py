@@ -1,4 +1,4 @@
-"""Scores at sampled locations, as the paper and its released code validate, for the cases that are scored densely."""
+"""Scores at sampled locations, as the paper and its released code validate, in addition to the dense scores."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,17 @@ from ossnet.training.run import RunSpec
 from ossnet.training.validation import Validation, score
 
 RELEASED_LITS_BORDER_SHARE = 0.4
-"""Of the locations that the released code draws of each volume of LiTS."""
+"""Share of border locations among those that the released code draws from each volume of LiTS."""
 
 RELEASED_LITS_FRACTION = 8
-"""The released code draws 2^14 locations of a volume of LiTS, an eighth of the paper's 2^17."""
+"""Divisor of the number of locations on LiTS, where the released code draws 2^14, an eighth of the paper's 2^17."""
 
 
 def sampled_protocols(training: RunSpec) -> tuple[Validation, ...]:
-    """The protocols `paper` and, on a data set of the paper or its stand-in, `released`, with as many locations as the
-    training's validation draws in place of the paper's 2^17."""
+    """Return the protocols `paper` and, for a data set of the paper or a stand-in of it, `released`.
+
+    They draw as many locations as the training's validation, in place of the paper's 2^17.
+    """
     locations = training.recipe.validation.locations
     paper = Validation("paper", locations)
     match PAPER_DATASETS.get(training.dataset, training.dataset):
@@ -32,7 +34,7 @@ def sampled_protocols(training: RunSpec) -> tuple[Validation, ...]:
 
 
 def score_sampled(model: SegmentationModel, cases: Cases, protocols: Sequence[Validation]) -> pd.DataFrame:
-    """Rows of `protocol`, `case`, `quantity` (Dice and IoU) and `value`, of each case by each protocol."""
+    """Score each case by each protocol; return rows of `protocol`, `case`, `quantity` (`dice`, `iou`) and `value`."""
     rows = [
         (protocol.protocol, case, quantity, value)
         for protocol in protocols

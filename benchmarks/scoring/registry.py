@@ -1,4 +1,4 @@
-"""Every kind of measurement: one file each, and one line here."""
+"""Registry of the kinds of measurements: one file each, and one line here."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,11 @@ MEASUREMENTS: dict[str, type[Measurement]] = {
 
 
 def read_measurement(folder: Path) -> Measurement:
-    """The specification that a run's folder holds; raises as `build_measurement`."""
+    """Read the specification in a run's folder.
+
+    Raises:
+        UserError: it cannot be read, is damaged, or is of another version of the suite.
+    """
     path = folder / "spec.json"
     return build_measurement(read_json(path), str(path))
 
@@ -29,12 +33,15 @@ def build_measurement(values: Mapping[str, Any], source: str) -> Measurement:
     """Make a specification from its plain values.
 
     Args:
-        source: where they are from, for messages.
+        values: fields of the specification.
+        source: origin of the values, for messages.
 
     Raises:
-        UserError: it is of another version of the suite, or damaged.
+        UserError: the values are damaged, or are of another version of the suite.
     """
     kind = MEASUREMENTS.get(values.get("measurement", ""))
     if kind is None:
-        raise UserError(f"{source}: unknown measurement {values.get('measurement')!r}; it is of another version")
+        raise UserError(
+            f"{source}: unknown measurement {values.get('measurement')!r}; use the version of the suite that wrote it"
+        )
     return build(kind, values, source)

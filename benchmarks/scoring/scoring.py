@@ -1,4 +1,4 @@
-"""The measurement of a run: a specification that decides its outcome, and how it is carried out on a trained model."""
+"""Interface of the measurements of a run: a specification, and its measurement of a trained model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """The outcome of a run, or of a training.
+    """Outcome of a run or of a training.
 
     Attributes:
-        result: what the same specification comes to again; goes into `result.json`.
-        timing: seconds that it took, which no two runs have in common; goes into `provenance.json`.
-        memory: the most that it took, see `benchmarks.machine.peak_memory`; goes there, too.
+        result: values that the same specification reproduces, for `result.json`.
+        timing: durations in seconds by name, which differ between runs, for `provenance.json`.
+        memory: peaks of memory, see `benchmarks.machine.peak_memory`, for `provenance.json`.
     """
 
     result: dict[str, Any]
@@ -33,15 +33,15 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """How a run is made: all that has no bearing on its outcome.
+    """Circumstances of a run that do not affect its outcome.
 
     Attributes:
-        source: the data, as `ossnet.data.sources.open_dataset` takes it.
+        source: data set, as `ossnet.data.sources.open_dataset` takes it.
         generator: fields of an embedded data set's generator.
         cache: folder of prepared data.
-        threads: CPU threads of torch.
-        command: that asked for it.
-        gpu: whether it is a failure not to have one.
+        threads: number of CPU threads of torch.
+        command: command line that started the run.
+        gpu: whether the run fails without a GPU.
     """
 
     source: str
@@ -53,54 +53,59 @@ class Job:
 
 
 class Measurement(Protocol):
-    """A specification. It is a configuration dataclass (see `ossnet.config`) with a field `measurement`, its name, and
-    a `schema_version`, raised whenever the same specification would come to another result."""
+    """Specification of what is measured of a trained model; it alone decides the outcome of a run.
+
+    It is a configuration dataclass (see `ossnet.config`) with a field `schema_version`, which is raised whenever the
+    same specification would have another outcome.
+    """
 
     @property
-    def measurement(self) -> str: ...
+    def measurement(self) -> str:
+        """The name of the kind of measurement in `benchmarks.scoring.registry.MEASUREMENTS`."""
 
     @property
     def training(self) -> RunSpec:
-        """Specification of the training whose model is measured. Measurements that share it share the training."""
+        """The specification of the training whose model is measured; measurements may share a training."""
 
     @classmethod
     def of(cls, point: "Point", profile: "Profile", dataset: Dataset) -> Self:
-        """What a point of a study's grid comes to on a data set.
+        """Make the specification of a point of a study on a data set.
 
         Raises:
-            UserError: the data set has nothing to measure on, or the profile has a setting that is refused.
+            UserError: the data set has no cases to measure, or the profile has an invalid setting.
         """
 
     def split_of(self, dataset: Dataset) -> "Split":
-        """The split whose cases the model is measured on.
+        """Return the split whose cases are measured.
 
         Raises:
-            UserError: it has none.
+            UserError: the split has no cases.
         """
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
-        """Carry it out, and leave files of detail in `folder`.
+        """Measure a trained model, and write files of details.
 
         Args:
-            model: the trained one, on its device.
-            dataset: that of the training's fingerprint.
+            model: the trained model, on its device.
+            dataset: the data set, whose fingerprint is that of the training.
             cache: folder of prepared data.
+            folder: folder of the run, for the files of details.
 
         Raises:
-            UserError: the data cannot be had or do not fit the specification.
+            UserError: the data cannot be read or do not fit the specification.
         """
 
 
 def label(training: RunSpec) -> str:
-    """The start of the names of a training's folder and of those of the runs of its model."""
+    """Return the beginning of the names of a training's folder and of the folders of its runs."""
     return f"{training.dataset}-{training.model}-seed{training.seed}"
 
 
 def folder_of(results: Path, measurement: Measurement) -> Path:
-    """The folder of a run in a results folder, whoever asks for it."""
+    """Return the folder of a run in a results folder, which is the same for every study."""
     return results / "runs" / f"{label(measurement.training)}-{identity(plain(measurement))[:12]}"
 
 
 def training_folder(results: Path, training: RunSpec) -> Path:
-    """The folder of a training in a results folder, whichever runs need it."""
+    """Return the folder of a training in a results folder, which is the same for every run."""
     return results / "trainings" / f"{label(training)}-{training.identity[:12]}"

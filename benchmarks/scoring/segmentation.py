@@ -1,4 +1,4 @@
-"""The measurement of Tables 1 and 2: segment cases that a model has not learned from, and score them."""
+"""Measurement of Tables 1 and 2: scores of the segmentations of cases that a model has not learned from."""
 
 import time
 from pathlib import Path
@@ -30,19 +30,21 @@ from ossnet.training.run import RunSpec
 from ossnet.training.validation import Validation
 
 DENSE_CASES = 1
-"""Cases of each run on which a sparse extraction is held against the evaluation of every voxel."""
+"""Number of cases per run on which a sparse extraction is compared with the evaluation of every voxel."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class Segmentation:
-    """What decides a run's scores.
+    """Specification of the scores of a trained model.
 
     Attributes:
-        training: of the model.
-        extraction: how the segmentations are made, a name of `ossnet.inference.extraction.EXTRACTORS`.
-        max_locations: locations per pass of an extraction.
-        split: whose cases are scored; None for `scored_split`.
-        protocols: sampled ones by which the cases are scored besides; None for `sampled_protocols`.
+        training: specification of the model's training.
+        extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`.
+        max_locations: maximal number of locations per pass of the extraction.
+        measurement: name of this kind of measurement.
+        schema_version: version of this specification.
+        split: split whose cases are scored; None for that of `scored_split`.
+        protocols: sampled protocols, in addition to the dense one; None for `sampled_protocols`.
     """
 
     training: RunSpec
@@ -59,26 +61,33 @@ class Segmentation:
         names = [protocol.protocol for protocol in self.protocols or ()]
         if "dense" in names or len(set(names)) < len(names):
             raise ValueError(
-                f"protocols {', '.join(names)}: give paper or released, each once at most; dense is always"
+                f"protocols {', '.join(names)}: give paper or released, each at most once; dense is always included"
             )
 
     @classmethod
     def of(cls, point: Point, profile: Profile, dataset: Dataset) -> "Segmentation":
+        """Make the specification of a point of a study on a data set.
+
+        Raises:
+            UserError: the data set has no case to score, or the profile has an invalid setting.
+        """
         scored_split(dataset, point.split)
         training = profile.spec(point.model, dataset, point.seed, point.overrides)
         extraction = point.extraction or model_type(point.model).extraction
         return cls(training, extraction, point.max_locations, split=point.split, protocols=point.protocols)
 
     def split_of(self, dataset: Dataset) -> Split:
-        """`split`, or what it stands for; see `scored_split`."""
+        """Return the split whose cases are scored; see `scored_split`."""
         return scored_split(dataset, self.split)
 
     def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
-        """Write `per_case.csv`, `sampled.csv`, and `case.npz` with the segmentation of the first case with
-        foreground.
+        """Segment and score every case of the split.
+
+        It writes `per_case.csv` and `sampled.csv`, the dense and the sampled scores, and `case.npz`, the segmentation
+        of the first case with foreground.
 
         Raises:
-            UserError: the data set has no case to score, or one that is refused.
+            UserError: the data set has no case to score, or an invalid one.
         """
         split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
@@ -86,8 +95,8 @@ class Segmentation:
         from_dense: dict[str, float] = {}
 
         def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
-            made = segment_case(model, case, preprocessing, extraction, self.max_locations)
-            return made.segmentation.cpu().numpy(), sum(made.evaluated)
+            extracted = segment_case(model, case, preprocessing, extraction, self.max_locations)
+            return extracted.segmentation.cpu().numpy(), sum(extracted.evaluated)
 
         device = next(model.parameters()).device
         peak = PeakMemory(device)
@@ -107,12 +116,12 @@ class Segmentation:
                 without_foreground.append(name)
             if not case.spacing_known:
                 without_spacing.append(name)
-            # The figure shows the first that has something to be found, or the very first where none has.
+            # The figure shows the first case with foreground, or the first case where none has any.
             if index in (0, len(without_foreground)):
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
             if index < DENSE_CASES and self.extraction != "dense":
                 to_compare[name] = segmentation
-        # After them all, since it takes another amount of memory.
+        # After the loop, since the dense evaluation takes another amount of memory.
         for name, segmentation in to_compare.items():
             from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
         if device.type == "cpu":
@@ -136,23 +145,24 @@ class Segmentation:
 
 
 def dense_protocol(split: Split) -> str:
-    """Name the protocol of scores over all voxels, with the split where that is not `test`."""
+    """Return the name of the protocol that scores all voxels, with the split if it is not `test`."""
     return "dense" if split == "test" else f"dense, {split} cases"
 
 
-def scored_split(dataset: Dataset, asked: Split | None = None) -> Split:
-    """The split whose cases are scored: `test`, or `validation` where there are no others, as in the paper.
+def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
+    """Return the split whose cases are scored.
 
     Args:
-        asked: another choice; None for that.
+        dataset: the data set.
+        chosen: the split; None for `test`, or `validation` in a data set without test cases, as in the paper.
 
     Raises:
-        UserError: there are none.
+        UserError: the split has no cases.
     """
-    if asked is not None:
-        if not dataset.splits[asked]:
-            raise UserError(f"data set {dataset.name} has no {asked} cases, so there is nothing to score")
-        return asked
+    if chosen is not None:
+        if not dataset.splits[chosen]:
+            raise UserError(f"data set {dataset.name} has no {chosen} cases, so there is nothing to score")
+        return chosen
     order: tuple[Split, ...] = ("test", "validation")
     for split in order:
         if dataset.splits[split]:

@@ -22,7 +22,7 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def ball_field(shape: tuple[int, int, int] = (13, 12, 10)) -> Any:
-    """A ball of radius 4.2, and a prior that occupies the lower half of the first axis."""
+    """Return a ball of radius 4.2, with a prior that occupies the lower half of the first axis."""
 
     class Field:
         device = torch.device("cpu")
@@ -47,7 +47,7 @@ def test_the_plane_is_on_every_lattice_and_shows_most_of_the_label() -> None:
     assert best_plane(np.moveaxis(label, 2, 0), LPS[[1, 2, 0, 3]]) == Plane(axis=0, index=9)
 
 
-def test_stages_hold_what_the_octree_knew_and_asked() -> None:
+def test_stages_hold_the_known_and_the_evaluated_points() -> None:
     field, plane = ball_field(), Plane(axis=2, index=4)
     stages = extract_stages(field, Grid.over(field), plane)
     extraction = paper_prior(field)
@@ -65,12 +65,12 @@ def test_stages_hold_what_the_octree_knew_and_asked() -> None:
     for stage in range(3):
         assert not stages["asked"][stage, [0, 4]][:, [0, 4, 8, 11]].any()
         assert stages["settled"][stage, [0, 4]][:, [0, 4, 8, 11]].all()
-    np.testing.assert_array_equal(stages["settled"][-1], plane.of(extraction.segmentation.numpy()))
-    # A point that was asked keeps its answer.
+    np.testing.assert_array_equal(stages["settled"][-1], plane.take(extraction.segmentation.numpy()))
+    # A point that was evaluated keeps its label.
     for stage in range(2):
-        asked = stages["asked"][stage]
-        np.testing.assert_array_equal(stages["settled"][stage][asked], stages["settled"][-1][asked])
-        assert not (stages["asked"][stage + 1] & asked).any()
+        evaluated = stages["asked"][stage]
+        np.testing.assert_array_equal(stages["settled"][stage][evaluated], stages["settled"][-1][evaluated])
+        assert not (stages["asked"][stage + 1] & evaluated).any()
 
 
 def test_a_trained_model_leaves_what_the_figure_reads(
