@@ -11,7 +11,7 @@ from benchmarks.runs.run_folder import Run, State, read_json, work_left
 from benchmarks.runs.squeue import Queue
 from benchmarks.study import Study
 
-SHOWN = 20
+MAX_LISTED = 20
 """Number of failed runs, and of running ones, that are listed one by one."""
 
 
@@ -84,5 +84,5 @@ def _to_go(pace: Pace, running: Sequence[Run], missing: Sequence[Run]) -> str | 
 
 
 def _listed(lines: Sequence[str]) -> list[str]:
-    more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return [*(f"  {line}" for line in lines[:SHOWN]), *more]
+    more = [f"  and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
+    return [*(f"  {line}" for line in lines[:MAX_LISTED]), *more]

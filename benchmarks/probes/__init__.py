@@ -1,0 +1,18 @@
+"""Probes of memory and runtime: their predictions, measurements and records.
+
+In reading order:
+
+- `published`: probes of the numbers in the paper's Table 3;
+- `records`: records of answered probes, and their files;
+- `json_types`: checks of the types in these files;
+- `answers`: records of a study by machine, from a results folder and the reference;
+- `ledger`: answered and missing probes of a study on one machine;
+- `machine`: machines that answer probes;
+- `runner`: prediction or measurement of what is missing;
+- `prober`: measurement in worker processes;
+- `measure`: prediction and measurement of a single probe;
+- `extraction_stages`: runtime of a whole segmentation by stage;
+- `phantom`: volume of closed form that is segmented;
+- `released_memory`, `released_layers`: memory of the code behind the paper's Table 3;
+- `unet_variants`: variants of the paper's U-Nets.
+"""

@@ -1,4 +1,4 @@
-"""Whether what was read from JSON has the types it should: pydantic tells that, which a GPU machine need not have."""
+"""Checks of the types of values from JSON, without pydantic, which a machine that only measures need not have."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -8,33 +8,34 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 WORDS = {int: "a whole number", float: "a number", str: "a text", NoneType: "null", list: "a list", dict: "a table"}
 
-SHOWN = 40
-"""As many characters of a wrong value are told."""
+MAX_SHOWN = 40
+"""Number of characters of a wrong value in a message."""
 
 
 def check_type(value: Any, kind: Any, name: str) -> None:
-    """Check a value and all that is in it.
+    """Check the type of a value and of everything in it.
 
     Args:
-        kind: int, float (a whole number will do), str, None, object (anything), a list, a dict with keys of text, a
-            tuple of a fixed length (in JSON a list), a dataclass (a table of its fields and nothing else), a TypedDict
-            (a table that may have more), a Literal of texts (any text will do), or a union of such.
-        name: of the value, for the message.
+        value: value that was read from JSON.
+        kind: int, float (which includes whole numbers), str, None, object (anything), a list, a dict with text as keys,
+            a tuple of fixed length (a list in JSON), a dataclass (a table of exactly its fields), a TypedDict (a table
+            that may have more keys), a Literal of texts (any text), or a union of these.
+        name: name of the value in messages.
 
     Raises:
-        ValueError: names the value, or the one within it, that is of another type, missing or too many.
+        ValueError: a value has another type, is missing or is unknown; the message names it.
     """
     options = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    fitting = next((option for option in options if _is_outwardly(value, option)), None)
+    fitting = next((option for option in options if _has_json_type(value, option)), None)
     if fitting is None:
-        words = " or ".join(dict.fromkeys(WORDS[_outward(option)] for option in options))
-        raise ValueError(f"{name} is {json.dumps(value)[:SHOWN]}, not {words}")
+        words = " or ".join(dict.fromkeys(WORDS[_json_type(option)] for option in options))
+        raise ValueError(f"{name} is {json.dumps(value)[:MAX_SHOWN]}, not {words}")
     if is_dataclass(fitting) or is_typeddict(fitting):
         _check_keys(value, fitting, name)
     elif get_origin(fitting) is dict:
         for key, item in value.items():
             check_type(item, get_args(fitting)[1], f"{name}.{key}")
-    elif _outward(fitting) is list:
+    elif _json_type(fitting) is list:
         kinds = get_args(fitting) if get_origin(fitting) is tuple else get_args(fitting) * len(value)
         if len(kinds) != len(value):
             raise ValueError(f"{name} has {len(value)} values, not {len(kinds)}")
@@ -59,14 +60,14 @@ def _required(kind: Any) -> Collection[str]:
     return required
 
 
-def _outward(kind: Any) -> Any:
-    """The type that JSON has for it."""
+def _json_type(kind: Any) -> Any:
+    """Return the type of JSON's values for a type."""
     if is_dataclass(kind) or is_typeddict(kind):
         return dict
     return {Literal: str, tuple: list}.get(get_origin(kind), get_origin(kind) or kind)
 
 
-def _is_outwardly(value: Any, kind: Any) -> bool:
-    outward = _outward(kind)
-    # A bool is an int to `isinstance`.
-    return outward is object or type(value) is outward or (outward is float and type(value) is int)
+def _has_json_type(value: Any, kind: Any) -> bool:
+    json_type = _json_type(kind)
+    # `isinstance` counts a bool as an int.
+    return json_type is object or type(value) is json_type or (json_type is float and type(value) is int)

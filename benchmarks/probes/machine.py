@@ -1,4 +1,4 @@
-"""Who answers probes: a GPU or CPU of this machine, or the prediction, which needs none."""
+"""Machines that answer probes: a GPU or CPU of this machine, or the prediction, which needs no device."""
 
 import math
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from benchmarks.machine.subprocess_worker import in_own_process
 from benchmarks.probes.records import CPU, GIGABYTE, used_by_others
 from ossnet.errors import UserError
 
-LOOK_LIMIT_S = 60.0
-"""A driver that takes longer to start will not start."""
+DETECTION_LIMIT_S = 60.0
+"""Time limit in seconds; a driver that takes longer to start will not start."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Who answers probes.
+    """Machine that answers probes.
 
     Attributes:
-        name: in records: `predicted`, `cpu`, or the GPU's as its driver tells it.
-        device: by its name in torch; None for the prediction.
-        provenance: of its records; see `ProbeRecord`.
+        name: name in records: `predicted`, `cpu`, or the GPU's name as its driver reports it.
+        device: name of the device in torch; None for the prediction.
+        provenance: provenance of the machine's records; see `ProbeRecord`.
     """
 
     name: str
@@ -32,40 +32,44 @@ class Machine:
     provenance: Mapping[str, Any] = field(repr=False)
 
     def check_idle(self) -> None:
-        """Raises UserError where others use much of a GPU's memory, so far as its driver tells."""
+        """Raise a UserError if other processes use much of the GPU's memory, as far as its driver reports it."""
         if used_bytes := used_by_others(self.provenance):
             raise UserError(
-                f"others use {used_bytes / GIGABYTE:.1f} GB of device {self.device}, so that probes which would fit "
-                "may run out of memory: end them, choose another GPU by CUDA_VISIBLE_DEVICES, or measure all the same "
-                "with --shared (make: OPTIONS=--shared)"
+                f"other processes use {used_bytes / GIGABYTE:.1f} GB of device {self.device}, so that probes may run "
+                "out of memory: end them, choose another GPU with CUDA_VISIBLE_DEVICES, or measure anyway with "
+                "--shared (make: OPTIONS=--shared)"
             )
 
 
-def look_at(device: str, command: str, limit_s: float = math.inf) -> Machine:
-    """The machine that a device is of. Another process looks, since this one must not take memory that is measured.
+def detect(device: str, command: str, limit_s: float = math.inf) -> Machine:
+    """Return the machine of a device, detected by another process.
+
+    This process must not take any of the memory that is measured.
 
     Args:
-        command: that measures, for the provenance.
-        limit_s: seconds after which it is given up, if `LOOK_LIMIT_S` are not over before.
+        device: name of the device in torch.
+        command: command line of the measurement, for the provenance.
+        limit_s: time limit in seconds, in addition to `DETECTION_LIMIT_S`.
 
     Raises:
         UserError: the device cannot be used.
     """
-    looked = in_own_process(describe, device, command, limit_s=min(limit_s, LOOK_LIMIT_S))
-    if looked.failure is not None:
+    outcome = in_own_process(describe, device, command, limit_s=min(limit_s, DETECTION_LIMIT_S))
+    if outcome.failure is not None:
         raise UserError(
-            f"cannot use device {device}: {looked.failure}; mend it, or choose another, or none, by "
+            f"cannot use device {device}: {outcome.failure}; repair it, or choose another device or none with "
             "CUDA_VISIBLE_DEVICES"
         )
-    machine: Machine = looked.result
+    machine: Machine = outcome.result
     return machine
 
 
 def describe(device: str, command: str) -> Machine:
-    """The machine that a device of this process is of."""
-    on = torch.device(device)
-    if on.type != "cuda":
-        return Machine(CPU, device, provenance(command, on))
-    # Asked before this process takes some.
-    used_bytes = used_memory(on).device_bytes
-    return Machine(torch.cuda.get_device_name(on), device, {**provenance(command, on), "used_bytes": used_bytes})
+    """Return the machine of a device, from this process."""
+    torch_device = torch.device(device)
+    if torch_device.type != "cuda":
+        return Machine(CPU, device, provenance(command, torch_device))
+    # Read before this process takes memory on the device.
+    used_bytes = used_memory(torch_device).device_bytes
+    name = torch.cuda.get_device_name(torch_device)
+    return Machine(name, device, {**provenance(command, torch_device), "used_bytes": used_bytes})

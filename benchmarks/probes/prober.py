@@ -1,4 +1,4 @@
-"""Who answers probes on a device: processes that are started for it."""
+"""Measurement of probes on a device, by worker processes."""
 
 import time
 from typing import Literal, Self
@@ -13,25 +13,27 @@ Kind = Literal["runtime", "tensors", "process"]
 
 
 class Prober:
-    """Answers probes in processes that start as seldom as what is measured allows, since a GPU takes seconds for each.
+    """Runs probes in worker processes, and starts as few of them as possible, since a start on a GPU takes seconds.
 
-    What a process keeps of earlier probes, such as libraries and their kernels, takes no time and is in no tensor. So
-    probes of runtime that follow each other share a process, and on a GPU so do those of memory on cubes, of which only
-    torch is asked. It is memory of the process, though, so that on the paper's volumes, where the driver is asked, too,
-    each has a process of its own; as all have on a CPU, which starts them at once.
+    What a process keeps of earlier probes, such as libraries and their kernels, takes no time and is in no tensor.
+    Therefore consecutive probes of runtime share a process, and on a GPU so do those of memory on cubes, for which only
+    torch reports memory. It is memory of the process, however: a probe of memory on the paper's volumes, for which the
+    driver reports memory, too, has a process of its own, and so has every probe of memory on a CPU, where processes
+    start at once.
 
-    No two processes live at a time. The last has ended when the `with` does.
+    Only one process lives at a time. The last one has ended when the `with` statement ends.
 
     Args:
-        device: where it measures, by its name in torch.
-        limit_s: a measurement that takes longer has failed: one must not use up the time of many.
+        device: name of the device in torch.
+        limit_s: time limit of a measurement in seconds; one that takes longer has failed, so that it does not use up
+            the time of the others.
     """
 
     def __init__(self, device: str, limit_s: float) -> None:
         self._device, self._limit_s = device, limit_s
         self._device_type = torch.device(device).type
         self._worker = Worker()
-        self._serves: Kind | None = None
+        self._worker_kind: Kind | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -40,16 +42,16 @@ class Prober:
         self._worker.end()
 
     def answer(self, probe: Probe, limit_s: float) -> Outcome:
-        """What `measure_probe` comes to; a failure if it takes more than `limit_s` seconds, or than its own limit."""
+        """Return the result of `measure_probe`, or a failure after `limit_s` seconds or the prober's own limit."""
         deadline = time.monotonic() + min(limit_s, self._limit_s)
         kind = self._kind_of(probe)
-        if kind == "process" or kind != self._serves:
+        if kind == "process" or kind != self._worker_kind:
             self._worker.end()
-        self._serves = kind
+        self._worker_kind = kind
         has_answered = self._worker.is_alive
         outcome = self._call(kind, probe, deadline)
         if has_answered and (outcome == Outcome(None) or outcome.failure == OOM):
-            # What earlier probes have left may be why.
+            # The reason may be what earlier probes have left in the process.
             self._worker.end()
             outcome = self._call(kind, probe, deadline)
         return outcome

@@ -1,4 +1,4 @@
-"""The probes behind the numbers of the paper's Table 3, and those that this suite adds to them."""
+"""Probes of the numbers in the paper's Table 3, and those that this suite adds to them."""
 
 from dataclasses import replace
 from typing import NamedTuple, get_args
@@ -14,20 +14,24 @@ BATCH_SIZES = {
     "brats": {"unet3d": 2, "unet2d-depth": 32, **dict.fromkeys(FUNCTION_SPACE, 8)},
     "lits": {"unet3d": 2, "unet2d-width": 12, **dict.fromkeys(FUNCTION_SPACE, 4)},
 }
-"""Of the paper's trainings (Section 4.1): volumes, or slices of the slicing U-Net. Its table is of one sample."""
+"""Batch sizes of the paper's trainings (Section 4.1): volumes, or slices of the slicing U-Net.
+
+The paper's Table 3 is for a single sample.
+"""
 
 FULL_LOCATIONS = 2**14
 
 UNETS: tuple[Implementation, ...] = ("released", *get_args(UNetVariant))
-"""The U-Nets that the paper's may be: this suite's, and what differs from them in what the paper leaves open."""
+"""Candidates for the paper's U-Nets: this suite's, and variants of them in what the paper leaves open."""
 
 
 class PublishedMemory(NamedTuple):
-    """A number of the paper's Table 3.
+    """Number in the paper's Table 3.
 
     Attributes:
-        probe: what it answers, put to this suite.
-        gigabytes: of 10^9 bytes; None where the paper only gives a bound, which `note` tells.
+        probe: probe of this suite that measures the same.
+        gigabytes: memory in GB (10^9 bytes); None where the paper gives only a bound, which is in `note`.
+        note: note in the file of the paper's numbers.
     """
 
     probe: Probe
@@ -36,17 +40,17 @@ class PublishedMemory(NamedTuple):
 
 
 def published_memory() -> list[PublishedMemory]:
-    """The paper's numbers in the order of `results/published/table3.csv`."""
+    """Return the paper's numbers in the order of `results/published/table3.csv`."""
     return [_number(row) for _, row in read_published(PUBLISHED, "table3").iterrows()]
 
 
 def published_gigabytes() -> dict[Probe, float | None]:
-    """The same by what answers it."""
+    """Return the paper's numbers in GB by their probes."""
     return {number.probe: number.gigabytes for number in published_memory()}
 
 
 def unet_memory() -> list[PublishedMemory]:
-    """The paper's numbers of its U-Nets, without those of the 3-D one on LiTS, which are BraTS's over again."""
+    """Return the paper's numbers of its U-Nets, except those of the 3D U-Net on LiTS, which repeat those on BraTS."""
     return [
         number
         for number in published_memory()
@@ -55,17 +59,17 @@ def unet_memory() -> list[PublishedMemory]:
 
 
 def unet_probe(number: PublishedMemory, unets: Implementation) -> Probe:
-    """What answers a number for one of `UNETS`: where another axis makes no other slices, this suite's U-Nets."""
-    no_other = number.probe.model == "unet3d" or len(set(number.probe.shape)) == 1
-    if unets == "slices across another axis" and no_other:
+    """Return the probe of a number for one of `UNETS`; where another axis makes no difference, for this suite's."""
+    has_no_other_slices = number.probe.model == "unet3d" or len(set(number.probe.shape)) == 1
+    if unets == "slices across another axis" and has_no_other_slices:
         unets = "released"
     return replace(number.probe, implementation=unets)
 
 
 def extractions() -> list[Probe]:
-    """Whole segmentations of the paper's volumes in function space, which the paper has no memory of.
+    """Return whole segmentations of the paper's volumes in function space, of which the paper has no numbers.
 
-    A model of all voxels segments in the evaluation that the paper's numbers are of.
+    A model that evaluates all voxels segments the volume in the evaluation that the paper measures.
     """
     return [
         replace(number.probe, phase="extraction", extraction="mise")
@@ -75,7 +79,7 @@ def extractions() -> list[Probe]:
 
 
 def paper_batches() -> list[Probe]:
-    """A training step of each model with the batch that the paper trained it with."""
+    """Return a training step of each model with the paper's batch."""
     return [
         replace(number.probe, batch_size=BATCH_SIZES[number.probe.dataset][number.probe.model])
         for number in published_memory()

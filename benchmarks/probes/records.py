@@ -1,6 +1,7 @@
-"""Records of memory and time: one file a study and machine, one line of JSON a probe.
+"""Records of memory and runtime: one file per study and machine, with one line of JSON per probe.
 
-`results/efficiency/STUDY-MACHINE.jsonl`; MACHINE is `predicted`, `cpu` or the GPU's name, as `nvidia-h100-80gb-hbm3`.
+The files are `results/efficiency/STUDY-MACHINE.jsonl`, where MACHINE is `predicted`, `cpu` or the name of a GPU, such
+as `nvidia-h100-80gb-hbm3`.
 """
 
 import json
@@ -20,22 +21,23 @@ CPU = "cpu"
 GIGABYTE = 10**9
 
 IDLE_BYTES = 2 * 10**9
-"""More than this of a GPU's memory in use before anything is measured is the work of others.
+"""Bytes of an idle GPU's memory that may be in use; more is attributed to other processes.
 
 The driver counts what it keeps for itself as in use: on large cards more than half a gigabyte.
 """
 
 FOLDER = "efficiency"
-"""Of a results folder."""
+"""Folder of the records in a results folder."""
 
 SCHEMA_VERSIONS = {"memory": 3, "runtime": 1}
-"""By the probe's quantity; raised whenever the same probe would come to another result, for another reason than speed.
+"""Version of records by the probe's quantity. Records of another version are not read.
 
-Records of another version are not read."""
+It is raised whenever the same probe would have another result, except by a change of speed.
+"""
 
 
 class MemoryResult(TypedDict):
-    """What a probe of memory came to, in bytes: see `ProbeRecord`."""
+    """Result of a probe of memory, in bytes: see `ProbeRecord`."""
 
     allocated_bytes: float
     reserved_bytes: NotRequired[float]
@@ -49,7 +51,7 @@ class MemoryResult(TypedDict):
 
 
 class RuntimeResult(TypedDict):
-    """What a probe of runtime came to: see `ProbeRecord`."""
+    """Result of a probe of runtime: see `ProbeRecord`."""
 
     seconds: NotRequired[list[float]]
     median_s: float
@@ -63,7 +65,7 @@ class RuntimeResult(TypedDict):
 
 
 RESULTS = {"memory": MemoryResult, "runtime": RuntimeResult}
-"""By the probe's quantity; only what tables and figures read, and more may be there."""
+"""Type of the result by the probe's quantity, as far as tables and figures read it; a result may hold more."""
 
 
 class _Cpu(TypedDict):
@@ -82,7 +84,7 @@ class _Provenance(TypedDict):
 
 
 class _CpuProvenance(TypedDict):
-    """What there must be of the machine `cpu`."""
+    """Provenance that records of the machine `cpu` must have."""
 
     cpu: _Cpu
 
@@ -92,7 +94,7 @@ class _Versioned(TypedDict):
 
 
 class _Row(TypedDict):
-    """A line of a file."""
+    """Line of a file."""
 
     study: str
     machine: str
@@ -104,24 +106,38 @@ class _Row(TypedDict):
 
 @dataclass(frozen=True)
 class ProbeRecord:
-    """What a probe came to.
+    """Outcome of a probe on a machine, with a result or a failure.
+
+    The result of a probe of memory has the peaks
+
+    - `allocated_bytes` and `reserved_bytes`: bytes of all tensors, and bytes that torch's allocator held;
+    - `by_part`, if predicted or on a CPU: bytes of the peak by part;
+    - `process_bytes`, if measured in a process of its own (see `Prober`): bytes of the process, on a GPU by NVML, on a
+      CPU its peak resident set;
+    - `process_source`: `process` if NVML reported `process_bytes`, `device` if it is the difference of the next two;
+    - `device_bytes` and `device_bytes_before`: bytes of the GPU in use by all processes, and by others before the model
+      was made;
+    - `resident_before_bytes`, on a CPU: bytes of the process before the model was made;
+    - `wall_s`, on a CPU: seconds of the step, with the making of its model and the accounting.
+
+    The result of a probe of runtime has
+
+    - `seconds`: duration of each repeat;
+    - `median_s`, `low_s` and `high_s`: median and its interval, see `benchmarks.machine.timing`;
+    - `flops`: number of floating-point operations;
+    - `matmul_share`: achieved share of the rate of matrix products, which may exceed 1 on a GPU, see
+      `benchmarks.machine.timing.matmul_rate`;
+    - `evaluated` and `locations_per_s`, of an extraction: number of evaluated locations by stage, and their rate;
+    - `stages`, of an extraction by an octree: seconds of encoder, gather, decoder and bookkeeping.
 
     Attributes:
-        machine: `predicted`, `cpu`, or the GPU's name as its driver tells it.
-        result: of memory: `allocated_bytes` and `reserved_bytes`, the most that tensors took and that torch's allocator
-            held; where predicted, and on a CPU, also `by_part`, bytes of the peak by part; where measured in a process
-            of its own (see `Prober`), of the process `process_bytes` (GPU: by NVML; CPU: peak resident set) and of the
-            GPU `device_bytes`, in use by all, and `device_bytes_before`, by others before the model was made.
-            On a CPU also `wall_s`, how long the step took with its model's making and the accounting.
-            `process_source` is `process` where NVML told `process_bytes`, `device` where it is the difference of these
-            two. Of runtime: `seconds`, one a repeat; `median_s`, `low_s` and `high_s`, see `benchmarks.machine.timing`;
-            `flops` and, of the rate of matrix products, `matmul_share`, which may exceed 1 on a GPU (see
-            `benchmarks.machine.timing.matmul_rate`); of an extraction also `evaluated`, locations by stage, and
-            `locations_per_s`; of one by an octree `stages`, seconds of encoder, gather, decoder and bookkeeping. None
-            where it failed.
-        failure: `OOM`, or a sentence; None where it did not fail.
-        provenance: see `benchmarks.machine.provenance`; of a GPU also `used_bytes` of its memory, before anything was
-            measured.
+        study: name of the study.
+        probe: the probe.
+        machine: `predicted`, `cpu`, or the GPU's name as its driver reports it.
+        result: values by name; None for a failure.
+        failure: `OOM` for a lack of memory, or a sentence; None for a result.
+        provenance: see `benchmarks.machine.provenance`; of a GPU also `used_bytes`, bytes of its memory in use before
+            the first measurement.
     """
 
     study: str
@@ -152,23 +168,26 @@ def write_records(records: Sequence[ProbeRecord], results: Path) -> None:
 
 
 def read_records(results: Path, studies: Iterable[str]) -> list[ProbeRecord]:
-    """All records of some studies in a results folder, by study and machine; none where there is no folder.
+    """Return the records of studies in a results folder, by study and machine; none if there is no folder.
 
     Raises:
-        UserError: a file cannot be read, or a line of it is no record; names the line.
+        UserError: a file cannot be read, or a line of it is not a record; the message names the line.
     """
     paths = [path for study in studies for path in sorted((results / FOLDER).glob(f"{study}-*.jsonl"))]
     return [record for path in paths for record in _read(path)]
 
 
 def used_by_others(provenance: Mapping[str, Any]) -> int:
-    """Bytes of a GPU's memory in use before anything was measured; 0 where they are the driver's own, or not known."""
+    """Return the bytes of a GPU's memory that others used before the first measurement.
+
+    They are 0 if they are unknown, or few enough to be the driver's own.
+    """
     used_bytes: int = provenance.get("used_bytes") or 0
     return used_bytes if used_bytes > IDLE_BYTES else 0
 
 
 def slug(machine: str) -> str:
-    """A machine's name as a part of a file's."""
+    """Return a machine's name as part of a file name."""
     return re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
 
 
@@ -184,13 +203,13 @@ def _read(path: Path) -> list[ProbeRecord]:
             if _is_current(row):
                 found.append(_record(row))
         except ValueError as error:
-            mend = f"delete line {number} of {path} and run the study again"
-            raise UserError(f"{path}, line {number}: {error}; {mend}") from error
+            remedy = f"delete line {number} of {path} and run the study again"
+            raise UserError(f"{path}, line {number}: {error}; {remedy}") from error
     return found
 
 
 def _parse(line: bytes) -> dict[str, Any]:
-    """A row, of which only its version is checked. Raises ValueError where it is no JSON or has none."""
+    """Parse a row; raise a ValueError if it is not JSON or has no version."""
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
@@ -201,7 +220,7 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 
 def _is_current(row: Mapping[str, Any]) -> bool:
-    """By its version; where its probe is none, which `_record` tells, any version of today's will do."""
+    """Return whether a row has the current version; without a valid probe, which `_record` reports, any will do."""
     probe = row.get("probe")
     quantity = str(probe.get("quantity")) if isinstance(probe, dict) else None
     versions = [SCHEMA_VERSIONS[quantity]] if quantity in SCHEMA_VERSIONS else SCHEMA_VERSIONS.values()
@@ -209,7 +228,7 @@ def _is_current(row: Mapping[str, Any]) -> bool:
 
 
 def _record(row: Mapping[str, Any]) -> ProbeRecord:
-    """Raises ValueError where the row is not of the types that tables and figures take it to be of."""
+    """Return the record of a row; raise a ValueError if it does not have the types that tables and figures expect."""
     check_type(row, _Row, "record")
     probe = Probe(**row["probe"] | {"shape": tuple(row["probe"]["shape"])})
     if probe.quantity not in RESULTS:

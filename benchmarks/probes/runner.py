@@ -1,4 +1,4 @@
-"""Answers the missing probes of studies: predicts or measures them one after another, and records each at once."""
+"""Prediction or measurement of the missing probes of studies, one after another, each recorded at once."""
 
 import math
 import sys
@@ -21,20 +21,23 @@ from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord, read_rec
 from benchmarks.study import Probe, Study
 
 PROBE_LIMIT_S = {"cpu": 3600.0, "cuda": 90.0}
-"""A measurement that takes longer has failed. A CPU may take minutes for a whole segmentation of 512^3 voxels."""
+"""Time limit of a measurement in seconds, by type of device.
+
+A CPU may take minutes for a whole segmentation of 512^3 voxels.
+"""
 
 MEMORY_SHARE = 1 / 3
-"""A CPU measures what is predicted to take less than this share of its available memory."""
+"""Share of the available memory that a probe on a CPU may take, by its prediction."""
 
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """What the command line says about probes.
+    """Options of the command line for probes.
 
     Attributes:
-        retry_failed: answer again what has failed before, lack of memory included.
-        force: answer every probe anew.
-        shared: measure although other processes use the GPU's memory.
+        retry_failed: whether to try again what has failed before, lack of memory included.
+        force: whether to answer every probe again.
+        shared: whether to measure while other processes use the GPU's memory.
     """
 
     retry_failed: bool = False
@@ -43,10 +46,10 @@ class ProbeOptions:
 
 
 class Progress(Protocol):
-    """A display of how far the probes are."""
+    """Display of progress."""
 
     def update(self, done: float, note: str = "") -> None:
-        """Show the number of probes that are done, and the name of the next."""
+        """Show the number of probes that are done, and the name of the next probe."""
 
 
 def log_to_stderr(text: str) -> None:
@@ -55,15 +58,19 @@ def log_to_stderr(text: str) -> None:
 
 
 class ProbeRunner:
-    """The probes that some studies have for one machine.
+    """Answers the probes that studies have for one machine.
 
     A probe of several studies is answered once and recorded for each of them.
 
     Args:
-        log: takes lines about what has failed or was left out.
+        studies: studies whose probes are answered.
+        machine: machine that answers them.
+        results: the results folder.
+        options: choice of the probes.
+        log: function that prints a line about a probe that has failed or was left out.
 
     Attributes:
-        ledgers: one per study that has probes for the machine.
+        ledgers: one ledger per study that has probes for the machine.
 
     Raises:
         UserError: records cannot be read.
@@ -79,31 +86,34 @@ class ProbeRunner:
     ) -> None:
         self.machine, self.options, self.log = machine, options, log
         probes = {study.name: probes_of(study, machine.name) for study in studies}
-        self.ledgers = [Ledger.open(name, machine.name, some, results) for name, some in probes.items() if some]
+        self.ledgers = [
+            Ledger.open(name, machine.name, of_study, results) for name, of_study in probes.items() if of_study
+        ]
 
     def refuse_shared_gpu(self) -> None:
-        """Raise a UserError where there is something to measure on a GPU whose memory others use."""
+        """Raise a UserError if there is something to measure on a GPU whose memory others use."""
         if not self.options.shared and any(map(self._unanswered, self.ledgers)):
             self.machine.check_idle()
 
     def missing(self) -> list[tuple[Ledger, list[Probe]]]:
-        """Return the probes to answer by ledger; on a CPU without those that its memory is too small for."""
+        """Return the probes to answer by ledger; on a CPU, without those that would take too much of its memory."""
         return [(ledger, self._within_memory(ledger, self._unanswered(ledger))) for ledger in self.ledgers]
 
     def answer(
         self, progress: Callable[[str, int], AbstractContextManager[Progress]], deadline: float = math.inf
     ) -> None:
-        """Answer what is missing and write each record when it is there.
+        """Answer the missing probes, and write each record at once.
 
         Args:
-            progress: makes the display of so many probes under a title.
-            deadline: on the clock of `time.monotonic`. The probe at work then stays missing, like those after it.
+            progress: function that makes the display of progress from a title and the number of probes.
+            deadline: time to stop, on the clock of `time.monotonic`; a probe that is not done then stays missing, like
+                those after it.
 
         Raises:
             UserError: a record cannot be written.
         """
         missing = self.missing()
-        probes = list(dict.fromkeys(chain.from_iterable(some for _, some in missing)))
+        probes = list(dict.fromkeys(chain.from_iterable(of_ledger for _, of_ledger in missing)))
         if not probes:
             return
         if self.options.force:
@@ -127,10 +137,10 @@ class ProbeRunner:
                     if time.monotonic() >= deadline:
                         return
                     self.log(f"{name_of(probe)}: {outcome.failure}")
-                self._record(probe, outcome, [ledger for ledger, some in missing if probe in some])
+                self._record(probe, outcome, [ledger for ledger, of_ledger in missing if probe in of_ledger])
 
     def failed(self) -> list[Probe]:
-        """Return the probes that failed for another reason than a lack of memory, each once."""
+        """Return the probes that failed except by a lack of memory, each once."""
         records = [record for ledger in self.ledgers for record in ledger.records.values()]
         return list(dict.fromkeys(record.probe for record in records if record.failure not in (None, OOM)))
 
@@ -152,7 +162,7 @@ class ProbeRunner:
 
         @cache
         def needed(probe: Probe) -> int:
-            """Return predicted bytes, or 0 where there is no prediction: measuring then shows what happens."""
+            """Return the predicted bytes; 0 without a prediction, so that the probe is measured."""
             result = predicted.get(probe) or predict(probe).result or {"allocated_bytes": 0}
             return int(result["allocated_bytes"])
 
@@ -160,9 +170,9 @@ class ProbeRunner:
         too_large = [size for size in sizes.values() if size >= limit]
         if too_large:
             self.log(
-                f"{ledger.study}: {len(too_large)} probes left out, predicted to take "
-                f"{min(too_large) / GIGABYTE:.1f} GB to {max(too_large) / GIGABYTE:.1f} GB; a CPU measures what takes "
-                f"less than {MEMORY_SHARE:.0%} of its available memory, which is {available / GIGABYTE:.1f} GB"
+                f"{ledger.study}: {len(too_large)} probes are left out, since they are predicted to take "
+                f"{min(too_large) / GIGABYTE:.1f} GB to {max(too_large) / GIGABYTE:.1f} GB; the limit on a CPU is "
+                f"{MEMORY_SHARE:.0%} of the available memory of {available / GIGABYTE:.1f} GB"
             )
         return [probe for probe, size in sizes.items() if size < limit]
 
@@ -173,16 +183,16 @@ def probes_of(study: Study, machine: str) -> Sequence[Probe]:
 
 
 def predict(probe: Probe, limit_s: float = math.inf) -> Outcome:
-    """Predict a probe, in a second or two, so that no time limit is needed."""
+    """Predict a probe; it takes a second or two, so that the time limit is ignored."""
     try:
         return Outcome(predict_probe(probe))
     except Exception as error:
-        # One model that cannot be predicted must not take the table from the others: it is recorded as a failure.
+        # One model that cannot be predicted must not prevent the table of the others: it is recorded as a failure.
         return Outcome(failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def as_memory(probe: Probe) -> Probe:
-    """Return the probe of the memory that answering one takes, roughly that of `mise` for every extraction."""
+    """Return the probe of the memory that answering a probe takes; every extraction takes roughly that of `mise`."""
     if probe.phase == "extraction":
         return replace(probe, quantity="memory", extraction="dense" if probe.locations is None else "mise")
     return replace(probe, quantity="memory")

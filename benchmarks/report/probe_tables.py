@@ -56,7 +56,7 @@ def frame_of(answers: Answers) -> pd.DataFrame:
     """
     published = published_gigabytes()
     rows = [
-        {"machine": machine, "reference": machine in answers.borrowed, **_row(record, published)}
+        {"machine": machine, "reference": machine in answers.from_reference, **_row(record, published)}
         for machine, records in answers.by_machine.items()
         for record in records.values()
     ]

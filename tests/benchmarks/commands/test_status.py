@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.commands import status
-from benchmarks.commands.status import SHOWN, describe, queued_runs
+from benchmarks.commands.status import MAX_LISTED, describe, queued_runs
 from benchmarks.runs import run_folder as states
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run
@@ -45,12 +45,12 @@ def test_what_is_running_and_what_failed_is_named(tmp_path: Path, monkeypatch: p
 
 
 def test_a_long_list_is_cut(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, SHOWN + 3)
+    plan = plan_of(tmp_path, MAX_LISTED + 3)
     for run in plan.runs:
         run.prepare({}, {})
         run.fail("OOM")
     lines = describe(plan)
-    assert len(lines) == 1 + SHOWN + 1
+    assert len(lines) == 1 + MAX_LISTED + 1
     assert lines[-1] == "  and 3 more"
 
 

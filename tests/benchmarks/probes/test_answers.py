@@ -11,7 +11,7 @@ Record = Callable[..., ProbeRecord]
 PROBE = Probe("memory", "c", "brats", (64, 64, 64), "training", 2**8)
 
 
-def test_the_reference_lends_machines_that_are_not_there(tmp_path: Path, record: Record) -> None:
+def test_machines_without_own_records_are_from_the_reference(tmp_path: Path, record: Record) -> None:
     own, reference = tmp_path / "own", tmp_path / "reference"
     for machine in ("predicted", "cpu"):
         write_records([record("table3", PROBE, machine, 1)], own)

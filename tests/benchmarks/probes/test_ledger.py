@@ -2,7 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.probes.ledger import SHOWN, Ledger, device_type_of, ledgers_of, name_of
+from benchmarks.probes.ledger import MAX_LISTED, Ledger, device_type_of, ledgers_of, name_of
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.study import Layout, Probe, Study
 
@@ -64,10 +64,10 @@ def test_a_ledger_tells_how_far_it_is(tmp_path: Path, record: Record) -> None:
 
 
 def test_a_long_list_of_failures_is_cut(tmp_path: Path, record: Record) -> None:
-    probes = [replace(SMALL, batch_size=size) for size in range(1, SHOWN + 4)]
+    probes = [replace(SMALL, batch_size=size) for size in range(1, MAX_LISTED + 4)]
     records = {probe: record("table3", probe, "cpu", failure="no luck") for probe in probes}
     lines = Ledger("table3", "cpu", probes, tmp_path, records).describe()
-    assert len(lines) == 1 + SHOWN + 1
+    assert len(lines) == 1 + MAX_LISTED + 1
     assert lines[-1] == "  and 3 more"
 
 

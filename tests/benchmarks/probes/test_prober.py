@@ -21,35 +21,35 @@ REAL_CALL = Worker.call
 
 @dataclass
 class Calls:
-    """In the place of what is measured, the process that is asked to.
+    """Calls of workers that return their process in place of a measurement.
 
     Attributes:
-        asked: what each call was of, and how many processes lived before it.
-        limits: of each call, in seconds.
-        outcomes: of the first calls, where they are not to tell the process.
+        history: function and arguments of each call, and the number of processes that lived before it.
+        limits: time limit of each call in seconds.
+        outcomes: outcomes of the first calls, where they are not the process.
     """
 
-    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    history: list[tuple[Any, ...]] = field(default_factory=list)
     limits: list[float | None] = field(default_factory=list)
     outcomes: list[Outcome | None] = field(default_factory=list)
 
     def call(
         self, worker: Worker, function: Callable[..., Any], *arguments: Any, limit_s: float | None = None
     ) -> Outcome:
-        self.asked.append((function, *arguments, len(active_children())))
+        self.history.append((function, *arguments, len(active_children())))
         self.limits.append(limit_s)
         process = REAL_CALL(worker, os.getpid)
-        told = self.outcomes.pop(0) if self.outcomes else None
-        if told is not None and told.failure is not None:
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if outcome is not None and outcome.failure is not None:
             worker.end()
-        return told or process
+        return outcome or process
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    made = Calls()
-    monkeypatch.setattr(prober.Worker, "call", lambda *arguments, **options: made.call(*arguments, **options))
-    return made
+    calls = Calls()
+    monkeypatch.setattr(prober.Worker, "call", lambda *arguments, **options: calls.call(*arguments, **options))
+    return calls
 
 
 def test_runtimes_share_a_process_and_memory_has_one_of_its_own_and_the_device(calls: Calls) -> None:
@@ -61,9 +61,9 @@ def test_runtimes_share_a_process_and_memory_has_one_of_its_own_and_the_device(c
     assert first == again
     assert later == last
     assert len({first, one, another, later}) == 4
-    assert calls.asked[1:3] == [(measure_probe, RUNTIME, "cpu", 1), (measure_probe, MEMORY, "cpu", 0)]
-    # None is alive when memory is asked for.
-    assert [call[-1] for call in calls.asked] == [0, 1, 0, 0, 0, 1]
+    assert calls.history[1:3] == [(measure_probe, RUNTIME, "cpu", 1), (measure_probe, MEMORY, "cpu", 0)]
+    # None is alive when memory is measured.
+    assert [call[-1] for call in calls.history] == [0, 1, 0, 0, 0, 1]
 
 
 def test_on_a_gpu_cubes_share_a_process_and_the_papers_volumes_do_not(calls: Calls) -> None:
@@ -73,25 +73,25 @@ def test_on_a_gpu_cubes_share_a_process_and_the_papers_volumes_do_not(calls: Cal
     assert active_children() == []
     assert pids[0] == pids[1]
     assert len(set(pids)) == 5
-    asked = [measure_tensors, measure_tensors, measure_probe, measure_probe, measure_tensors, measure_probe]
-    assert [call[:3] for call in calls.asked] == [
-        (function, probe, "cuda:0") for function, probe in zip(asked, probes, strict=True)
+    functions = [measure_tensors, measure_tensors, measure_probe, measure_probe, measure_tensors, measure_probe]
+    assert [call[:3] for call in calls.history] == [
+        (function, probe, "cuda:0") for function, probe in zip(functions, probes, strict=True)
     ]
-    assert [call[-1] for call in calls.asked] == [0, 1, 0, 0, 0, 0]
+    assert [call[-1] for call in calls.history] == [0, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
     ("probe", "why"), [(MEMORY, Outcome(None)), (MEMORY, Outcome(failure=OOM)), (RUNTIME, Outcome(failure=OOM))]
 )
-def test_what_earlier_probes_may_be_the_reason_of_is_asked_of_a_new_process(
+def test_a_failure_that_earlier_probes_may_have_caused_is_tried_in_a_new_process(
     probe: Probe, why: Outcome, calls: Calls
 ) -> None:
     calls.outcomes = [None, why]
     with Prober("cuda:0", 60) as answering:
         first, second = (answering.answer(probe, 9).result for _ in range(2))
     assert first != second
-    assert [call[1] for call in calls.asked] == 3 * [probe]
-    assert calls.asked[-1][-1] == 0
+    assert [call[1] for call in calls.history] == 3 * [probe]
+    assert calls.history[-1][-1] == 0
 
 
 OUT_OF_MEMORY, NO_LUCK = Outcome(failure=OOM), Outcome(failure="ValueError: no")
@@ -108,12 +108,12 @@ OUT_OF_MEMORY, NO_LUCK = Outcome(failure=OOM), Outcome(failure="ValueError: no")
         ([OUT_OF_MEMORY], RUNTIME),
     ],
 )
-def test_other_failures_are_not_asked_again(outcomes: list[Outcome | None], probe: Probe, calls: Calls) -> None:
+def test_other_failures_are_not_tried_again(outcomes: list[Outcome | None], probe: Probe, calls: Calls) -> None:
     calls.outcomes = [*outcomes]
     with Prober("cuda:0", 60) as answering:
-        told = [answering.answer(probe, 9) for _ in outcomes]
-    assert told[-1] == outcomes[-1]
-    assert len(calls.asked) == len(outcomes)
+        answers = [answering.answer(probe, 9) for _ in outcomes]
+    assert answers[-1] == outcomes[-1]
+    assert len(calls.history) == len(outcomes)
 
 
 def test_no_probe_uses_up_the_time_of_many(calls: Calls) -> None:

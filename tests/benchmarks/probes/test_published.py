@@ -26,7 +26,7 @@ def test_the_papers_numbers_as_probes() -> None:
     assert bound.note.startswith("> 110 GB")
 
 
-def test_the_papers_u_nets_are_asked_for_once() -> None:
+def test_the_papers_u_nets_have_each_number_once() -> None:
     numbers = unet_memory()
     assert [number.gigabytes for number in numbers] == [14.41, 3.57, 1.16, 0.46, 4.29, 1.20]
     depth, width = numbers[2], numbers[4]
@@ -48,5 +48,5 @@ def test_every_model_trains_with_the_papers_batch() -> None:
 
 
 def test_the_papers_volumes_are_segmented_in_function_space() -> None:
-    asked = {(probe.model, probe.dataset, probe.locations, probe.extraction) for probe in extractions()}
-    assert asked == {(model, data, 2**14, "mise") for model in ("onet", *"abcd") for data in ("brats", "lits")}
+    segmented = {(probe.model, probe.dataset, probe.locations, probe.extraction) for probe in extractions()}
+    assert segmented == {(model, data, 2**14, "mise") for model in ("onet", *"abcd") for data in ("brats", "lits")}

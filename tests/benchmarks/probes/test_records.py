@@ -40,7 +40,7 @@ DAMAGED = {
     ("machine",): (1, "record.machine is 1, not a text"),
     ("schema_version",): ("one", 'record.schema_version is "one", not a whole number'),
 }
-"""Of a line where it is damaged, by what, and how that is told."""
+"""Damaged places of a line, each with the damage and the problem that the message names."""
 
 UNREADABLE = {
     b'{"study": "tab': "not JSON (Unterminated string starting at at character 11)",
@@ -62,13 +62,14 @@ every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMAN
 
 
 def refused(command: Callable[[Path], int], results: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command that ends with 2 says, in one line, after its name."""
+    """Return the line with which a command ends with status 2, without the command's name."""
     assert command(results) == 2
     (line,) = capsys.readouterr().err.splitlines()
     return line.partition(": ")[2]
 
 
-def mend(path: Path, number: int, problem: str) -> str:
+def message(path: Path, number: int, problem: str) -> str:
+    """Return the message about a line, with its remedy."""
     return f"{path}, line {number}: {problem}; delete line {number} of {path} and run the study again"
 
 
@@ -99,7 +100,7 @@ def test_records_of_another_version_are_left_where_they_are(tmp_path: Path, path
 
 @every_command
 @pytest.mark.parametrize(("place", "damage"), DAMAGED.items(), ids=map(".".join, DAMAGED))
-def test_a_damaged_record_is_named_with_its_mend(
+def test_a_damaged_record_is_named_with_its_remedy(
     place: tuple[str, ...],
     damage: tuple[Any, str],
     command: Callable[[Path], int],
@@ -115,7 +116,7 @@ def test_a_damaged_record_is_named_with_its_mend(
         inner = inner[key]
     inner[last] = value
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    assert refused(command, tmp_path, capsys) == mend(path, 2, problem)
+    assert refused(command, tmp_path, capsys) == message(path, 2, problem)
 
 
 @every_command
@@ -131,7 +132,7 @@ def test_without_the_line_the_others_are_read(
 
 @every_command
 @pytest.mark.parametrize(("line", "problem"), UNREADABLE.items(), ids=map(str, UNREADABLE))
-def test_a_line_that_is_no_record_is_named_with_its_mend(
+def test_a_line_that_is_no_record_is_named_with_its_remedy(
     line: bytes,
     problem: str,
     command: Callable[[Path], int],
@@ -140,7 +141,7 @@ def test_a_line_that_is_no_record_is_named_with_its_mend(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path.write_bytes(line + b"\n" + path.read_bytes())
-    assert refused(command, tmp_path, capsys) == mend(path, 1, problem)
+    assert refused(command, tmp_path, capsys) == message(path, 1, problem)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_damaged_time_is_named(name: str, value: Any, problem: str, tmp_path: 
     write_records([replace(timed, result={**(timed.result or {}), name: value})], tmp_path)
     with pytest.raises(UserError) as caught:
         read_records(tmp_path, ["figure5"])
-    assert str(caught.value) == mend(tmp_path / "efficiency" / "figure5-cpu.jsonl", 1, problem)
+    assert str(caught.value) == message(tmp_path / "efficiency" / "figure5-cpu.jsonl", 1, problem)
 
 
 def test_a_cpu_is_known(tmp_path: Path, record: Record) -> None:

@@ -24,20 +24,23 @@ LIMIT_S = PROBE_LIMIT_S["cuda"]
 
 
 def study(name: str, *probes: Probe) -> Study:
-    """A study whose probes every machine has, predictions included."""
+    """Return a study whose probes every machine has, predictions included."""
     return Study(Layout(name, name), predicted=lambda: probes, measured=lambda device_type: probes)
 
 
 class FakeMachine:
-    """Answers probes in the place of processes, in a time of its own making; also a display of progress.
+    """Fake machine that answers probes by its own clock, and a display of progress.
 
     Attributes:
-        answered: the probes, in order.
-        limits: seconds that each was given.
-        displayed: what the display of progress showed, and how many probes there were.
-        now: on its clock, which every probe moves by `pace`, or by its own of `paces`.
-        outcomes: by probe, where it is not a plain result.
-        ended: whether the processes that answered have.
+        answered: answered probes in order.
+        limits: time limit of each probe in seconds.
+        displayed: number of probes and name on each display of progress.
+        totals: total number of probes of each display.
+        logged: lines of the log.
+        now: time of the clock, which every probe moves by `pace`, or by its own of `paces`.
+        outcomes: outcomes by probe that are not a plain result.
+        used_bytes: bytes of the GPU's memory that others use.
+        ended: whether the worker processes have ended.
     """
 
     def __init__(self) -> None:
@@ -58,7 +61,7 @@ class FakeMachine:
         return ProbeRunner(studies, machine, results, ProbeOptions(**options), self.logged.append)
 
     def answer(self, runner: ProbeRunner, limit_s: float = math.inf) -> bool:
-        """Answer what is missing; whether all is there and nothing failed."""
+        """Answer the missing probes; return whether all are there and none failed."""
         runner.answer(self.progress, self.now + limit_s)
         return not runner.failed() and not any(ledger.missing() for ledger in runner.ledgers)
 
@@ -102,15 +105,15 @@ class FakeMachine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
-    made = FakeMachine()
-    monkeypatch.setattr(runner, "Prober", made.prober)
-    monkeypatch.setattr(runner, "predict", lambda probe, limit_s=math.inf: made.outcome(probe))
-    monkeypatch.setattr(runner.time, "monotonic", lambda: made.now)
-    return made
+    fake = FakeMachine()
+    monkeypatch.setattr(runner, "Prober", fake.prober)
+    monkeypatch.setattr(runner, "predict", lambda probe, limit_s=math.inf: fake.outcome(probe))
+    monkeypatch.setattr(runner.time, "monotonic", lambda: fake.now)
+    return fake
 
 
 def recorded(results: Path, name: str) -> dict[Probe, str | None]:
-    """Failures by probe, None for a result."""
+    """Return the failures by probe, None for a result."""
     return {record.probe: record.failure for record in read_records(results, [name])}
 
 
@@ -143,18 +146,18 @@ def test_predictions_need_no_processes(tmp_path: Path, machine: FakeMachine) -> 
 
 
 def test_failures_are_logged_and_kept_until_they_are_tried_again(tmp_path: Path, machine: FakeMachine) -> None:
-    asked = study("one", FIRST, SECOND, THIRD)
+    three = study("one", FIRST, SECOND, THIRD)
     machine.outcomes = {FIRST: Outcome(failure=OOM), SECOND: Outcome(failure="ValueError: no")}
-    first = machine.runner(tmp_path, asked)
+    first = machine.runner(tmp_path, three)
     assert not machine.answer(first)
     assert recorded(tmp_path, "one") == {FIRST: OOM, SECOND: "ValueError: no", THIRD: None}
     # A lack of memory is an outcome.
     assert first.failed() == [SECOND]
     assert machine.logged == [f"{name_of(FIRST)}: OOM", f"{name_of(SECOND)}: ValueError: no"]
-    assert not machine.answer(machine.runner(tmp_path, asked))
+    assert not machine.answer(machine.runner(tmp_path, three))
     assert len(machine.answered) == 3
     machine.outcomes = {FIRST: Outcome(failure=OOM)}
-    assert machine.answer(machine.runner(tmp_path, asked, retry_failed=True))
+    assert machine.answer(machine.runner(tmp_path, three, retry_failed=True))
     assert machine.answered[3:] == [FIRST, SECOND]
     assert recorded(tmp_path, "one") == {FIRST: OOM, SECOND: None, THIRD: None}
 
@@ -204,7 +207,7 @@ def test_an_interrupt_leaves_what_is_there_and_ends_the_processes(tmp_path: Path
 
 
 @pytest.mark.parametrize("used_bytes", [None, 0, IDLE_BYTES])
-def test_a_gpu_that_is_idle_or_does_not_tell_is_used(
+def test_a_gpu_that_is_idle_or_reports_nothing_is_used(
     used_bytes: int | None, tmp_path: Path, machine: FakeMachine
 ) -> None:
     machine.used_bytes = used_bytes
