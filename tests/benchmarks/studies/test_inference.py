@@ -10,7 +10,7 @@ from benchmarks.studies.inference import EXTRACTIONS, closed_form_grid
 EVALUATED = {"mise": [1000, 100, 900], "paper-prior": [500, 500, 2000], "released": [1000, 0, 500]}
 
 
-def test_evaluations_and_runtimes_of_the_paper_s_size(tmp_path: Path) -> None:
+def test_evaluations_and_runtimes_of_the_papers_size(tmp_path: Path) -> None:
     provenance = {"cpu": {"model": "a fine CPU", "torch_threads": 2}}
     write_records(
         [
@@ -33,7 +33,7 @@ def test_evaluations_and_runtimes_of_the_paper_s_size(tmp_path: Path) -> None:
     text, code = (cells[EXTRACTIONS[name]] for name in ("paper-prior", "released-prior"))
     # The encoder's cells are of 32 voxels: none of the target is missed, and most of what is marked is not target.
     prior = {"paper-prior": ("0.186", "1.000"), "released-prior": ("0.121", "1.000")}
-    # Of the original by the same reading.
+    # The ratio is to the original inference by the same reading.
     assert text == ["3,000", "500 + 500 + 2,000", "1.500", *prior["paper-prior"], "2"]
     assert code == ["not measured", "–", "–", *prior["released-prior"], "not measured"]
     assert cells[EXTRACTIONS["mise"]] == ["2,000", "1,000 + 100 + 900", "–", "–", "–", "2"]

@@ -18,7 +18,7 @@ def row_of(grid: Grid, *labels: str) -> dict[str, str]:
     return dict(zip(grid.head, (cell.text for cell in row), strict=True))
 
 
-def test_without_any_records_nothing_is_made_up() -> None:
+def test_without_records_every_number_but_the_papers_is_absent() -> None:
     main, batches, whole, beyond, parts, unets = table3_grids(Answers({}))
     assert unets.head[0] == "U-Nets"
     assert len(main.rows) == len(beyond.rows) == len(parts.rows) == len(published_memory())

@@ -1,4 +1,4 @@
-"""A contract that every study fulfils."""
+"""Contract of every study."""
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_the_most_important_is_measured_first_and_with_the_batches_of_the_paper(
 
 
 def test_an_identity_stays_what_it_is(dataset: Dataset) -> None:
-    """Runs that were made are found again: nothing but a specification's own values goes into its identity."""
+    """Earlier runs are found again, since only the values of a specification enter its identity."""
     spec = plain(Segmentation(load_profile("paper").spec("c", dataset, 1), "mise"))
     spec["training"]["fingerprint"] = ""
     assert identity(spec)[:12] == "27d7f3efe6b6"

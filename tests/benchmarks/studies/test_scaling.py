@@ -31,7 +31,7 @@ def test_only_models_that_evaluate_locations_are_given_some() -> None:
         assert (probe.locations is not None) == model_type(probe.model).evaluates_locations
 
 
-def test_each_resolution_asks_every_model_the_same() -> None:
+def test_each_resolution_has_the_same_probes() -> None:
     probes = predicted()
     in_function_space = set(EXTRACTIONS) - set(VOXELISED)
     assert len(set(probes)) == len(probes) == 5 * (2 * len(EXTRACTIONS) + len(in_function_space))

@@ -7,7 +7,7 @@ from benchmarks.probes.records import ProbeRecord
 from benchmarks.studies.whole import ONE_PASS, SEGMENTATION, measured, whole_grids
 
 
-def test_it_is_asked_of_every_machine_and_a_gpu_is_asked_by_table_3_too() -> None:
+def test_every_machine_measures_it_and_table_3_has_it_too() -> None:
     assert measured("cpu") == measured("cuda") == [SEGMENTATION]
     assert SEGMENTATION in extractions()
     assert SEGMENTATION.config.shape == (512, 512, 512)
@@ -16,10 +16,10 @@ def test_it_is_asked_of_every_machine_and_a_gpu_is_asked_by_table_3_too() -> Non
 
 def test_the_pass_the_prediction_and_the_machine_stand_together(record: Callable[..., ProbeRecord]) -> None:
     cpu = record("whole", SEGMENTATION, "cpu", 2.0)
-    told = {"process_bytes": 3 * 10**9, "resident_before_bytes": 4 * 10**8, "wall_s": 300.4}
+    of_process = {"process_bytes": 3 * 10**9, "resident_before_bytes": 4 * 10**8, "wall_s": 300.4}
     records = {
         "predicted": {p: record("whole", p, "predicted", size) for p, size in ((ONE_PASS, 1.0), (SEGMENTATION, 2.5))},
-        "cpu": {SEGMENTATION: replace(cpu, result={**(cpu.result or {}), **told})},
+        "cpu": {SEGMENTATION: replace(cpu, result={**(cpu.result or {}), **of_process})},
     }
     (grid,) = whole_grids(Answers(records))
     assert [[cell.text for cell in row] for row in grid.rows] == [
