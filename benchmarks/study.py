@@ -185,7 +185,7 @@ class Layout:
             for all rows that begin with it. Other rows with scores follow at the end.
         names: display of values by column, where it differs from the values.
         note: sentence that is added to the notes of the table, without its full stop.
-        scoring: columns that distinguish how a trained model is scored, rather than which training it is from.
+        scoring_columns: columns that distinguish how a trained model is scored, rather than which training it is from.
     """
 
     table: str
@@ -194,7 +194,7 @@ class Layout:
     rows: Sequence[Row] = ()
     names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
-    scoring: Collection[str] = ()
+    scoring_columns: Collection[str] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -208,7 +208,9 @@ class Layout:
 
     def training(self, row: Row) -> Row:
         """Return the part of a row that is the same for all rows that score the same trained models."""
-        return tuple(value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring)
+        return tuple(
+            value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring_columns
+        )
 
     def arrange(self, found: Iterable[Row]) -> list[Row]:
         """Return `rows` in order, each replaced by the rows of `found` that it stands for, then the rest of `found`."""
@@ -269,7 +271,7 @@ class Study:
     Attributes:
         layout: name, title and table of scores.
         grid: function from a profile to the study's points, in the order of the table.
-        scoring: how each trained model is scored, a name of `benchmarks.scoring.registry.MEASUREMENTS`.
+        scoring: how each trained model is scored, a name of `benchmarks.scoring.registry.SCORINGS`.
         predicted: function that returns the probes to predict, which needs no device.
         measured: function from a type of device to the probes to measure on it, the most informative first: on a CPU
             those that a laptop measures in minutes, on a GPU all.

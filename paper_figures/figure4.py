@@ -82,7 +82,7 @@ class StagedCase:
 
 
 def load(path: str | Path) -> StagedCase:
-    """Read a file of `benchmarks.scoring.octree_stages.OctreeStages.measure`, cropped to what is occupied.
+    """Read a file of `benchmarks.scoring.octree_stages.OctreeStages.score`, cropped to what is occupied.
 
     Raises:
         UserError: the file is missing or not an archive of arrays, or lacks an array.

@@ -30,7 +30,7 @@ from benchmarks.runs.pace import FinishedRun, Pace
 from benchmarks.runs.plan import Plan, PlannedRun
 from benchmarks.runs.run_folder import identity, is_locked, read_json
 from benchmarks.runs.sweep import Sweep
-from benchmarks.scoring.registry import build_measurement
+from benchmarks.scoring.registry import build_scoring
 from benchmarks.scoring.scoring import Job
 from benchmarks.study import Study
 from ossnet.config import plain
@@ -246,19 +246,19 @@ def _dataset_name(request: VerifyRequest, profile: Profile) -> str:
 
 def _plan(record: Record, request: VerifyRequest, profile: Profile) -> PlannedRun:
     name = f"the record {record['identity'][:12]}"
-    measurement = build_measurement(record["spec"], name)
-    if identity(plain(measurement)) != record["identity"]:
+    scoring = build_scoring(record["spec"], name)
+    if identity(plain(scoring)) != record["identity"]:
         raise UserError(f"{name} does not have the identity of its specification; collect the records again")
     generator, cache = profile.generator(request.source), request.results / "cache"
     dataset = open_with_progress(request.source, generator, cache)
-    if dataset.fingerprint != measurement.training.fingerprint:
+    if dataset.fingerprint != scoring.training.fingerprint:
         raise UserError(
             f"--data {request.source} with --profile {profile.name} is not the data of {name} (cases, files or splits "
             "differ); give the --data and --profile of the record, or use --no-train"
         )
     threads = provenances(record)[0]["attempts"][-1]["cpu"]["torch_threads"]
     job = Job(request.source, generator, str(cache.resolve()), threads, request.command)
-    return plan_run(measurement, record["columns"], dataset, job, request.results / "verify")
+    return plan_run(scoring, record["columns"], dataset, job, request.results / "verify")
 
 
 def _delete_outdated(planned: PlannedRun) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from benchmarks.experiments.estimate import training_work
 from benchmarks.runs.plan import Plan, PlannedRun, read_plans
 from benchmarks.runs.run_folder import Run
-from benchmarks.scoring.registry import MEASUREMENTS
-from benchmarks.scoring.scoring import Job, Measurement, folder_of, training_folder
+from benchmarks.scoring.registry import SCORINGS
+from benchmarks.scoring.scoring import Job, Scoring, folder_of, training_folder
 from benchmarks.study import Columns, Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
@@ -38,8 +38,8 @@ def plan_study(
     planned: dict[Path, PlannedRun] = {}
     runs = []
     for point in study.grid(profile):
-        measurement = MEASUREMENTS[study.scoring].of(point, profile, dataset)
-        planned_run = plan_run(measurement, point.columns, dataset, job, results)
+        scoring = SCORINGS[study.scoring].of(point, profile, dataset)
+        planned_run = plan_run(scoring, point.columns, dataset, job, results)
         runs.append(planned_run.run)
         planned[planned_run.run.folder] = planned_run
     plan = Plan(
@@ -48,19 +48,19 @@ def plan_study(
     return plan, planned
 
 
-def plan_run(measurement: Measurement, columns: Columns, dataset: Dataset, job: Job, results: Path) -> PlannedRun:
+def plan_run(scoring: Scoring, columns: Columns, dataset: Dataset, job: Job, results: Path) -> PlannedRun:
     """Plan the run of one specification.
 
     Args:
-        measurement: the specification.
+        scoring: the specification.
         columns: values that distinguish the run in its study, apart from model and seed.
         dataset: the data set.
         job: how the run is made.
         results: the results folder.
     """
-    training = measurement.training
+    training = scoring.training
     run = Run(
-        folder=folder_of(results, measurement),
+        folder=folder_of(results, scoring),
         model=training.model,
         seed=training.seed,
         columns=columns,
@@ -68,7 +68,7 @@ def plan_run(measurement: Measurement, columns: Columns, dataset: Dataset, job: 
         work=training_work(training, len(dataset.splits["train"])),
         trained_in=training_folder(results, training),
     )
-    return PlannedRun(run, plain(measurement), plain(job))
+    return PlannedRun(run, plain(scoring), plain(job))
 
 
 def _refuse_namesake(study: Study, dataset: Dataset, source: str, results: Path) -> None:

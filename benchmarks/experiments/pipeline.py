@@ -1,4 +1,4 @@
-"""The pipeline of a run, in the process that holds its lock: the training, unless that is done, and the measurement."""
+"""The pipeline of a run, in the process that holds its lock: the training, unless that is done, and the scoring."""
 
 import os
 import traceback
@@ -9,8 +9,8 @@ import torch
 from benchmarks.experiments.attempts import Attempt
 from benchmarks.experiments.training import train_and_record
 from benchmarks.runs.run_folder import lock, read_json, write_failure, write_json
-from benchmarks.scoring.registry import read_measurement
-from benchmarks.scoring.scoring import Job, Measurement, training_folder
+from benchmarks.scoring.registry import read_scoring
+from benchmarks.scoring.scoring import Job, Scoring, training_folder
 from ossnet.config import build
 from ossnet.data.case import Dataset
 from ossnet.data.sources import open_dataset
@@ -46,18 +46,18 @@ def _measure(folder: Path, job: Job) -> None:
         raise UserError(
             "this run needs a GPU and torch sees none; repair the node or its driver, and use --retry-failed"
         )
-    measurement = read_measurement(folder)
+    scoring = read_scoring(folder)
     dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
-    if dataset.fingerprint != measurement.training.fingerprint:
+    if dataset.fingerprint != scoring.training.fingerprint:
         raise UserError(f"data {job.source} have changed since this run was planned; start the study again")
-    training = training_folder(folder.parent.parent, measurement.training)
-    _refuse_leakage(dataset, measurement, Path(job.cache))
-    if not _train(measurement.training, dataset, training, job, device):
+    training = training_folder(folder.parent.parent, scoring.training)
+    _refuse_leakage(dataset, scoring, Path(job.cache))
+    if not _train(scoring.training, dataset, training, job, device):
         return
     # Begun after the training, which has attempts of its own, so that no time is counted twice.
     attempt = Attempt(folder, job.command, device)
     model, _ = load_run(training, device)
-    outcome = measurement.measure(model, dataset, Path(job.cache), folder)
+    outcome = scoring.score(model, dataset, Path(job.cache), folder)
     attempt.record(outcome.timing, outcome.memory)
     # Last of all: the run counts as done where this file exists.
     write_json(folder / "result.json", outcome.result)
@@ -87,12 +87,12 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
     return True
 
 
-def _refuse_leakage(dataset: Dataset, measurement: Measurement, cache: Path) -> None:
+def _refuse_leakage(dataset: Dataset, scoring: Scoring, cache: Path) -> None:
     """Raise a UserError where a case that is held back for scores has the voxels of a training case.
 
     Scores of the training cases themselves, which a study may have, are labelled as such.
     """
-    split = measurement.split_of(dataset)
+    split = scoring.split_of(dataset)
     if split == "train":
         return
     training_cases = {kept_voxel_digest(dataset, name, cache): name for name in dataset.splits["train"]}

@@ -35,7 +35,7 @@ def protocol_layout(layout: Layout) -> Layout:
         table=f"{layout.table}-protocols",
         title=f"{layout.title}, by protocol",
         heads={**layout.heads, "scored": "Protocol", "sampled": "Locations"},
-        scoring=(*layout.scoring, *PER_PROTOCOL),
+        scoring_columns=(*layout.scoring_columns, *PER_PROTOCOL),
     )
 
 

@@ -1,4 +1,4 @@
-"""Measurement of the study `inference`: evaluations of an extraction, and comparison of its segmentations."""
+"""Scoring of the study `inference`: evaluations of an extraction, and comparison of its segmentations."""
 
 import time
 from pathlib import Path
@@ -45,7 +45,7 @@ class InferenceComparison:
         training: specification of the model's training.
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`.
         max_locations: maximal number of locations per pass of the extraction.
-        measurement: name of this kind of measurement.
+        measurement: name of this kind of scoring.
         schema_version: version of this specification.
     """
 
@@ -74,7 +74,7 @@ class InferenceComparison:
         """Return the split whose cases are scored; see `scored_split`."""
         return scored_split(dataset)
 
-    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+    def score(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Compare the extraction on every case of the scored split, and write `per_case.csv`.
 
         Raises:

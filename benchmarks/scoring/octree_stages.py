@@ -1,4 +1,4 @@
-"""Measurement of Figure 4: the stages of one extraction, in a plane of one case.
+"""Scoring of Figure 4: the stages of one extraction, in a plane of one case.
 
 The extraction is `paper-prior`: the paper's Figure 4 draws an octree whose first lattice the encoder's segmentation
 divides into occupied points and points to be evaluated. The released code has no octree, and evaluates the points that
@@ -77,7 +77,7 @@ def best_plane(label: np.ndarray, affine: np.ndarray) -> Plane:
 def extract_stages(
     field: OccupancyField, grid: Grid, plane: Plane, max_locations: int = 2**14
 ) -> dict[str, np.ndarray]:
-    """Return the arrays by stage that `OctreeStages.measure` writes.
+    """Return the arrays by stage that `OctreeStages.score` writes.
 
     Raises:
         UserError: the model's encoder predicts no segmentation.
@@ -110,7 +110,7 @@ class OctreeStages:
         training: specification of the model's training.
         max_locations: maximal number of locations per pass of the extraction.
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`.
-        measurement: name of this kind of measurement.
+        measurement: name of this kind of scoring.
         schema_version: version of this specification.
     """
 
@@ -134,7 +134,7 @@ class OctreeStages:
         """Return the split whose first case is extracted; see `scored_split`."""
         return scored_split(dataset)
 
-    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+    def score(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Extract the first case of the scored split; write `per_case.csv` and `figure.npz`.
 
         The arrays of `figure.npz` are

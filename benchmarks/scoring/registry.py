@@ -7,29 +7,29 @@ from typing import Any
 from benchmarks.runs.run_folder import read_json
 from benchmarks.scoring.inference_comparison import InferenceComparison
 from benchmarks.scoring.octree_stages import OctreeStages
-from benchmarks.scoring.scoring import Measurement
+from benchmarks.scoring.scoring import Scoring
 from benchmarks.scoring.segmentation import Segmentation
 from ossnet.config import build
 from ossnet.errors import UserError
 
-MEASUREMENTS: dict[str, type[Measurement]] = {
+SCORINGS: dict[str, type[Scoring]] = {
     "segmentation": Segmentation,
     "inference": InferenceComparison,
     "octree stages": OctreeStages,
 }
 
 
-def read_measurement(folder: Path) -> Measurement:
+def read_scoring(folder: Path) -> Scoring:
     """Read the specification in a run's folder.
 
     Raises:
         UserError: it cannot be read, is damaged, or is of another version of the suite.
     """
     path = folder / "spec.json"
-    return build_measurement(read_json(path), str(path))
+    return build_scoring(read_json(path), str(path))
 
 
-def build_measurement(values: Mapping[str, Any], source: str) -> Measurement:
+def build_scoring(values: Mapping[str, Any], source: str) -> Scoring:
     """Make a specification from its plain values.
 
     Args:
@@ -39,7 +39,7 @@ def build_measurement(values: Mapping[str, Any], source: str) -> Measurement:
     Raises:
         UserError: the values are damaged, or are of another version of the suite.
     """
-    kind = MEASUREMENTS.get(values.get("measurement", ""))
+    kind = SCORINGS.get(values.get("measurement", ""))
     if kind is None:
         raise UserError(
             f"{source}: unknown measurement {values.get('measurement')!r}; use the version of the suite that wrote it"

@@ -52,7 +52,7 @@ class Job:
     gpu: bool = False
 
 
-class Measurement(Protocol):
+class Scoring(Protocol):
     """Specification of what is measured of a trained model; it alone decides the outcome of a run.
 
     It is a configuration dataclass (see `ossnet.config`) with a field `schema_version`, which is raised whenever the
@@ -61,7 +61,7 @@ class Measurement(Protocol):
 
     @property
     def measurement(self) -> str:
-        """The name of the kind of measurement in `benchmarks.scoring.registry.MEASUREMENTS`."""
+        """The name of the kind of scoring in `benchmarks.scoring.registry.SCORINGS`."""
 
     @property
     def training(self) -> RunSpec:
@@ -82,7 +82,7 @@ class Measurement(Protocol):
             UserError: the split has no cases.
         """
 
-    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+    def score(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Measure a trained model, and write files of details.
 
         Args:
@@ -101,9 +101,9 @@ def label(training: RunSpec) -> str:
     return f"{training.dataset}-{training.model}-seed{training.seed}"
 
 
-def folder_of(results: Path, measurement: Measurement) -> Path:
+def folder_of(results: Path, scoring: Scoring) -> Path:
     """Return the folder of a run in a results folder, which is the same for every study."""
-    return results / "runs" / f"{label(measurement.training)}-{identity(plain(measurement))[:12]}"
+    return results / "runs" / f"{label(scoring.training)}-{identity(plain(scoring))[:12]}"
 
 
 def training_folder(results: Path, training: RunSpec) -> Path:

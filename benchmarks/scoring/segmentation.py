@@ -1,4 +1,4 @@
-"""Measurement of Tables 1 and 2: scores of the segmentations of cases that a model has not learned from."""
+"""Scoring of Tables 1 and 2: scores of the segmentations of cases that a model has not learned from."""
 
 import time
 from pathlib import Path
@@ -41,7 +41,7 @@ class Segmentation:
         training: specification of the model's training.
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`.
         max_locations: maximal number of locations per pass of the extraction.
-        measurement: name of this kind of measurement.
+        measurement: name of this kind of scoring.
         schema_version: version of this specification.
         split: split whose cases are scored; None for that of `scored_split`.
         protocols: sampled protocols, in addition to the dense one; None for `sampled_protocols`.
@@ -80,7 +80,7 @@ class Segmentation:
         """Return the split whose cases are scored; see `scored_split`."""
         return scored_split(dataset, self.split)
 
-    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+    def score(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Segment and score every case of the split.
 
         It writes `per_case.csv` and `sampled.csv`, the dense and the sampled scores, and `case.npz`, the segmentation

@@ -116,7 +116,7 @@ INFERENCE = Study(
             "code, only these are evaluated on the first lattice. The table of costs has the times of these runs, "
             "during which the machine may have done other work"
         ),
-        scoring=("extraction",),
+        scoring_columns=("extraction",),
     ),
     grid,
     scoring="inference",

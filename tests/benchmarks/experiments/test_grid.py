@@ -7,7 +7,7 @@ from benchmarks.experiments.grid import plan_study
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import identity
 from benchmarks.runs.sweep import longest_first
-from benchmarks.scoring.registry import read_measurement
+from benchmarks.scoring.registry import read_scoring
 from benchmarks.scoring.scoring import Job
 from benchmarks.studies.registry import STUDIES
 from benchmarks.study import Point
@@ -42,8 +42,8 @@ def test_a_planned_run_is_what_a_worker_reads(gliomas: Dataset, tmp_path: Path) 
     _, runs = plan_study(STUDIES["table2"], load_profile("laptop"), gliomas, JOB, tmp_path, 1e9)
     one = next(iter(runs.values()))
     one.run.prepare(one.spec, one.job)
-    measurement = read_measurement(one.run.folder)
-    assert plain(measurement) == one.spec
+    scoring = read_scoring(one.run.folder)
+    assert plain(scoring) == one.spec
     assert one.run.folder.name == f"glioma-unet3d-seed0-{one.run.folder.name.split('-')[-1]}"
     assert one.run.epochs == one.spec["training"]["recipe"]["epochs"]
     assert one.run.training == tmp_path / "trainings" / f"glioma-unet3d-seed0-{identity(one.spec['training'])[:12]}"

@@ -57,8 +57,8 @@ def make_by(run: Run, spec: RunSpec, dataset: Dataset, trainings: list[Path], mo
     monkeypatch.setattr(pipeline, "load_run", lambda *_: (None, spec))
 
     def make_with(measure: Measure) -> None:
-        measurement = SimpleNamespace(training=spec, measure=measure, split_of=lambda data: "test")
-        monkeypatch.setattr(pipeline, "read_measurement", lambda _: measurement)
+        scoring = SimpleNamespace(training=spec, score=measure, split_of=lambda data: "test")
+        monkeypatch.setattr(pipeline, "read_scoring", lambda _: scoring)
         train_and_measure(run.folder)
 
     return make_with

@@ -67,7 +67,7 @@ def test_a_pair_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("scoring", [(), ("sampling",)])
 def test_tables_comparisons_and_claims_share_their_intervals(scoring: tuple[str, ...]) -> None:
-    layout = replace(LAYOUT, scoring=scoring)
+    layout = replace(LAYOUT, scoring_columns=scoring)
     generator = np.random.default_rng(0)
     scores = scores_of({name: generator.random((3, 12)).tolist() for name in SHIFTS})
     pairs = compare_rows(scores, layout)

@@ -13,7 +13,7 @@ import torch
 from benchmarks.experiments import pipeline, training
 from benchmarks.runs import worker
 from benchmarks.runs.run_folder import Run, State, identity, lock
-from benchmarks.scoring.registry import read_measurement
+from benchmarks.scoring.registry import read_scoring
 from benchmarks.scoring.scoring import Job, folder_of, training_folder
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.study import Split
@@ -30,12 +30,12 @@ from ossnet.training.run import RunSpec, load_run
 
 def prepared(results: Path, spec: RunSpec, source: Path | str, extraction: str, split: Split | None = None) -> Run:
     """A run that is ready for a worker."""
-    measurement = Segmentation(spec, extraction, split=split)
+    scoring = Segmentation(spec, extraction, split=split)
     trained_in = training_folder(results, spec)
     epochs = spec.recipe.epochs
-    run = Run(folder_of(results, measurement), spec.model, spec.seed, epochs=epochs, trained_in=trained_in)
+    run = Run(folder_of(results, scoring), spec.model, spec.seed, epochs=epochs, trained_in=trained_in)
     job = Job(str(source), {}, str(results / "cache"), torch.get_num_threads(), "python -m benchmarks run")
-    run.prepare(plain(measurement), plain(job))
+    run.prepare(plain(scoring), plain(job))
     return run
 
 
@@ -331,7 +331,7 @@ def test_data_that_changed_after_the_plan_are_refused(
 def test_a_specification_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text('{"measurement": "colour"}')
     with pytest.raises(UserError, match="unknown measurement 'colour'"):
-        read_measurement(tmp_path)
+        read_scoring(tmp_path)
 
 
 def test_an_unknown_extraction_is_refused(tiny_spec: Callable[..., RunSpec]) -> None:

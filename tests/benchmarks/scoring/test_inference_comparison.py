@@ -144,7 +144,7 @@ def ball_spec(tiny_spec: Callable[..., RunSpec]) -> Callable[[int], RunSpec]:
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_every_case_is_measured(name: str, ball_spec: Callable[[int], RunSpec], tmp_path: Path) -> None:
     model: Any = BallModel("right")
-    result, timing, memory = InferenceComparison(ball_spec(0), name).measure(model, BALLS, tmp_path, tmp_path)
+    result, timing, memory = InferenceComparison(ball_spec(0), name).score(model, BALLS, tmp_path, tmp_path)
     assert result == {"protocol": "dense"}
     assert timing["extraction_s_median"] > 0
     assert memory["resident_bytes"]
@@ -167,9 +167,9 @@ def judged(prior: str, ball_spec: Callable[[int], RunSpec], results: Path) -> pd
     for seed in (0, 1):
         for name in EXTRACTIONS:
             run = Run(results / "runs" / f"{name}-{seed}", "c", seed, {"extraction": name})
-            measurement = InferenceComparison(ball_spec(seed), name)
-            run.prepare(plain(measurement), {})
-            write_json(run.folder / "result.json", measurement.measure(model, BALLS, results, run.folder).result)
+            scoring = InferenceComparison(ball_spec(seed), name)
+            run.prepare(plain(scoring), {})
+            write_json(run.folder / "result.json", scoring.score(model, BALLS, results, run.folder).result)
             runs.append(run)
     collect(Plan("inference", "glioma", "laptop", tuple(runs))).write(results / "records")
     return judge_claims(results, "laptop", None, results / "no-reference").set_index("claim")["verdict"]

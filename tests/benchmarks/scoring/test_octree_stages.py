@@ -81,7 +81,7 @@ def test_a_trained_model_leaves_what_the_figure_reads(
     model, _ = load_run(tmp_path / "training", torch.device("cpu"))
     folder = tmp_path / "runs" / "one"
     folder.mkdir(parents=True)
-    outcome = OctreeStages(spec).measure(model, dataset, tmp_path / "cache", folder)
+    outcome = OctreeStages(spec).score(model, dataset, tmp_path / "cache", folder)
     assert outcome.result == {"protocol": "dense"}
     assert outcome.timing["extraction_s_median"] > 0
     (folder / "result.json").write_text("{}", encoding="utf-8")

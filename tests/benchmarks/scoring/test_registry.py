@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runs.run_folder import identity
-from benchmarks.scoring.registry import MEASUREMENTS, read_measurement
+from benchmarks.scoring.registry import SCORINGS, read_scoring
 from benchmarks.studies.registry import STUDIES
 from ossnet.config import plain
 from ossnet.data.case import Dataset
@@ -15,26 +15,26 @@ from ossnet.training.profile import load_profile
 
 
 def test_every_study_has_a_kind_of_measurement() -> None:
-    assert {study.scoring for study in STUDIES.values()} <= set(MEASUREMENTS)
+    assert {study.scoring for study in STUDIES.values()} <= set(SCORINGS)
 
 
-@pytest.mark.parametrize("name", MEASUREMENTS)
+@pytest.mark.parametrize("name", SCORINGS)
 def test_a_specification_is_read_back_from_its_folder(name: str, dataset: Dataset, tmp_path: Path) -> None:
     profile = load_profile("laptop")
     (study, *_) = [study for study in STUDIES.values() if study.has_points and study.scoring == name]
     for point in study.grid(profile):
-        measurement = MEASUREMENTS[name].of(point, profile, dataset)
-        values = plain(measurement)
+        scoring = SCORINGS[name].of(point, profile, dataset)
+        values = plain(scoring)
         assert values["measurement"] == name
         assert values["schema_version"] >= 1
         (tmp_path / "spec.json").write_text(json.dumps(values))
-        assert read_measurement(tmp_path) == measurement
-        assert identity(plain(read_measurement(tmp_path))) == identity(values)
+        assert read_scoring(tmp_path) == scoring
+        assert identity(plain(read_scoring(tmp_path))) == identity(values)
 
 
-@pytest.mark.parametrize("name", MEASUREMENTS)
+@pytest.mark.parametrize("name", SCORINGS)
 def test_a_specification_with_a_field_too_many_or_too_few_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(json.dumps({"measurement": name, "colour": "red"}))
     with pytest.raises(UserError, match=r"spec\.json: .*colour: unknown field") as caught:
-        read_measurement(tmp_path)
+        read_scoring(tmp_path)
     assert "\n" not in str(caught.value)

@@ -14,7 +14,7 @@ from ossnet.training.run import RunSpec
 
 @dataclass(frozen=True)
 class Colour:
-    """Smallest possible measurement."""
+    """Smallest possible scoring."""
 
     training: RunSpec
     shade: str = "dark"
@@ -27,7 +27,7 @@ class Colour:
     def split_of(self, dataset: Dataset) -> Split:
         return "test"
 
-    def measure(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
+    def score(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         return Outcome({"colour": "red"}, {})
 
 
@@ -46,6 +46,6 @@ def test_a_folder_is_named_for_people_and_by_its_identity(tiny_spec: Specs, tmp_
 def test_whatever_differs_has_a_folder_of_its_own(tiny_spec: Specs, tmp_path: Path) -> None:
     spec = tiny_spec("c")
     measurements = [Colour(spec), Colour(tiny_spec("c", seed=1)), Colour(spec, "light")]
-    assert len({folder_of(tmp_path, measurement) for measurement in measurements}) == len(measurements)
+    assert len({folder_of(tmp_path, scoring) for scoring in measurements}) == len(measurements)
     # Only another training has another folder for that.
-    assert len({training_folder(tmp_path, measurement.training) for measurement in measurements}) == 2
+    assert len({training_folder(tmp_path, scoring.training) for scoring in measurements}) == 2

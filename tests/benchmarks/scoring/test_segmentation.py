@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.runs.run_folder import identity
 from benchmarks.scoring import segmentation
-from benchmarks.scoring.registry import build_measurement
+from benchmarks.scoring.registry import build_scoring
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.study import Point
 from ossnet.config import plain
@@ -43,7 +43,7 @@ def test_another_split_may_be_chosen(dataset: Dataset) -> None:
 def test_records_keep_their_identity(path: Path) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
-        assert identity(plain(build_measurement(record["spec"], "record"))) == record["identity"]
+        assert identity(plain(build_scoring(record["spec"], "record"))) == record["identity"]
 
 
 def test_only_choices_that_are_made_join_the_identity(tiny_spec: Callable[..., RunSpec], dataset: Dataset) -> None:
@@ -103,7 +103,7 @@ def test_tensors_are_counted_of_the_largest_case(
     def counted(*names: str) -> int | None:
         data = replace(dataset, load=load, splits=dict(dataset.splits) | {"test": names})
         model = intensity_model((16, 16, 16), 2)
-        outcome = Segmentation(spec, "dense", protocols=()).measure(model, data, tmp_path, tmp_path)
+        outcome = Segmentation(spec, "dense", protocols=()).score(model, data, tmp_path, tmp_path)
         return outcome.memory["allocated_bytes"]
 
     small, large = counted("d"), counted("e")
@@ -129,5 +129,5 @@ def test_the_case_to_draw_has_foreground_where_one_has(
 
     three = replace(dataset, load=load, splits=dict(dataset.splits) | {"test": ("c", "d", "e")})
     model = intensity_model((16, 16, 16), 2)
-    Segmentation(tiny_spec("c"), "dense", protocols=()).measure(model, three, tmp_path, tmp_path)
+    Segmentation(tiny_spec("c"), "dense", protocols=()).score(model, three, tmp_path, tmp_path)
     assert str(np.load(tmp_path / "case.npz")["case"]) == drawn

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.names import PUBLISHED
 from benchmarks.probes.ledger import name_of
 from benchmarks.runs.run_folder import identity
-from benchmarks.scoring.registry import MEASUREMENTS
+from benchmarks.scoring.registry import SCORINGS
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies.registry import STUDIES, find_studies
 from benchmarks.study import Study
@@ -41,7 +41,7 @@ def test_a_study_is_found_by_its_name_and_has_something_to_do(study: Study) -> N
     assert find_studies([study.name]) == [study]
     assert study.has_points or study.has_probes
     assert study.has_points == bool(study.layout.rows)
-    assert not study.has_points or study.scoring in MEASUREMENTS
+    assert not study.has_points or study.scoring in SCORINGS
 
 
 def test_without_a_name_all_are_found_and_an_unknown_name_is_refused() -> None:
