@@ -1,25 +1,23 @@
 """Scoring of the study `inference`: evaluations of an extraction, and comparison of its segmentations."""
 
-import time
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from benchmarks.machine.peak_memory import PeakMemory, count_tensors
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.scoring.segmentation import dense_protocol, scored_split
+from benchmarks.scoring.segmentation_costs import SegmentationCosts
 from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import class_indices
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import field_of_case, segment_case
+from ossnet.evaluation.evaluation import field_of_case
 from ossnet.evaluation.metrics import dice_per_class, disagreement_percent, valid_mean
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.field import Grid, OccupancyField, evaluate, labels_of
@@ -82,36 +80,27 @@ class InferenceComparison:
                 segmentation that the model's encoder does not predict.
         """
         split, preprocessing = self.split_of(dataset), self.training.preprocessing
-        peak = PeakMemory(next(model.parameters()).device)
-        rows, seconds = [], []
-        voxels: dict[str, int] = {}
+        rows = []
+
+        def extract(case: Case) -> tuple[OccupancyField, Grid, Extraction, Tensor]:
+            field, grid = field_of_case(model, case, preprocessing)
+            extraction = EXTRACTORS[self.extraction](field, grid, self.max_locations)
+            return field, grid, extraction, extraction.segmentation.cpu()
+
+        costs = SegmentationCosts(model, extract)
         for name in dataset.splits[split]:
             case = dataset.load(name)
             if case.label is None:
                 raise UserError(f"case {name} has no label, so it cannot be scored; add a label or leave the case out")
-            voxels[name] = case.image[0].size
-            with peak.watch():
-                start = time.perf_counter()
-                field, grid = field_of_case(model, case, preprocessing)
-                extraction = EXTRACTORS[self.extraction](field, grid, self.max_locations)
-                segmentation = extraction.segmentation.cpu()
-                seconds.append(time.perf_counter() - start)
+            field, grid, extraction, segmentation = costs.segment(case)
             label = class_indices(case.label, preprocessing, name)
             values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
             values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
             rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
-        if peak.device.type == "cpu":
-            largest = dataset.load(max(voxels, key=voxels.__getitem__))
-            peak.add(
-                count_tensors(
-                    model, lambda: segment_case(model, largest, preprocessing, self.extraction, self.max_locations)
-                )
-            )
+        costs.count_tensors(dataset)
         table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
         write_text(folder / "per_case.csv", table.to_csv(index=False))
-        return Outcome(
-            {"protocol": dense_protocol(split)}, {"extraction_s_median": float(np.median(seconds))}, peak.peaks
-        )
+        return Outcome({"protocol": dense_protocol(split)}, costs.timing, costs.peaks)
 
 
 def compare_extraction(

@@ -6,7 +6,6 @@ are marked as occupied.
 """
 
 import math
-import time
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,20 +17,20 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from benchmarks.machine.peak_memory import PeakMemory
 from benchmarks.scoring.inference_comparison import compare_extraction
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.scoring.segmentation import dense_protocol, scored_split
+from benchmarks.scoring.segmentation_costs import SegmentationCosts
 from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import class_indices
 from ossnet.errors import UserError
 from ossnet.evaluation.evaluation import field_of_case
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.field import Grid, OccupancyField
 from ossnet.files import replacing, write_text
-from ossnet.inference.extraction import INITIAL_STRIDE, mise, paper_prior
+from ossnet.inference.extraction import INITIAL_STRIDE, Extraction, mise, paper_prior
 from ossnet.inference.octree import Level
 from ossnet.model import SegmentationModel
 from ossnet.training.profile import Profile
@@ -159,12 +158,14 @@ class OctreeStages:
             raise UserError(f"case {case.name} has no label, so it cannot be scored; add a label or leave the case out")
         label = class_indices(case.label, self.training.preprocessing, case.name) > 0
         plane = best_plane(label, case.affine)
-        peak = PeakMemory(next(model.parameters()).device)
-        with peak.watch():
-            start = time.perf_counter()
+
+        def extract(case: Case) -> tuple[OccupancyField, Grid, Extraction]:
             field, grid = field_of_case(model, case, self.training.preprocessing)
-            extraction = paper_prior(field, grid, self.max_locations)
-            seconds = time.perf_counter() - start
+            return field, grid, paper_prior(field, grid, self.max_locations)
+
+        costs = SegmentationCosts(model, extract)
+        field, grid, extraction = costs.segment(case)
+        costs.count_tensors(dataset)
         arrays: dict[str, Any] = {
             "case": np.array(case.name),
             "modality": np.array(case.modalities[0]),
@@ -180,4 +181,4 @@ class OctreeStages:
         rows = [(case.name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
         table = pd.DataFrame(rows, columns=["case", "quantity", "value", "unit"])
         write_text(folder / "per_case.csv", table.to_csv(index=False))
-        return Outcome({"protocol": dense_protocol(split)}, {"extraction_s_median": seconds}, peak.peaks)
+        return Outcome({"protocol": dense_protocol(split)}, costs.timing, costs.peaks)

@@ -1,6 +1,5 @@
 """Scoring of Tables 1 and 2: scores of the segmentations of cases that a model has not learned from."""
 
-import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,9 +8,9 @@ import pandas as pd
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from benchmarks.machine.peak_memory import PeakMemory, count_tensors
 from benchmarks.scoring.protocols import sampled_protocols, score_sampled
 from benchmarks.scoring.scoring import Outcome
+from benchmarks.scoring.segmentation_costs import SegmentationCosts
 from benchmarks.study import Point, Split
 from ossnet.checks import STRICT
 from ossnet.config import newer, plain
@@ -91,24 +90,18 @@ class Segmentation:
         """
         split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
-        parts, seconds, evaluated, without_foreground, without_spacing = [], [], [], [], []
+        parts, evaluated, without_foreground, without_spacing = [], [], [], []
         from_dense: dict[str, float] = {}
 
         def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
             extracted = segment_case(model, case, preprocessing, extraction, self.max_locations)
             return extracted.segmentation.cpu().numpy(), sum(extracted.evaluated)
 
-        device = next(model.parameters()).device
-        peak = PeakMemory(device)
+        costs = SegmentationCosts(model, lambda case: segment(case, self.extraction))
         to_compare: dict[str, np.ndarray] = {}
-        voxels: dict[str, int] = {}
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)
-            voxels[name] = case.image[0].size
-            with peak.watch():
-                start = time.perf_counter()
-                segmentation, locations = segment(case, self.extraction)
-                seconds.append(time.perf_counter() - start)
+            segmentation, locations = costs.segment(case)
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
@@ -124,9 +117,7 @@ class Segmentation:
         # After the loop, since the dense evaluation takes another amount of memory.
         for name, segmentation in to_compare.items():
             from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
-        if device.type == "cpu":
-            largest = dataset.load(max(voxels, key=voxels.__getitem__))
-            peak.add(count_tensors(model, lambda: segment(largest, self.extraction)))
+        costs.count_tensors(dataset)
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
         protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
         sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
@@ -141,7 +132,7 @@ class Segmentation:
             result["cases_without_foreground"] = without_foreground
         if without_spacing:
             result["cases_without_spacing"] = without_spacing
-        return Outcome(result, {"extraction_s_median": float(np.median(seconds))}, peak.peaks)
+        return Outcome(result, costs.timing, costs.peaks)
 
 
 def dense_protocol(split: Split) -> str:
