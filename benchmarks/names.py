@@ -49,6 +49,11 @@ OF_THE_PAPER = {"dice", "iou"}
 """Quantities that the paper reports, and tables therefore show in more detail."""
 
 
+def model_name(model: str) -> str:
+    """Return a model's name in the paper; a model that is not of the suite keeps its own name."""
+    return MODEL_NAMES.get(model, model)
+
+
 def source_text(dataset: str, profile: str, protocol: str) -> str:
     """Return the words of a caption on the origin of scores; an empty protocol is left out."""
     stand_in = f" (synthetic, stands in for {STAND_INS[dataset]})" if dataset in STAND_INS else ""

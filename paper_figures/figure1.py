@@ -2,9 +2,10 @@
 
 from matplotlib.figure import Figure
 
+from benchmarks.names import model_name
 from paper_figures.picture import figure_by_file
 from paper_figures.segmentations import RECORDS, SegmentedCase, load
-from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, PREDICTION_COLOUR, model_name, settings
+from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, PREDICTION_COLOUR, settings
 from paper_figures.volumes import draw_mesh, draw_slice, view_of
 
 MODEL = "c"

@@ -14,10 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.ndimage import find_objects
 
+from benchmarks.names import model_name
 from ossnet.errors import UserError
 from paper_figures.panels import Look
 from paper_figures.picture import RecordFiles, figure_by_file
-from paper_figures.style import BLUE, GREEN, LABEL_COLOUR, PAGE_WIDTH_IN, PURPLE, VERMILION, model_name, settings
+from paper_figures.style import BLUE, GREEN, LABEL_COLOUR, PAGE_WIDTH_IN, PURPLE, VERMILION, settings
 from paper_figures.volumes import axial_view, draw_outline, draw_slice
 
 PRIOR_COLOUR = GREEN

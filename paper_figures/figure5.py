@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from benchmarks.markup import power_of_two
+from benchmarks.names import model_name
 from paper_figures.panels import Look
 from paper_figures.probes import (
     MEASUREMENT,
@@ -26,7 +27,6 @@ from paper_figures.style import (
     SKY_BLUE,
     YELLOW,
     model_look,
-    model_name,
     settings,
 )
 

@@ -7,11 +7,12 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.names import model_name
 from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import add_legend, axis_label, draw_number, panel_rows
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
-from paper_figures.style import model_look, model_name, settings
+from paper_figures.style import model_look, settings
 
 QUANTITIES = ("dice", "hausdorff95")
 """Overlap, and distance of the surfaces. IoU is a function of Dice in every case and would add nothing."""

@@ -17,13 +17,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from benchmarks.markup import power_of_two, span
+from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, slug
 from benchmarks.report.probe_cells import threads_text
 from paper_figures.panels import NEUTRAL, Look
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
-from paper_figures.style import model_look, model_name
+from paper_figures.style import model_look
 
 DATASET_NAMES = {"brats": "BraTS", "lits": "LiTS"}
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.markup import power_of_two
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES, model_name
 from benchmarks.studies.scaling import VOXELISED
 from ossnet.network.resolution import encoder_channels
 from paper_figures.curves import Curve, draw_curves, name_ends, write_names
@@ -26,7 +26,7 @@ from paper_figures.probes import (
     scale_log2,
     title_of,
 )
-from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
+from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
 
 GPU_SIZES_GB = (8, 16, 24, 80)
 """Memory of a mid-range consumer GPU, the paper's training GPUs, a large consumer GPU and a data-centre GPU."""

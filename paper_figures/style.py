@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import model_name
 from ossnet.files import replacing
 
 PAGE_WIDTH_IN = 7.2
@@ -49,11 +49,6 @@ MODEL_MARKERS = {
     "c": "P",
     "d": "X",
 }
-
-
-def model_name(model: str) -> str:
-    """Return a model's name in the paper; a model that is not of the suite keeps its own name."""
-    return MODEL_NAMES.get(model, model)
 
 
 def wrapped_name(model: str) -> str:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from benchmarks.names import model_name
 from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.costs import costs_of
 from benchmarks.report.score_records import read_records
@@ -22,7 +23,7 @@ from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import INTERVAL, axis_label, label_plainly
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
-from paper_figures.style import PAGE_WIDTH_IN, model_look, model_name, settings
+from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
 
 ROW_HEIGHT_IN = 2.5
 

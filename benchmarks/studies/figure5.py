@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.markup import Cell, Grid, power_of_two
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
 from benchmarks.report.probe_cells import locations_cell, machine_notes, notes, number_cell, ratio, seconds
@@ -157,7 +157,7 @@ def _slicing(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
 
 
 def _segmentation(machine: str, answers: Answers, probe: Probe) -> str:
-    return f"Figure 5: {MODEL_NAMES[probe.model]} segmenting {probe.resolution} voxels, {answers.title(machine)}"
+    return f"Figure 5: {model_name(probe.model)} segmenting {probe.resolution} voxels, {answers.title(machine)}"
 
 
 FIGURE5 = Study(

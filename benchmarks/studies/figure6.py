@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from benchmarks.markup import Cell, Grid, power_of_two
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import PREDICTED
@@ -62,7 +62,7 @@ def figure6_grids(answers: Answers) -> list[Grid]:
     for machine in answers.shown:
         columns.append((f"measured, {answers.title(machine)}", _measured_by(answers, machine)))
     head = ["Locations"]
-    head += [f"{MODEL_NAMES[model]}, {title} (GB)" for model in MODELS for title, _ in columns]
+    head += [f"{model_name(model)}, {title} (GB)" for model in MODELS for title, _ in columns]
     rows = []
     for locations in LOCATIONS:
         of_models = probes((locations,))

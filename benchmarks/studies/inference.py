@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from benchmarks.markup import NOTHING, Cell, Grid
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.report.probe_cells import machine_notes, notes, ratio, seconds
 from benchmarks.studies import figure5
@@ -71,7 +71,7 @@ def closed_form_grid(answers: Answers) -> Grid:
         for name, probe in probes.items()
     ]
     return Grid(
-        f"{MODEL_NAMES[MODEL]} on a closed-form volume of {'x'.join(map(str, shape))} voxels, whose target, max-pooled "
+        f"{model_name(MODEL)} on a closed-form volume of {'x'.join(map(str, shape))} voxels, whose target, max-pooled "
         "to the encoder's grid, is the prior.",
         [
             *("Inference", "Evaluated", "By stage", "Evaluated / original's", "Precision", "Recall"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
-from benchmarks.names import MODEL_NAMES, PAPER_NAMES
+from benchmarks.names import PAPER_NAMES, model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import PublishedMemory, extractions, paper_batches, published_memory
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
@@ -159,7 +159,7 @@ def _parts(answers: Answers) -> Grid:
 
 def _labels(probe: Probe) -> list[Cell]:
     locations = NOTHING if probe.locations is None else Cell(power_of_two(probe.locations))
-    texts = (MODEL_NAMES[probe.model], PAPER_NAMES[probe.dataset], probe.resolution, probe.phase)
+    texts = (model_name(probe.model), PAPER_NAMES[probe.dataset], probe.resolution, probe.phase)
     return [*map(Cell, texts), locations]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
 from benchmarks.probes.records import CPU, PREDICTED
@@ -170,7 +170,7 @@ def _by_edge(
         return Cell(f"see {same}") if model in VOXELISED and (same, model, edge) in by_place else NOTHING
 
     rows = [
-        [Cell(phase), Cell(MODEL_NAMES[model]), *(cell(phase, model, edge) for edge in edges)]
+        [Cell(phase), Cell(model_name(model)), *(cell(phase, model, edge) for edge in edges)]
         for phase in dict.fromkeys(probe.phase for probe in probes)
         for model in EXTRACTIONS
     ]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from benchmarks.markup import NOTHING, Cell, Grid
-from benchmarks.names import MODEL_NAMES, PAPER_NAMES
+from benchmarks.names import PAPER_NAMES, model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import UNETS, PublishedMemory, unet_memory, unet_probe
 from benchmarks.probes.records import GIGABYTE, PREDICTED
@@ -83,5 +83,5 @@ def _name(unets: Implementation) -> str:
 
 
 def _title(probe: Probe) -> str:
-    dimensions, *_ = MODEL_NAMES[probe.model].split()
+    dimensions, *_ = model_name(probe.model).split()
     return f"{dimensions}, {PAPER_NAMES[probe.dataset]}, {probe.phase}"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from benchmarks.markup import NOTHING, Cell, Grid
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes
@@ -34,7 +34,7 @@ def whole_grids(answers: Answers) -> list[Grid]:
         *(_row(answers, "segmentation", machine, SEGMENTATION) for machine in [PREDICTED, *answers.shown]),
     ]
     probe = SEGMENTATION
-    caption = f"{MODEL_NAMES[probe.model]} segmenting {probe.resolution} voxels by {probe.extraction}: memory and time."
+    caption = f"{model_name(probe.model)} segmenting {probe.resolution} voxels by {probe.extraction}: memory and time."
     return [Grid(caption, head, rows, notes([OBJECT, TIME, WORKSPACES, *cpu_notes(answers), *machine_notes(answers)]))]
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from paper_figures.style import MODEL_COLOURS, model_name, save
+from benchmarks.names import model_name
+from paper_figures.style import MODEL_COLOURS, save
 
 
 def test_models_have_the_papers_names() -> None:

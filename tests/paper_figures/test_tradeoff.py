@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from paper_figures.style import model_name
+from benchmarks.names import model_name
 from paper_figures.tradeoff import LARGEST_MARKER_PT2, SMALLEST_MARKER_PT2, draw, read_tradeoffs
 
 # By model and seed: bytes and seconds of training, then of a segmentation.
