@@ -29,7 +29,8 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
     """Write the records and tables of studies; return the paths of the Markdown tables.
 
     A table shows every data set and profile with which its study was begun, and every machine that answered its probes,
-    next to the committed reference. A study without any result or failure has no table yet.
+    next to the committed reference. Where a folder holds records whose runs are elsewhere, as the committed reference
+    does, these are shown as they are. A study without any result or failure has no table yet.
 
     Args:
         studies: studies to collect; those that were not begun are left out.
@@ -50,7 +51,7 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
                     "wait until it has finished, then use `python -m benchmarks collect`"
                 )
             found = Findings(
-                [_collect(plan, results) for plan in plans],
+                _collect(study, plans, results),
                 Answers.read(study.name, results, reference) if study.has_probes else Answers({}),
                 results,
                 reference,
@@ -94,8 +95,9 @@ def _write_scores(study: Study, found: Findings, stem: Path, grids: Sequence[Gri
     write_costs(found.records, numbers, stem, study.layout, caveats)
 
 
-def _collect(plan: Plan, results: Path) -> Records:
-    records = collect(plan)
-    records.write(results / "records")
-    write_figure_case(plan, results / "records")
-    return records
+def _collect(study: Study, plans: Sequence[Plan], results: Path) -> list[Records]:
+    """Write the records of plans, and return them with those that the folder has without a plan, sorted."""
+    for plan in plans:
+        collect(plan).write(results / "records")
+        write_figure_case(plan, results / "records")
+    return read_records(results / "records", [study.name]) if study.has_points else []
