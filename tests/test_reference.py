@@ -1,4 +1,4 @@
-"""The committed reference: its tables and claims come out of its records again, and its identities are those of today."""
+"""The committed reference: its tables and claims come out of its records again, and so do its identities."""
 
 import json
 import shutil
