@@ -32,6 +32,9 @@ PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
 STAND_INS = {"glioma": "BraTS 2020", "liver": "LiTS"}
 """The embedded data sets, and what each stands in for."""
 
+DATASET_NAMES = {PAPER_DATASETS[name]: paper for name, paper in STAND_INS.items()}
+"""The paper's data sets by their names in the paper."""
+
 GROUP = ["dataset", "profile", "protocol"]
 """What no number is ever averaged over: each has a table of its own."""
 

@@ -1,4 +1,4 @@
-"""Records of memory and runtime as the numbers that the paper's claims are judged by: `benchmarks.claims.judge`."""
+"""Records of memory and runtime as numbers that claims are judged by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ from benchmarks.study import Probe
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedStudy:
-    """What there is on one study of memory or time.
+class ProbeEvidence:
+    """The numbers of one study of memory or runtime, in the columns that `benchmarks.claims.judge.judge` takes.
 
     Attributes:
-        gpu: the GPU that measured, as tables name it; None where none has.
-        numbers: what it found: memory in GB of 10^9 bytes, exact; seconds with the interval of their median.
-        failures: what failed there, with its `reason`.
-        predicted: what is predicted of the same, for this suite.
+        gpu: the GPU that measured, as tables name it; None if none has.
+        numbers: its measurements: memory in GB of 10^9 bytes, exact; runtimes in seconds with the interval of their
+            median.
+        failures: the measurements that failed, each with its `reason`.
+        predicted: the predictions for this suite.
     """
 
     gpu: str | None
@@ -31,8 +32,13 @@ class JudgedStudy:
     predicted: pd.DataFrame
 
 
-def read_judged(study: str, results: Path, reference: Path) -> JudgedStudy:
-    """From one's own records of a GPU, or where there are none from the reference's.
+def read_judged(study: str, results: Path, reference: Path) -> ProbeEvidence:
+    """Read the numbers of a study that the paper's claims are about.
+
+    Args:
+        study: the study's name.
+        results: a results folder.
+        reference: the results folder whose records of a GPU are read if the first has none.
 
     Raises:
         UserError: a file cannot be read.
@@ -40,7 +46,7 @@ def read_judged(study: str, results: Path, reference: Path) -> JudgedStudy:
     answers = Answers.read(study, results, reference)
     gpu = answers.gpu
     measured = [] if gpu is None else _records(study, answers, gpu)
-    return JudgedStudy(
+    return ProbeEvidence(
         None if gpu is None else answers.title(gpu),
         _numbers(study, measured),
         pd.DataFrame(
@@ -53,7 +59,7 @@ def read_judged(study: str, results: Path, reference: Path) -> JudgedStudy:
 
 
 def _probes(study: str) -> Sequence[Probe]:
-    """Those that a claim may be about: what the paper has measured, put to this suite."""
+    """Return the probes that a claim may be about: what the paper has measured, for this suite."""
     if study == "table3":
         return [number.probe for number in published_memory()]
     return figure5.measured("cuda") if study == "figure5" else []
@@ -80,7 +86,7 @@ def _numbers(study: str, records: Sequence[ProbeRecord]) -> pd.DataFrame:
 
 
 def _head(study: str, probe: Probe) -> dict[str, Any]:
-    """The columns of `benchmarks.claims.schema.Column` that tell a probe from others."""
+    """Return the columns of `benchmarks.claims.schema.Column` that identify a probe."""
     head: dict[str, Any] = {"table": study, "dataset": probe.dataset, "model": probe.model}
     head["resolution"] = probe.resolution
     if probe.locations is not None:

@@ -9,7 +9,7 @@ import pandas as pd
 from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
 from benchmarks.names import GROUP, OF_THE_PAPER, source_text
 from benchmarks.report.caveats import Caveats, with_caveats
-from benchmarks.report.coverage import OF_COMPARISONS
+from benchmarks.report.interval_coverage import OF_COMPARISONS
 from benchmarks.report.statistics import compare
 from benchmarks.report.summary import groups
 from benchmarks.study import Layout

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.markup import power_of_two
 from benchmarks.names import MODEL_NAMES
-from benchmarks.report.coverage import OF_MEANS
+from benchmarks.report.interval_coverage import OF_MEANS
 from benchmarks.report.score_table import columns_of, to_latex, to_markdown, write_table
 from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.report import coverage
+from benchmarks.report import interval_coverage as coverage
 from benchmarks.report.simulation import (
     HEADS,
     KINDS,
