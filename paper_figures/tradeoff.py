@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.costs import costs_of
+from benchmarks.report.run_costs import costs_of
 from benchmarks.report.score_records import read_records
 from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import INTERVAL, axis_label
@@ -40,7 +40,7 @@ class Phase:
 
     Attributes:
         title: above the panels.
-        memory: the column of `benchmarks.report.costs.costs_of` along the horizontal axis.
+        memory: the column of `benchmarks.report.run_costs.costs_of` along the horizontal axis.
         time: the column, in seconds, that the markers' area stands for.
     """
 

@@ -159,7 +159,8 @@ def _with_prediction(judgement: _Judgement, predicted: _Judgement) -> _Judgement
 def _explanation(claim: Claim, side: Side) -> tuple[str, list[Mapping[str, Any]]]:
     """Return the numbers that explain a claim's verdict, as a text and as entries of `comparisons`."""
     rows = side.select({**claim.on, **claim.beside})[0] if claim.beside else []
-    texts, entries = [], []
+    texts: list[str] = []
+    entries: list[Mapping[str, Any]] = []
     for row in rows:
         measured = measure("value", (row,))
         number = number_text(measured.value, unit_of("value", (row,)))

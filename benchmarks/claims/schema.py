@@ -92,13 +92,13 @@ class Claim:
 
     Attributes:
         id: a short unique name.
-        subject: the heading under which the claim is shown.
+        subject: the heading under which the claim is listed.
         text: the statement in one sentence, in other words than the paper's.
         where: its section, table, footnote or figure.
         why: the reason for the limits and tolerances, and the reading of vague words.
         on: the selection that all tests share.
         tests: the tests; the claim holds if all of them hold.
-        beside: numbers that are shown because they explain the verdict; they have no part in it.
+        beside: numbers that are given because they explain the verdict; they have no part in it.
         by_definition: whether our records agree by the definition of what they measure, so that only the paper's tables
             are judged.
     """

@@ -65,8 +65,11 @@ def our_side(records: pd.DataFrame, failures: pd.DataFrame | None, unmeasured: M
 
 def paper_side(published: Mapping[str, pd.DataFrame]) -> Side:
     """Return the paper's tables as a side; their notes explain missing numbers."""
-    frames = (frame.assign(low=frame["value"], high=frame["value"]) for frame in published.values())
-    rows = [row for frame in frames for row in _rows(frame.assign(source=frame["dataset"]))]
+    rows = [
+        row
+        for frame in published.values()
+        for row in _rows(frame.assign(low=frame["value"], high=frame["value"], source=frame["dataset"]))
+    ]
     reasons = [{**row, "reason": f"{PAPER_LACKS} ({row['note']})"} for row in rows if row.get("note")]
     return Side("paper", rows, {}, reasons, PAPER_LACKS)
 

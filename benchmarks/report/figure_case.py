@@ -1,4 +1,4 @@
-"""One test case as every model of a table segments it, for the figure that shows them side by side."""
+"""A test case segmented by every model of a table, saved for the figure that shows the segmentations."""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ SHARED = ("case", "modality", "image", "label", "affine")
 
 
 def write_figure_case(plan: Plan, folder: Path) -> None:
-    """Write `folder/STUDY-DATASET-PROFILE.npz`, as `paper_figures.segmentations.load` reads it.
+    """Write `folder/STUDY-DATASET-PROFILE.npz`, which `paper_figures.segmentations.load` reads.
 
-    Of each model it has the first seed that is done. Nothing is written where no run is done, or all are of one model;
-    a file that would come out the same is left alone, so that its figure is not drawn again.
+    The file has the first finished seed of each model. Nothing is written if no run is finished or all are of one
+    model. A file that would not change is left alone, so that its figure is not drawn again.
     """
     first: dict[str, Run] = {}
     for run in plan.runs:

@@ -1,4 +1,4 @@
-"""From records of memory and time to tables: what `collect` does for these studies, and every run at its end."""
+"""Tables of the studies of memory and runtime, written from their records."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ LAYOUTS: dict[str, Callable[[Answers], Sequence[Grid]]] = {
     "scaling": scaling_grids,
     "whole": whole_grids,
 }
-"""Of each study the tables that its records make."""
+"""The function that makes the tables of each study."""
 
 BYTES = (
     *("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes"),
@@ -34,13 +34,19 @@ BYTES = (
 )
 LISTS = ("seconds", "evaluated")
 SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s")
-"""What of a result is a column, besides the peak's parts and the stages."""
+"""Parts of a result that are columns, in addition to the parts of the peak and the stages."""
 
 
 def collect_efficiency(studies: Sequence[EfficiencyStudy], results: Path, with_reference: bool = True) -> list[Path]:
-    """Write `results/tables/STUDY`.md, .csv and .tex of each study that has records there; the Markdown files.
+    """Write `results/tables/STUDY`.md, .csv and .tex of each study that has records there.
 
-    Beside them stand the committed reference's records, unless they are left out, of machines that have none there.
+    Args:
+        studies: the studies.
+        results: the results folder.
+        with_reference: whether to add the committed reference's records of machines that have none in `results`.
+
+    Returns:
+        The Markdown files.
 
     Raises:
         UserError: a file cannot be read or written.
@@ -56,7 +62,12 @@ def collect_efficiency(studies: Sequence[EfficiencyStudy], results: Path, with_r
 
 
 def write_tables(study: str, answers: Answers, stem: Path) -> None:
-    """Write a study's tables as `stem`.md and `stem`.tex, and every record as `stem`.csv, each whole or not at all.
+    """Write a study's tables as `stem`.md and `stem`.tex, and all records as `stem`.csv, each whole or not at all.
+
+    Args:
+        study: the study's name.
+        answers: its records.
+        stem: the path of the files without their endings.
 
     Raises:
         UserError: a file cannot be written.
@@ -68,15 +79,15 @@ def write_tables(study: str, answers: Answers, stem: Path) -> None:
 
 
 def frame_of(answers: Answers) -> pd.DataFrame:
-    """One row a record, with a column for all that some record tells.
+    """Return one row per record, with every column that some record has.
 
-    Columns: `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's; the
-    fields of `Probe`, with the shape as `256x256x160`; `published_gb`, what the paper's Table 3 has for the same,
-    whatever the implementation; `failure`. Of memory, in GB of 10^9 bytes: `allocated_gb`, `reserved_gb`, `process_gb`,
-    `resident_before_gb`, `device_gb`, `device_before_gb`, and `part_NAME_gb` for the parts of the peak; and
-    `process_source` and `wall_s`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`,
-    `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See
-    `benchmarks.probes.records.ProbeRecord`.
+    The columns are `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's;
+    the fields of `Probe`, with the shape as `256x256x160`; `published_gb`, the number of the paper's Table 3 for the
+    same model, volume and phase, whatever the implementation; and `failure`. Memory is in GB of 10^9 bytes:
+    `allocated_gb`, `reserved_gb`, `process_gb`, `resident_before_gb`, `device_gb`, `device_before_gb`, and
+    `part_NAME_gb` for the parts of the peak; `process_source` and `wall_s` belong to it. Runtime has `seconds` and
+    `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for
+    the stages. `benchmarks.probes.records.ProbeRecord` explains them.
     """
     published = published_gigabytes()
     rows = [

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.claims.judge import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import DATASET_NAMES, MODEL_NAMES
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from benchmarks.claims.judge import DATASET_NAMES
 from benchmarks.markup import NOTHING, Cell, Grid
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import DATASET_NAMES, MODEL_NAMES
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import gigabytes, notes
