@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.names import model_name
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.costs import costs_of
+from benchmarks.report.run_costs import costs_of
 from benchmarks.report.score_records import read_records
 from benchmarks.studies.table2 import TABLE2
 from paper_figures.panels import INTERVAL, axis_label, label_plainly
@@ -40,7 +40,7 @@ class Phase:
 
     Attributes:
         title: title of the panels.
-        memory: column of `benchmarks.report.costs.costs_of` on the horizontal axis.
+        memory: column of `benchmarks.report.run_costs.costs_of` on the horizontal axis.
         time: column, in seconds, that the area of markers shows.
     """
 

@@ -1,4 +1,4 @@
-"""Records of memory and runtime as the numbers that the paper's claims are judged by: `benchmarks.claims.judge`."""
+"""Records of memory and runtime as numbers that claims are judged by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from benchmarks.study import Probe, Study
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedStudy:
-    """What there is on one study of memory or time.
+class ProbeEvidence:
+    """The numbers of one study of memory or runtime, in the columns that `benchmarks.claims.judge.judge` takes.
 
     Attributes:
-        gpu: the GPU that measured, as tables name it; None where none has.
-        numbers: what it found: memory in GB of 10^9 bytes, exact; seconds with the interval of their median.
-        failures: what failed there, with its `reason`.
-        predicted: what is predicted of the same, for this suite.
+        gpu: the GPU that measured, as tables name it; None if none has.
+        numbers: its measurements: memory in GB of 10^9 bytes, exact; runtimes in seconds with the interval of their
+            median.
+        failures: the measurements that failed, each with its `reason`.
+        predicted: the predictions for this suite.
     """
 
     gpu: str | None
@@ -29,8 +30,13 @@ class JudgedStudy:
     predicted: pd.DataFrame
 
 
-def read_judged(study: Study, results: Path, reference: Path) -> JudgedStudy:
-    """From one's own records of a GPU, or where there are none from the reference's.
+def read_judged(study: Study, results: Path, reference: Path) -> ProbeEvidence:
+    """Read the numbers of a study that the paper's claims are about.
+
+    Args:
+        study: the study.
+        results: a results folder.
+        reference: the results folder whose records of a GPU are read if the first has none.
 
     Raises:
         UserError: a file cannot be read.
@@ -39,7 +45,7 @@ def read_judged(study: Study, results: Path, reference: Path) -> JudgedStudy:
     gpu = answers.gpu
     probes = study.evidence()
     measured = [] if gpu is None else _records(probes, answers, gpu)
-    return JudgedStudy(
+    return ProbeEvidence(
         None if gpu is None else answers.title(gpu),
         _numbers(study.name, measured),
         pd.DataFrame(
@@ -77,7 +83,7 @@ def _numbers(study: str, records: Sequence[ProbeRecord]) -> pd.DataFrame:
 
 
 def _head(study: str, probe: Probe) -> dict[str, Any]:
-    """The columns of `benchmarks.claims.schema.Column` that tell a probe from others."""
+    """Return the columns of `benchmarks.claims.schema.Column` that identify a probe."""
     head: dict[str, Any] = {"table": study, "dataset": probe.dataset, "model": probe.model}
     head["resolution"] = probe.resolution
     if probe.locations is not None:

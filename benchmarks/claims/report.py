@@ -1,45 +1,70 @@
-"""The verdicts on the paper's claims as Markdown, CSV and LaTeX."""
+"""The verdicts on the paper's claims as Markdown, CSV and LaTeX, and on the terminal."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.claims.judge import Verdict
-from benchmarks.markup import LATEX
+from benchmarks.claims.judge import COMPARISON_COLUMNS, VERDICT_COLUMNS
+from benchmarks.claims.outcomes import Verdict
+from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown
 from benchmarks.names import STAND_INS
-from benchmarks.report.coverage import OF_CLAIMS
+from benchmarks.report.interval_coverage import OF_CLAIMS
 from ossnet.files import write_text
+
+SIDES = {"Our records": "", "The paper's own tables": "_published"}
+"""The sides that judge, and the ending of their columns."""
+
+HEAD = ["Claim", "Source", "Paper", "Ours", "95 % interval", "Limit", "Verdict"]
+ALIGNMENT = "plpplll"
 
 
 def write_claims(frame: pd.DataFrame, stem: str | Path, basis: str) -> None:
-    """Write what `judge` gives as `stem`.csv, `stem`.md and `stem`.tex (lists, which break across pages), each whole
-    or not at all.
+    """Write verdicts as `stem`.csv, .md and .tex, and all comparisons as `stem`-comparisons.csv.
+
+    Each file is written whole or not at all.
 
     Args:
-        basis: a sentence that tells which records were judged.
+        frame: the verdicts that `benchmarks.claims.judge.judge` returns.
+        stem: the path of the files without their endings.
+        basis: a sentence that names the records that were judged.
 
     Raises:
         UserError: a file cannot be written.
     """
-    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", _markdown(frame, basis))
-    write_text(f"{stem}.tex", _latex(frame, basis))
+    comparisons = [one for of_claim in frame["comparisons"] for one in of_claim]
+    every = pd.DataFrame(comparisons, columns=COMPARISON_COLUMNS)
+    write_text(f"{stem}.csv", frame[VERDICT_COLUMNS].to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}-comparisons.csv", every.to_csv(index=False, lineterminator="\n"))
+    counts, grids = _counts(frame, basis), _grids(frame)
+    headed = [replace(grid, caption=f"## {grid.caption}") for grid in grids]
+    write_text(f"{stem}.md", "\n\n".join(["# The paper's claims", *map(markdown, [counts, *headed])]) + "\n")
+    captioned = [replace(grid, caption=f"Claims of the paper: {grid.caption}.") for grid in grids]
+    write_text(f"{stem}.tex", "\n\n".join(map(latex, [counts, *captioned])) + "\n")
 
 
 def print_claims(frame: pd.DataFrame) -> None:
-    """Print every claim with both verdicts and their numbers, and how many there are of each."""
+    """Print every claim with both verdicts and their numbers, and the number of claims with each verdict."""
     table = Table(show_lines=True)
     for head in ("Claim", *SIDES):
         table.add_column(head, overflow="fold")
     for row in frame.to_dict("records"):
+        interval = f" {row['interval']}" if row["interval"] else ""
+        judged = (
+            (row["verdict"], f"{row['numbers']}{interval}", row["limit"]),
+            (row["verdict_published"], row["numbers_published"], row["limit_published"]),
+        )
         table.add_row(
             escape(row["claim"]),
-            *(f"[bold]{row[f'verdict{side}']}[/bold]\n{escape(row[f'numbers{side}'])}" for side in SIDES.values()),
+            *(
+                f"[bold]{verdict}[/bold]\n{escape(numbers)}" + (f"\nlimit {limit}" if limit else "")
+                for verdict, numbers, limit in judged
+            ),
         )
     console = Console()
     console.print(table)
@@ -48,52 +73,42 @@ def print_claims(frame: pd.DataFrame) -> None:
         console.print(f"{whose}: " + ", ".join(f"{verdict} {counts.get(verdict, 0)}" for verdict in Verdict))
 
 
-SIDES = {"Our records": "", "The paper's own tables": "_published"}
-"""Who judges, and the ending of their columns."""
-
-
-def _caption(frame: pd.DataFrame) -> str:
+def _counts(frame: pd.DataFrame, basis: str) -> Grid:
+    """Return the number of claims with each verdict, with notes on how claims are judged."""
     stand_ins = " and ".join(f"{name} stands in for {paper}" for name, paper in STAND_INS.items())
-    return (
-        f"{len(frame)} claims of the paper (Reich et al., BMVC 2021), judged by our records and by the paper's own "
-        f"tables. The embedded data are synthetic, {stand_ins}: a verdict by them is about the method on those data. "
-        "Our numbers are means over seeds, with intervals in brackets; the paper's are the best of three runs. A claim "
-        "holds if the 95 % interval of each of its comparisons lies within the limits, and does not hold if one lies "
-        "beyond them that was made wide enough for all of the claim's intervals to hold the truth at once in 95 % of "
-        f"studies. Undecided: neither. {OF_CLAIMS} The limits, and how vague words are read, are in "
-        "results/published/claims.toml."
+    notes = (
+        "The claims are those of Reich et al. (BMVC 2021). They are judged by our records and by the paper's own "
+        f"tables. The embedded data are synthetic: {stand_ins}. A verdict on them is about the method on those data. "
+        "Our numbers are means over seeds; the paper's are the best of three runs. A claim holds if the 95 % interval "
+        "of each of its comparisons lies within the limit. It does not hold if an interval lies beyond the limit after "
+        "it is widened so that all intervals of the claim hold jointly in 95 % of studies. Otherwise it is undecided. "
+        f"{OF_CLAIMS}. The tables below give the comparison of each claim with the smallest margin, and the interval "
+        "that decided; an exact number has none. All comparisons are in claims-comparisons.csv. The limits, and the "
+        f"reading of vague words, are in results/published/claims.toml. {basis}"
     )
-
-
-def _markdown(frame: pd.DataFrame, basis: str) -> str:
-    def cell(text: str) -> str:
-        return re.sub(r"([|*])", r"\\\1", " ".join(text.split()))
-
-    def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-        return ["", *("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))]
-
-    counts = [
-        (verdict, *(f"{(frame[f'verdict{side}'] == verdict).sum()}" for side in SIDES.values())) for verdict in Verdict
+    rows = [
+        [Cell(verdict.value), *(Cell(f"{(frame[f'verdict{side}'] == verdict).sum()}") for side in SIDES.values())]
+        for verdict in Verdict
     ]
-    lines = ["# The paper's claims", "", f"{_caption(frame)} {cell(basis)}", *table(["Verdict", *SIDES], counts)]
-    for subject, claims in frame.groupby("subject", sort=False):
-        rows = []
-        for row in claims.to_dict("records"):
-            judged = [f"**{row[f'verdict{side}']}**<br>{cell(row[f'numbers{side}'])}" for side in SIDES.values()]
-            rows.append([f"{cell(row['text'])}<br>*{cell(row['where'])}*", *judged])
-        lines += ["", f"## {subject}", *table(["Claim", *SIDES], rows)]
-    return "\n".join(lines) + "\n"
+    return Grid(f"Verdicts on {len(frame)} claims of the paper.", ["Verdict", *SIDES], rows, notes)
 
 
-def _latex(frame: pd.DataFrame, basis: str) -> str:
-    escapes = str.maketrans(LATEX)
-    lines = [f"{_caption(frame)} {basis}".translate(escapes)]
+def _grids(frame: pd.DataFrame) -> list[Grid]:
+    """Return a table of the claims on each subject."""
+    grids = []
     for subject, claims in frame.groupby("subject", sort=False):
-        lines += ["", rf"\subsection*{{{str(subject).translate(escapes)}}}", r"\begin{itemize}"]
-        for row in claims.to_dict("records"):
-            lines.append(rf"\item {row['text'].translate(escapes)} \emph{{{row['where'].translate(escapes)}}}")
-            for whose, side in SIDES.items():
-                numbers = row[f"numbers{side}"].translate(escapes)
-                lines.append(rf"  \par {whose}: \textbf{{{row[f'verdict{side}']}}}; {numbers}")
-        lines.append(r"\end{itemize}")
-    return "\n".join(lines) + "\n"
+        explanations = "; ".join(dict.fromkeys(filter(None, claims["explanation"])))
+        notes = f"Numbers that explain the verdicts: {explanations}." if explanations else ""
+        rows = [_cells(row) for row in claims.to_dict("records")]
+        grids.append(Grid(str(subject), HEAD, rows, notes, ALIGNMENT))
+    return grids
+
+
+def _cells(row: Mapping[Hashable, Any]) -> list[Cell]:
+    interval, limit = (Cell(row[name]) if row[name] else NOTHING for name in ("interval", "limit"))
+    other_limit = f"; limit {row['limit_published']}" if row["limit_published"] not in ("", row["limit"]) else ""
+    paper = Cell(row["verdict_published"], bold=True, detail=f"{row['numbers_published']}{other_limit}")
+    return [
+        *(Cell(row["text"]), Cell(row["where"]), paper),
+        *(Cell(row["numbers"]), interval, limit, Cell(row["verdict"], bold=True)),
+    ]

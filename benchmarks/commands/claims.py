@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.claims.evidence import quantity_of, read_judged
-from benchmarks.claims.judge import Verdict, judge
+from benchmarks.claims.judge import judge
 from benchmarks.claims.report import write_claims
-from benchmarks.claims.schema import Claim, read_claims
+from benchmarks.claims.schema import read_claims
 from benchmarks.names import PAPER_DATASETS, PUBLISHED, REFERENCE, read_published
 from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
 from benchmarks.report.summary import summary_of
@@ -64,9 +64,8 @@ def judge_claims(
     }
     published = {name: read_published(PUBLISHED, name) for name in ("table1", "table2", "table3")}
     claims = read_claims(PUBLISHED / "claims.toml")
-    verdicts = judge(claims, _concatenate(numbers), published, _concatenate(failures), unmeasured)
     predicted = _concatenate([part.predicted for part in by_study.values() if part.gpu is None])
-    verdicts = _with_predictions(verdicts, claims, predicted)
+    verdicts = judge(claims, _concatenate(numbers), published, _concatenate(failures), unmeasured, predicted)
     basis = ", ".join(f"{study} on {source}{origin}" for study, source, origin in used)
     write_claims(verdicts, results / "tables" / "claims", f"Our records: profile {profile}, {basis}.")
     return verdicts
@@ -75,13 +74,6 @@ def judge_claims(
 def _concatenate(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-
-
-def _with_predictions(verdicts: pd.DataFrame, claims: Sequence[Claim], predicted: pd.DataFrame) -> pd.DataFrame:
-    """Add the predicted numbers to claims that are not measured; their verdict stays."""
-    by_prediction = judge(claims, predicted, {})
-    known = (verdicts["verdict"] == Verdict.NOT_MEASURED) & (by_prediction["verdict"] != Verdict.NOT_MEASURED)
-    return verdicts.assign(numbers=verdicts["numbers"].mask(known, f"{NO_GPU}; predicted " + by_prediction["numbers"]))
 
 
 def _check(found: Collection[str], datasets: Sequence[str] | None, profile: str, results: Path) -> None:

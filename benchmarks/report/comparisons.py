@@ -1,4 +1,4 @@
-"""The rows of a table against each other: paired differences and their intervals."""
+"""Comparisons of the rows of a table: paired differences and their intervals."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, signed, span
 from benchmarks.names import GROUP, OF_THE_PAPER, source_text
-from benchmarks.report.caveats import Caveats, with_caveats
-from benchmarks.report.coverage import OF_COMPARISONS
+from benchmarks.report.caveats import Caveats
+from benchmarks.report.interval_coverage import OF_COMPARISONS
 from benchmarks.report.statistics import compare
 from benchmarks.report.summary import groups
+from benchmarks.report.table_notes import join_notes
 from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.files import write_text
@@ -20,7 +21,7 @@ NO_PAIRS = "No two rows have scores to compare."
 
 
 def comparison_columns(layout: Layout) -> list[str]:
-    """The columns of `compare_rows`: those that tell rows apart stand once for each of the two rows."""
+    """Return the columns of `compare_rows`; those that identify a row occur once for each of the two rows."""
     return [
         *("table", *GROUP, "quantity", *layout.columns, *(f"other_{column}" for column in layout.columns)),
         *("difference", "low", "high", "low_joint", "high_joint", "n"),
@@ -28,16 +29,16 @@ def comparison_columns(layout: Layout) -> list[str]:
 
 
 def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """Every two rows of a table that have scores, for Dice and IoU of each data set, profile and protocol.
+    """Compare every two rows of a table that have scores, by Dice and IoU on each data set, profile and protocol.
 
     Args:
-        scores: as for `benchmarks.report.summary.summarise`.
-        layout: the table's.
+        scores: the scores, as for `benchmarks.report.summary.summarise`.
+        layout: the table's layout.
 
     Returns:
-        Exactly `comparison_columns(layout)`, in the order of the table. `difference` is of a row and the `other` row
-        below it; its interval alone, and its joint one for all pairs of one table and quantity, are those of
-        `benchmarks.report.statistics.compare`, which says what they can tell.
+        Exactly `comparison_columns(layout)`, in the order of the table. `difference` is the score of a row minus that
+        of the `other` row below it. `benchmarks.report.statistics.compare` explains its interval, and its joint
+        interval for all pairs of one table and quantity.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
@@ -61,27 +62,32 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
 
 
 def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
-    """What `compare_rows` gives as GitHub Markdown, for each data set, profile, protocol and quantity a matrix of rows.
+    """Return the comparisons as GitHub Markdown, a matrix for each data set, profile, protocol and quantity.
 
-    Above the diagonal stands the difference, the row's score less the column's, bold where its joint interval does not
-    hold 0; below it, mirrored, this interval.
+    Above the diagonal is the difference, the row's score minus the column's. It is bold if its joint interval does not
+    contain 0. Below the diagonal, mirrored, is this interval.
 
     Args:
-        caveats: for the notes.
+        frame: the comparisons of `compare_rows`.
+        layout: the table's layout.
+        caveats: further notes.
     """
     return ("\n\n".join(markdown(grid) for grid in _grids(frame, layout, caveats)) or NO_PAIRS) + "\n"
 
 
 def comparisons_latex(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
-    """As `comparisons_markdown`, in LaTeX for a document that loads booktabs and graphicx."""
+    """Return the comparisons as LaTeX; the arguments are those of `comparisons_markdown`."""
     return ("\n\n".join(latex(grid) for grid in _grids(frame, layout, caveats)) or NO_PAIRS) + "\n"
 
 
 def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, caveats: Caveats | None = None) -> None:
-    """Write what `compare_rows` gives as `stem`-comparisons.csv, .md and .tex, each whole or not at all.
+    """Write the comparisons as `stem`-comparisons.csv, .md and .tex, each whole or not at all.
 
     Args:
-        caveats: for the notes.
+        frame: the comparisons of `compare_rows`.
+        stem: the path of the files without their endings.
+        layout: the table's layout.
+        caveats: further notes.
 
     Raises:
         UserError: a file cannot be written.
@@ -95,8 +101,8 @@ def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list
     grids = []
     for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False):
         dataset, profile, protocol, quantity = map(str, key)
-        told = (caveats or {}).get((dataset, profile, protocol), ())
-        grids.append(_grid(of_grid, (dataset, profile, protocol, quantity), layout, told))
+        of_table = (caveats or {}).get((dataset, profile, protocol), ())
+        grids.append(_grid(of_grid, (dataset, profile, protocol, quantity), layout, of_table))
     return grids
 
 
@@ -113,27 +119,22 @@ def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequ
         above, below = rows.index(row), rows.index(other)
         if pair["n"]:
             cells[above][below + 1] = Cell(
-                _signed(pair["difference"]), bold=pair["low_joint"] > 0 or pair["high_joint"] < 0
+                signed(pair["difference"]), bold=pair["low_joint"] > 0 or pair["high_joint"] < 0
             )
         if not math.isnan(pair["low_joint"]):
-            cells[below][above + 1] = Cell(f"[{_signed(pair['low_joint'])}, {_signed(pair['high_joint'])}]")
-    told = pairs["low_joint"].count()
+            cells[below][above + 1] = Cell(f"[{signed(pair['low_joint'])}, {signed(pair['high_joint'])}]")
     name = QUANTITIES[quantity].name
     caption = (
         f"{layout.title}, differences in {name} between rows. {source_text(dataset, profile, protocol)}; "
         f"cases: {span(pairs['n'])}."
     )
     notes = (
-        "Above the diagonal: the row's score less the column's, a mean over the cases that both have valid scores of. "
-        f"Below: its interval, in the mirrored place and of the same sign; all {told} intervals of this matrix hold "
-        f"the truth at once in 95 % of studies that train again and score other cases ({OF_COMPARISONS}). Bold: the "
-        "interval does not hold 0, so that the methods differ, and not merely these runs or these cases."
+        "Above the diagonal is the row's score minus the column's, a mean over the cases with a valid score in both",
+        "The mirrored place below the diagonal has the interval of this difference, with the same sign",
+        f"All {pairs['low_joint'].count()} intervals of this matrix contain the true differences jointly in 95 % of "
+        "studies that train again and score other cases",
+        OF_COMPARISONS,
+        "A bold difference has an interval without 0: the methods differ, not only these runs or these cases",
     )
-    return Grid(
-        caption, [name, *(str(place) for place in range(1, len(rows) + 1))], cells, with_caveats(notes, caveats)
-    )
-
-
-def _signed(number: float) -> str:
-    # Adding 0 turns the -0.0 of a rounded number into 0.0.
-    return f"{round(number, 3) + 0.0:+.3f}".replace("-", "−")
+    head = [name, *(str(place) for place in range(1, len(rows) + 1))]
+    return Grid(caption, head, cells, join_notes([*notes, *caveats]))

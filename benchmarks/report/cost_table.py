@@ -1,4 +1,4 @@
-"""The table of costs: memory and time of each row of a study beside its Dice."""
+"""The table of costs: Dice, memory and time of each row of a study."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,13 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Grid, interval, latex, markdown, span
 from benchmarks.names import GROUP, source_text
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.caveats import Caveats, with_caveats
-from benchmarks.report.costs import COSTS, PHASES, costs_of
+from benchmarks.report.caveats import Caveats
+from benchmarks.report.run_costs import COSTS, PHASES, costs_of
 from benchmarks.report.score_records import Records, failures_of
-from benchmarks.report.score_table import failed_rows, group_keys, status_text
+from benchmarks.report.score_table import failed_rows, status_text
+from benchmarks.report.summary import group_keys
+from benchmarks.report.table_notes import join_notes
 from benchmarks.study import Layout, Row
 from ossnet.files import write_text
 
@@ -22,13 +24,17 @@ NOT_RECORDED = Cell("not recorded")
 DICE = ["dice", "dice_low", "dice_high"]
 
 NOTES = (
-    "Medians over seeds; of memory the peaks, in 10⁹ bytes, of training and of segmentations. Tensors: on a GPU as "
-    "torch counts them, validation included; on a CPU by the suite's accounting, of training in one bare step, without "
-    "validation and without the batch that is prepared ahead, and of segmentation in the case of the most voxels. "
-    "Reserved: by torch's allocator of a GPU. Process: on a GPU what it uses of that by NVML; on a CPU its resident "
-    "set, with Python and its libraries, and in segmentation with what has stayed of a training in the same process. "
-    "Training: seconds of all epochs, in however many attempts, validation included. Learned from: locations or voxels "
-    "whose labels the training has compared with predictions, each time that it did. Segmentation: seconds for a case."
+    "The table gives medians over seeds; memory is the peak of training or of segmentation, in GB of 10⁹ bytes",
+    "Tensors: on a GPU as torch counts them, validation included; on a CPU as the suite's accounting counts them, for "
+    "training in a single step without validation and without the batch that is prepared ahead, for segmentation in "
+    "the case with the most voxels",
+    "Reserved: memory held by torch's allocator of a GPU",
+    "Process: on a GPU, its memory in use by the process as NVML reports it; on a CPU, the resident set, which "
+    "includes Python and its libraries and, in segmentation, what an earlier training in the same process has left",
+    "Training: seconds of all epochs over all attempts, validation included",
+    "Learned from: the number of locations or voxels whose labels were compared with predictions in training, counted "
+    "every time",
+    "Segmentation: seconds per case",
 )
 
 HEADS = {
@@ -45,19 +51,21 @@ HEADS = {
 }
 
 RESERVED = ("training_reserved_bytes", "segmentation_reserved_bytes")
-"""Shown only where there is one, of a GPU."""
+"""Columns that are shown only if a run used a GPU."""
 
 
 def cost_columns(layout: Layout) -> list[str]:
-    """The columns of a table's CSV file, with a row for each row of the table."""
+    """Return the columns of the CSV file, which has a row for each row of the table."""
     return ["table", *GROUP, *layout.columns, *DICE, *COSTS, "seeds", "devices"]
 
 
 def summarise_costs(records: Sequence[Records], numbers: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """`cost_columns(layout)`: Dice as in the study's own table, and the median over seeds of each of `COSTS`.
+    """Return `cost_columns(layout)`: Dice as in the study's table, and the median over seeds of each of `COSTS`.
 
     Args:
-        numbers: of the study's own table, see `benchmarks.report.summary.summarise`.
+        records: the records of the study.
+        numbers: the numbers of the study's table, from `benchmarks.report.summary.summarise`.
+        layout: the layout of the study's table.
     """
     others = [column for column in layout.columns if column != "model"]
     costs = costs_of(records, others)
@@ -82,7 +90,11 @@ def write_costs(
     """Write `stem`-cost.csv, .md and .tex.
 
     Args:
-        caveats: for the notes.
+        records: the records of the study.
+        numbers: the numbers of the study's table, from `benchmarks.report.summary.summarise`.
+        stem: the path of the study's table without its ending.
+        layout: the layout of the study's table.
+        caveats: further notes.
 
     Raises:
         UserError: a file cannot be written.
@@ -124,9 +136,9 @@ def _grid(
     if any(cell.text for cell in status):
         head, cells = [*head, "Status"], [[*of_row, cell] for of_row, cell in zip(cells, status, strict=True)]
     devices = sorted({name for text in costs["devices"] for name in text.split("; ") if name})
-    made_on = f" Made on: {'; '.join(devices)}." if devices else ""
+    made_on = [f"Made on: {'; '.join(devices)}"] if devices else []
     caption = f"{layout.title}: accuracy and its cost. {source_text(*key)}; seeds: {span(costs['seeds'])}."
-    return Grid(caption, head, cells, with_caveats(NOTES + made_on, caveats))
+    return Grid(caption, head, cells, join_notes([*NOTES, *made_on, *caveats]))
 
 
 def _cells(found: Mapping[Any, Any], heads: Iterable[str]) -> list[Cell]:
@@ -138,11 +150,11 @@ def _cells(found: Mapping[Any, Any], heads: Iterable[str]) -> list[Cell]:
     texts = {name: _text(count / GIGABYTE, ".3f") for name, count in memory.items()}
     texts |= {"training_s": _text(found["training_s"], ".0f"), "steps": _text(found["steps"], ".0f")}
     texts |= {"segmentation_s": _text(found["segmentation_s"], ".2f"), "seen": _seen(found)}
-    # Of a CPU nothing is reserved, however much is recorded.
+    # A run on a CPU reserves nothing, so nothing is missing.
     missing = {name: NOT_RECORDED if on_gpu or name not in RESERVED else NOTHING for name in heads}
     numbers = [Cell(texts[name]) if texts[name] else missing[name] for name in heads]
-    interval = "" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
-    score = NOTHING if math.isnan(dice) else Cell(f"{dice:.3f}", detail=interval)
+    detail = "" if math.isnan(low) else interval(low, high, ".3f")
+    score = NOTHING if math.isnan(dice) else Cell(f"{dice:.3f}", detail=detail)
     return [score, *numbers, Cell(str(found["seeds"]))]
 
 

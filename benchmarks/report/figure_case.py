@@ -1,4 +1,4 @@
-"""What figures of cases are drawn from, beside the records: the segmentations of one case, or the stages of one."""
+"""Files that figures of cases are drawn from: the segmentations of one case by every model, or the stages of one."""
 
 from collections.abc import Sequence
 from pathlib import Path

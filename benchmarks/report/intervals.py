@@ -1,33 +1,33 @@
 """Intervals of means over seeds and cases: variance components, degrees of freedom and quantiles.
 
-A score is taken to be
+A score is modelled as
 
     score[model, seed, case] = mean[model] + seed[model, seed] + case[case] + interaction[model, case] + residual
 
-with seeds and cases drawn at random: a two-way random-effects model, whose cases all models share and whose seeds
-they do not. The mean over S seeds and C cases varies by seeds / S + (case + interaction) / C + residual / (S C). The
-spread of the seeds' means and that of the cases' means each hold the residual, so that it is taken off once.
+with seeds and cases drawn at random. This is a two-way random-effects model, in which all models share the cases but
+not the seeds. The mean over S seeds and C cases varies by seeds / S + (case + interaction) / C + residual / (S C). The
+spread of the seeds' means and that of the cases' means each contain the residual, so it is subtracted once.
 
-Three seeds tell little of their variance. Each model's is therefore drawn towards a pooled one, the median over the
-trainings of the table, which weighs as much as two degrees of freedom: half with three seeds, less with more
-(shrinkage, as in Smyth's moderated t, 2004, with a fixed prior weight and a robust target). A model's own alone has two
-degrees of freedom, and intervals that hold jointly would tell nothing; the pooled one alone would be wrong for a model
-that differs in it, as OSS-Net A does on the embedded livers, where one of its seeds failed. Degrees of freedom of the
-sum are Satterthwaite's (1946). `benchmarks.report.simulation` shows how often the intervals hold the truth.
+Three seeds say little about their variance. Each model's variance is therefore shrunk towards a pooled one, the median
+over the trainings of the table, which weighs as much as two degrees of freedom: a half with three seeds, less with more
+(as in Smyth's moderated t, 2004, with a fixed prior weight and a robust target). The model's own variance alone has two
+degrees of freedom, with which joint intervals would be too wide to be of use. The pooled one alone would be wrong for a
+model that differs, as OSS-Net A does on the embedded livers, where one of its seeds failed. The degrees of freedom of
+the sum are Satterthwaite's (1946). `benchmarks.report.simulation` shows how often the intervals cover the truth.
 
-Scorings of one training, such as several extractions, share its seeds. They count once in the pool, and their
-difference is that of each seed, whose variance is its own: what differs between trainings tells nothing of it. Without
-a pool the variance of seeds has few degrees of freedom, and intervals by Satterthwaite's hold the truth too seldom. The
-half width is then the root of the sum of squares of the components' own, as in the method of variance estimates
+Scorings of one training, such as several extractions, share its seeds. They count once in the pool. Their difference is
+taken within each seed and uses only its own variance, since differences between trainings are unrelated to it. Without
+a pool the variance of seeds has few degrees of freedom, and Satterthwaite's intervals cover the truth too seldom. The
+half width is then the root of the sum of squares of the components' half widths, as in the method of variance estimates
 recovery (Zou and Donner 2008), which is never much too narrow.
 
-Of several intervals at once each is made wider by Šidák's inequality (1967), which holds whatever their correlation.
+Joint intervals are widened by Šidák's inequality (1967), which holds for any correlation.
 
 References: Satterthwaite, An approximate distribution of estimates of variance components, 1946. Šidák, Rectangular
 confidence regions for the means of multivariate normal distributions, 1967. Smyth, Linear models and empirical Bayes
 methods for assessing differential expression in microarray experiments, 2004. Zou and Donner, Construction of
 confidence limits about effect measures: a general approach, 2008. Owen, The pigeonhole bootstrap, 2007, on
-why resampling seeds and cases is no way around the components.
+why resampling seeds and cases does not avoid estimating the components.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -40,19 +40,19 @@ from scipy.special import chdtri, ndtri, stdtrit
 CONFIDENCE = 0.95
 
 PRIOR_DEGREES = 2.0
-"""Weight of the pooled variance of seeds, beside the S - 1 degrees of freedom of a model's own."""
+"""Weight of the pooled variance of seeds, in degrees of freedom; a model's own variance has S - 1."""
 
 
 class Components(NamedTuple):
-    """One model's mean and what it varies by. Arrays are [...] if not said otherwise.
+    """One model's mean and its components of variance. Arrays are [...] unless stated otherwise.
 
     Attributes:
         value: the mean over seeds of each seed's mean over its valid cases.
         by_case: each case's share in the error of the mean, [..., C]; 0 for a case without a valid score.
-        has_case: the cases with a valid score, [..., C].
+        has_case: whether a case has a valid score, [..., C].
         seeds: the number of seeds with a valid score.
-        spread: the variance of the seeds' means, residual and all; NaN with one seed.
-        residual: the part of it that is of the residual, and shows in the spread of cases as well.
+        spread: the variance of the seeds' means, residual included; NaN with one seed.
+        residual: the residual's part of `spread`, which is in the spread of cases as well.
     """
 
     value: np.ndarray
@@ -64,12 +64,12 @@ class Components(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The spread of seeds that is usual for several trainings: medians over them, [...], of `Components`.
+    """The usual spread of seeds over several trainings: medians of `Components`, [...].
 
     Attributes:
-        spread: the spread of seeds, as it is for normal ones of which this is the median.
-        residual: the part of it that is of the residual.
-        degrees: degrees of freedom. A median has 2 / pi of those of a mean.
+        spread: the median spread of seeds, scaled to the variance of normally distributed seeds.
+        residual: the residual's part of `spread`.
+        degrees: the degrees of freedom; a median has 2 / pi times those of a mean.
     """
 
     spread: np.ndarray
@@ -79,15 +79,16 @@ class Pool(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A number with the components of its variance, arrays [...]; NaN where they cannot be told.
+    """A number with the components of its variance, arrays [...]; NaN where they are unknown.
 
     Attributes:
-        cases: the variance that is due to cases, the residual's included.
-        cases_degrees: its degrees of freedom, and those of the residual.
-        spread: the variance that is due to seeds, residual and all.
-        residual: the part of `spread` that is of the residual, and in `cases` as well.
-        spread_degrees: degrees of freedom of `spread`.
-        pooled: `spread` was drawn towards that of other trainings.
+        value: the number.
+        cases: the variance due to cases, residual included.
+        cases_degrees: the degrees of freedom of `cases` and `residual`.
+        spread: the variance due to seeds, residual included.
+        residual: the residual's part of `spread`, which is in `cases` as well.
+        spread_degrees: the degrees of freedom of `spread`.
+        pooled: whether `spread` was shrunk towards that of other trainings.
     """
 
     value: np.ndarray
@@ -100,11 +101,12 @@ class Estimate:
 
     @property
     def seeds(self) -> np.ndarray:
-        """The variance that is due to seeds, without the residual."""
+        """The variance due to seeds, without the residual."""
         return np.maximum(self.spread - self.residual, 0)
 
     @property
     def variance(self) -> np.ndarray:
+        """The variance of the number."""
         return self.cases + self.seeds
 
     @property
@@ -114,12 +116,12 @@ class Estimate:
         return np.where(self.seeds > 0, both, self.cases_degrees)
 
     def ends(self, comparisons: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of the interval of 95 %, or of one of several that all hold at once in 95 % of studies."""
+        """Return the ends of the interval of 95 %, or of one of `comparisons` intervals that hold jointly."""
         probability = _probability(comparisons)
         if self.pooled:
             square = _square(self.variance, self.degrees, probability)
         else:
-            # Of three seeds alone a variance is often far too low, and would then lend the sum the cases' degrees.
+            # The variance of three seeds is often far too low, and the sum would then get the degrees of the cases.
             of_seeds = _square(self.spread, self.spread_degrees, probability)
             of_residual = _square(self.residual, self.cases_degrees, probability)
             square = _square(self.cases, self.cases_degrees, probability) + np.maximum(of_seeds - of_residual, 0)
@@ -128,20 +130,20 @@ class Estimate:
 
 
 def _square(variance: np.ndarray, degrees: np.ndarray, probability: float) -> np.ndarray:
-    """The square of a t interval's half width."""
-    # What never varied has no degrees of freedom, and needs none.
+    """Return the square of a t interval's half width."""
+    # A variance of 0 has no degrees of freedom, and needs none.
     return np.where(variance == 0, 0.0, variance * stdtrit(degrees, probability) ** 2)
 
 
 def components(scores: np.ndarray) -> Components:
-    """The mean of one model's scores [..., S, C], NaN where one is not valid, and its components of variance."""
+    """Return the mean and components of variance of one model's scores [..., S, C], NaN where one is not valid."""
     valid = ~np.isnan(scores)
     has_seed, has_case = valid.any(axis=-1), valid.any(axis=-2)
     seeds, cases_of_seed = has_seed.sum(axis=-1), valid.sum(axis=-1)
     of_seed, of_case = _mean(scores, -1), _mean(scores, -2)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = (scores - of_seed[..., None]) / (cases_of_seed * seeds[..., None])[..., None]
-        # Within cases: which of them a seed lacks a score of does not make it better or worse.
+        # Within cases, so that a seed is not better or worse for the cases of which it lacks a score.
         by_seed = _mean(scores - of_case[..., None, :], -1)
         by_seed = by_seed - _mean(by_seed, -1)[..., None]
         spread = np.nansum(by_seed**2, axis=-1) / (seeds - 1)
@@ -153,10 +155,10 @@ def components(scores: np.ndarray) -> Components:
 
 
 def pool(models: Iterable[tuple[Hashable, Components]]) -> Pool | None:
-    """Medians over the trainings that have two or more seeds; None for fewer than two of them.
+    """Return medians over the trainings that have two or more seeds; None for fewer than two such trainings.
 
     Args:
-        models: pairs of a training and a model as it was scored. Of several scorings of one training the mean counts.
+        models: pairs of a training and the components of a scoring. Several scorings of one training are averaged.
     """
     scorings: dict[Hashable, list[Components]] = {}
     for training, model in models:
@@ -179,9 +181,16 @@ def weigh(
     trainings: Sequence[Hashable],
     pooled: Pool | None,
 ) -> Estimate:
-    """The weighted sum of the means of several models' scores [..., S, C] of the same cases.
+    """Return the weighted sum of the means of several models' scores of the same cases.
 
-    Those of one training have the same seeds, in their order, and are paired in them: NaN in one is NaN in the sum.
+    If all models share a training, their seeds are the same, in the same order, and are paired: NaN in one model is NaN
+    in the sum.
+
+    Args:
+        scores: the scores [..., S, C] of each model.
+        weights: the weight of each model.
+        trainings: the identifier of each model's training.
+        pooled: the usual spread of seeds, as for `estimate`.
     """
     if len(scores) > 1 and len(set(trainings)) == 1:
         paired = np.sum([weight * of_model for weight, of_model in zip(weights, scores, strict=True)], axis=0)
@@ -194,16 +203,18 @@ def estimate(
     weights: Sequence[float] = (1.0,),
     pooled: Pool | None = None,
 ) -> Estimate:
-    """The weighted sum of means on the same cases, each from seeds of its own.
+    """Return the weighted sum of means on the same cases, each from seeds of its own.
 
-    `estimate([a])` is a mean, `estimate([a, b], (1, -1))` a difference, and with weights of 1 / a and -1 / b it has the
-    variance of the logarithm of a ratio, to first order.
+    `estimate([a])` is a mean and `estimate([a, b], (1, -1))` a difference. With weights of 1 / a and -1 / b, the
+    variance is that of the logarithm of a ratio, to first order.
 
     Args:
-        pooled: the spread of seeds that is usual for the trainings of the table; None to take each part's own alone.
+        parts: the components of each mean.
+        weights: the weight of each mean.
+        pooled: the usual spread of seeds over the trainings of the table; None to use each part's own spread alone.
 
     Returns:
-        Numbers [...], without a variance where a part has fewer than two seeds or all of them fewer than two cases.
+        Numbers [...], without a variance where a part has fewer than two seeds or all parts have fewer than two cases.
     """
     weighted = list(zip(weights, parts, strict=True))
     value = np.sum([weight * part.value for weight, part in weighted], axis=0)
@@ -211,7 +222,7 @@ def estimate(
     cases_degrees = np.any([part.has_case for part in parts], axis=0).sum(axis=-1) - 1
     with np.errstate(divide="ignore", invalid="ignore"):
         of_cases = (by_case**2).sum(axis=-1) * (cases_degrees + 1) / cases_degrees
-        # Each part's spread is its own with the degrees of freedom that it has, and the pooled one for the rest.
+        # Each part's spread is the mean of its own, weighted by its degrees of freedom, and the pooled one.
         prior = 0.0 if pooled is None else PRIOR_DEGREES
         factors = [weight**2 / part.seeds for weight, part in weighted]
         own = [
@@ -231,24 +242,24 @@ def estimate(
 
 
 def _satterthwaite(variances: Sequence[np.ndarray], degrees: Sequence[np.ndarray | float]) -> np.ndarray:
-    """The degrees of freedom of a sum of independent variances."""
+    """Return the degrees of freedom of a sum of independent variances."""
     with np.errstate(divide="ignore", invalid="ignore"):
         squares = [variance**2 / of for variance, of in zip(variances, degrees, strict=True)]
         return np.sum(variances, axis=0) ** 2 / np.sum(squares, axis=0)
 
 
 def widening(comparisons: int) -> float:
-    """The factor by which an interval of which only the ends are known is too narrow for one of several, if normal."""
+    """Return the factor that turns the interval of a normally distributed number into one of several joint ones."""
     return float(ndtri(_probability(comparisons)) / ndtri(_probability(1)))
 
 
 def _probability(comparisons: int) -> float:
-    """The probability below the upper end of each of so many intervals that hold at once."""
+    """Return the probability below the upper end of each of `comparisons` intervals that hold jointly."""
     return (1 + CONFIDENCE ** (1 / comparisons)) / 2
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """The mean without those that are NaN; NaN where there is no other."""
+    """Return the mean of the values that are not NaN; NaN if all are."""
     valid = ~np.isnan(values)
     number = valid.sum(axis=axis)
     total = np.where(valid, values, 0.0).sum(axis=axis)

@@ -1,4 +1,4 @@
-"""The origin of a printed number: the records behind a cell of a study's table, and what they come to again."""
+"""The origin of a printed number: the records behind a cell of a study's table, and the number worked out again."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import read_markdown
+from benchmarks.markup import interval, read_markdown
 from benchmarks.names import REFERENCE, source_text
 from benchmarks.report.score_records import Record, Records, failures_of, read_records, scores_of
 from benchmarks.report.score_table import heading, to_markdown
@@ -18,10 +18,10 @@ from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 
 COMPARED = ("value", "low", "high", "std_seeds", "std_cases", "best", "seeds", "n")
-"""Columns of a table's CSV file that a study's own records decide."""
+"""Columns of a table's CSV file that depend on the study's own records only."""
 
 RELATIVE_TOLERANCE = 1e-9
-"""Sums in another order, as another version of a library may have them, differ by less."""
+"""Sums in another order, as in another version of a library, differ by less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,13 @@ class Origin:
     """A cell of a study's table, and the records that it is made from.
 
     Attributes:
-        row: values of the table's columns.
+        study: the study.
+        row: the values of the table's columns.
         quantity: a name of `QUANTITIES`.
-        folder: the results folder that records and table are in.
-        records: all of the study on the cell's data set with the cell's profile.
-        runs: those of them that the cell is made from, by seed.
-        numbers: what they come to, a row of `summarise`.
+        folder: the results folder of the records and the table.
+        records: all records of the study on the cell's data set with the cell's profile.
+        runs: the records that the cell is made from, by seed.
+        numbers: the numbers worked out from them, a row of `summarise`.
         markdown: the table's Markdown, made from the records.
     """
 
@@ -54,34 +55,47 @@ class Origin:
 
     @property
     def source(self) -> str:
-        """The scores' origin as captions tell it."""
+        """The scores' origin as captions give it."""
         numbers = self.numbers
         return source_text(numbers["dataset"], numbers["profile"], numbers["protocol"])
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The scores of the quantity: a row a case, a column a seed; NaN where one is not valid."""
+        """The scores of the quantity: one row per case, one column per seed; NaN where a score is not valid."""
         return pd.DataFrame({seed: scores_by_case(run, self.quantity) for seed, run in self.runs.items()})
 
 
 def scores_by_case(record: Record, quantity: str) -> pd.Series:
-    """The scores of a record by case, NaN where one is not valid."""
+    """Return the scores of a record by case; NaN where a score is not valid."""
     return pd.Series(record["scores"][quantity], dtype=float)
 
 
-def find_origin(study: Study, asked: Sequence[str], quantity: str, dataset: str, profile: str, results: Path) -> Origin:
-    """Find the cell of a study's table, in a results folder or, if its row has no scores there, in the reference.
+def find_origin(
+    study: Study,
+    asked: Sequence[str],
+    quantity: str,
+    dataset: str,
+    profile: str,
+    results: Path,
+    reference: Path = REFERENCE,
+) -> Origin:
+    """Find a cell of a study's table in a results folder or, if its row has no scores there, in the reference.
 
     Args:
-        asked: values of the table's columns, as records or tables have them; those at the end that need not be told may
-            be left out.
-        quantity: as records or tables call it.
+        study: the study.
+        asked: values of the table's columns, as in records or tables. Values at the end may be left out if those given
+            identify a row.
+        quantity: the quantity's name, as in records or tables.
+        dataset: the data set's name.
+        profile: the profile's name.
+        results: the results folder.
+        reference: folder of the committed reference.
 
     Raises:
-        UserError: there is no such row or quantity, the row is several, or neither folder has its scores.
+        UserError: there is no such row or quantity, several rows fit, or neither folder has scores of the row.
     """
     layout = study.layout
-    for folder in (results, REFERENCE):
+    for folder in (results, reference):
         for records in read_records(folder / "records", [study.name]):
             if (records.dataset, records.profile) == (dataset, profile):
                 numbers = summary_of(study, scores_of([records]))
@@ -100,7 +114,7 @@ def find_origin(study: Study, asked: Sequence[str], quantity: str, dataset: str,
 
 
 def describe(origin: Origin) -> list[str]:
-    """Lines that tell what the cell is, which records it is made from, and what they come to."""
+    """Return lines on what the cell is, which records it is made from, and the number worked out from them."""
     numbers, layout = origin.numbers, origin.study.layout
     quantity = QUANTITIES[origin.quantity]
     path = origin.folder / "records" / f"{origin.study.name}-{numbers['dataset']}-{numbers['profile']}.jsonl"
@@ -114,17 +128,17 @@ def describe(origin: Origin) -> list[str]:
         made.setdefault(", ".join(f"{name} {value}" for name, value in made_with(run).items()), []).append(str(seed))
     lines += [f"Made with (seed {', '.join(seeds)}): {facts}" for facts, seeds in made.items()]
     scores = origin.scores.sort_index()
-    shown = pd.concat([scores, scores.mean().rename("mean of valid").to_frame().T]).add_prefix("seed ")
-    lines += [f"{quantity.name} by case:", shown.to_string(na_rep="not valid", float_format="{:.6f}".format)]
-    interval = f" [{numbers['low']:.6f}, {numbers['high']:.6f}]" if numbers["low"] == numbers["low"] else ""
+    by_case = pd.concat([scores, scores.mean().rename("mean of valid").to_frame().T]).add_prefix("seed ")
+    lines += [f"{quantity.name} by case:", by_case.to_string(na_rep="not valid", float_format="{:.6f}".format)]
+    ends = "" if math.isnan(numbers["low"]) else f" {interval(numbers['low'], numbers['high'], '.6f')}"
     lines.append(
-        f"By the records: {numbers['value']:.6f}{interval}, the mean over seeds of each seed's mean over valid cases"
+        f"By the records: {numbers['value']:.6f}{ends}, the mean over seeds of each seed's mean over valid cases"
     )
     return lines
 
 
 def disagreements(origin: Origin) -> list[str]:
-    """Hold the table's files beside its records; each difference in words, nothing where they agree.
+    """Compare the table's files with its records, and return each difference in words.
 
     Raises:
         UserError: a file is missing.
@@ -133,7 +147,7 @@ def disagreements(origin: Origin) -> list[str]:
 
 
 def printed_cell(origin: Origin, text: str) -> str | None:
-    """Find what a table's Markdown says in the cell; None where it has no such cell."""
+    """Return the text of the cell in a table's Markdown; None if there is no such cell."""
     layout = origin.study.layout
     label = layout.label(origin.row)
     head = heading(QUANTITIES[origin.quantity])
@@ -146,13 +160,13 @@ def printed_cell(origin: Origin, text: str) -> str | None:
 
 
 def provenances(record: Record) -> list[Mapping[str, Any]]:
-    """The provenance of a record's training, if that is recorded apart, and of its run."""
+    """Return the provenance of a record's training, if it is recorded separately, and of its run."""
     parts = [record.get("training", {}).get("provenance"), record.get("provenance")]
     return [part for part in parts if part]
 
 
 def made_with(record: Record) -> dict[str, str]:
-    """Tell what a record's training and scoring were made with: code, versions, machine; all attempts together."""
+    """Return what a record's training and scoring were made with in all attempts: code, versions and machine."""
     facts: dict[str, list[str]] = {}
     for attempt in (attempt for part in provenances(record) for attempt in part["attempts"]):
         for name, value in facts_of(attempt).items():
@@ -163,7 +177,7 @@ def made_with(record: Record) -> dict[str, str]:
 
 
 def facts_of(attempt: Mapping[str, Any]) -> dict[str, str]:
-    """Tell what may decide an attempt's numbers beside its specification, of what its provenance holds."""
+    """Return the parts of an attempt's provenance that may affect its numbers, in addition to its specification."""
     cpu, gpu = attempt["cpu"], attempt["gpu"]
     changes = " with changes" if attempt["dirty"] else ""
     return {
@@ -178,7 +192,7 @@ def facts_of(attempt: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fits(row: Sequence[Any], asked: Sequence[Any], layout: Layout) -> bool:
-    """Tell whether a row begins with the values asked for, as it has them or as tables show them."""
+    """Return whether a row begins with the values asked for, as in records or in tables."""
 
     def names(column: str, value: Any) -> set[str]:
         return {str(value).casefold(), layout.names.get(column, {}).get(value, str(value)).casefold()}
@@ -190,7 +204,7 @@ def _fits(row: Sequence[Any], asked: Sequence[Any], layout: Layout) -> bool:
 def _single(rows: Sequence[Row], asked: Sequence[str]) -> Row:
     if len(rows) > 1:
         several = ", ".join(" ".join(map(str, row)) for row in rows)
-        raise UserError(f"{' '.join(asked)} is several rows: {several}; name one")
+        raise UserError(f"{' '.join(asked)} fits several rows: {several}; name one")
     return rows[0]
 
 
@@ -204,7 +218,7 @@ def _origin(study: Study, row: Row, quantity: str, folder: Path, records: Record
         raise UserError(f"unknown quantity {quantity!r}; {study.name} has {', '.join(measured)}")
     cells = of_row[of_row["quantity"] == name].to_dict("records")
     if len(cells) > 1:
-        raise UserError(f"{study.name} has this cell by several protocols; collect studies of one protocol alone")
+        raise UserError(f"{study.name} has this cell for several protocols; collect studies of a single protocol")
     runs = {
         run["seed"]: run
         for run in records.rows
@@ -220,18 +234,18 @@ def _of_csv(origin: Origin) -> list[str]:
         raise UserError(f"there is no table {path}; make it with `python -m benchmarks collect {origin.study.name}`")
     table = pd.read_csv(path)
     keys = ("dataset", "profile", "protocol", *origin.study.layout.columns, "quantity")
-    there = table[(table[list(keys)].astype(str) == [str(origin.numbers[key]) for key in keys]).all(axis=1)]
-    if len(there) != 1:
-        return [f"{path} has {len(there)} lines for this cell"]
-    line = there.iloc[0]
+    found = table[(table[list(keys)].astype(str) == [str(origin.numbers[key]) for key in keys]).all(axis=1)]
+    if len(found) != 1:
+        return [f"{path} has {len(found)} lines for this cell"]
+    line = found.iloc[0]
     return [
         f"{path}: {name} is {line[name]:.10g}, and {origin.numbers[name]:.10g} by the records"
         for name in COMPARED
-        if name in line and not _alike(float(line[name]), float(origin.numbers[name]))
+        if name in line and not _equal(float(line[name]), float(origin.numbers[name]))
     ]
 
 
-def _alike(first: float, second: float) -> bool:
+def _equal(first: float, second: float) -> bool:
     return math.isclose(first, second, rel_tol=RELATIVE_TOLERANCE) or (math.isnan(first) and math.isnan(second))
 
 
@@ -243,4 +257,4 @@ def _of_markdown(origin: Origin) -> list[str]:
     expected = printed_cell(origin, origin.markdown)
     if printed == expected:
         return []
-    return [f"{path} prints {printed or 'no such cell'}, and the records come to {expected}"]
+    return [f"{path} has {printed or 'no such cell'}, and the records give {expected}"]

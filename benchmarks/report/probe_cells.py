@@ -1,46 +1,46 @@
-"""How memory and time read in a table's cells, and what is not known of them."""
+"""Memory and runtime as cells of a table, and notes on the machines that measured them."""
 
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from benchmarks.markup import NOTHING, Cell, power_of_two
+from benchmarks.markup import NOTHING, Cell, interval, power_of_two, threads_text
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, ProbeRecord, used_by_others
 from benchmarks.study import Probe
 
 CPU_NOTES: tuple[str, ...] = (
-    "Tensors on a CPU are counted by the accounting that makes the prediction: that the two agree is no independent "
-    "check, which is the test of the accounting against the memory events of torch's profiler (`tests/ossnet`)",
-    "Process on a CPU: its peak resident set, which includes Python and its libraries (`resident_before_bytes` of the "
-    "record is what was there before the model)",
+    "Tensors on a CPU are counted by the accounting that makes the prediction, so that their agreement is no "
+    "independent check; the accounting is tested against the memory events of torch's profiler (`tests/ossnet`)",
+    "Process on a CPU: its peak resident set, which includes Python and its libraries; `resident_before_bytes` of the "
+    "record is its size before the model",
 )
-"""For tables of memory that show a CPU."""
+"""Notes of tables of memory that have a column for a CPU."""
 
 UNFOLDED = (
-    "With cuDNN before 9.3, torch itself unfolds the input of convolutions on tensors above 2^31 elements, as this 3D "
-    "U-Net's are from 512^3 voxels on, which takes memory that is not predicted"
+    "With cuDNN before 9.3, torch unfolds the input of convolutions on tensors above 2^31 elements, which those of "
+    "this 3D U-Net are from 512^3 voxels on; this takes memory that is not predicted"
 )
 UNFOLDED_VOXELS = 512**3
 
 
 def gigabytes(answers: Answers, machine: str, probe: Probe, name: str = "allocated_bytes") -> Cell:
-    """A number of bytes of a record's result, or what stands in its place."""
+    """Return a number of bytes of a record's result in GB of 10^9 bytes, or the reason why there is none."""
     value = answers.value(machine, probe, name)
     return _absent(answers, machine, probe) if value is None else Cell(f"{value / GIGABYTE:.2f}")
 
 
 def seconds(answers: Answers, machine: str, probe: Probe) -> Cell:
-    """The median and, where there are repeats enough, its interval."""
+    """Return the median of a runtime in seconds with its interval, if there are enough repeats for one."""
     median, low, high = (answers.value(machine, probe, name) for name in ("median_s", "low_s", "high_s"))
     if median is None:
         return _absent(answers, machine, probe)
-    return Cell(f"{median:.3g}", detail="" if low is None else f"[{low:.3g}, {high:.3g}]")
+    return Cell(f"{median:.3g}", detail="" if low is None else interval(low, high, ".3g"))
 
 
 def ratio(value: float | None, to: float | None) -> Cell:
-    """One number over another, nothing where one is not known."""
+    """Return one number over another; nothing if one is not known."""
     return NOTHING if value is None or not to else Cell(f"{value / to:.3f}")
 
 
@@ -54,21 +54,22 @@ def _absent(answers: Answers, machine: str, probe: Probe) -> Cell:
 
 
 def notes(sentences: Sequence[str]) -> str:
-    """Sentences without their full stops as one text."""
+    """Join sentences without their full stops into one text."""
     return " ".join(f"{sentence}." for sentence in sentences)
 
 
 def cpu_notes(answers: Answers) -> Sequence[str]:
-    """Of a table of memory: what a CPU's columns are, if it has any."""
+    """Return the notes on a CPU of a table of memory, if it has a column for one."""
     return CPU_NOTES if CPU in answers.measured else ()
 
 
 def machine_notes(answers: Answers) -> list[str]:
-    """Sentences on the machines that have measured, who else used them, what has failed there, and on a missing GPU.
+    """Return sentences on the machines that measured, their use by others, failures there, and a missing GPU.
 
-    Of a GPU whose size is known they name what ran out of memory, though it is predicted to fit.
+    For a GPU whose memory size is known, they name the probes that ran out of memory although they are predicted to
+    fit.
     """
-    sentences = [] if answers.gpu is not None else ["No GPU has measured this yet; on one, `make gpu` does"]
+    sentences = [] if answers.gpu is not None else ["No GPU has measured this yet; `make gpu` does so on a GPU"]
     for machine in answers.measured:
         records = answers.by_machine[machine]
         if machine == CPU:
@@ -77,20 +78,15 @@ def machine_notes(answers: Answers) -> list[str]:
         sentences += [f"Failed on {answers.title(machine)}: {reason}" for reason in sorted(map(str, reasons))]
         if used_bytes := max((used_by_others(record.provenance) for record in records.values()), default=0):
             others = f"{used_bytes / GIGABYTE:.1f} GB of its memory in use by others"
-            sentences.append(f"{answers.title(machine)} has measured with {others}")
+            sentences.append(f"{answers.title(machine)} measured with {others}")
         sentences += _surprises(answers, machine)
     return sentences
 
 
-def threads_text(count: int) -> str:
-    """A number of threads, as `2 threads`."""
-    return f"{count} thread{'' if count == 1 else 's'}"
-
-
 def _cpus(records: Collection[ProbeRecord]) -> str:
-    """Models of CPU and their threads; of several also how many of the records each has, the one with most first."""
-    where = [record.provenance["cpu"] for record in records]
-    counts = Counter(f"{cpu['model']}, {threads_text(cpu['torch_threads'])}" for cpu in where)
+    """Return the models of CPU with their threads; several with their numbers of records, most first."""
+    cpus = [record.provenance["cpu"] for record in records]
+    counts = Counter(f"{cpu['model']}, {threads_text(cpu['torch_threads'])}" for cpu in cpus)
     if len(counts) == 1:
         return next(iter(counts))
     return "; ".join(f"{cpu} ({count} of {len(records)} records)" for cpu, count in counts.most_common())
@@ -102,12 +98,12 @@ def _surprises(answers: Answers, machine: str) -> list[str]:
         return []
     names = "; ".join(map(name_of, found))
     unfolded = any(probe.model == "unet3d" and math.prod(probe.shape) >= UNFOLDED_VOXELS for probe in found)
-    sentence = f"Out of memory on {answers.title(machine)}, though predicted to fit: {names}"
+    sentence = f"Out of memory on {answers.title(machine)}, although predicted to fit: {names}"
     return [sentence, UNFOLDED] if unfolded else [sentence]
 
 
 def _ran_out_early(answers: Answers, machine: str, probe: Probe) -> bool:
-    """Whether torch's allocator is predicted to hold less than the GPU has, where a probe ran out of its memory."""
+    """Return whether a probe ran out of a GPU's memory, although the allocator's predicted memory is less than that."""
     record, predicted = answers.of(machine, probe), answers.value(PREDICTED, probe, "reserved_bytes")
     if record is None or record.failure != "OOM" or predicted is None:
         return False

@@ -1,4 +1,4 @@
-"""Tables of memory and time as files, and their records as rows."""
+"""Tables of the studies of memory and runtime, written from their records."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ BYTES = (
 )
 LISTS = ("seconds", "evaluated")
 SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s")
-"""What of a result is a column, besides the peak's parts and the stages."""
+"""Parts of a result that are columns, in addition to the parts of the peak and the stages."""
 
 
 def write_grids(grids: Sequence[Grid], stem: Path) -> None:
@@ -44,15 +44,15 @@ def write_probe_records(answers: Answers, stem: Path) -> None:
 
 
 def frame_of(answers: Answers) -> pd.DataFrame:
-    """One row a record, with a column for all that some record tells.
+    """Return one row per record, with every column that some record has.
 
-    Columns: `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's; the
-    fields of `Probe`, with the shape as `256x256x160`; `published_gb`, what the paper's Table 3 has for the same,
-    whatever the implementation; `failure`. Of memory, in GB of 10^9 bytes: `allocated_gb`, `reserved_gb`, `process_gb`,
-    `resident_before_gb`, `device_gb`, `device_before_gb`, and `part_NAME_gb` for the parts of the peak; and
-    `process_source` and `wall_s`. Of runtime: `seconds` and `evaluated` as JSON, `median_s`, `low_s`, `high_s`,
-    `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for the stages. See
-    `benchmarks.probes.records.ProbeRecord`.
+    The columns are `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's;
+    the fields of `Probe`, with the shape as `256x256x160`; `published_gb`, the number of the paper's Table 3 for the
+    same model, volume and phase, whatever the implementation; and `failure`. Memory is in GB of 10^9 bytes:
+    `allocated_gb`, `reserved_gb`, `process_gb`, `resident_before_gb`, `device_gb`, `device_before_gb`, and
+    `part_NAME_gb` for the parts of the peak; `process_source` and `wall_s` belong to it. Runtime has `seconds` and
+    `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for
+    the stages. `benchmarks.probes.records.ProbeRecord` explains them.
     """
     published = published_gigabytes()
     rows = [

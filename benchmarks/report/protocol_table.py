@@ -1,4 +1,4 @@
-"""The table of protocols: what a model's score is by each of them, on the same cases."""
+"""The table of protocols: each model's score by every protocol, on the same cases."""
 
 import math
 from collections.abc import Sequence
@@ -7,29 +7,31 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Grid, interval, latex, markdown, span
 from benchmarks.names import GROUP, source_text
-from benchmarks.report.caveats import Caveats, with_caveats
+from benchmarks.report.caveats import Caveats
 from benchmarks.report.score_records import SEVERAL, Records, by_several, scores_by_protocol
-from benchmarks.report.score_table import columns_of, group_keys
-from benchmarks.report.summary import summarise
+from benchmarks.report.summary import columns_of, group_keys, summarise
+from benchmarks.report.table_notes import join_notes
 from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.files import write_text
 
 NOTES = (
-    "Dense: every voxel of the case as it is stored, as in the other tables. Paper: uniform locations of each prepared "
-    "volume, as many as are given. Released: as the paper's code draws them, which for LiTS takes a share from the "
-    "border and so makes scores lower. In brackets the 95 % interval over seeds and cases; bold: best of its column. "
-    "Compare within a column alone."
+    "Dense: every voxel of the case as it is stored, as in the other tables",
+    "Paper: uniform locations of each prepared volume, as many as the heading gives",
+    "Released: locations as the paper's code draws them; for LiTS a share of them is from the border, which lowers "
+    "scores",
+    "Brackets hold the 95 % interval over seeds and cases; the best value of a column is bold",
+    "Compare scores only within a column",
 )
 
 PER_PROTOCOL = ["scored", "sampled"]
-"""What tells rows apart besides the columns of the study's own table."""
+"""The columns that identify a row, in addition to those of the study's table."""
 
 
 def protocol_layout(layout: Layout) -> Layout:
-    """The layout of the table of protocols of a study, by that of its own table; its rows also tell the protocol."""
+    """Return the layout of a study's table of protocols, by that of its own table; a row also has a protocol."""
     return replace(
         layout,
         table=f"{layout.table}-protocols",
@@ -40,7 +42,7 @@ def protocol_layout(layout: Layout) -> Layout:
 
 
 def summarise_protocols(records: Sequence[Records], layout: Layout) -> pd.DataFrame:
-    """The numbers of a table of protocols: what `summarise` gives for `protocol_layout(layout)`."""
+    """Return the numbers of a table of protocols, those of `summarise` for `protocol_layout(layout)`."""
     none_published = pd.DataFrame(columns=["table", "dataset", "model", "quantity", "value"])
     return summarise(scores_by_protocol(records), none_published, protocol_layout(layout))
 
@@ -51,7 +53,10 @@ def write_protocols(
     """Write `stem`-protocols.csv, .md and .tex, unless no run has sampled scores, as in records of earlier versions.
 
     Args:
-        caveats: for the notes, by what the study's own table is told apart by.
+        records: the records of the study.
+        stem: the path of the study's table without its ending.
+        layout: the layout of the study's table.
+        caveats: further notes, by the data sets, profiles and protocols of the study's table.
 
     Raises:
         UserError: a file cannot be written.
@@ -61,9 +66,12 @@ def write_protocols(
         return
     csv = numbers[columns_of(protocol_layout(layout))].to_csv(index=False, lineterminator="\n")
     write_text(f"{stem}-protocols.csv", csv)
-    told = {(dataset, profile, by_several(of)): told for (dataset, profile, of), told in (caveats or {}).items()}
+    of_tables = {
+        (dataset, profile, by_several(protocol)): sentences
+        for (dataset, profile, protocol), sentences in (caveats or {}).items()
+    }
     grids = [
-        _grid(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity, told.get(key, ()))
+        _grid(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity, of_tables.get(key, ()))
         for key in group_keys(numbers)
         for quantity in QUANTITIES
         if quantity in set(numbers["quantity"])
@@ -75,7 +83,7 @@ def write_protocols(
 def _grid(
     numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, quantity: str, caveats: Sequence[str]
 ) -> Grid:
-    """A row for each row of the study's table, a column for each protocol."""
+    """Return a row for each row of the study's table and a column for each protocol."""
     numbers = numbers[numbers["quantity"] == quantity]
     of_cell: dict[tuple[Row, Row], dict[str, float]] = {}
     for record in numbers.to_dict("records"):
@@ -92,7 +100,7 @@ def _grid(
     source = source_text(dataset, profile, "") + by_protocol.removeprefix(SEVERAL)
     caption = f"{layout.title}: {QUANTITIES[quantity].name} by protocol. {source}; {size}."
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Grid(caption, list(columns), cells, with_caveats(NOTES, caveats))
+    return Grid(caption, list(columns), cells, join_notes([*NOTES, *caveats]))
 
 
 def _column(numbers: Sequence[dict[str, float] | None]) -> list[Cell]:
@@ -103,6 +111,6 @@ def _column(numbers: Sequence[dict[str, float] | None]) -> list[Cell]:
         if of is None or text == "nan":
             cells.append(NOTHING)
         else:
-            detail = "" if math.isnan(of["low"]) else f"[{of['low']:.3f}, {of['high']:.3f}]"
+            detail = "" if math.isnan(of["low"]) else interval(of["low"], of["high"], ".3f")
             cells.append(Cell(text, text == best, detail))
     return cells

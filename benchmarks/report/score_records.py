@@ -1,11 +1,11 @@
-"""Records: what all runs of a plan came to, in one file that tables, claims and figures are made from.
+"""Records of the runs of a study, one file per study, data set and profile; the source of tables, claims and figures.
 
-`results/records/STUDY-DATASET-PROFILE.jsonl` has a line of JSON for each run that has a result or a failure: what
-tells it apart (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, its `training` with the
-`provenance` and the `result` of that, and its own `result` with `scores` by quantity and case (null where a
-case has no valid score; none for a measurement without `per_case.csv`) and `sampled_scores` by protocol, quantity and
-case, or its `failure`. In records of earlier versions the run's provenance is that of its training too, and there are
-no sampled scores.
+`results/records/STUDY-DATASET-PROFILE.jsonl` has a line of JSON for each run that has a result or a failure. A line has
+what identifies the run (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, its `training`
+with that training's `provenance` and `result`, and its own `result` or `failure`. With the result come `scores` by
+quantity and case (null where a case has no valid score; empty for a measurement without `per_case.csv`) and
+`sampled_scores` by protocol, quantity and case. In records of earlier versions the run's provenance is also that of its
+training, and there are no sampled scores.
 """
 
 import csv
@@ -27,7 +27,7 @@ from ossnet.files import write_text
 Record = Mapping[str, Any]
 
 SEVERAL = "several"
-"""The protocol of numbers that are by several, each of which they name."""
+"""The protocol of a table whose rows name one protocol each."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Records:
     rows: tuple[Record, ...]
 
     def write(self, folder: Path) -> None:
-        """Write the file; one that would come out the same is left alone, so that its figures are not drawn again."""
+        """Write the file, unless it would not change, so that its figures are not drawn again."""
         path = folder / f"{self.study}-{self.dataset}-{self.profile}.jsonl"
         text = "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in self.rows)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -48,7 +48,7 @@ class Records:
 
 
 def collect(plan: Plan) -> Records:
-    """The records of the runs that have one, in the plan's order. What a run leaves unfinished is passed over.
+    """Return the records of all runs with a result or a failure, in the plan's order.
 
     Raises:
         UserError: a run's files are damaged.
@@ -66,7 +66,7 @@ def collect(plan: Plan) -> Records:
 
 
 def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
-    """All records of some studies in a folder, by study, data set and profile; none where there is no folder.
+    """Read all records of some studies in a folder, by study, data set and profile; none if there is no folder.
 
     Raises:
         UserError: a file cannot be read.
@@ -85,9 +85,10 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
 
 
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:
-    """One row a score: dataset, profile, protocol, model, seed, the study's columns, case, quantity, value, unit.
+    """Return one row per score.
 
-    False-positive volumes are left out where every case that a run was scored on has foreground: Dice tells it all.
+    Its columns are dataset, profile, protocol, model, seed, the study's columns, case, quantity, value and unit.
+    False-positive volumes are left out if all cases of a run have foreground, where Dice accounts for them.
     """
     rows = [
         {
@@ -110,10 +111,10 @@ def scores_of(records: Sequence[Records]) -> pd.DataFrame:
 
 
 def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
-    """The rows of `scores_of` and those of the sampled scores, of the runs and quantities that have both.
+    """Return the rows of `scores_of` and those of the sampled scores, for runs and quantities that have both.
 
-    `protocol` tells only which cases were scored, see `by_several`. Columns besides: `scored` (`dense`, `paper`, or
-    `released` with its share of border locations) and `sampled`, the locations of each case, or `all`.
+    `protocol` states only which cases were scored; see `by_several`. Further columns are `scored` (`dense`, `paper`, or
+    `released` with its share of border locations) and `sampled`, the number of locations per case, or `all`.
     """
     rows = [
         {**{name: row[name] for name in ("dataset", "profile", "model", "seed")}, **row["columns"]}
@@ -131,12 +132,12 @@ def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
 
 
 def by_several(protocol: str) -> str:
-    """Name the protocol of numbers that are by several, on the cases that a run was scored on by `protocol`."""
+    """Return the name of several protocols on the cases that `protocol` scores."""
     return protocol.replace("dense", SEVERAL, 1)
 
 
 def failures_of(records: Sequence[Records]) -> pd.DataFrame:
-    """One row a run that failed: table, dataset, profile, model, seed, the study's columns, reason."""
+    """Return one row per run that failed: table, dataset, profile, model, seed, the study's columns, reason."""
     rows = [
         {
             "table": part.study,
@@ -152,7 +153,7 @@ def failures_of(records: Sequence[Records]) -> pd.DataFrame:
 
 
 def _by_protocol(row: Record) -> Iterator[tuple[str, str, Mapping[str, Mapping[str, float | None]]]]:
-    """Read what a run's scores are called, at how many locations of a case they are, and the scores by quantity."""
+    """Yield for each protocol of a run its name, its number of locations per case, and the scores by quantity."""
     sampled = row["sampled_scores"]
     quantities = {quantity for scores in sampled.values() for quantity in scores}
     yield "dense", "all", {name: scores for name, scores in row["scores"].items() if name in quantities}
@@ -186,13 +187,13 @@ def _record(run: Run) -> dict[str, Any] | None:
 
 
 def _files(folder: Path, *names: str) -> dict[str, Any]:
-    """Read the JSON files of some names in a folder, as far as they are there."""
+    """Read the JSON files of these names that exist in a folder."""
     paths = {name: folder / f"{name}.json" for name in names}
     return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 
 def _scores(path: Path) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Read scores by protocol (an empty text where none is named), quantity and case; none where there is no file."""
+    """Read scores by protocol (empty if the file names none), quantity and case; none if there is no file."""
     scores: dict[str, dict[str, dict[str, float | None]]] = {}
     if not path.exists():
         return scores

@@ -1,4 +1,4 @@
-"""What the tables are called by and made of, and how they read: the paper's numbers beside ours."""
+"""Tables of scores as Markdown, CSV and LaTeX, with the paper's numbers next to ours."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -7,39 +7,29 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Grid, interval, latex, markdown, span
 from benchmarks.names import GROUP, OF_THE_PAPER, STAND_INS, source_text
 from benchmarks.report.caveats import Caveats
-from benchmarks.report.table_notes import notes_of_numbers
+from benchmarks.report.summary import columns_of, group_keys
+from benchmarks.report.table_notes import join_notes, notes_of_numbers
 from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES, Quantity
 from ossnet.files import write_text
 
 
-def columns_of(layout: Layout) -> list[str]:
-    """The columns of a table's CSV file, with a row for each row of the table and quantity."""
-    return [
-        *("table", *GROUP, *layout.columns, "quantity", "unit", "value", "low", "high"),
-        *("std_seeds", "std_cases", "best", "seeds", "n", "published", "reference"),
-    ]
-
-
-def group_keys(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """The data sets, profiles and protocols of a frame, sorted."""
-    return sorted(frame[GROUP].drop_duplicates().itertuples(index=False, name=None))
-
-
 def to_markdown(
     frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None, caveats: Caveats | None = None
 ) -> str:
-    """What `summarise` gives as GitHub Markdown.
+    """Return the numbers of `summarise` as GitHub Markdown.
 
-    For each data set, profile and protocol a caption, a table and notes; the best value of a column is bold.
+    Each data set, profile and protocol has a caption, a table and notes. The best value of a column is bold.
 
     Args:
-        failures: one row a run without scores, with columns dataset, profile, seed, reason (`OOM` or a sentence) and
+        frame: the numbers.
+        layout: the table's layout.
+        failures: one row per run without scores, with columns dataset, profile, seed, reason (`OOM` or a sentence) and
             `layout.columns`. None and empty are the same.
-        caveats: for the notes.
+        caveats: further notes.
     """
     return "\n\n".join(markdown(grid) for grid in _grids(frame, layout, failures, caveats)) + "\n"
 
@@ -47,7 +37,7 @@ def to_markdown(
 def to_latex(
     frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None, caveats: Caveats | None = None
 ) -> str:
-    """As `to_markdown`, in LaTeX for a document that loads booktabs and graphicx (which fits the table to the page)."""
+    """Return the numbers of `summarise` as LaTeX; the arguments are those of `to_markdown`."""
     return "\n\n".join(latex(grid) for grid in _grids(frame, layout, failures, caveats)) + "\n"
 
 
@@ -62,8 +52,12 @@ def write_table(
     """Write `stem`.csv (`columns_of(layout)` of `frame`), `stem`.md and `stem`.tex, each whole or not at all.
 
     Args:
-        appendix: tables that follow in the latter two.
-        caveats: for the notes.
+        frame: the numbers of `summarise`.
+        stem: the path of the files without their endings.
+        layout: the table's layout.
+        failures: as for `to_markdown`.
+        appendix: tables that follow in the latter two files.
+        caveats: further notes.
 
     Raises:
         UserError: a file cannot be written.
@@ -75,11 +69,11 @@ def write_table(
 
 
 Failed = Mapping[Row, Mapping[int, str]]
-"""Why runs have no scores, by row and seed."""
+"""The reasons why runs have no scores, by row and seed."""
 
 
 def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str, str], dict[Row, dict[int, str]]]:
-    """Why runs have no scores, by data set and profile, row of the table and seed."""
+    """Return the reasons why runs have no scores, by data set and profile, row of the table and seed."""
     failed: dict[tuple[str, str], dict[Row, dict[int, str]]] = {}
     for run in [] if failures is None else failures.to_dict("records"):
         row = tuple(run[column] for column in layout.columns)
@@ -90,7 +84,7 @@ def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str
 def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Grid]:
     failed = failed_rows(failures, layout)
     keys = group_keys(frame)
-    # A data set on which every run failed has no rows, and is shown all the same.
+    # A data set on which every run failed has no rows, but has a table.
     scored = {key[:2] for key in keys}
     keys += [(*where, "") for where in failed if where not in scored]
     return [
@@ -128,23 +122,23 @@ def _grid(
 
 
 Numbers = Mapping[Hashable, Any]
-"""A row of what `summarise` gives; empty for what was not measured."""
+"""A row of the numbers of `summarise`; empty if it was not measured."""
 
 
 def heading(quantity: Quantity) -> str:
-    """How tables head the column of a quantity's values, with an arrow to the better end."""
+    """Return the heading of a quantity's values, with an arrow towards better ones."""
     title = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
     return f"{title} {'↑' if quantity.higher_is_better else '↓'}"
 
 
 def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
-    """The columns of one quantity; of those that the paper reports also our best, the reference and its number."""
+    """Return the columns of a quantity, with our best, the reference and the paper's number if the paper reports it."""
     quantity = QUANTITIES[name]
     digits = quantity.digits
 
     def column(what: str, digits: int = digits, details: Sequence[str] | None = None) -> list[Cell]:
         values = [numbers.get(what, math.nan) for numbers in of_rows]
-        # What reads alike is best together.
+        # Values that read the same are best together.
         texts = [f"{value:.{digits}f}" for value in values]
         valid = [float(text) for text in texts if text != "nan"]
         best = (max if quantity.higher_is_better else min)(valid, default=math.nan)
@@ -168,11 +162,11 @@ def _columns(name: str, of_rows: Sequence[Numbers]) -> dict[str, list[Cell]]:
 def _detail(numbers: Numbers, digits: int, with_deviation: bool) -> str:
     deviation, low, high = (numbers.get(what, math.nan) for what in ("std_seeds", "low", "high"))
     parts = [] if math.isnan(deviation) or not with_deviation else [f"± {deviation:.{digits}f}"]
-    return " ".join(parts if math.isnan(low) else [*parts, f"[{low:.{digits}f}, {high:.{digits}f}]"])
+    return " ".join(parts if math.isnan(low) else [*parts, interval(low, high, f".{digits}f")])
 
 
 def status_text(scored: bool, failed: Mapping[int, str]) -> str:
-    """How a row's runs that have no scores read: the failed seeds by their reason, or that there was no run."""
+    """Return the status of a row: its failed seeds with the kind of failure, or that it was not run."""
     kinds = {seed: "OOM" if reason == "OOM" else "failed" for seed, reason in sorted(failed.items())}
     if scored:
         return ", ".join(f"seed {seed}: {kind}" for seed, kind in kinds.items())
@@ -192,4 +186,4 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed, 
         for reason in dict.fromkeys(reasons.values()):
             seeds = ", ".join(str(seed) for seed in sorted(reasons) if reasons[seed] == reason)
             sentences.append(f"Failed: {', '.join(layout.label(row))}, seed {seeds}: {reason}")
-    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)
+    return join_notes(sentences)

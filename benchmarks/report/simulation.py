@@ -1,9 +1,9 @@
-"""How often intervals hold the truth and claims are judged rightly, in simulated studies whose truth is known.
+"""Coverage of intervals and error rates of verdicts in simulated studies whose truth is known.
 
 Each study compares seven models of equal mean from a few seeds on 16 cases, as a table does: six differences from the
-first model, and a claim of all six. The models are seven trainings, or one training that is scored in seven ways, of
-which the seeds are paired. Beside the intervals of `benchmarks.report.intervals` stand those that the suite had
-before: percentiles of a bootstrap over seeds and cases, with no regard to how many comparisons are made.
+first model, and a claim of all six. The models are seven trainings, or one training that is scored in seven ways, whose
+seeds are paired. For comparison, the table has the intervals that the suite used before those of
+`benchmarks.report.intervals`: percentiles of a bootstrap over seeds and cases, regardless of the number of comparisons.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,39 +16,45 @@ import pandas as pd
 
 from benchmarks.markup import Cell, Grid, latex, markdown
 from benchmarks.report.intervals import CONFIDENCE, components, estimate, pool, weigh
+from benchmarks.report.table_notes import join_notes
 from ossnet.files import write_text
 
 MODELS, CASES, SEEDS = 7, 16, (2, 3, 5, 10)
 
 CHUNK = 500
-"""Studies whose bootstrap is drawn at a time, to bound the memory."""
+"""Number of studies whose bootstrap is drawn at a time, to bound the memory."""
 
 TRUTH_STUDIES = 10_000
-"""Studies of one seed whose mean is taken for the true one."""
+"""Number of studies of one seed whose mean is taken as the true mean."""
 
 RESAMPLES = 500
 
-WAYS = ("before", "after")
+METHODS = ("before", "after")
+"""The bootstrap that the suite used before, and the intervals that it has."""
 
 MARGIN = 0.001
-"""By which a claim is true or false."""
+"""Margin by which a claim is true or false."""
 
 POWER = 0.8
 
-BAR = (0.93, 0.97)
-"""Between which the coverage of intervals of 95 % should be."""
+BOUNDS = (0.93, 0.97)
+"""Bounds within which the coverage of intervals of 95 % should be."""
 
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
-"""Scores [studies, models, seeds, cases] of so many studies from so many seeds, of models of equal mean."""
+"""Draws scores [studies, models, seeds, cases] of models of equal mean, given the numbers of studies and seeds."""
 
 
 @dataclass(frozen=True)
 class Spreads:
-    """Scores around 0 with normal effects of these standard deviations.
+    """Scores around 0 that are sums of normally distributed effects.
 
     Attributes:
+        seed: the standard deviation over the seeds of a model.
+        case: the standard deviation over cases, the same for all models.
+        interaction: the standard deviation over cases of a model.
+        residual: the standard deviation over single scores.
         unsteady: the factor by which the first model's seeds vary more.
-        shared_seed: of seeds alike for all models, where these are scorings of one training.
+        shared_seed: the standard deviation over seeds that all models share, as scorings of one training do.
     """
 
     seed: float
@@ -59,6 +65,7 @@ class Spreads:
     shared_seed: float = 0.0
 
     def __call__(self, generator: np.random.Generator, studies: int, seeds: int) -> np.ndarray:
+        """Draw scores [studies, models, seeds, cases]."""
         of_seeds = self.seed * generator.normal(size=(studies, MODELS, seeds, 1))
         of_seeds[:, 0] *= self.unsteady
         return (
@@ -71,7 +78,7 @@ class Spreads:
 
 
 def dice_like(generator: np.random.Generator, studies: int, seeds: int) -> np.ndarray:
-    """Scores between 0 and 1 with a tail of hard cases, as on the embedded gliomas."""
+    """Draw scores between 0 and 1 with a tail of hard cases, as on the embedded gliomas."""
     latent = Spreads(seed=0.12, case=0.0, interaction=0.25, residual=0.15)(generator, studies, seeds)
     difficulty = generator.gamma(1.0, size=(studies, 1, 1, CASES))
     return 1 / (1 + np.exp(0.6 * difficulty - 2.0 - latent))
@@ -91,8 +98,13 @@ ONE_TRAINING = "one training"
 
 
 class Intervals(NamedTuple):
-    """Lower and upper ends, the last axis of each: of means [n, MODELS, 2], and of the differences of the first model
-    from the others, alone and as claims and tables use several of them, [n, MODELS - 1, 2]."""
+    """Intervals of n studies; the last axis has the lower and the upper end.
+
+    Attributes:
+        means: the intervals of the models' means, [n, MODELS, 2].
+        differences: those of the first model's differences from the others, [n, MODELS - 1, 2].
+        joint: joint intervals of these differences, as in claims and tables, [n, MODELS - 1, 2].
+    """
 
     means: np.ndarray
     differences: np.ndarray
@@ -100,7 +112,7 @@ class Intervals(NamedTuple):
 
 
 def after(scores: np.ndarray, trainings: Sequence[int] = range(MODELS)) -> Intervals:
-    """The intervals that tables and claims have, of models of these trainings."""
+    """Return the intervals that tables and claims have, of models with these trainings."""
     models = np.moveaxis(scores, 1, 0)
     parts = [components(model) for model in models]
     pooled = pool(zip(trainings, parts, strict=True))
@@ -117,7 +129,7 @@ def after(scores: np.ndarray, trainings: Sequence[int] = range(MODELS)) -> Inter
 
 
 def before(scores: np.ndarray, generator: np.random.Generator) -> Intervals:
-    """The intervals of a percentile bootstrap; see Owen, The pigeonhole bootstrap, 2007."""
+    """Return the intervals of a percentile bootstrap; see Owen, The pigeonhole bootstrap, 2007."""
     seeds = scores.shape[2]
     chunks = []
     for chunk in np.array_split(scores.astype(np.float32), -(-len(scores) // CHUNK)):
@@ -133,38 +145,45 @@ def before(scores: np.ndarray, generator: np.random.Generator) -> Intervals:
 
 
 def simulate(
-    generator: np.random.Generator, studies: int, seeds: Sequence[int] = SEEDS, ways: Collection[str] = WAYS
+    generator: np.random.Generator, studies: int, seeds: Sequence[int] = SEEDS, methods: Collection[str] = METHODS
 ) -> pd.DataFrame:
-    """A row for each kind of scores, number of seeds and way to make intervals (`before` and `after`).
+    """Simulate studies for every kind of scores, number of seeds and method to make intervals.
+
+    Args:
+        generator: the source of random numbers.
+        studies: the number of studies of each kind.
+        seeds: the numbers of seeds.
+        methods: names in `METHODS`.
 
     Returns:
-        Columns kind, seeds, intervals and what follows. `mean`, `mean_first`, `difference` and `joint` are shares of
-        studies: those in which an interval of a mean, of the first model's mean and of a difference holds the truth,
-        and in which six intervals of differences all do. `rejected` is the share in which a claim of six differences
-        that is true by `MARGIN` does not hold; `accepted` that in which a claim holds that is false by `MARGIN` in one
-        difference, and true by far in the others. `detectable` and `detectable_joint` are the differences, in units of
-        the scores, that an interval tells from 0 in 80 % of studies, alone and as one of six.
+        One row per kind of scores, number of seeds and method, with columns kind, seeds, intervals and the following.
+        `mean`, `mean_first`, `difference` and `joint` are the shares of studies in which an interval of a mean, of the
+        first model's mean and of a difference covers the truth, and in which all six joint intervals do. `rejected` is
+        the share in which a claim of six differences that is true by `MARGIN` does not hold. `accepted` is the share in
+        which a claim holds that is false by `MARGIN` in one difference, and clearly true in the others. `detectable`
+        and `detectable_joint` are the differences, in units of the scores, that an interval distinguishes from 0 in
+        80 % of studies, alone and as one of six.
     """
-    return pd.DataFrame(_rows(generator, studies, seeds, ways))
+    return pd.DataFrame(_rows(generator, studies, seeds, methods))
 
 
 def _rows(
-    generator: np.random.Generator, studies: int, numbers: Sequence[int], ways: Collection[str]
+    generator: np.random.Generator, studies: int, numbers: Sequence[int], methods: Collection[str]
 ) -> Iterator[dict[str, object]]:
     for kind, draw in KINDS.items():
         trainings = [0] * MODELS if kind == ONE_TRAINING else range(MODELS)
         truth = draw(generator, TRUTH_STUDIES, 1).mean()
         for seeds in numbers:
             scores = draw(generator, studies, seeds)
-            for name in ways:
-                intervals = after(scores, trainings) if name == "after" else before(scores, generator)
+            for method in methods:
+                intervals = after(scores, trainings) if method == "after" else before(scores, generator)
                 low, high = intervals.differences[..., 0], intervals.differences[..., 1]
                 low_joint, high_joint = intervals.joint[..., 0], intervals.joint[..., 1]
-                held = (intervals.means[..., 0] <= truth) & (truth <= intervals.means[..., 1])
+                covered = (intervals.means[..., 0] <= truth) & (truth <= intervals.means[..., 1])
                 yield {
-                    **{"kind": kind, "seeds": seeds, "intervals": name},
-                    "mean": held.mean(),
-                    "mean_first": held[:, 0].mean(),
+                    **{"kind": kind, "seeds": seeds, "intervals": method},
+                    "mean": covered.mean(),
+                    "mean_first": covered[:, 0].mean(),
                     "difference": np.mean((low <= 0) & (high >= 0)),
                     "joint": np.mean(((low_joint <= 0) & (high_joint >= 0)).all(axis=1)),
                     "rejected": np.mean((high_joint < -MARGIN).any(axis=1)),
@@ -189,48 +208,54 @@ HEADS = {
 
 
 def missed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Find the rows of today's intervals whose coverage is outside `BAR` with three or more seeds.
+    """Return where the suite's intervals have a coverage outside `BOUNDS` with three or more seeds.
+
+    Args:
+        frame: the shares of `simulate`.
 
     Returns:
         Columns kind, seeds, column (one of `COVERAGES`) and coverage.
     """
     rows = frame[(frame["intervals"] == "after") & (frame["seeds"] >= 3)]
     long = rows.melt(["kind", "seeds"], COVERAGES, "column", "coverage")
-    return long[~long["coverage"].between(*BAR)].sort_values(["kind", "column"], kind="stable", ignore_index=True)
+    return long[~long["coverage"].between(*BOUNDS)].sort_values(["kind", "column"], kind="stable", ignore_index=True)
 
 
 def simulation_grid(frame: pd.DataFrame) -> Grid:
-    """What `simulate` gives as a table, each number before and after."""
+    """Return the shares of `simulate` as a table, each number by both methods."""
     wide = frame.pivot(index=["kind", "seeds"], columns="intervals", values=list(HEADS))
     rows = []
     for kind, seeds in frame[["kind", "seeds"]].drop_duplicates().itertuples(index=False, name=None):
         numbers = wide.loc[(kind, seeds)]
-        texts = [" → ".join(_text(name, numbers[name, way]) for way in WAYS) for name in HEADS]
+        texts = [" → ".join(_text(name, numbers[name, method]) for method in METHODS) for name in HEADS]
         rows.append([Cell(text) for text in (kind, str(seeds), *texts)])
     caption = (
-        f"Simulated studies of {MODELS} models on {CASES} cases: the bootstrap that the suite had before → the "
+        f"Simulated studies of {MODELS} models on {CASES} cases: the bootstrap that the suite used before → the "
         "intervals that it has."
     )
     notes = (
-        "Mean, first model's mean, difference, six differences: percentage of studies in which an interval of 95 %, or "
-        "all of six, holds the truth; mean is over the seven models. Claims are of six differences, true or false by "
-        f"{MARGIN:g}. Detectable: the difference that is told from 0 in 80 % of studies, alone and as one of six. The "
-        "first three kinds of scores are normal; the unsteady first model's seeds vary four times as much as those of "
-        "the models that it is compared with; of one training the seven models are scorings, paired in their seeds, "
-        f"each with the spread of its own seeds alone. {_outside(missed(frame))}"
+        "Mean, first model's mean, difference and six differences: the percentage of studies in which an interval of "
+        "95 %, or all of six joint intervals, covers the truth; mean is over the seven models",
+        f"Claims are about six differences and true or false by {MARGIN:g}",
+        "Detectable: the difference that an interval distinguishes from 0 in 80 % of studies, alone and as one of six",
+        "Scores of the first three kinds are normally distributed",
+        "The seeds of the unsteady first model vary four times as much as those of the other models",
+        "With one training, the seven models are scorings that are paired in their seeds, each with the spread of its "
+        "own seeds only",
+        _outside(missed(frame)),
     )
-    return Grid(caption, ["Scores", "Seeds", *HEADS.values()], rows, notes)
+    return Grid(caption, ["Scores", "Seeds", *HEADS.values()], rows, join_notes(notes))
 
 
 def _outside(found: pd.DataFrame) -> str:
-    low, high = (f"{100 * end:g}" for end in BAR)
+    low, high = (f"{100 * end:g}" for end in BOUNDS)
     if found.empty:
-        return f"With three or more seeds every coverage is between {low} and {high} %."
+        return f"With three or more seeds, every coverage is between {low} and {high} %"
     texts = []
     for (kind, column), rows in found.groupby(["kind", "column"], sort=False):
         seeds = ", ".join(map(str, rows["seeds"]))
         texts.append(f"{kind}, {HEADS[str(column)].lower()}: {_range(rows['coverage'])} ({seeds} seeds)")
-    return f"Not between {low} and {high} % with three or more seeds: {'; '.join(texts)}."
+    return f"With three or more seeds, these are not between {low} and {high} %: {'; '.join(texts)}"
 
 
 def _range(shares: pd.Series) -> str:
@@ -239,7 +264,11 @@ def _range(shares: pd.Series) -> str:
 
 
 def write_simulation(frame: pd.DataFrame, stem: str | Path) -> None:
-    """Write what `simulate` gives as `stem`.csv, `stem`.md and `stem`.tex, each whole or not at all.
+    """Write the shares of `simulate` as `stem`.csv, `stem`.md and `stem`.tex, each whole or not at all.
+
+    Args:
+        frame: the shares.
+        stem: the path of the files without their endings.
 
     Raises:
         UserError: a file cannot be written.

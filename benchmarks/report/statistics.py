@@ -1,7 +1,7 @@
-"""What the scores of several models say, and how sure one may be: pure functions on (seeds x cases) matrices.
+"""Means, spreads and differences of the scores of several models: pure functions on (seeds x cases) matrices.
 
-A matrix holds one model's scores of one quantity: a row a seed, a column a case, NaN where no score is valid. The
-intervals are those of `benchmarks.report.intervals`.
+A matrix has one model's scores of one quantity: one row per seed, one column per case, NaN where a score is not valid.
+The intervals are those of `benchmarks.report.intervals`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -21,12 +21,12 @@ COMPARISON = ["model", "other", "difference", "low", "high", "low_joint", "high_
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One model's scores, and what the trainings that it was scored with tell of their seeds.
+    """One model's scores, and the usual spread of seeds in its table.
 
     Attributes:
-        matrix: [seeds, cases].
-        training: what it shares with other scorings of the same trained seeds, and with nothing else of the table.
-        pooled: the spread of seeds of all these trainings; None where there is but one.
+        matrix: the scores [seeds, cases].
+        training: an identifier of the training, equal for other scorings of the same trained seeds only.
+        pooled: the spread of seeds over all trainings of the table; None if there is only one.
     """
 
     matrix: pd.DataFrame
@@ -35,53 +35,57 @@ class Scores:
 
 
 def seed_means(matrix: pd.DataFrame) -> pd.Series:
-    """Each seed's mean over its valid cases: what a table of one run would say."""
+    """Return each seed's mean over its valid cases, the value in a table of that run alone."""
     return matrix.mean(axis=1)
 
 
 def case_means(matrix: pd.DataFrame) -> pd.Series:
-    """Each case's mean over the seeds that have a valid score of it."""
+    """Return each case's mean over the seeds that have a valid score of it."""
     return matrix.mean(axis=0)
 
 
 def best_of(
     matrix: pd.DataFrame,
-    n: int | None = None,
+    n: int,
     higher_is_better: bool = True,
     picked_by: pd.DataFrame | None = None,
 ) -> float:
-    """The mean score of the best of `n` seeds, as the paper reports it for n = 3 (Sec. 4).
+    """Return the mean score of the best of `n` seeds, as the paper reports it for n = 3 (Section 4).
 
-    With more than n seeds it is what the best of n of them is on average, over all ways to choose n; that does not
-    depend on which seeds came first. Without `n` it is the best of those that there are. NaN where fewer than n seeds
-    have a valid score.
+    With more than n seeds, this is the average over all choices of n of them, which does not depend on their order.
 
-    With `picked_by`, the matrix of a quantity of which more is better, the best seed is the one of the highest mean of
-    that, so that several quantities are those of one seed.
+    It grows with n if a model's seeds differ, however good the model is: compare it only at equal n, and only with
+    numbers that were picked in the same way. The best seed is picked by the cases that it is scored on, so a new case
+    will score lower on average. It has no interval, since an extreme is not a mean.
 
-    It grows with n for a model whose seeds differ, however good the model: compare it only at equal n, and only with
-    numbers that were picked likewise. The best is picked by the very cases that it is scored on, so a new case will on
-    average score lower. It has no interval: an extreme is no mean.
+    Args:
+        matrix: the scores [seeds, cases].
+        n: the number of seeds.
+        higher_is_better: whether the best score is the highest.
+        picked_by: the scores of another quantity of the same seeds, higher being better, whose highest mean picks the
+            best seed, so that several quantities are those of one seed. None to pick by `matrix`.
+
+    Returns:
+        The mean; NaN if fewer than n seeds have a valid score.
 
     Raises:
         ValueError: n is below 1.
     """
-    if n is not None and n < 1:
+    if n < 1:
         raise ValueError(f"the best of {n} seeds is undefined")
     means = seed_means(matrix).dropna()
-    n = n or len(means)
-    if not len(means) or n > len(means):
+    if n > len(means):
         return float("nan")
     ranked = means if picked_by is None else seed_means(picked_by).reindex(means.index)
     rising = higher_is_better or picked_by is not None
     worst_first = means[ranked.sort_values(ascending=rising, na_position="first", kind="stable").index].to_numpy()
-    # The i-th worst is the best of n when the n - 1 others are among the i that are worse.
+    # The i-th worst is the best of n if the n - 1 others are among the i that are worse.
     chances = [comb(worse, n - 1) / comb(len(means), n) for worse in range(len(means))]
     return float(chances @ worst_first)
 
 
 def weighted(scores: Sequence[Scores], weights: Sequence[float], pooled: Pool | None) -> Estimate:
-    """The weighted sum of the means of several models; cases are paired, and seeds if all are of one training."""
+    """Return the weighted sum of several models' means, with cases paired, and seeds if all share one training."""
     cases = _union([of_model.matrix.columns for of_model in scores])
     seeds = _union([of_model.matrix.index for of_model in scores])
     arrays = [of_model.matrix.reindex(index=seeds, columns=cases).to_numpy(float) for of_model in scores]
@@ -89,22 +93,22 @@ def weighted(scores: Sequence[Scores], weights: Sequence[float], pooled: Pool | 
 
 
 def describe(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None = None) -> pd.DataFrame:
-    """Mean, interval and spread of each model's scores.
+    """Return mean, interval and spread of each model's scores.
+
+    Overlapping intervals of two models do not mean that the models are alike, since they share their cases; `compare`
+    accounts for this.
 
     Args:
-        matrices: a matrix [seeds, cases] for each model. The models tell of each other's seeds.
-        trainings: of each model, the training that it shares with others; None where each has its own.
+        matrices: a matrix [seeds, cases] for each model. The usual spread of seeds is estimated from all of them.
+        trainings: the identifier of each model's training, equal for models that share it; None if none do.
 
     Returns:
-        Exactly `DESCRIPTION`, a row a model in the order given. `mean` is the mean over seeds of each seed's mean over
-        its valid cases; `low` and `high` its interval of 95 %, NaN with fewer than two seeds or cases. `std_seeds` is
-        the standard deviation of the seeds' means: how much training again changes the result (of two or three seeds
-        it is little more than a guess). `std_cases` is that of the cases' means: how much patients differ. Both divide
-        by one less than their number and are NaN for one. `seeds` and `cases` count those with a valid score. `scores`
-        holds `Scores`, from which any comparison can be worked out.
-
-        Overlapping intervals of two models do not mean that the models are alike: their cases are the same, so ask
-        `compare`.
+        Exactly `DESCRIPTION`, one row per model in the order given. `mean` is the mean over seeds of each seed's mean
+        over its valid cases; `low` and `high` are its interval of 95 %, NaN with fewer than two seeds or cases.
+        `std_seeds` is the standard deviation of the seeds' means: how much training again changes the result (with two
+        or three seeds it is little more than a guess). `std_cases` is that of the cases' means: how much patients
+        differ. Both divide by one less than their number and are NaN for one. `seeds` and `cases` are the numbers of
+        those with a valid score. `scores` holds `Scores`, from which any comparison can be worked out.
     """
     parts = {model: components(matrix.to_numpy(float)) for model, matrix in matrices.items()}
     scores = _scored(matrices, trainings)
@@ -118,30 +122,30 @@ def describe(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hasha
 
 
 def compare(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None = None) -> pd.DataFrame:
-    """Differences between the models of every pair, with intervals; cases are paired, and the seeds of one training.
+    """Return the difference of every two models with intervals, with cases paired, and seeds that share a training.
 
     Args:
-        matrices: a matrix [seeds, cases] for each model; cases are paired by name. Leave out models that are not in
-            question, since every pair more makes joint intervals wider.
+        matrices: a matrix [seeds, cases] for each model; cases are paired by name. Leave out models that are not of
+            interest, since every further pair widens the joint intervals.
         trainings: as for `describe`.
 
     Returns:
-        Exactly `COMPARISON`, a row a pair in the order given. `n` is the number of cases for which both models have a
-        valid score (of one training, from one seed), and the others do not count: a model that gives no valid score
-        where a case is hard looks better than it is. `difference` is the mean of `model` less that of `other` over
-        these cases, each a mean over seeds.
-        `low` and `high` are its interval of 95 %, for who asked for this pair alone. The intervals from `low_joint` to
-        `high_joint` of all pairs hold at once in 95 % of studies: a pair picked from among them for its difference
-        differs if its joint interval does not hold 0. All are NaN with fewer than two seeds or shared cases.
+        Exactly `COMPARISON`, one row per pair in the order given. `n` is the number of cases for which both models have
+        a valid score (from the same seed if they share a training). Other cases do not count: a model without a valid
+        score on hard cases looks better than it is. `difference` is the mean of `model` minus that of `other` over
+        these cases, each a mean over seeds. `low` and `high` are its interval of 95 %, for a pair chosen beforehand.
+        The intervals from `low_joint` to `high_joint` of all pairs hold jointly in 95 % of studies: a pair chosen for
+        its difference differs if its joint interval does not contain 0. All are NaN with fewer than two seeds or shared
+        cases.
     """
     scores = _scored(matrices, trainings)
     pairs = []
     for model, other in combinations(scores, 2):
         both = _on_shared_cases(scores[model], scores[other])
         pairs.append((model, other, weighted(both, (1, -1), scores[model].pooled), both[0].matrix.shape[1]))
-    told = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
+    with_interval = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
     rows = [
-        (model, other, *map(float, (difference.value, *difference.ends(), *difference.ends(max(told, 1)))), n)
+        (model, other, *map(float, (difference.value, *difference.ends(), *difference.ends(max(with_interval, 1)))), n)
         for model, other, difference, n in pairs
     ]
     return pd.DataFrame(rows, columns=COMPARISON)
@@ -154,7 +158,7 @@ def _scored(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashab
 
 
 def _on_shared_cases(first: Scores, other: Scores) -> list[Scores]:
-    """Their scores of the cases that both have a valid one of, from one seed if they share them."""
+    """Return both models' scores of the cases for which both have a valid one, from one seed if they share seeds."""
     valid, other_valid = first.matrix.notna(), other.matrix.notna()
     if first.training == other.training:
         seeds = valid.index.intersection(other_valid.index)

@@ -1,4 +1,4 @@
-"""From scores of single cases to the numbers of a table."""
+"""The numbers of a table of scores, from the scores of single cases."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ import pandas as pd
 
 from benchmarks.names import GROUP, PAPER_DATASETS, PUBLISHED, read_published
 from benchmarks.report.score_records import Records, scores_of
-from benchmarks.report.score_table import columns_of, group_keys
 from benchmarks.report.statistics import best_of, describe
 from benchmarks.study import Layout, Row, Study
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 
 BEST_OF = 3
-"""The paper reports the best of so many runs, and so do the tables beside the mean, where there are as many."""
+"""Number of runs of which the paper reports the best. Tables also give it, next to the mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +23,28 @@ class Group:
 
     Attributes:
         key: data set, profile and protocol.
-        matrices: by (quantity, unit), each row's scores [seeds, cases] by the row's values, in the layout's order.
+        matrices: by (quantity, unit), the scores [seeds, cases] of each row of the table in the layout's order.
     """
 
     key: tuple[str, str, str]
     matrices: dict[tuple[str, str], dict[Row, pd.DataFrame]]
 
 
+def columns_of(layout: Layout) -> list[str]:
+    """Return the columns of a table's CSV file, which has a row for each row of the table and quantity."""
+    return [
+        *("table", *GROUP, *layout.columns, "quantity", "unit", "value", "low", "high"),
+        *("std_seeds", "std_cases", "best", "seeds", "n", "published", "reference"),
+    ]
+
+
+def group_keys(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return the data sets, profiles and protocols of a frame, sorted."""
+    return sorted(frame[GROUP].drop_duplicates().itertuples(index=False, name=None))
+
+
 def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
-    """The scores by data set, profile and protocol.
+    """Group scores by data set, profile and protocol.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
@@ -40,7 +52,7 @@ def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
     if scores.empty:
         return
     scores = _with_units(scores)
-    _refuse_twice(scores, layout)
+    _refuse_duplicates(scores, layout)
     for key in group_keys(scores):
         of_group = scores[(scores[GROUP] == list(key)).all(axis=1)]
         levels: list[Hashable] = ["quantity", "unit", *layout.columns]
@@ -56,32 +68,37 @@ def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
         yield Group(key, matrices)
 
 
+def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:
+    """Return the numbers of a study's table with the paper's; see `summarise`."""
+    return summarise(scores, read_published(PUBLISHED, study.name), study.layout, scores_of(reference))
+
+
 def summarise(
     scores: pd.DataFrame, published: pd.DataFrame, layout: Layout, reference: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """A row for each data set, profile, protocol, row of the table and quantity.
+    """Return a row for each data set, profile, protocol, row of the table and quantity.
 
     Args:
-        scores: one row a score, with columns dataset, profile, protocol, seed, case, quantity, value (NaN where a case
-            has no valid score), unit and `layout.columns`. May be empty.
-        published: rows of `read_published`. An embedded data set takes the column of the one that it stands in for.
-        layout: the table's.
-        reference: scores of the committed records, or None. The scores themselves are no reference.
+        scores: one row per score, with columns dataset, profile, protocol, seed, case, quantity, value (NaN where a
+            case has no valid score), unit and `layout.columns`. May be empty.
+        published: rows of `read_published`. An embedded data set takes the numbers of the one that it stands in for.
+        layout: the table's layout.
+        reference: scores of the committed records, or None. `scores` itself counts as None.
 
     Returns:
         Exactly `columns_of(layout)` and `scores`. `value` is the mean over seeds of each seed's mean over its valid
-        cases; `low` and `high` are its 95 % interval for seeds and cases (NaN with one seed or case);
-        `std_seeds` and `std_cases` the standard deviations of the seeds' and of the cases' means; `best` the mean of
-        the best of `BEST_OF` seeds, or of as many as there are, for every quantity the seed of the highest IoU, by
-        which the released code chooses epochs; `seeds` and `n` the numbers of seeds and of cases with a valid score;
-        `published` the paper's number and `reference` the reference's `value`, or NaN.
+        cases. `low` and `high` are its 95 % interval over seeds and cases (NaN with one seed or case). `std_seeds` and
+        `std_cases` are the standard deviations of the seeds' means and of the cases' means. `best` is the mean of the
+        best of `BEST_OF` seeds, or of all if they are fewer; for every quantity this is the seed of the highest IoU, by
+        which the released code chooses epochs. `seeds` and `n` are the numbers of seeds and of cases with a valid
+        score. `published` is the paper's number and `reference` the reference's `value`, or NaN.
 
-        `scores` holds `benchmarks.report.statistics.Scores`: from two rows, or two quantities of a row, any comparison
-        of the two can be worked out case by case.
+        `scores` holds `benchmarks.report.statistics.Scores`, from which two rows, or two quantities of a row, can be
+        compared case by case.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
-        ValueError: a quantity that is not in `QUANTITIES`, or two published numbers for one row.
+        ValueError: a quantity is not in `QUANTITIES`, or a row has two published numbers.
     """
     parts = [
         describe(matrices, {row: layout.training(row) for row in matrices})
@@ -112,11 +129,11 @@ def summarise(
 
 
 def _with_units(scores: pd.DataFrame) -> pd.DataFrame:
-    # A column of nothing but empty texts comes back from a CSV file as numbers.
+    # A CSV column of empty texts only is read as numbers.
     return scores.astype({"unit": object}).fillna({"unit": ""})
 
 
-def _refuse_twice(scores: pd.DataFrame, layout: Layout) -> None:
+def _refuse_duplicates(scores: pd.DataFrame, layout: Layout) -> None:
     twice = scores.duplicated([*GROUP, *layout.columns, "quantity", "unit", "seed", "case"])
     if twice.any():
         row = scores[twice].iloc[0]
@@ -131,7 +148,7 @@ def _keys(rows: pd.DataFrame, layout: Layout) -> list[Row]:
 
 
 def _with_published(rows: pd.DataFrame, published: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    # The paper does not tell all that tells our rows apart.
+    # The paper does not give every column that distinguishes our rows.
     on = ["paper_dataset", *(name for name in layout.columns if name in published), "quantity"]
     paper = published[published["table"] == layout.table].rename(
         columns={"dataset": "paper_dataset", "value": "published"}
@@ -147,8 +164,3 @@ def _with_reference(rows: pd.DataFrame, reference: pd.DataFrame | None, layout: 
     by_seed = _with_units(reference).groupby([*on, "seed"])["value"].mean()
     means = by_seed.groupby(on).mean().rename("reference").reset_index()
     return rows.merge(means, on=on, how="left", validate="many_to_one")
-
-
-def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:
-    """Return the numbers of a study's table as `summarise` does, beside the paper's and the reference's."""
-    return summarise(scores, read_published(PUBLISHED, study.name), study.layout, scores_of(reference))

@@ -1,9 +1,9 @@
 """How claims are judged, on records whose verdict can be told by hand."""
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.claims.judge import judge
-from benchmarks.claims.schema import Claim, measure, read_claims
+from benchmarks.claims.measures import measure
+from benchmarks.claims.schema import Claim, read_claims
 from benchmarks.names import read_published
 from ossnet.config import build
 from ossnet.errors import UserError
@@ -42,9 +43,19 @@ def difference(first: str = "a", second: str = "onet", **limits: object) -> dict
     return {"kind": "difference", "of": {"model": first}, "to": {"model": second}, **limits}
 
 
+def judged(of: Claim, ours: pd.DataFrame) -> dict[Any, Any]:
+    """Judge a claim by our records, and return its row."""
+    (row,) = judge([of], ours, {}).to_dict("records")
+    return row
+
+
+def our_comparisons(row: dict[Any, Any]) -> list[dict[str, Any]]:
+    return [one for one in row["comparisons"] if one["judged_by"] == "ours"]
+
+
 def verdict(of: Claim, ours: pd.DataFrame) -> tuple[str, str]:
-    (row,) = judge([of], ours, {}).itertuples()
-    return row.verdict, row.numbers
+    row = judged(of, ours)
+    return row["verdict"], row["numbers"]
 
 
 GOOD, POOR = (0.7, 0.68, 0.72), (0.5, 0.49, 0.51)
@@ -68,11 +79,9 @@ GOOD, POOR = (0.7, 0.68, 0.72), (0.5, 0.49, 0.51)
 def test_an_interval_within_across_or_beyond_the_limits(
     limits: dict[str, object], expected: str, records: Frame
 ) -> None:
-    found, numbers = verdict(claim(difference(**limits)), records({"a": GOOD, "onet": POOR}))
-    assert found == expected
-    assert numbers.startswith(
-        "glioma (stand-in for BraTS 2020): IoU: OSS-Net A 0.7 − O-Net 0.5 = 0.2 [0.17, 0.23]; asked"
-    )
+    row = judged(claim(difference(**limits)), records({"a": GOOD, "onet": POOR}))
+    assert row["verdict"] == expected
+    assert (row["numbers"], row["interval"]) == ("0.2: OSS-Net A 0.7 − O-Net 0.5", "[0.17, 0.23]")
 
 
 @pytest.mark.parametrize(("tolerance", "expected"), [(0.0004, "does not hold"), (0.0005, "holds")])
@@ -119,10 +128,9 @@ def test_one_failure_refutes_whatever_else_is_missing_or_undecided(records: Fram
         "not run: IoU, OSS-Net D on BraTS 2020",
     )
     assert verdict(claim(holds, undecided), ours)[0] == "undecided"
-    found, numbers = verdict(claim(holds, difference(at_least=0.1)), ours)
-    assert found == "holds"
-    assert numbers.startswith("closest of 2: ")
-    assert numbers.endswith("at least 0.1")
+    row = judged(claim(holds, difference(at_least=0.1)), ours)
+    assert (row["verdict"], row["limit"]) == ("holds", "≥ 0.1")
+    assert row["numbers"].startswith("0.2 (worst of 2): ")
 
 
 def test_only_what_agrees_in_same_is_compared(records: Frame) -> None:
@@ -134,7 +142,7 @@ def test_only_what_agrees_in_same_is_compared(records: Frame) -> None:
     low = records({"onet": (0.4, 0.39, 0.41)}, quantity="dice")
     found, numbers = verdict(dice_and_iou, pd.concat([ours, low]))
     assert found == "does not hold"
-    assert numbers.startswith("1 of 2: ")
+    assert "(worst of 2, 1 beyond the limit)" in numbers
 
 
 def test_a_setting_that_records_do_not_tell_is_not_measured(records: Frame) -> None:
@@ -157,17 +165,16 @@ def test_records_of_memory_are_judged_as_they_come(records: Frame) -> None:
 
 @pytest.mark.parametrize("spread", [(math.nan, math.nan), (0.6, math.nan)])
 def test_a_number_without_an_interval_decides_nothing(spread: tuple[float, float], records: Frame) -> None:
-    found, numbers = verdict(claim(difference(at_least=0)), records({"a": (0.7, *spread), "onet": POOR}))
-    assert found == "undecided"
-    assert "0.2 (no interval known)" in numbers
+    row = judged(claim(difference(at_least=0)), records({"a": (0.7, *spread), "onet": POOR}))
+    assert (row["verdict"], row["interval"]) == ("undecided", "unknown")
+    assert row["numbers"].startswith("0.2: ")
 
 
 def test_scores_of_one_seed_decide_nothing(scored: Frame) -> None:
     ours = scored({"a": [[0.7, 0.71]], "onet": [[0.5, 0.51], [0.5, 0.51]]})
     for test in (difference(at_least=0), {**difference(at_least=1), "kind": "ratio"}):
-        found, numbers = verdict(claim(test), ours)
-        assert found == "undecided"
-        assert "(no interval known)" in numbers
+        row = judged(claim(test), ours)
+        assert (row["verdict"], row["interval"]) == ("undecided", "unknown")
 
 
 def test_scores_that_are_alike_for_all_seeds_and_cases_decide(scored: Frame) -> None:
@@ -195,11 +202,11 @@ SHARED = {
     ],
 )
 def test_numbers_with_scores_are_compared_in_pairs(test: dict[str, object], half: float | None, scored: Frame) -> None:
-    found, numbers = verdict(claim(test), scored(SHARED))
-    assert found == "holds"
+    row = judged(claim(test), scored(SHARED))
+    assert row["verdict"] == "holds"
     if half is not None:
-        low, high = re.findall(r"\[(.*), (.*)\]", numbers)[0]
-        assert float(high) - float(low) == pytest.approx(2 * half, abs=2e-4)
+        (comparison,) = our_comparisons(row)
+        assert comparison["high"] - comparison["low"] == pytest.approx(2 * half, abs=1e-4)
     if test["kind"] != "value":
         assert verdict(claim(test), scored(SHARED).drop(columns="scores"))[0] == "undecided"
 
@@ -228,10 +235,11 @@ def test_numbers_of_other_cases_are_not_paired(columns: dict[str, object], score
     ours = pd.concat([scored({"a": SHARED["a"]}), scored({"c": SHARED["c"]}, **columns)], ignore_index=True)
     anywhere = {"table": ["table1", "table2"], "dataset": ["brats", "lits"]}
     of, to = {"model": "a", "table": "table2", "dataset": "brats"}, {"model": "c", "table": "*", "dataset": "*"}
-    found, numbers = verdict(claim({"kind": "difference", "of": of, "to": to, "at_least": 0.05}, **anywhere), ours)
-    assert found == "undecided"
+    row = judged(claim({"kind": "difference", "of": of, "to": to, "at_least": 0.05}, **anywhere), ours)
+    assert row["verdict"] == "undecided"
     low, high = (ours.loc[0, "low"] - ours.loc[1, "high"], ours.loc[0, "high"] - ours.loc[1, "low"])
-    assert f"= 0.1 [{low:.4g}, {high:.4g}]" in numbers
+    (comparison,) = our_comparisons(row)
+    assert [comparison[name] for name in ("value", "low", "high")] == pytest.approx([0.1, low, high])
 
 
 def test_one_of_many_comparisons_refutes_only_if_it_does_among_all(scored: Frame) -> None:
@@ -246,7 +254,7 @@ def test_one_of_many_comparisons_refutes_only_if_it_does_among_all(scored: Frame
     every = {"kind": "difference", "of": {"model": ["a", *list(scores)[2:]]}, "to": {"model": "onet"}, "at_least": 0}
     found, numbers = verdict(claim(every), scored(scores))
     assert found == "undecided"
-    assert numbers.startswith("1 of 7: ")
+    assert "(worst of 7, 1 undecided)" in numbers
 
 
 def test_exact_numbers_stay_exact_beside_scores(scored: Frame, records: Frame) -> None:
@@ -256,7 +264,32 @@ def test_exact_numbers_stay_exact_beside_scores(scored: Frame, records: Frame) -
     ratio = {"kind": "ratio", "of": {"model": "onet"}, "to": {"model": "a"}, "equals": 5.5}
     found, numbers = verdict(claim(ratio, quantity="training_memory"), ours)
     assert found == "holds"
-    assert numbers.endswith("O-Net 11 / OSS-Net A 2 = 5.5; asked 5.5 to 5.5")
+    assert numbers == "5.5: O-Net 11 / OSS-Net A 2"
+
+
+def test_only_what_differs_among_the_comparisons_is_named(records: Frame) -> None:
+    both = [records({"a": GOOD, "onet": POOR}, quantity=name) for name in ("dice", "iou")]
+    against = {
+        "kind": "difference",
+        "of": {"model": "a"},
+        "to": {"model": "onet"},
+        "same": ["quantity"],
+        "at_least": 0.1,
+    }
+    row = judged(claim(against, quantity=["dice", "iou"]), pd.concat(both))
+    assert row["numbers"] == "0.2 (worst of 2): Dice, OSS-Net A 0.7 − O-Net 0.5"
+    assert [(one["dataset"], one["comparison"]) for one in our_comparisons(row)] == [
+        ("glioma", "Dice, OSS-Net A 0.7 − O-Net 0.5"),
+        ("glioma", "IoU, OSS-Net A 0.7 − O-Net 0.5"),
+    ]
+
+
+def test_a_prediction_is_given_and_decides_nothing(records: Frame) -> None:
+    predicted = records({"a": GOOD, "onet": POOR})
+    (row,) = judge([claim(difference(at_least=0.1))], NOTHING, {}, predicted=predicted).to_dict("records")
+    assert (row["verdict"], row["interval"], row["limit"]) == ("not measured", "", "≥ 0.1")
+    assert row["numbers"] == "not run; predicted 0.2: OSS-Net A 0.7 − O-Net 0.5"
+    assert [one["judged_by"] for one in row["comparisons"]] == ["ours", "ours", "prediction", "paper", "paper"]
 
 
 def test_a_ratio_over_what_may_be_zero_decides_nothing(records: Frame) -> None:
@@ -274,7 +307,7 @@ def test_numbers_that_agree_in_nothing_asked_for_cannot_be_compared(records: Fra
     ours = records({"a": GOOD, "onet": POOR}, resolution=["64x64x48", "32x32x24"])
     found, numbers = verdict(claim(difference(same=["resolution"], at_least=0)), ours)
     assert found == "not measured"
-    assert numbers == "nothing to compare with of the same resolution: IoU, OSS-Net A, 64x64x48 voxels on BraTS 2020"
+    assert numbers == "nothing to compare with of the same resolution: IoU, OSS-Net A, 64x64x48 voxels on glioma"
 
 
 @pytest.mark.parametrize("condition", ["profile", "protocol", "unit"])

@@ -14,7 +14,6 @@ from benchmarks.report.probe_cells import (
     notes,
     ratio,
     seconds,
-    threads_text,
 )
 from benchmarks.study import Probe
 
@@ -62,12 +61,9 @@ def test_a_ratio_needs_both_numbers() -> None:
 
 
 def test_notes_name_the_cpu_the_reasons_and_the_lack_of_a_gpu(record: Record) -> None:
-    answers = answers_of(record("table3", PROBE, "cpu", failure="no luck"))
-    assert machine_notes(answers) == [
-        "No GPU has measured this yet; on one, `make gpu` does",
-        "CPU: a fine CPU, 2 threads",
-        "Failed on CPU: no luck",
-    ]
+    no_gpu, cpu, failure = machine_notes(answers_of(record("table3", PROBE, "cpu", failure="no luck")))
+    assert "`make gpu`" in no_gpu
+    assert (cpu, failure) == ("CPU: a fine CPU, 2 threads", "Failed on CPU: no luck")
     assert machine_notes(answers_of(record("table3", PROBE, "NVIDIA H100", failure="OOM"))) == []
 
 
@@ -81,21 +77,16 @@ def test_notes_name_every_cpu_and_its_share_of_the_records(record: Record) -> No
         provenance={"cpu": {"model": "an old CPU", "torch_threads": 1}},
     )
     again = replace(more_threads, probe=replace(TIMED, model="a"))
-    *_, told = machine_notes(answers_of(one, more_threads, other, again))
-    assert told == (
+    *_, cpus = machine_notes(answers_of(one, more_threads, other, again))
+    assert cpus == (
         "CPU: a fine CPU, 8 threads (2 of 4 records); a fine CPU, 2 threads (1 of 4 records); "
         "an old CPU, 1 thread (1 of 4 records)"
     )
 
 
-def test_one_thread_is_not_several() -> None:
-    assert [threads_text(count) for count in (1, 2)] == ["1 thread", "2 threads"]
-
-
-def test_what_a_cpu_tells_of_memory_fits_in_notes() -> None:
+def test_notes_on_a_cpu_are_sentences() -> None:
     text = notes(CPU_NOTES)
-    assert "no independent check" in text
-    assert "peak resident set" in text
+    assert text.endswith(".")
     assert ".." not in text
 
 
@@ -106,20 +97,28 @@ def out_of_memory(record: Record, probe: Probe, predicted_gb: float, gpu: object
 
 
 def test_a_prediction_that_fits_where_memory_ran_out_is_remarked_on(record: Record) -> None:
-    where = "Out of memory on NVIDIA H100, though predicted to fit: memory {}."
     gpu = {"memory_bytes": 80 * 10**9}
-    assert out_of_memory(record, PROBE, 39.0, gpu) == where.format("c brats 64x64x64 training 2⁸")
+    remark = out_of_memory(record, PROBE, 39.0, gpu)
+    assert remark.startswith("Out of memory on NVIDIA H100")
+    assert remark.endswith(": memory c brats 64x64x64 training 2⁸.")
     large = Probe("memory", "unet3d", "cube", (512, 512, 512), "training")
-    assert out_of_memory(record, large, 39.0, gpu) == where.format("unet3d cube 512x512x512 training") + f" {UNFOLDED}."
+    remark = out_of_memory(record, large, 39.0, gpu)
+    assert remark.endswith(f": memory unet3d cube 512x512x512 training. {UNFOLDED}.")
 
 
-@pytest.mark.parametrize(("used_bytes", "told"), [(None, ""), (IDLE_BYTES, ""), (12_340_000_000, "12.3 GB")])
-def test_a_gpu_that_others_used_is_named(used_bytes: int | None, told: str, record: Record) -> None:
+@pytest.mark.parametrize("used_bytes", [None, IDLE_BYTES])
+def test_an_idle_gpu_needs_no_remark(used_bytes: int | None, record: Record) -> None:
     measured = replace(record("scaling", PROBE, "NVIDIA H100", 1.0), provenance={"used_bytes": used_bytes})
-    expected = [f"NVIDIA H100 has measured with {told} of its memory in use by others"] if told else []
-    assert machine_notes(answers_of(measured)) == expected
+    assert machine_notes(answers_of(measured)) == []
+
+
+def test_a_gpu_that_others_used_is_named(record: Record) -> None:
+    measured = replace(record("scaling", PROBE, "NVIDIA H100", 1.0), provenance={"used_bytes": 12_340_000_000})
+    (remark,) = machine_notes(answers_of(measured))
+    assert remark.startswith("NVIDIA H100")
+    assert "12.3 GB" in remark
 
 
 @pytest.mark.parametrize("gpu", [None, {}, {"memory_bytes": 78 * 10**9}])
-def test_lack_of_memory_that_was_predicted_or_cannot_be_told_needs_no_remark(record: Record, gpu: object) -> None:
+def test_lack_of_memory_that_was_predicted_or_may_have_been_needs_no_remark(record: Record, gpu: object) -> None:
     assert out_of_memory(record, PROBE, 39.5, gpu) == ""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.report import coverage
+from benchmarks.report import interval_coverage as coverage
 from benchmarks.report.simulation import (
     HEADS,
     KINDS,
@@ -28,7 +28,7 @@ STUDIES = 2_000
 @pytest.fixture(scope="module")
 def today() -> pd.DataFrame:
     """Today's intervals with three, five and ten seeds."""
-    return simulate(np.random.default_rng(1), STUDIES, seeds=(3, 5, 10), ways=["after"])
+    return simulate(np.random.default_rng(1), STUDIES, seeds=(3, 5, 10), methods=["after"])
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_table_tells_where_the_bar_is_missed(today: pd.DataFrame) -> None:
     assert not set(NORMAL) & set(rows["kind"])
     assert (UNSTEADY, "mean", 3) not in where
     notes = simulation_grid(simulate(np.random.default_rng(1), 50, seeds=(2,))).notes
-    assert notes.endswith("every coverage is between 93 and 97 %.")
+    assert notes.endswith("between 93 and 97 %.")
 
 
 def test_the_bootstrap_did_not_keep_these_promises(frame: pd.DataFrame) -> None:

@@ -45,11 +45,6 @@ def test_best_of_n_is_the_mean_over_all_choices(n: int, higher: bool, best: Call
     assert statistics.best_of(MEANS, n, higher) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("higher", "best"), [(True, 0.8), (False, 0.1)])
-def test_best_without_n_is_the_plain_best(higher: bool, best: float) -> None:
-    assert statistics.best_of(MEANS, higher_is_better=higher) == pytest.approx(best)
-
-
 def test_best_of_may_be_picked_by_another_quantity() -> None:
     dice, iou = matrix([[0.7], [0.9], [0.8]]), matrix([[0.6], [0.5], [0.4]])
     assert statistics.best_of(dice, 3, picked_by=iou) == pytest.approx(0.7)
@@ -63,7 +58,7 @@ def test_best_of_may_be_picked_by_another_quantity() -> None:
 def test_best_of_too_few_seeds_is_nan() -> None:
     assert np.isnan(statistics.best_of(MEANS, 5))
     assert np.isnan(statistics.best_of(matrix([[0.5], [NAN]]), 2))
-    assert np.isnan(statistics.best_of(matrix([[NAN]])))
+    assert np.isnan(statistics.best_of(matrix([[NAN]]), 1))
 
 
 def test_best_of_none_is_an_error() -> None:

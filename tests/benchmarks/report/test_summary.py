@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.names import MODEL_NAMES
-from benchmarks.report.score_table import columns_of
-from benchmarks.report.summary import summarise
+from benchmarks.report.summary import columns_of, summarise
 from benchmarks.study import Layout
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES

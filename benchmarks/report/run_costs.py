@@ -1,14 +1,15 @@
-"""What accuracy costs: memory and time of each run of a study, from its records. Never imports torch."""
+"""Memory and time of each run of a study, from its records. This module never imports torch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.markup import threads_text
 from benchmarks.report.score_records import Record, Records
 
 MEMORY = ("allocated_bytes", "reserved_bytes", "process_bytes", "resident_bytes")
-"""As `benchmarks.machine.peak_memory` counts it."""
+"""The counts of memory in `benchmarks.machine.peak_memory`."""
 
 PHASES = ("training", "segmentation")
 
@@ -16,21 +17,24 @@ COSTS = [
     *(f"{phase}_{kind}" for phase in PHASES for kind in MEMORY),
     *("training_s", "segmentation_s", "steps", "locations_seen", "voxels_seen", "parameters"),
 ]
-"""Columns of `costs_of` that hold numbers."""
+"""The columns of `costs_of` that hold numbers."""
 
 
 def costs_of(records: Sequence[Records], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """One row a run that has a result; NaN is what was not recorded, as in records of earlier versions.
+    """Return the costs of every run that has a result, one row per run.
 
     Args:
-        columns: those of the study that tell its rows apart, beside the model.
+        records: the records of the study.
+        columns: the study's columns that identify a row of its table, without the model.
 
     Returns:
-        dataset, profile, protocol, model, seed, `columns`, `device`, and `COSTS`: peaks of memory in bytes of training
-        and of segmentation, see `benchmarks.experiments.training` and `benchmarks.machine.peak_memory`; `training_s`,
-        seconds of all epochs whatever the number of attempts; `segmentation_s`, the median over cases of a
-        segmentation; `steps` of the optimiser; `locations_seen` or `voxels_seen`, places whose labels were learned
-        from, each time that they were; and the model's `parameters`.
+        Columns dataset, profile, protocol, model, seed, `columns`, `device` and `COSTS`. The latter are peaks of memory
+        in bytes, of training and of segmentation (see `benchmarks.experiments.training` and
+        `benchmarks.machine.peak_memory`);
+        `training_s`, the seconds of all epochs over all attempts; `segmentation_s`, the median over cases of the
+        seconds of a segmentation; `steps` of the optimiser; `locations_seen` or `voxels_seen`, the number of locations
+        or voxels whose labels were learned from, counted every time; and the model's `parameters`. NaN stands for what
+        was not recorded, as in records of earlier versions.
     """
     rows = [
         {
@@ -64,7 +68,7 @@ def _costs(row: Record) -> dict[str, Any]:
 
 
 def device_of(provenance: Mapping[str, Any]) -> str:
-    """What the last attempt ran on: the GPU's name, or the CPU's with its threads; empty where that is not told."""
+    """Return the device of the last attempt: the GPU's name, or the CPU's with its threads; empty if not recorded."""
     attempts = provenance.get("attempts")
     if not attempts:
         return ""
@@ -73,5 +77,4 @@ def device_of(provenance: Mapping[str, Any]) -> str:
         return str(gpu["name"])
     if cpu is None:
         return ""
-    threads = cpu["torch_threads"]
-    return f"{cpu['model']}, {threads} thread{'' if threads == 1 else 's'}"
+    return f"{cpu['model']}, {threads_text(cpu['torch_threads'])}"

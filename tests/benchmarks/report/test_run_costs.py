@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.report.costs import COSTS, costs_of, device_of
+from benchmarks.report.run_costs import COSTS, costs_of, device_of
 from benchmarks.report.score_records import Records
 
 CPU = {"cpu": {"model": "a fine CPU", "torch_threads": 1}, "gpu": None}

@@ -1,0 +1,65 @@
+"""Selected numbers, their measures and intervals."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmarks.claims.measures import fits, measure, select
+from benchmarks.claims.schema import Kind
+from benchmarks.report.intervals import widening
+from benchmarks.report.statistics import describe
+
+KINDS: tuple[Kind, ...] = ("value", "difference", "ratio")
+
+
+def test_each_combination_of_a_selection_is_there_or_absent() -> None:
+    rows = [{"model": "unet2d-depth", "locations": 8192.0}, {"model": "c", "locations": 8192}, {"model": "c"}]
+    chosen, absent = select(rows, {"model": ("unet2d-*", "c"), "locations": (8192, 16384)})
+    assert chosen == rows[:2]
+    assert absent == [{"model": "unet2d-*", "locations": 16384}, {"model": "c", "locations": 16384}]
+    assert select(rows, {"model": ("c",)}) == (rows[1:], [])
+    assert not fits(None, "*")
+
+
+def rows_of(*models: np.ndarray) -> list[dict[str, Any]]:
+    """Records of models from their scores [seeds, cases]."""
+    frame = describe({str(place): pd.DataFrame(scores) for place, scores in enumerate(models)})
+    rows = frame.rename(columns={"mean": "value"}).to_dict("records")
+    return [{**row, "source": "x", "quantity": "iou"} for row in rows]
+
+
+def test_intervals_of_measures() -> None:
+    # Cases differ by 2 and 4, seeds by nothing.
+    first, second = rows_of(np.array([[8.0, 12.0]] * 3), np.array([[4.0, 6.0]] * 3))
+    t = stats.t(1).ppf(0.975)
+    assert measure("value", [first]) == pytest.approx((10, 10 - 2 * t, 10 + 2 * t))
+    assert measure("difference", [first, second]) == pytest.approx((5, 5 - t, 5 + t))
+    assert measure("spread", [second, first]) == pytest.approx((5, 0, 5 + t))
+    # One is twice the other in each case.
+    assert measure("ratio", [first, {**second, "low": 1}]) == (2, -math.inf, math.inf)
+    large = rows_of(np.array([[80.0, 82.0]] * 3), np.array([[40.0, 41.0]] * 3))
+    assert measure("ratio", large) == pytest.approx((2, 2, 2), rel=1e-3)
+
+
+def test_one_of_several_intervals_is_wider() -> None:
+    generator = np.random.default_rng(0)
+    rows = rows_of(*generator.random((2, 3, 8)) + 5)
+    ends = {"value": 3.0, "low": 2.9, "high": 3.2}
+    for kind in KINDS:
+        for group in (rows, [{**ends, "source": "x"}] * 2):
+            one, two = (measure(kind, group[: 1 if kind == "value" else 2], number) for number in (1, 5))
+            assert two.low < one.low < one.value == two.value < one.high < two.high
+    assert measure("value", [ends], 5).high - 3 == pytest.approx(0.2 * widening(5))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_order_of_a_difference_is_its_sign(state: int) -> None:
+    rows = rows_of(*np.random.default_rng(state).random((2, 3, 5)))
+    first, second = measure("difference", rows), measure("difference", rows[::-1])
+    assert (first.low, first.high) == pytest.approx((-second.high, -second.low))
