@@ -147,7 +147,7 @@ def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
     axes.set_xscale("log")
     label_plainly(axes.xaxis)
     axes.xaxis.set_minor_formatter(FuncFormatter(_at_two_and_five))
-    axes.tick_params(axis="x", which="minor", labelsize=6)
+    axes.tick_params(axis="x", which="minor", labelsize=7)
     axes.set_title(f"{phase.title}; area of markers: runtime")
     axes.set_xlabel("Peak tensor memory (GB, 10⁹ bytes)")
     axes.grid(color="0.9", linewidth=0.6)
