@@ -105,7 +105,7 @@ bench-compare: $(READY)  ## Time them again, beside what was saved last, or SAVE
 	@$(BENCH) --benchmark-compare$(if $(SAVED),="$$SAVED")
 
 test: $(READY)  ## Run the tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(READY)  ## Check style, types and what imports what
 	@$(BIN)/ruff check .
