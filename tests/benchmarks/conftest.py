@@ -1,64 +1,26 @@
-"""A profile and a study whose runs take seconds, numbers as records give them, and a real SLURM."""
+"""A profile and a study whose runs take seconds, a sweep of them, and numbers as records give them."""
 
 import mmap
-import os
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from benchmarks.__main__ import main
+from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forkserver_context
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.statistics import describe
-from benchmarks.runs.slurm import SlurmSettings
+from benchmarks.studies import registry
 from benchmarks.studies.table1 import TABLE1
 from benchmarks.study import Point, Probe, Study
 from ossnet.training.profile import Profile
-
-PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
-
-# Seconds where SLURM would take longer: to look at a worker's memory (JobAcctGatherFrequency), to kill a cancelled one
-# (KillWait), to start a job that was queued again (cred_expire, of which less than 5 s counts as 2 minutes). Ports of
-# its own, and nothing is read from /etc or left there.
-CONFIGURATION = """\
-ClusterName=test
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller_port}
-SlurmdPort={node_port}
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-CredType=cred/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=5
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-SchedulerParameters=sched_interval=1
-ReturnToService=2
-MpiDefault=none
-AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/linux
-JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
-KillWait=2
-SlurmdParameters=config_overrides
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-"""
-
 
 TINY_PROFILE = """\
 base = "laptop"
@@ -88,7 +50,51 @@ def tiny_study() -> Study:
     def grid(profile: Profile) -> list[Point]:
         return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:4]
 
-    return Study(TABLE1.measures, grid, TABLE1.layout)
+    return replace(TABLE1, grid=grid)
+
+
+@pytest.fixture(scope="session")
+def forkserver() -> None:
+    """Start the server of worker processes with what workers of both kinds import, not only those of the first test."""
+    imports = FOR_RUNS if torch.cuda.device_count() else FOR_RUNS_WITHOUT_GPU
+    forkserver_context([*imports, *FOR_MEASURING])
+    ensure_running()
+
+
+@pytest.fixture(scope="session")
+def swept(
+    tiny_profile: Path, data_csv: Path, tiny_study: Study, forkserver: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The results folder of a sweep of the tiny study that nothing disturbed, to be left as it is."""
+    results = tmp_path_factory.mktemp("swept")
+    options = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(results)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "STUDIES", {"table1": tiny_study})
+        assert main(["run", "table1", *options]) == 0
+    return results
+
+
+@pytest.fixture
+def finished(swept: Path, tmp_path: Path) -> Path:
+    """A copy of these results, in which nothing need be trained again."""
+    return Path(shutil.copytree(swept, tmp_path / "finished"))
+
+
+@pytest.fixture
+def run_tiny(tiny_profile: Path, data_csv: Path) -> Callable[..., int]:
+    """Run a study on the tiny data set."""
+
+    def run(results: Path, *options: str, study: str = "table1", profile: Path = tiny_profile) -> int:
+        shared = ["--profile", str(profile), "--data", str(data_csv), "--results", str(results)]
+        return main(["run", study, *shared, *options])
+
+    return run
+
+
+@pytest.fixture
+def use_studies(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replace the registry of studies."""
+    return lambda *some: monkeypatch.setattr(registry, "STUDIES", {study.name: study for study in some})
 
 
 MEGABYTE = 2**20
@@ -133,101 +139,6 @@ def scored(records: Frame) -> Frame:
         return frame.assign(scores=list(described["scores"])).assign(**columns)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def slurm_cluster() -> Iterator[SlurmSettings]:
-    """Settings of a small job for a SLURM that answers: one that is here already, else one of this machine alone.
-
-    The latter takes root and SLURM's daemons, which are installed in continuous integration (`CI=true`) only; elsewhere
-    the tests skip.
-    """
-    settings = SlurmSettings(gpus=0, cpus=1, memory_gb=1, time_min=5)
-    if shutil.which("sinfo") and _answer("sinfo") is not None:
-        yield settings
-    else:
-        _require_daemons()
-        with _single_node():
-            yield settings
-
-
-def _require_daemons() -> None:
-    if os.getuid() != 0:
-        pytest.skip("no SLURM answers here, and only root can start one")
-    if all(shutil.which(daemon) for daemon in ("munged", "slurmctld", "slurmd")):
-        return
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES]
-    if os.environ.get("CI") != "true" or not shutil.which("apt-get"):
-        pytest.skip(f"no SLURM here; on Debian: {' '.join(install)}")
-    subprocess.run(["apt-get", "update"], check=True)
-    subprocess.run(install, check=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
-
-
-@contextmanager
-def _single_node() -> Iterator[None]:
-    host = socket.gethostname().partition(".")[0]
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True)))
-        folder.chmod(0o755)  # munged insists that everyone can reach its socket
-        (folder / "state").mkdir()
-        (folder / "spool").mkdir()
-        (folder / "munge.key").write_bytes(os.urandom(1024))
-        (folder / "munge.key").chmod(0o400)
-        controller_port, node_port = _free_ports(2)
-        (folder / "slurm.conf").write_text(
-            CONFIGURATION.format(host=host, folder=folder, controller_port=controller_port, node_port=node_port)
-        )
-        stack.enter_context(pytest.MonkeyPatch.context()).setenv("SLURM_CONF", str(folder / "slurm.conf"))
-        files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid", "seed-file": "munge.seed"}
-        files["log-file"] = "munge.log"
-        munge_options = [f"--{option}={folder / name}" for option, name in files.items()]
-        stack.enter_context(_daemon(folder, "munged", "--foreground", *munge_options))
-        _wait_for((folder / "munge.socket").exists, folder)
-        stack.enter_context(_daemon(folder, "slurmctld", "-D"))
-        stack.enter_context(_daemon(folder, "slurmd", "-D", "-N", host))
-        _wait_for(lambda: _answer("sinfo", "--noheader", "--format=%T") == "idle\n", folder)
-        stack.callback(_end_jobs, folder)
-        yield
-
-
-@contextmanager
-def _daemon(folder: Path, *command: str) -> Iterator[None]:
-    with (folder / f"{command[0]}.out").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _end_jobs(folder: Path) -> None:
-    """Their processes would outlive the daemons."""
-    _answer("scancel", "--me")
-    _wait_for(lambda: _answer("squeue", "--noheader") == "", folder)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def _answer(*command: str) -> str | None:
-    """What a command prints; None where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else None
-
-
-def _wait_for(condition: Callable[[], bool], folder: Path, seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            logs = "\n".join(path.read_text(errors="replace")[-2000:] for path in folder.glob("*.out"))
-            pytest.fail(f"SLURM did not come up or end its jobs:\n{logs}")
-        time.sleep(0.1)
 
 
 PROVENANCE = {"cpu": {"model": "a fine CPU", "torch_threads": 2}}

@@ -2,9 +2,7 @@
 
 import json
 import math
-import shutil
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.commands.verify import agreement, compare, differences
-from benchmarks.studies import registry as studies
 from benchmarks.study import Study
 
 Capture = pytest.CaptureFixture[str]
@@ -70,26 +67,9 @@ def test_only_another_machine_may_differ_and_by_two_spreads_at_most(
     assert comparison.within_bound is within
 
 
-@pytest.fixture(scope="module")
-def two_seeds(tiny_study: Study) -> Study:
-    """One row of Table 1 from two seeds."""
-    return replace(tiny_study, grid=lambda profile: tiny_study.grid(profile)[:2])
-
-
 @pytest.fixture(autouse=True)
-def _only_the_tiny_study(two_seeds: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "STUDIES", {"table1": two_seeds})
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_profile: Path, data_csv: Path, two_seeds: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder in which the study was run, to be left as it is."""
-    results = tmp_path_factory.mktemp("results")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(studies, "STUDIES", {"table1": two_seeds})
-        options = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(results)]
-        assert main(["run", "table1", *options]) == 0
-    return results
+def _only_the_tiny_study(tiny_study: Study, use_studies: Callable[..., None]) -> None:
+    use_studies(tiny_study)
 
 
 def contents(results: Path) -> dict[Path, bytes]:
@@ -99,22 +79,20 @@ def contents(results: Path) -> dict[Path, bytes]:
 
 
 def test_a_seed_is_trained_again_and_compared(
-    finished: Path, tiny_profile: Path, data_csv: Path, tmp_path: Path, capsys: Capture
+    finished: Path, tiny_profile: Path, data_csv: Path, capsys: Capture
 ) -> None:
-    results = tmp_path / "results"
-    shutil.copytree(finished, results)
-    options = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(results)]
-    before = contents(results)
+    options = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(finished)]
+    before = contents(finished)
 
     assert main(["verify", *ROW, "--seed", "1", *options]) == 0
     output = capsys.readouterr().out
     assert "equal, all 1 cases to the last bit" in output
     assert "table1.csv and .md: equal" in output
-    (training,) = (results / "verify" / "trainings").iterdir()
+    (training,) = (finished / "verify" / "trainings").iterdir()
     assert training.name.startswith("own-c-seed1-")
-    assert contents(results) == before
+    assert contents(finished) == before
 
-    records = results / "records" / "table1-own-tiny.jsonl"
+    records = finished / "records" / "table1-own-tiny.jsonl"
     rows = [json.loads(line) for line in records.read_text().splitlines()]
     dice = rows[1]["scores"]["dice"]["e"]
     rows[1]["scores"]["dice"]["e"] = dice - 0.0625
@@ -126,7 +104,7 @@ def test_a_seed_is_trained_again_and_compared(
     assert "by the records" in output
 
     assert main(["verify", *ROW, "--seed", "1", "--no-train", *options]) == 1
-    assert main(["collect", "table1", "--results", str(results)]) == 0
+    assert main(["collect", "table1", "--results", str(finished)]) == 0
     assert main(["verify", *ROW, "--no-train", *options]) == 0
     capsys.readouterr()
 
@@ -147,8 +125,3 @@ def test_other_data_than_the_records_are_refused(
     error = capsys.readouterr().err
     assert all(part in error for part in (str(other), "--data", "--no-train"))
     assert not (finished / "verify").exists()
-
-
-def test_a_study_that_trains_nothing_is_refused(capsys: Capture) -> None:
-    assert main(["verify", "table3", "c", "dice"]) == 2
-    assert "table3 trains no model; choose from table1" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from itertools import cycle, islice
 from pathlib import Path
 
 import psutil
@@ -15,11 +16,13 @@ import pytest
 
 from benchmarks.runs.run_folder import is_locked
 
-KILLS = int(os.environ.get("OSSNET_KILLS", "3"))
+KILLS = int(os.environ.get("OSSNET_KILLS", "2"))
 """Number of kills; the tests of a release take 20."""
 
+RUNS, SEEDS = max(4, KILLS), list(range(max(2, 1 + KILLS // 3)))
+"""Few enough runs that a sweep takes seconds, and so many that it can be killed often enough."""
 
-SWEEP = """
+SWEEP = f"""
 import sys
 from dataclasses import replace
 
@@ -28,12 +31,11 @@ from benchmarks.__main__ import main
 from benchmarks.studies.table1 import TABLE1
 
 def grid(profile):
-    return [point for point in TABLE1.grid(profile) if point.columns["locations"] < 2**15]
+    return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:{RUNS}]
 
-studies.STUDIES = {"table1": replace(TABLE1, grid=grid)}
+studies.STUDIES = {{"table1": replace(TABLE1, grid=grid)}}
 sys.exit(main(["run", "table1", *sys.argv[1:]]))
 """
-"""A sweep of two thirds of Table 1: six runs per seed."""
 
 
 def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
@@ -85,16 +87,16 @@ def tables_of(results: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A profile with so few seeds that a sweep takes seconds, and so many that it can be killed often enough."""
-    path = tmp_path_factory.mktemp("profile") / "few.toml"
-    seeds = list(range(1 + KILLS // 10))
-    path.write_text(tiny_profile.read_text().replace("seeds = [0, 1]", f"seeds = {seeds}"))
+    path = tmp_path_factory.mktemp("profile") / tiny_profile.name
+    path.write_text(tiny_profile.read_text().replace("seeds = [0, 1]", f"seeds = {SEEDS}"))
     return path
 
 
 @pytest.fixture(scope="module")
-def left_alone(profile: Path, data_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a sweep that nothing disturbs."""
+def left_alone(profile: Path, data_csv: Path, swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a sweep that nothing disturbs: the tests' own, where that has as many runs."""
+    if (RUNS, SEEDS) == (4, [0, 1]):
+        return swept
     results = tmp_path_factory.mktemp("left-alone")
     assert start(profile, data_csv, results).wait() == 0
     return results
@@ -104,19 +106,20 @@ def test_killed_at_random_moments(profile: Path, data_csv: Path, left_alone: Pat
     draw = random.Random(0)
     # However fast the machine is, there is enough left to do for every kill.
     share = max(1, progress(left_alone) // (2 * KILLS))
-    for _ in range(KILLS):
+    for victim in islice(cycle(["worker", "all", "sweep"]), KILLS):
         sweep = start(profile, data_csv, tmp_path)
         wait_for_progress(tmp_path, progress(tmp_path) + draw.randint(1, share), draw.uniform(2.0, 8.0))
         assert sweep.poll() is None
-        # The sweep alone, whose workers outlive it; or all at once, as in a power cut; or a worker under its eyes.
-        match draw.choice(["sweep", "all", "worker"]):
-            case "sweep":
-                kill([sweep.pid])
-            case "all":
-                kill([sweep.pid, *workers(tmp_path)])
+        # A worker under its sweep's eyes, and then that alone, whose other workers outlive it; or all at once, as in a
+        # power cut; or only the sweep.
+        match victim:
             case "worker":
                 kill(workers(tmp_path)[:1])
                 wait_for_progress(tmp_path, progress(tmp_path) + 1, draw.uniform(0.0, 1.0))
+                kill([sweep.pid])
+            case "all":
+                kill([sweep.pid, *workers(tmp_path)])
+            case "sweep":
                 kill([sweep.pid])
         sweep.wait()
     assert start(profile, data_csv, tmp_path).wait() == 0

@@ -1,7 +1,11 @@
+"""What becomes of the runs of a sweep, whatever their processes do, and those of other sweeps."""
+
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,10 +13,11 @@ from benchmarks.runs import sweep
 from benchmarks.runs.executor import Ending
 from benchmarks.runs.pace import Pace
 from benchmarks.runs.plan import PlannedRun
-from benchmarks.runs.run_folder import Run
+from benchmarks.runs.run_folder import Run, write_failure
 from benchmarks.runs.sweep import MAX_LOSSES, Sweep
 
 Capture = pytest.CaptureFixture[str]
+Polls = dict[int, Callable[[], object]]
 
 
 @dataclass
@@ -20,7 +25,6 @@ class FakeTask:
     """A process that has ended; what it did is in the run's folder."""
 
     how: Ending = Ending.LOST
-    name: str = "pid 1"
     log: Path = Path("log")
     cancelled: bool = False
     ended: bool = True
@@ -40,9 +44,9 @@ class FakeTask:
 
 @dataclass
 class FakeExecutor:
-    """Each start of a run does what the next of `deeds` says."""
+    """Each start of a run is a deed."""
 
-    deeds: Callable[[Path], FakeTask]
+    deed: Callable[[Path], FakeTask]
     capacity: int = 2
     detached: bool = False
     started: list[list[str]] = field(default_factory=list)
@@ -50,57 +54,82 @@ class FakeExecutor:
 
     def submit(self, folders: Sequence[Path]) -> list[FakeTask]:
         self.started.append([folder.name for folder in folders])
-        return [self.deeds(folder) for folder in folders]
+        return [self.deed(folder) for folder in folders]
 
     def find_task(self, folder: Path) -> FakeTask | None:
         return self.known.pop(folder.name, None)
 
 
 def succeed(folder: Path) -> FakeTask:
-    (folder / "result.json").write_text("{}")
-    return FakeTask()
-
-
-def fail(folder: Path) -> FakeTask:
-    (folder / "failure.json").write_text('{"reason": "OOM"}')
-    return FakeTask()
-
-
-def vanish(folder: Path) -> FakeTask:
+    finish(folder)
     return FakeTask()
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "POLL_S", 0.0)
+def polls(monkeypatch: pytest.MonkeyPatch) -> Polls:
+    """What happens at which poll, the first of which is number 0."""
+    happens: Polls = {}
+    numbers = count()
+    monkeypatch.setattr(sweep.time, "sleep", lambda _: happens.get(next(numbers), lambda: None)())
+    return happens
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """The folders that processes are at work on."""
+    held: set[Path] = set()
+    monkeypatch.setattr(sweep, "is_locked", held.__contains__)
+    return held
 
 
 @pytest.fixture
 def planned(tmp_path: Path) -> list[PlannedRun]:
-    return [
-        PlannedRun(Run(tmp_path / f"run{n}", "c", n, epochs=2, work=1.0), {"n": n}, {"threads": 1}) for n in range(5)
-    ]
+    runs = [Run(tmp_path / f"run{n}", "c", n, epochs=2, work=1.0) for n in range(5)]
+    return [PlannedRun(run, {"n": run.seed}, {"threads": 1}) for run in runs]
 
 
-def run_sweep(planned: Sequence[PlannedRun], executor: FakeExecutor) -> None:
-    Sweep(planned, executor, Pace(), "runs").run()
+@pytest.fixture
+def training(tmp_path: Path) -> Path:
+    return tmp_path / "trainings" / "c"
+
+
+def sharing(planned: Sequence[PlannedRun], training: Path) -> list[PlannedRun]:
+    """The same runs, of one training."""
+    return [each._replace(run=replace(each.run, trained_in=training)) for each in planned]
+
+
+def finish(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text("{}")
+
+
+def run_sweep(planned: Sequence[PlannedRun], deed: Callable[[Path], FakeTask], **options: Any) -> list[list[str]]:
+    """Make runs, and return the names of those that were started at a time."""
+    executor = FakeExecutor(deed, **options)
+    Sweep(planned, executor, Pace((), 0.1), "runs").run()
+    return executor.started
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def test_as_many_at_a_time_as_the_executor_takes(planned: list[PlannedRun]) -> None:
-    executor = FakeExecutor(succeed)
-    run_sweep(planned, executor)
-    assert executor.started == [["run0", "run1"], ["run2", "run3"], ["run4"]]
+    # What failed before is tried again like what is missing.
+    planned[0].run.fail("OOM")
+    assert run_sweep(planned, succeed) == [["run0", "run1"], ["run2", "run3"], ["run4"]]
     assert all(each.run.done for each in planned)
     assert json.loads((planned[3].run.folder / "spec.json").read_text()) == {"n": 3}
 
 
-def test_nothing_to_do_starts_nothing(capfd: Capture) -> None:
-    run_sweep([], FakeExecutor(succeed))
-    assert capfd.readouterr().err == ""
-
-
 def test_a_failure_is_told_and_the_others_go_on(planned: list[PlannedRun], capfd: Capture) -> None:
-    run_sweep(planned, FakeExecutor(lambda folder: fail(folder) if folder.name == "run1" else succeed(folder)))
+    def fail_one(folder: Path) -> FakeTask:
+        if folder.name != "run1":
+            return succeed(folder)
+        write_failure(folder, "OOM")
+        return FakeTask()
+
+    run_sweep(planned, fail_one)
     assert planned[1].run.failure == "OOM"
     assert [each.run.done for each in planned] == [True, False, True, True, True]
     error = capfd.readouterr().err
@@ -108,20 +137,40 @@ def test_a_failure_is_told_and_the_others_go_on(planned: list[PlannedRun], capfd
     assert "c seed 4: done after 0 s" in error
 
 
-def test_a_lost_run_is_started_again_and_comes_to_its_end(planned: list[PlannedRun], capfd: Capture) -> None:
-    deeds = iter([vanish, vanish, succeed])
-    executor = FakeExecutor(lambda folder: next(deeds)(folder))
-    run_sweep(planned[:1], executor)
-    assert executor.started == [["run0"]] * 3
+@pytest.mark.parametrize(
+    ("ending", "times", "told"),
+    [
+        (Ending.LOST, MAX_LOSSES - 1, MAX_LOSSES - 1),
+        # The scheduler may evict a run however often.
+        (Ending.EVICTED, MAX_LOSSES + 2, MAX_LOSSES + 2),
+        # Another sweep's process had the lock, which may be free again before this sweep looks at it.
+        (Ending.RETURNED, MAX_LOSSES + 1, 0),
+    ],
+)
+def test_a_run_without_an_outcome_is_started_again_and_comes_to_its_end(
+    ending: Ending, times: int, told: int, planned: list[PlannedRun], capfd: Capture
+) -> None:
+    deeds = iter([*[lambda folder: FakeTask(ending)] * times, succeed])
+    assert run_sweep(planned[:1], lambda folder: next(deeds)(folder)) == [["run0"]] * (times + 1)
     assert planned[0].run.done
-    assert capfd.readouterr().err.count("c seed 0: killed by signal 9 (see log); started again") == 2
+    assert capfd.readouterr().err.count("c seed 0: killed by signal 9 (see log); started again") == told
 
 
-def test_a_run_that_is_lost_again_and_again_is_given_up(planned: list[PlannedRun]) -> None:
-    executor = FakeExecutor(vanish)
-    run_sweep(planned[:1], executor)
-    assert len(executor.started) == MAX_LOSSES
-    assert planned[0].run.failure == f"killed by signal 9, {MAX_LOSSES} times in a row"
+@pytest.mark.parametrize(
+    ("ending", "starts", "failure"),
+    [
+        (Ending.LOST, MAX_LOSSES, f"killed by signal 9, {MAX_LOSSES} times in a row"),
+        (Ending.OUT_OF_MEMORY, 1, "OOM"),
+        (Ending.CANCELLED, 1, "cancelled"),
+    ],
+)
+def test_a_run_is_given_up_with_its_training(
+    ending: Ending, starts: int, failure: str, planned: list[PlannedRun], training: Path
+) -> None:
+    (sharer,) = sharing(planned[:1], training)
+    assert len(run_sweep([sharer], lambda folder: FakeTask(ending))) == starts
+    assert sharer.run.failure == failure
+    assert json.loads((training / "failure.json").read_text()) == {"reason": failure}
 
 
 def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[PlannedRun]) -> None:
@@ -132,261 +181,120 @@ def test_a_run_that_gets_on_between_its_losses_is_not_given_up(planned: list[Pla
         history.write_text(f"{text}0\n")
         return FakeTask() if text.count("0") < 9 else succeed(folder)
 
-    run = planned[0].run
-    long = PlannedRun(Run(run.folder, "c", 0, epochs=10), {}, {})
-    executor = FakeExecutor(train_an_epoch)
-    run_sweep([long], executor)
-    assert len(executor.started) == 10
-    assert run.done
+    long = PlannedRun(replace(planned[0].run, epochs=10), {}, {})
+    assert len(run_sweep([long], train_an_epoch)) == 10
+    assert long.run.done
 
 
-def test_ended_for_its_memory_is_out_of_memory(planned: list[PlannedRun]) -> None:
-    executor = FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY))
-    run_sweep(planned[:1], executor)
-    assert planned[0].run.failure == "OOM"
-    assert len(executor.started) == 1
-
-
-def test_what_the_user_cancelled_is_not_started_again(planned: list[PlannedRun]) -> None:
-    executor = FakeExecutor(lambda folder: FakeTask(Ending.CANCELLED))
-    run_sweep(planned[:1], executor)
-    assert planned[0].run.failure == "cancelled"
-    assert len(executor.started) == 1
-
-
-def test_what_the_scheduler_evicted_is_started_again_however_often(planned: list[PlannedRun]) -> None:
-    deeds = iter([*[lambda folder: FakeTask(Ending.EVICTED)] * (MAX_LOSSES + 2), succeed])
-    executor = FakeExecutor(lambda folder: next(deeds)(folder))
-    run_sweep(planned[:1], executor)
-    assert len(executor.started) == MAX_LOSSES + 3
-    assert planned[0].run.done
-
-
-def test_a_failure_of_another_sweep_stands(planned: list[PlannedRun], capfd: Capture) -> None:
-    def fail_the_last(folder: Path) -> FakeTask:
-        planned[4].run.fail("OOM")
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (lambda run: run.fail("OOM"), "c seed 4: failed in another sweep: OOM"),
+        (lambda run: finish(run.folder), "c seed 4: done by another sweep"),
+    ],
+)
+def test_an_outcome_of_another_sweep_stands(
+    outcome: Callable[[Run], None], told: str, planned: list[PlannedRun], capfd: Capture
+) -> None:
+    def end_the_last(folder: Path) -> FakeTask:
+        outcome(planned[4].run)
         return succeed(folder)
 
-    executor = FakeExecutor(fail_the_last)
-    run_sweep(planned, executor)
-    assert [name for batch in executor.started for name in batch] == ["run0", "run1", "run2", "run3"]
-    assert planned[4].run.failure == "OOM"
-    assert "c seed 4: failed in another sweep: OOM" in capfd.readouterr().err
-
-
-def test_a_failure_from_before_is_tried_again(planned: list[PlannedRun]) -> None:
-    planned[0].run.fail("OOM")
-    run_sweep(planned[:1], FakeExecutor(succeed))
-    assert planned[0].run.done
-
-
-def test_what_another_sweep_finished_meanwhile_is_left_alone(planned: list[PlannedRun], capfd: Capture) -> None:
-    def finish_the_last(folder: Path) -> FakeTask:
-        planned[4].run.folder.mkdir(exist_ok=True)
-        (planned[4].run.folder / "result.json").write_text("{}")
-        return succeed(folder)
-
-    executor = FakeExecutor(finish_the_last)
-    run_sweep(planned, executor)
-    assert [name for batch in executor.started for name in batch] == ["run0", "run1", "run2", "run3"]
-    assert "c seed 4: done by another sweep" in capfd.readouterr().err
+    assert run_sweep(planned, end_the_last) == [["run0", "run1"], ["run2", "run3"]]
+    assert told in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("detached", [True, False])
 def test_a_run_that_another_process_is_at_work_on_is_waited_for(
-    detached: bool, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+    detached: bool, planned: list[PlannedRun], polls: Polls, held: set[Path]
 ) -> None:
     """And made here where that process ends without a word."""
     elsewhere, lost = planned[0].run.folder, planned[1].run.folder
-    held = {elsewhere, lost}
+    held |= {elsewhere, lost}
     executor = FakeExecutor(succeed, detached=detached)
-    polls: list[None] = []
 
-    def sleep(_: float) -> None:
-        polls.append(None)
-        if len(polls) == 3:
-            # They take up the places of this machine, but not those of a cluster.
-            assert executor.started == [["run2"]] if detached else executor.started == []
-            elsewhere.mkdir()
-            (elsewhere / "result.json").write_text("{}")
-            held.clear()
+    def end_others() -> None:
+        # They take up the places of this machine, but not those of a cluster.
+        assert executor.started == ([["run2"]] if detached else [])
+        finish(elsewhere)
+        held.clear()
 
-    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
-    monkeypatch.setattr(sweep.time, "sleep", sleep)
-    run_sweep(planned[:3], executor)
+    polls[2] = end_others
+    Sweep(planned[:3], executor, Pace(), "runs").run()
     assert sorted(name for batch in executor.started for name in batch) == ["run1", "run2"]
     assert all(each.run.done for each in planned[:3])
 
 
 def test_a_process_of_ours_that_came_second_is_not_lost(
-    planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, capfd: Capture
+    planned: list[PlannedRun], polls: Polls, held: set[Path], capfd: Capture
 ) -> None:
     """It found the lock held, and ended; the run is waited for."""
-    held: set[Path] = set()
 
     def come_second(folder: Path) -> FakeTask:
         held.add(folder)
         return FakeTask(Ending.RETURNED)
 
-    def sleep(_: float) -> None:
-        if len(polls) == 2:
-            (planned[0].run.folder / "result.json").write_text("{}")
-            held.clear()
-        polls.append(None)
-
-    polls: list[None] = []
-    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
-    monkeypatch.setattr(sweep.time, "sleep", sleep)
-    executor = FakeExecutor(come_second)
-    run_sweep(planned[:1], executor)
-    assert executor.started == [["run0"]]
+    polls[2] = lambda: (finish(planned[0].run.folder), held.clear())
+    assert run_sweep(planned[:1], come_second) == [["run0"]]
     assert "started again" not in capfd.readouterr().err
 
 
-def sharing(planned: Sequence[PlannedRun], training: Path) -> list[PlannedRun]:
-    """The same runs, of one training."""
-    return [each._replace(run=replace(each.run, trained_in=training)) for each in planned]
-
-
-def test_runs_of_one_training_wait_for_the_first_of_them(planned: list[PlannedRun], tmp_path: Path) -> None:
-    training = tmp_path / "trainings" / "c"
-    runs = [*sharing(planned[:3], training), planned[3]]
-
+def test_runs_of_one_training_wait_for_the_first_of_them(planned: list[PlannedRun], training: Path) -> None:
     def train(folder: Path) -> FakeTask:
         if folder.name == "run0":
-            training.mkdir(parents=True)
-            (training / "result.json").write_text("{}")
+            finish(training)
         return succeed(folder)
 
-    executor = FakeExecutor(train)
-    run_sweep(runs, executor)
+    started = run_sweep([*sharing(planned[:3], training), planned[3]], train)
     # Meanwhile the others' places are taken, and once the model is trained they need not wait for each other.
-    assert executor.started == [["run0", "run3"], ["run1", "run2"]]
+    assert started == [["run0", "run3"], ["run1", "run2"]]
 
 
 def test_a_training_that_another_process_makes_is_waited_for(
-    planned: list[PlannedRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planned: list[PlannedRun], training: Path, polls: Polls, held: set[Path]
 ) -> None:
-    training = tmp_path / "trainings" / "c"
-    held = {training}
-    executor = FakeExecutor(succeed)
-    polls: list[None] = []
-
-    def sleep(_: float) -> None:
-        polls.append(None)
-        if len(polls) == 3:
-            assert executor.started == [["run1"]]
-            held.clear()
-
-    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
-    monkeypatch.setattr(sweep.time, "sleep", sleep)
-    run_sweep([*sharing(planned[:1], training), planned[1]], executor)
-    assert executor.started == [["run1"], ["run0"]]
-
-
-def test_a_process_of_ours_that_left_the_training_to_another_is_not_lost(
-    planned: list[PlannedRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
-) -> None:
-    training = tmp_path / "trainings" / "c"
-    held: set[Path] = set()
-
-    def come_second(folder: Path) -> FakeTask:
-        if not executor.started[1:]:
-            held.add(training)
-            return FakeTask(Ending.RETURNED)
-        return succeed(folder)
-
-    def sleep(_: float) -> None:
-        polls.append(None)
-        if len(polls) == 3:
-            held.clear()
-
-    polls: list[None] = []
-    monkeypatch.setattr(sweep, "is_locked", lambda folder: folder in held)
-    monkeypatch.setattr(sweep.time, "sleep", sleep)
-    executor = FakeExecutor(come_second)
-    run_sweep(sharing(planned[:1], training), executor)
-    assert executor.started == [["run0"], ["run0"]]
-    assert "started again" not in capfd.readouterr().err
-
-
-def test_however_often_ours_leave_a_training_to_others_that_end_at_once_none_is_lost(
-    planned: list[PlannedRun], capfd: Capture
-) -> None:
-    """The lock may be free again before this sweep looks at it."""
-    deeds = iter([*[lambda _: FakeTask(Ending.RETURNED)] * (MAX_LOSSES + 1), succeed])
-    run_sweep(planned[:1], FakeExecutor(lambda folder: next(deeds)(folder)))
-    assert planned[0].run.done
-    assert "started again" not in capfd.readouterr().err
-
-
-def test_a_training_whose_process_is_lost_fails_with_its_run(planned: list[PlannedRun], tmp_path: Path) -> None:
-    training = tmp_path / "trainings" / "c"
-    (sharer,) = sharing(planned[:1], training)
-    run_sweep([sharer], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
-    assert json.loads((training / "failure.json").read_text()) == {"reason": "OOM"}
-    # Once it is done, only the run can fail.
-    (training / "failure.json").unlink()
-    (training / "result.json").write_text("{}")
-    run_sweep([sharer], FakeExecutor(lambda folder: FakeTask(Ending.OUT_OF_MEMORY)))
-    assert sharer.run.failure == "OOM"
-    assert not (training / "failure.json").exists()
-
-
-def test_time_to_go_counts_a_training_once(planned: list[PlannedRun], tmp_path: Path) -> None:
-    training = tmp_path / "trainings" / "c"
-    waiting = Sweep([*sharing(planned[:3], training), planned[3]], FakeExecutor(succeed, capacity=1), Pace((), 0.1), "")
-    assert waiting._remaining_s() == pytest.approx(20)
-    training.mkdir(parents=True)
-    (training / "result.json").write_text("{}")
-    assert waiting._remaining_s() == pytest.approx(10)
+    held.add(training)
+    polls[2] = held.clear
+    assert run_sweep([*sharing(planned[:1], training), planned[1]], succeed) == [["run1"], ["run0"]]
 
 
 def test_a_task_of_an_earlier_sweep_is_found_again(planned: list[PlannedRun]) -> None:
-    executor = FakeExecutor(succeed, known={"run0": FakeTask()})
-    run_sweep(planned[:1], executor)
     # It ended without a result, so that the run was started here.
-    assert executor.started == [["run0"]]
+    assert run_sweep(planned[:1], succeed, known={"run0": FakeTask()}) == [["run0"]]
     assert planned[0].run.done
 
 
-def test_a_history_is_read_once_a_poll(planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_reads_a_history_once_a_poll_and_counts_a_training_once(
+    planned: list[PlannedRun], training: Path, polls: Polls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read: list[str] = []
-    polls = iter(range(5))
+    shown: list[tuple[float, str, float | None]] = []
 
     def trained_fraction(run: Run) -> float:
         read.append(run.folder.name)
         return 0.5
 
-    def sleep(_: float) -> None:
-        read.clear()
-        if next(polls) == 3:
-            raise KeyboardInterrupt
-
     def look_back(_: object, done: float, note: str, remaining_s: float | None) -> None:
         assert sorted(read) == ["run0", "run1"]
-        assert (done, note) == (1.0, "c seed 0 50 %, c seed 1 50 %")
+        shown.append((done, note, remaining_s))
 
     monkeypatch.setattr(Run, "trained_fraction", trained_fraction)
-    monkeypatch.setattr(sweep.time, "sleep", sleep)
     monkeypatch.setattr(sweep.ProgressLine, "update", look_back)
+    polls |= {0: read.clear, 1: read.clear, 2: interrupt}
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(planned, FakeExecutor(lambda folder: FakeTask(ended=False)))
+        run_sweep([*planned[:2], *sharing(planned[2:], training)], lambda folder: FakeTask(ended=False))
+    # Two halves of a training and a whole one, each of ten seconds, two at a time.
+    assert shown == [(1.0, "c seed 0 50 %, c seed 1 50 %", pytest.approx(10))] * 2
 
 
 @pytest.mark.parametrize("detached", [True, False])
 def test_interrupted_it_ends_its_processes_unless_they_are_a_clusters(
-    detached: bool, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+    detached: bool, planned: list[PlannedRun], polls: Polls
 ) -> None:
     tasks = [FakeTask(ended=False), FakeTask(ended=False)]
     waiting = iter(tasks)
-
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sweep.time, "sleep", interrupt)
-    executor = FakeExecutor(lambda folder: next(waiting), detached=detached)
+    polls[0] = interrupt
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(planned, executor)
+        run_sweep(planned, lambda folder: next(waiting), detached=detached)
     assert [task.cancelled for task in tasks] == [not detached] * 2
     assert [each.run.failure for each in planned] == [None] * 5

@@ -1,0 +1,134 @@
+"""Runs of a tiny study, made by real processes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.study import Point, Study
+from ossnet.training.profile import load_profile
+
+Run = Callable[..., int]
+UseStudies = Callable[..., None]
+
+RESULTS, TRAININGS = "runs/*/result.json", "trainings/*/model.safetensors"
+
+
+def times_of(results: Path, files: str) -> dict[str, float]:
+    """Return when each folder of a run or a training got such a file."""
+    return {path.parent.name: path.stat().st_mtime for path in results.glob(files)}
+
+
+@pytest.fixture(autouse=True)
+def _only_the_tiny_study(tiny_study: Study, use_studies: UseStudies) -> None:
+    use_studies(tiny_study)
+
+
+@pytest.fixture
+def use_scorings(tiny_study: Study, tiny_profile: Path, use_studies: UseStudies) -> Callable[..., None]:
+    """Let the study score its first training in these ways."""
+    first = tiny_study.grid(load_profile(str(tiny_profile)))[0]
+
+    def use(*ways: dict[str, object]) -> None:
+        points: list[Point] = [
+            replace(first, columns=first.columns | {"drawn": i}, **way) for i, way in enumerate(ways)
+        ]
+        use_studies(replace(tiny_study, grid=lambda _: points))
+
+    return use
+
+
+def test_a_sweep_leaves_runs_records_and_tables(swept: Path) -> None:
+    folders = sorted((swept / "runs").iterdir())
+    assert len(folders) == 4
+    for folder in folders:
+        assert (folder / "result.json").exists()
+        attempt = json.loads((folder / "provenance.json").read_text())["attempts"][0]
+        assert attempt["command"].startswith("python -m benchmarks run table1 --profile ")
+    lines = (swept / "records" / "table1-own-tiny.jsonl").read_text().splitlines()
+    assert [json.loads(line)["columns"]["sampling"] for line in lines] == ["uniform"] * 2 + ["border"] * 2
+    table = pd.read_csv(swept / "tables" / "table1.csv")
+    assert set(table["sampling"]) == {"uniform", "border"}
+    assert set(table["drawn"]) == {32}
+    assert set(table["seeds"]) == {2}
+    assert "Confidence (ours)" in (swept / "tables" / "table1.md").read_text()
+    assert (swept / "tables" / "table1.tex").exists()
+    assert (swept / "tables" / "table1-comparisons.md").exists()
+
+
+def test_called_again_it_makes_nothing_again(finished: Path, run_tiny: Run) -> None:
+    before, table = times_of(finished, RESULTS), (finished / "tables" / "table1.md").read_bytes()
+    assert run_tiny(finished) == 0
+    assert times_of(finished, RESULTS) == before
+    assert (finished / "tables" / "table1.md").read_bytes() == table
+
+
+def test_a_dry_run_makes_and_writes_nothing(
+    finished: Path, run_tiny: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = times_of(finished, RESULTS)
+    assert run_tiny(finished, "--dry-run", "--force") == 0
+    listing = capsys.readouterr().out.splitlines()
+    assert listing[0] == "table1 on own, profile tiny: 4 runs (4 done)"
+    assert listing[1].startswith("  c uniform 8192 32 seed 0: done, about ")
+    assert listing[-1].startswith("4 runs to make, about ")
+    assert times_of(finished, RESULTS) == before
+    assert run_tiny(tmp_path / "new", "--dry-run") == 0
+    assert not (tmp_path / "new").exists()
+    listing = capsys.readouterr().out
+    assert "4 runs (4 missing)" in listing
+    assert "assuming" in listing
+
+
+def test_only_what_failed_is_tried_again_and_only_by_retry_failed(
+    finished: Path, run_tiny: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = times_of(finished, RESULTS)
+    first = sorted(before)[0]
+    folder = finished / "runs" / first
+    for name in ("result.json", "per_case.csv"):
+        (folder / name).unlink()
+    (folder / "failure.json").write_text('{"reason": "OOM"}')
+    assert run_tiny(finished) == 1
+    assert "1 of 4 runs have failed; use --retry-failed" in capsys.readouterr().err
+    assert main(["status", "--results", str(finished)]) == 0
+    assert "seed 0: failed: OOM" in capsys.readouterr().out
+    assert "OOM" in (finished / "tables" / "table1.md").read_text()
+    assert run_tiny(finished, "--retry-failed") == 0
+    after = times_of(finished, RESULTS)
+    assert {name for name in after if after[name] != before[name]} == {first}
+
+
+def test_another_way_of_scoring_trains_nothing(
+    finished: Path, run_tiny: Run, use_scorings: Callable[..., None]
+) -> None:
+    before = times_of(finished, TRAININGS)
+    assert len(before) == 4
+    use_scorings({"extraction": "dense"}, {"max_locations": 64})
+    assert run_tiny(finished) == 0
+    assert times_of(finished, TRAININGS) == before
+    assert len(times_of(finished, RESULTS)) == 4 + 2
+
+
+@pytest.mark.usefixtures("forkserver")
+def test_a_training_that_failed_is_tried_again_by_retry_failed_and_all_anew_by_force(
+    run_tiny: Run, use_scorings: Callable[..., None], tiny_profile: Path, tmp_path: Path
+) -> None:
+    use_scorings({"extraction": "mise"}, {"extraction": "dense"})
+    # With a rate like this the loss is infinite in the first epoch.
+    profile = tmp_path / "tiny.toml"
+    rate = "[datasets.own.c.recipe.optimization]\nlearning_rate = 1e30\nactivation_learning_rate = 1e30\n"
+    profile.write_text(tiny_profile.read_text() + rate)
+    assert run_tiny(tmp_path, profile=profile) == 1
+    failures = [json.loads(path.read_text())["reason"] for path in tmp_path.glob("*/*/failure.json")]
+    assert len(failures) == 3
+    assert len(set(failures)) == 1
+    assert failures[0].startswith("the loss became ")
+    (training,) = tmp_path.glob("trainings/*")
+    for options, attempts in (([], 1), (["--retry-failed"], 2), (["--force"], 1)):
+        assert run_tiny(tmp_path, *options, profile=profile) == 1
+        assert len(json.loads((training / "provenance.json").read_text())["attempts"]) == attempts
