@@ -1,8 +1,9 @@
 """A profile and a study whose runs take seconds, a sweep of them, and numbers as records give them."""
 
 import mmap
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
@@ -17,10 +18,15 @@ from benchmarks.__main__ import main
 from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forkserver_context
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.statistics import describe
+from benchmarks.runs.run_folder import Run
+from benchmarks.scoring.scoring import Job, folder_of, training_folder
+from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies import registry
 from benchmarks.studies.table1 import TABLE1
-from benchmarks.study import Point, Probe, Study
+from benchmarks.study import Point, Probe, Split, Study
+from ossnet.config import plain
 from ossnet.training.profile import Profile
+from ossnet.training.run import RunSpec
 
 TINY_PROFILE = """\
 base = "laptop"
@@ -51,6 +57,31 @@ def tiny_study() -> Study:
         return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:4]
 
     return replace(TABLE1, grid=grid)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_important_as_before() -> Iterator[None]:
+    """Leave the priority of this process alone, which a worker's lowers for good."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda _: 0)
+        yield
+
+
+@pytest.fixture(scope="session")
+def prepare_run(data_csv: Path) -> Callable[..., Run]:
+    """Prepare a run for a worker: one that scores a training, by default on the tiny data set."""
+
+    def prepare(
+        results: Path, spec: RunSpec, extraction: str, source: Path = data_csv, split: Split | None = None
+    ) -> Run:
+        scoring = Segmentation(spec, extraction, split=split)
+        trained_in, epochs = training_folder(results, spec), spec.recipe.epochs
+        run = Run(folder_of(results, scoring), spec.model, spec.seed, epochs=epochs, trained_in=trained_in)
+        job = Job(str(source), {}, str(results / "cache"), torch.get_num_threads(), "python -m benchmarks run")
+        run.prepare(plain(scoring), plain(job))
+        return run
+
+    return prepare
 
 
 @pytest.fixture(scope="session")

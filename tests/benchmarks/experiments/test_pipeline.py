@@ -37,22 +37,10 @@ def run(spec: RunSpec, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders in which models were trained, which here takes no time."""
-    folders: list[Path] = []
-
-    def train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torch.device) -> None:
-        folders.append(folder)
-        (folder / "result.json").write_text("{}")
-
-    monkeypatch.setattr(pipeline, "train_and_record", train)
-    return folders
-
-
-@pytest.fixture
-def make_by(run: Run, spec: RunSpec, dataset: Dataset, trainings: list[Path], monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Make the run with what measures it."""
-    monkeypatch.setattr(pipeline.os, "nice", lambda _: 0)
+def make_by(run: Run, spec: RunSpec, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Make the run with what measures it; its training takes no time."""
+    trained = run.training / "result.json"
+    monkeypatch.setattr(pipeline, "train_and_record", lambda *_: trained.write_text("{}"))
     monkeypatch.setattr(pipeline, "open_dataset", lambda *_, **__: dataset)
     monkeypatch.setattr(pipeline, "load_run", lambda *_: (None, spec))
 
@@ -92,13 +80,7 @@ def test_where_there_is_a_result_everything_else_is_there(
     assert read(run, "result.json") == {"colour": "red"}
 
 
-def test_a_model_is_trained_once(run: Run, make_by: Make, trainings: list[Path]) -> None:
-    for _ in range(2):
-        make_by(lambda *_: Outcome({}, {}))
-    assert trainings == [run.training]
-
-
-def test_a_failure_to_measure_is_none_to_train(run: Run, make_by: Make, trainings: list[Path]) -> None:
+def test_a_failure_to_measure_is_none_to_train(run: Run, make_by: Make) -> None:
     def measure(*_: object) -> Outcome:
         raise UserError("there is no case to measure")
 
