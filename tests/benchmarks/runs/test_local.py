@@ -132,15 +132,20 @@ def test_an_exception_is_told_as_a_status_and_in_the_log(folders: list[Path]) ->
     assert f"ValueError: nothing in {folders[0]}" in task.log.read_text()
 
 
-def test_a_killed_worker_is_told(folders: list[Path], stay: MakeRun) -> None:
+def test_a_killed_worker_is_out_of_memory_where_the_kernel_has_counted_one_more(
+    folders: list[Path], stay: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
-    worker, child = pids(folders[0])
+    started = pids(folders[0])
     assert not task.finished()
-    os.kill(worker, signal.SIGKILL)
-    os.kill(child, signal.SIGKILL)
+    for pid in started:
+        os.kill(pid, signal.SIGKILL)
     wait_for(task.finished)
     assert task.reason() == "killed by signal 9"
     assert task.ending() == Ending.LOST
+    kills = local.kernel_oom_kills()
+    monkeypatch.setattr(local, "kernel_oom_kills", lambda: kills + 1)
+    assert task.ending() == Ending.OUT_OF_MEMORY
 
 
 def test_cancelled_a_worker_tidies_up_and_ends_with_its_children(
@@ -187,32 +192,20 @@ def test_each_worker_sees_the_gpu_with_the_fewest_others(folders: list[Path]) ->
 
     executor = LocalExecutor(work, 2, ["3", "GPU-x"])
     tasks = executor.submit(folders)
+
+    def wait_for_gpu(folder: Path, gpu: str) -> None:
+        wait_for(lambda: (folder / "gpu").exists() and (folder / "gpu").read_text() == gpu)
+
     for task, folder, gpu in zip(tasks, folders, ("3", "GPU-x"), strict=True):
-        wait_for((folder / "gpu").exists)
-        wait_for(lambda folder=folder: (folder / "gpu").read_text() != "")
-        assert (folder / "gpu").read_text() == gpu
+        wait_for_gpu(folder, gpu)
         assert not task.finished()
     (folders[1] / "end").touch()
     wait_for(tasks[1].finished)
     (folders[1] / "end").unlink()
     (folders[1] / "gpu").unlink()
     (again,) = executor.submit(folders[1:])
-    wait_for(lambda: (folders[1] / "gpu").exists() and (folders[1] / "gpu").read_text() == "GPU-x")
+    wait_for_gpu(folders[1], "GPU-x")
     for folder in folders:
         (folder / "end").touch()
     wait_for(tasks[0].finished)
     wait_for(again.finished)
-
-
-def test_a_worker_that_the_kernel_ended_for_its_memory_is_out_of_memory(
-    folders: list[Path], stay: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is killed by the same signal, but the kernel has counted one more."""
-    (task,) = LocalExecutor(stay, workers=1).submit(folders[:1])
-    os.kill(pids(folders[0])[0], signal.SIGKILL)
-    wait_for(task.finished)
-    assert task.ending() == Ending.LOST
-    kills = local.kernel_oom_kills()
-    monkeypatch.setattr(local, "kernel_oom_kills", lambda: kills + 1)
-    assert task.ending() == Ending.OUT_OF_MEMORY
-    os.kill(pids(folders[0])[1], signal.SIGKILL)

@@ -65,26 +65,27 @@ def test_slurm_is_not_asked_all_the_time(slurm: Path, monkeypatch: pytest.Monkey
     assert calls() == 3
 
 
-def test_while_slurm_does_not_answer_no_job_counts_as_ended(slurm: Path, tmp_path: Path) -> None:
-    executor = SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
-    (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
+@pytest.fixture
+def executor(slurm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmExecutor:
+    """An executor that asks SLURM as often as it is asked; its job 17 is of the folder of the test."""
+    monkeypatch.setattr(squeue, "POLL_S", 0)
     (slurm / "answer").write_text("17|RUNNING|0\n")
+    (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
+    return SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
+
+
+def test_while_slurm_does_not_answer_no_job_counts_as_ended(
+    executor: SlurmExecutor, slurm: Path, tmp_path: Path
+) -> None:
     task = executor.find_task(tmp_path)
-    assert task is not None
-    executor._queue.invalidate()
     (slurm / "answer").unlink()
     assert not task.finished()
     with pytest.raises(UserError, match="SLURM does not answer"):
         executor.find_task(tmp_path)
 
 
-def test_a_job_that_slurm_has_forgotten_has_ended(slurm: Path, tmp_path: Path) -> None:
-    executor = SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
-    (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
-    (slurm / "answer").write_text("17|PENDING|0\n")
+def test_a_job_that_slurm_has_forgotten_has_ended(executor: SlurmExecutor, slurm: Path, tmp_path: Path) -> None:
     task = executor.find_task(tmp_path)
-    assert task is not None
-    executor._queue.invalidate()
     (slurm / "answer").write_text("16|RUNNING|0\n")
     assert task.finished()
     assert task.reason() == "no longer known to SLURM"
@@ -93,26 +94,26 @@ def test_a_job_that_slurm_has_forgotten_has_ended(slurm: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("state", "log", "memory"),
+    ("state", "log", "reason"),
     [
-        ("OUT_OF_MEMORY", "", True),
-        ("FAILED", "slurmstepd-node1: error: StepId=5.0 exceeded memory limit (41 > 20), being killed", True),
-        ("FAILED", "slurmstepd: error: Detected 1 oom_kill event in StepId=5.0.", True),
-        ("FAILED", "this network exceeded memory limit", False),
-        ("TIMEOUT", "", False),
+        ("OUT_OF_MEMORY", "", "OUT_OF_MEMORY"),
+        (
+            "FAILED",
+            "slurmstepd-node1: error: StepId=5.0 exceeded memory limit (41 > 20), being killed",
+            "OUT_OF_MEMORY",
+        ),
+        ("FAILED", "slurmstepd: error: Detected 1 oom_kill event in StepId=5.0.", "OUT_OF_MEMORY"),
+        ("FAILED", "this network exceeded memory limit", "killed by signal 9"),
+        ("TIMEOUT", "", "TIMEOUT"),
     ],
 )
-def test_what_counts_as_out_of_memory(slurm: Path, tmp_path: Path, state: str, log: str, memory: bool) -> None:
-    executor = SlurmExecutor(print, tmp_path / "logs", SlurmSettings())
-    (tmp_path / "slurm.json").write_text('{"job_id": "17"}')
-    (slurm / "answer").write_text("17|RUNNING|0\n")
+def test_what_counts_as_out_of_memory(
+    state: str, log: str, reason: str, executor: SlurmExecutor, slurm: Path, tmp_path: Path
+) -> None:
     task = executor.find_task(tmp_path)
-    assert task is not None
-    executor._queue.invalidate()
     (slurm / "answer").write_text(f"17|{state}|35072\n")
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "17_0_log.out").write_text(f"before\n{log}\nafter\n")
     assert task.finished()
-    assert (task.ending() == Ending.OUT_OF_MEMORY) is memory
-    how = "OUT_OF_MEMORY" if memory else {"FAILED": "killed by signal 9"}.get(state, state)
-    assert task.reason() == how
+    assert (task.ending() == Ending.OUT_OF_MEMORY) is (reason == "OUT_OF_MEMORY")
+    assert task.reason() == reason

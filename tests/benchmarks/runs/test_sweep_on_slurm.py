@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmarks.__main__ import main
 from benchmarks.runs.run_folder import is_locked
 from benchmarks.runs.slurm import SlurmSettings
-from benchmarks.studies import registry as studies
 from benchmarks.study import Study
 from ossnet.config import plain
-
-Capture = pytest.CaptureFixture[str]
 
 
 def holder_of(lock: Path) -> int | None:
@@ -54,38 +51,34 @@ def records(results: Path) -> list[dict[str, Any]]:
 
 def test_a_cluster_comes_to_the_records_of_this_machine(
     slurm_cluster: SlurmSettings,
+    swept: Path,
+    run_tiny: Callable[..., int],
     tiny_profile: Path,
     tiny_study: Study,
-    data_csv: Path,
+    use_studies: Callable[..., None],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Capture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(studies, "STUDIES", {"table1": tiny_study})
+    use_studies(tiny_study)
     settings = plain(slurm_cluster) | {"memory_gb": 4}
     options = {name: value for name, value in settings.items() if value not in (None, [], {})}
     table = "\n".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
     profile = tmp_path / "tiny.toml"
     profile.write_text(f"{tiny_profile.read_text()}\n[slurm]\n{table}\n")
 
-    def sweep(results: Path, *more: str) -> None:
-        shared = ["--profile", str(profile), "--data", str(data_csv), "--results", str(results)]
-        assert main(["run", "table1", *shared, *more]) == 0
-
     killed: list[int] = []
-    cluster, here = tmp_path / "cluster", tmp_path / "here"
+    cluster = tmp_path / "cluster"
     killer = threading.Thread(target=kill_one_worker, args=(cluster / "trainings", killed))
     killer.start()
-    sweep(cluster, "--executor", "slurm")
+    assert run_tiny(cluster, "--executor", "slurm", profile=profile) == 0
     killer.join()
     assert len(killed) == 1
     assert "started again" in capsys.readouterr().err
-    sweep(here)
-    assert records(cluster) == records(here)
+    assert records(cluster) == records(swept)
     attempts = [
         json.loads(path.read_text())["attempts"] for path in sorted((cluster / "trainings").glob("*/provenance.json"))
     ]
     assert sorted(map(len, attempts)) == [1, 1, 1, 2]
     assert all(attempt["slurm"]["job_id"] for several in attempts for attempt in several)
     for name in ("table1.md", "table1.csv", "table1-comparisons.csv"):
-        assert (cluster / "tables" / name).read_bytes() == (here / "tables" / name).read_bytes()
+        assert (cluster / "tables" / name).read_bytes() == (swept / "tables" / name).read_bytes()
