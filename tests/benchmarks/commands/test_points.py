@@ -1,13 +1,11 @@
 import json
-from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.commands import points
-from benchmarks.commands.points import CPU_WORKERS, visible_gpus
-from benchmarks.commands.request import Request
+from benchmarks.commands.points import CPU_WORKERS, local_executor, visible_gpus
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.runs.local import LocalExecutor
 from benchmarks.runs.pace import FinishedRun, Pace
@@ -38,12 +36,8 @@ def test_there_are_as_many_runs_at_a_time_as_gpus_by_default(
     gpus: list[str], workers: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(points, "visible_gpus", lambda: gpus)
-    monkeypatch.setattr(_forkserver, "_preload_modules", [])
-    request = Request([], Path("results"), "", workers=workers, threads=1)
-    executor = points._executor(request, None)
-    assert isinstance(executor, LocalExecutor)
-    assert executor.capacity == expected
-    assert _forkserver._preload_modules == [*(FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU)]
+    monkeypatch.setattr(points, "LocalExecutor", lambda make_run, *how: how)
+    assert local_executor(workers) == (expected, gpus, FOR_RUNS if gpus else FOR_RUNS_WITHOUT_GPU)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -16,12 +16,20 @@ INSTALLED = ("torch", "numpy", "pandas", "nvidia-ml-py")
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
+
+def run_python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python without the module `site`: its folders of packages are those of PYTHONPATH alone."""
+    command = [sys.executable, "-S", *arguments]
+    environment = os.environ | environment
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
 SCRIPT = """
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.commands.gpu import GpuRequest, measure_studies
+from benchmarks.commands.gpu import GpuRequest, main, measure_studies
 from benchmarks.probes import runner
 from benchmarks.probes.runner import ProbeOptions
 from benchmarks.studies.registry import STUDIES
@@ -42,6 +50,7 @@ if __name__ == "__main__":
     runner.available_memory = lambda: 2**40
     tiny = Study(Layout("tiny", ""), measured=lambda device_type: PROBES)
     assert measure_studies("cpu", [tiny], GpuRequest(Path(sys.argv[1]), 600, "", ProbeOptions()))
+    sys.exit(main(["--results", sys.argv[1]]))
 """
 
 
@@ -64,37 +73,26 @@ def closure(names: Iterator[str]) -> dict[str, Distribution]:
     return found
 
 
-@pytest.fixture(scope="module")
-def site_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def site_packages(tmp_path: Path) -> Path:
     """A folder with links to these packages and to nothing else."""
-    folder = tmp_path_factory.mktemp("site")
+    folder = tmp_path / "packages"
+    folder.mkdir()
     for package in closure(iter(INSTALLED)).values():
         for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
             (folder / name).symlink_to(package.locate_file(name))
     return folder
 
 
-@pytest.fixture
-def run_python(site_packages: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run this Python with these packages and the checkout, and without a GPU."""
-    path = os.pathsep.join([str(CHECKOUT), str(site_packages)])
-    environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        # Without the module `site`, Python has no folder of packages but those of PYTHONPATH.
-        command = [sys.executable, "-S", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-
-    return run
-
-
-def test_probes_of_every_kind_are_measured(
-    run_python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+def test_probes_of_every_kind_are_measured_and_the_command_refuses_a_machine_without_a_gpu(
+    site_packages: Path, tmp_path: Path
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    done = run_python(str(script), str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    path = os.pathsep.join([str(CHECKOUT), str(site_packages)])
+    done = run_python(tmp_path, str(script), str(tmp_path), PYTHONPATH=path, CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 2, done.stderr
+    assert "torch finds no GPU" in done.stderr.splitlines()[-1]
     records = read_records(tmp_path, ["tiny"])
     assert [record.failure for record in records] == [None] * 5
     results = [record.result or {} for record in records]
@@ -104,18 +102,7 @@ def test_probes_of_every_kind_are_measured(
 
 
 def test_without_its_packages_the_command_names_them(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    command = [sys.executable, "-S", "-m", "benchmarks.commands.gpu"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = run_python(tmp_path, "-m", "benchmarks.commands.gpu", PYTHONPATH=str(CHECKOUT))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "torch, numpy, pandas, nvidia-ml-py" in line
-
-
-def test_the_command_refuses_a_machine_without_a_gpu(
-    run_python: Callable[..., subprocess.CompletedProcess[str]],
-) -> None:
-    done = run_python("-m", "benchmarks.commands.gpu")
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert "torch finds no GPU" in line

@@ -94,7 +94,7 @@ def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def left_alone(profile: Path, data_csv: Path, swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a sweep that nothing disturbs: the tests' own, where that has as many runs."""
+    """The results of a sweep that nothing disturbs: of the one that many tests share, where it has as many runs."""
     if (RUNS, SEEDS) == (4, [0, 1]):
         return swept
     results = tmp_path_factory.mktemp("left-alone")
