@@ -139,6 +139,7 @@ def test_a_dry_run_lists_every_probe_and_changes_nothing(tmp_path: Path, machine
         assert capsys.readouterr().out.splitlines()[-1] == f"{missing} probes to answer"
 
 
+@pytest.mark.usefixtures("forkserver")
 def test_a_real_prediction_and_a_real_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     tiny = replace(SMALL, shape=(16, 16, 16))

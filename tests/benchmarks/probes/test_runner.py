@@ -12,7 +12,7 @@ from benchmarks.machine.subprocess_worker import OOM, Outcome
 from benchmarks.probes import runner
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.machine import Machine
-from benchmarks.probes.records import IDLE_BYTES, read_records
+from benchmarks.probes.records import read_records
 from benchmarks.probes.runner import PROBE_LIMIT_S, ProbeOptions, ProbeRunner, as_memory
 from benchmarks.study import Layout, Probe, Study
 from ossnet.errors import UserError
@@ -204,14 +204,6 @@ def test_an_interrupt_leaves_what_is_there_and_ends_the_processes(tmp_path: Path
         machine.answer(machine.runner(tmp_path, study("one", FIRST, SECOND, THIRD)))
     assert recorded(tmp_path, "one") == {FIRST: None}
     assert machine.ended
-
-
-@pytest.mark.parametrize("used_bytes", [None, 0, IDLE_BYTES])
-def test_a_gpu_that_is_idle_or_reports_nothing_is_used(
-    used_bytes: int | None, tmp_path: Path, machine: FakeMachine
-) -> None:
-    machine.used_bytes = used_bytes
-    machine.runner(tmp_path, study("one", FIRST)).refuse_shared_gpu()
 
 
 def test_a_gpu_that_others_use_is_refused_unless_it_is_shared_or_idle_all_the_same(

@@ -82,8 +82,16 @@ def test_transposed_convolutions_give_the_filters_of_the_skip_connection() -> No
     assert joined == [12, 8]
 
 
-@pytest.mark.parametrize("phase", ["training", "inference"])
-@pytest.mark.parametrize("variant", get_args(UNetVariant))
+@pytest.mark.parametrize(
+    ("variant", "phase"),
+    [
+        ("activation after the sum", "training"),
+        ("ReLU not in place", "training"),
+        ("ReLU not in place", "inference"),
+        ("average pooling", "training"),
+        ("transposed convolution", "training"),
+    ],
+)
 def test_the_prediction_is_what_real_tensors_take(variant: UNetVariant, phase: Phase) -> None:
     probe = Probe("memory", "unet3d", "cube", (32, 32, 32), phase, implementation=variant)
     real = released_footprint(probe, "cpu")
