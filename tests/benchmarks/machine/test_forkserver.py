@@ -18,26 +18,22 @@ for name in ("is_available", "device_count", "init", "_lazy_init", "current_devi
     setattr(torch.cuda, name, refuse)
 for name in sys.argv[1:]:
     importlib.import_module(name)
-assert "monai" not in sys.modules, "imported MONAI"
+print("monai" in sys.modules)
+torch.cuda.is_available()
 """
 
 
-@pytest.mark.parametrize("imports", [FOR_RUNS, FOR_MEASURING])
-def test_nothing_asks_for_a_gpu_on_import(imports: tuple[str, ...]) -> None:
-    done = subprocess.run([sys.executable, "-c", ASKING, *imports], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_module_that_asks_would_be_found() -> None:
+def test_nothing_asks_for_a_gpu_on_import() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ASKING + "torch.cuda.is_available()"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", ASKING, *FOR_RUNS, *FOR_MEASURING], capture_output=True, text=True, check=False
     )
-    assert "asked for a GPU" in done.stderr
+    # It gets as far as what does ask, which would be found, and MONAI might ask.
+    assert done.stdout == "False\n", done.stderr
+    assert done.stderr.endswith("AssertionError: asked for a GPU\n")
 
 
-@pytest.mark.parametrize("name", [*FOR_RUNS_WITHOUT_GPU, *FOR_MEASURING])
-def test_what_is_imported_is_there(name: str) -> None:
-    assert find_spec(name) is not None
+def test_what_is_imported_is_there() -> None:
+    assert [name for name in (*FOR_RUNS_WITHOUT_GPU, *FOR_MEASURING) if find_spec(name) is None] == []
 
 
 PRELOADED = """
@@ -64,7 +60,7 @@ print(tempfile.gettempdir(), multiprocessing.util.get_temp_dir().startswith(temp
 """
 
 
-@pytest.mark.parametrize(("length", "stays"), [(60, True), (71, True), (72, False), (200, False)])
+@pytest.mark.parametrize(("length", "stays"), [(71, True), (72, False)])
 def test_processes_start_whatever_the_length_of_the_temporary_folder(
     length: int, stays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 import os
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pynvml
 import pytest
@@ -9,7 +9,6 @@ import torch
 from benchmarks.machine.nvml import UsedMemory, used_memory
 
 GPU = torch.device("cuda", 1)
-NOT_MEASURED = UsedMemory(None, None)
 
 Install = Callable[..., None]
 
@@ -26,11 +25,11 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Install:
     opened = 0
 
     def install(
-        devices: Mapping[str, int], processes: Mapping[int, int | None], fails: Mapping[str, int] | None = None
+        devices: Mapping[str, int], processes: Mapping[int, int | None], fails: Mapping[str, int] = MappingProxyType({})
     ) -> None:
         def check(function: str) -> None:
-            if function in (fails or {}):
-                raise pynvml.NVMLError((fails or {})[function])
+            if function in fails:
+                raise pynvml.NVMLError(fails[function])
             assert opened == 1 or function == "nvmlInit"
 
         def start() -> None:
@@ -65,63 +64,61 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Install:
     return install
 
 
-def test_memory_of_this_process_and_of_the_device_that_torch_uses(driver: Install) -> None:
-    driver({"GPU-0000": 1, "GPU-12ab": 9000}, {1: 100, os.getpid(): 700})
-    assert used_memory(GPU) == UsedMemory(process_bytes=700, device_bytes=9000)
+ONE = {"GPU-12ab": 9000}
+OURS = {os.getpid(): 700}
 
 
-def test_a_process_that_the_driver_does_not_list_is_not_measured(driver: Install) -> None:
-    driver({"GPU-12ab": 9000}, {1: 100})
-    assert used_memory(GPU) == UsedMemory(process_bytes=None, device_bytes=9000)
-
-
-def test_a_process_whose_memory_the_driver_does_not_tell_is_not_measured(driver: Install) -> None:
-    driver({"GPU-12ab": 9000}, {os.getpid(): None})
-    assert used_memory(GPU) == UsedMemory(process_bytes=None, device_bytes=9000)
-
-
-def test_processes_that_may_not_be_asked_for_leave_the_device(driver: Install) -> None:
-    refused = {"nvmlDeviceGetComputeRunningProcesses": pynvml.NVML_ERROR_NO_PERMISSION}
-    driver({"GPU-12ab": 9000}, {}, refused)
-    assert used_memory(GPU) == UsedMemory(process_bytes=None, device_bytes=9000)
-
-
-def test_a_device_whose_memory_is_refused_leaves_the_process(driver: Install) -> None:
-    driver({"GPU-12ab": 9000}, {os.getpid(): 700}, {"nvmlDeviceGetMemoryInfo": pynvml.NVML_ERROR_NOT_SUPPORTED})
-    assert used_memory(GPU) == UsedMemory(process_bytes=700, device_bytes=None)
+@pytest.mark.parametrize(
+    ("devices", "processes", "fails", "process_bytes", "device_bytes"),
+    [
+        pytest.param({"GPU-0000": 1} | ONE, {1: 100} | OURS, {}, 700, 9000, id="the device that torch uses"),
+        pytest.param(
+            {"GPU-0000": 9000, "MIG-12ab": 800}, OURS, {}, 700, 800, id="a MIG instance whose UUID torch tells"
+        ),
+        pytest.param(ONE, {1: 100}, {}, None, 9000, id="a process that is not listed"),
+        pytest.param(ONE, {os.getpid(): None}, {}, None, 9000, id="a process without its memory"),
+        pytest.param(
+            ONE,
+            OURS,
+            {"nvmlDeviceGetComputeRunningProcesses": pynvml.NVML_ERROR_NO_PERMISSION},
+            *(None, 9000),
+            id="processes that may not be asked for",
+        ),
+        pytest.param(
+            ONE,
+            OURS,
+            {"nvmlDeviceGetMemoryInfo": pynvml.NVML_ERROR_NOT_SUPPORTED},
+            *(700, None),
+            id="a device whose memory is refused",
+        ),
+        pytest.param({"GPU-0000": 9000}, OURS, {}, None, None, id="a GPU that the driver does not know"),
+        pytest.param(ONE, OURS, {"nvmlInit": pynvml.NVML_ERROR_LIBRARY_NOT_FOUND}, None, None, id="no library"),
+        pytest.param(ONE, OURS, {"nvmlInit": pynvml.NVML_ERROR_DRIVER_NOT_LOADED}, None, None, id="no driver"),
+        pytest.param(
+            ONE, OURS, {"nvmlDeviceGetHandleByUUID": pynvml.NVML_ERROR_GPU_IS_LOST}, None, None, id="a lost GPU"
+        ),
+    ],
+)
+def test_memory_of_this_process_and_of_the_device(
+    devices: dict[str, int],
+    processes: dict[int, int | None],
+    fails: dict[str, int],
+    process_bytes: int | None,
+    device_bytes: int | None,
+    driver: Install,
+) -> None:
+    driver(devices, processes, fails)
+    assert used_memory(GPU) == UsedMemory(process_bytes, device_bytes)
 
 
 def test_a_mig_instance_is_found_by_the_name_that_makes_it_visible(
     driver: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-77cd,MIG-88ef")
-    driver({"GPU-12ab": 9000, "MIG-77cd": 800}, {os.getpid(): 700})
+    driver(ONE | {"MIG-77cd": 800}, OURS)
     assert used_memory(GPU) == UsedMemory(process_bytes=700, device_bytes=800)
-
-
-def test_a_mig_instance_is_found_where_torch_tells_its_uuid(driver: Install) -> None:
-    driver({"GPU-0000": 9000, "MIG-12ab": 800}, {os.getpid(): 700})
-    assert used_memory(GPU) == UsedMemory(process_bytes=700, device_bytes=800)
-
-
-@pytest.mark.parametrize(
-    "fails",
-    [
-        {"nvmlInit": pynvml.NVML_ERROR_LIBRARY_NOT_FOUND},
-        {"nvmlInit": pynvml.NVML_ERROR_DRIVER_NOT_LOADED},
-        {"nvmlDeviceGetHandleByUUID": pynvml.NVML_ERROR_GPU_IS_LOST},
-    ],
-)
-def test_without_a_driver_that_tells_nothing_is_measured(driver: Install, fails: dict[str, int]) -> None:
-    driver({"GPU-12ab": 9000}, {os.getpid(): 700}, fails)
-    assert used_memory(GPU) == NOT_MEASURED
-
-
-def test_a_gpu_that_the_driver_does_not_know_is_not_measured(driver: Install) -> None:
-    driver({"GPU-0000": 9000}, {os.getpid(): 700})
-    assert used_memory(GPU) == NOT_MEASURED
 
 
 def test_no_driver_is_asked_for_a_cpu(driver: Install) -> None:
     driver({}, {}, {"nvmlInit": pynvml.NVML_ERROR_UNKNOWN})
-    assert used_memory(torch.device("cpu")) == NOT_MEASURED
+    assert used_memory(torch.device("cpu")) == UsedMemory(None, None)

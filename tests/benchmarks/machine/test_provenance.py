@@ -37,12 +37,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_clean_checkout(checkout: Path) -> None:
-    commit = git(checkout, "rev-parse", "HEAD")
-    assert len(commit) == 40
-    assert git_state(checkout / "package") == (commit, False)
-
-
 @pytest.mark.parametrize(
     ("file", "dirty"),
     [
@@ -56,6 +50,7 @@ def test_a_clean_checkout(checkout: Path) -> None:
 def test_a_change_is_dirty_unless_it_is_of_results(file: str, dirty: bool, checkout: Path) -> None:
     (checkout / file).write_text("second")
     commit = git(checkout, "rev-parse", "HEAD")
+    assert len(commit) == 40
     assert git_state(checkout / "package") == (commit, dirty)
     git(checkout, "add", ".")
     assert git_state(checkout / "package") == (commit, dirty)
@@ -112,11 +107,6 @@ def test_a_worktree_has_the_commit_that_it_is_at(checkout: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     git(checkout, "commit", "--all", "--message", "Second")
     assert git_state(checkout / "tree" / "package") == (commit, False)
-
-
-def test_an_unpacked_archive_has_no_commit(checkout: Path) -> None:
-    (checkout / ".git").rename(checkout / "moved")
-    assert git_state(checkout / "package") == (None, None)
 
 
 def test_variables_of_a_git_hook_name_no_other_repository(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,10 +205,6 @@ def test_no_advice_of_torch_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> Non
     told = cuda_state(GPU)
     assert told is not None
     assert told["matmul_tf32"] is True
-
-
-def test_a_cpu_has_no_cuda() -> None:
-    assert cuda_state(CPU) is None
 
 
 Calls = list[str]

@@ -27,27 +27,6 @@ class TestInOwnProcess:
     def test_no_process_has_touched_a_gpu(self) -> None:
         assert in_own_process(torch.cuda.is_initialized) == Outcome(False)
 
-    def test_an_error_is_a_failure(self) -> None:
-        assert in_own_process(int, "x\ny").failure == r"ValueError: invalid literal for int() with base 10: 'x\ny'"
-
-    def test_too_little_memory_is_an_outcome(self) -> None:
-        assert in_own_process(bytearray, 2**62) == Outcome(failure=OOM)
-
-    @pytest.mark.parametrize(
-        ("number", "failure"),
-        [
-            (signal.SIGKILL, KILLED),
-            (signal.SIGSEGV, "the process ended with status -11"),
-        ],
-    )
-    def test_a_process_that_is_ended_is_a_failure(self, number: int, failure: str) -> None:
-        assert in_own_process(signal.raise_signal, number).failure == failure
-
-    def test_a_process_that_takes_too_long_is_ended(self) -> None:
-        failure = in_own_process(time.sleep, 600, limit_s=1).failure
-        assert failure == "no result after 1 s"
-        assert active_children() == []
-
     def test_an_interrupt_is_for_the_process_that_waits(self) -> None:
         assert in_own_process(signal.raise_signal, signal.SIGINT) == Outcome()
 

@@ -43,25 +43,11 @@ class Clock:
 def test_a_timing_by_hand() -> None:
     assert Timing.of([3, 1, 2, 5, 4, 7, 6]) == Timing((3, 1, 2, 5, 4, 7, 6), 4, 1, 7)
     # From nine repeats on the outermost are left out.
-    assert Timing.of([30, 10, 20, 50, 40, 70, 60, 90, 80]).low_s == 20
-    assert Timing.of([30, 10, 20, 50, 40, 70, 60, 90, 80]).high_s == 80
-
-
-def test_a_single_repeat_has_no_interval() -> None:
+    nine = Timing.of([30, 10, 20, 50, 40, 70, 60, 90, 80])
+    assert (nine.low_s, nine.high_s) == (20, 80)
     assert Timing.of([2.5]) == Timing((2.5,), 2.5, None, None)
-
-
-def test_no_repeat_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Timing.of([])
-
-
-@pytest.mark.parametrize(
-    ("count", "rank", "expected"),
-    [(1, 1, 0), (2, 1, 0.5), (3, 1, 0.75), (5, 1, 0.9375), (7, 1, 1 - 2 / 128), (7, 2, 0.875), (9, 2, 1 - 20 / 512)],
-)
-def test_coverage_by_hand(count: int, rank: int, expected: float) -> None:
-    assert coverage(count, rank) == expected
 
 
 @given(st.integers(1, 60), st.data())
@@ -94,11 +80,6 @@ def test_warm_up_does_not_count() -> None:
     assert time_repeated(clock.step, "cpu", repeats=3, warm_up=2, clock=clock).seconds == (1, 2, 3)
 
 
-def test_as_many_repeats_as_asked_for_without_a_limit() -> None:
-    clock = Clock([10.0] * 9)
-    assert len(time_repeated(clock.step, "cpu", clock=clock).seconds) == 7
-
-
 @pytest.mark.parametrize(
     ("seconds", "limit", "counted"),
     [
@@ -115,11 +96,6 @@ def test_as_many_repeats_as_asked_for_without_a_limit() -> None:
 def test_a_limit_ends_the_repeats(seconds: list[float], limit: float, counted: tuple[float, ...]) -> None:
     clock = Clock(seconds)
     assert time_repeated(clock.step, "cpu", limit_s=limit, clock=clock).seconds == counted
-
-
-def test_the_single_run_of_a_long_step_has_no_interval() -> None:
-    clock = Clock([50])
-    assert time_repeated(clock.step, "cpu", limit_s=10, clock=clock) == Timing((50,), 50, None, None)
 
 
 def test_fewer_repeats_than_three_when_so_asked() -> None:
@@ -146,11 +122,6 @@ def test_matmul_rate_is_that_of_the_fastest_size(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(timing, "clock_of", lambda _: lambda: float(next(ticks)))
     monkeypatch.setattr(timing, "MATRIX_SIZES", {"cpu": (4, 16, 8)})
     assert matmul_rate("cpu", dtype) == 2 * 16**3
-
-
-def test_matmul_rate_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "MATRIX_SIZES", {"cpu": (64, 128)})
-    assert matmul_rate("cpu") > 1e6
 
 
 MATRIX, WEIGHT = torch.ones(5, 3), torch.ones(7, 3, requires_grad=True)
