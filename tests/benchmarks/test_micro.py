@@ -5,10 +5,13 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
+from benchmarks.micro import conftest
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.registry import model_names
 
@@ -40,9 +43,20 @@ GROUPS = {
 }
 
 
+RUN = """
+import sys
+import pytest
+from benchmarks.micro import volumes
+
+volumes.SHAPE = (48, 48, 48)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+"""Benchmarks of smaller volumes, which take less time."""
+
+
 def run(folder: Path, what: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run benchmarks in a process of their own, since they set torch's number of threads."""
-    command = [sys.executable, "-m", "pytest", str(what), "-q", "-p", "no:cacheprovider", *options]
+    command = [sys.executable, "-c", RUN, str(what), "-q", "-p", "no:cacheprovider", *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -104,22 +118,23 @@ def test_a_comparison_warns_of_another_machine_and_goes_on(folder: Path, saved: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
-    [("--benchmark-compare", "saved"), ("--benchmark-compare=0002", "'0002'"), ("--benchmark-compare=a/b/c", "a/b/c")],
+    ("asked", "named"), [(True, r"no saved benchmarks .*there are: none"), ("0002", "'0002'"), ("a/b/c", "a/b/c")]
 )
-def test_a_comparison_with_what_is_missing_is_one_line_before_any_benchmark(
-    asked: str, named: str, tmp_path: Path
+def test_a_comparison_with_what_is_missing_is_refused(
+    asked: bool | str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished = run(tmp_path, MICRO / "bench_augmentation.py", *ONCE, asked)
-    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
-    line, *rest = finished.stderr.split("\n")
-    assert line.startswith("ERROR: ")
-    assert named in line
-    assert rest == ["", ""]
-    assert finished.stdout == ""
+    with pytest.raises(pytest.UsageError, match=named):
+        compare(asked, tmp_path, monkeypatch)
 
 
-def test_a_complaint_about_a_missing_save_names_those_there_are(folder: Path) -> None:
-    finished = run(folder, MICRO / "bench_augmentation.py", *ONCE, "--benchmark-compare=0009")
-    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "0001_first" in finished.stderr
+def test_a_complaint_about_a_missing_save_names_those_there_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pytest.UsageError, match="0001_first"):
+        compare("0009", folder / "saved", monkeypatch)
+    compare("0001", folder / "saved", monkeypatch)
+
+
+def compare(asked: bool | str, storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do what the benchmarks do first where they are to be compared with saved ones."""
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    options = {"benchmark_compare": asked, "benchmark_storage": f"file://{storage}"}
+    conftest.pytest_configure(SimpleNamespace(getoption=options.get))
