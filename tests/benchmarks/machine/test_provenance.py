@@ -3,7 +3,6 @@ import os
 import platform
 import subprocess
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -119,8 +118,14 @@ def test_what_is_told_of_a_run_on_the_cpu() -> None:
     told = provenance("python -m benchmarks run table2", CPU)
     assert json.loads(json.dumps(told)) == told
     assert told["command"] == "python -m benchmarks run table2"
-    assert told["gpu"] is None
-    assert told["cuda"] is None
+    assert told["gpu"] is told["cuda"] is None
+    # Neither host, nor user, nor path.
+    assert told["platform"] == {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+    }
+    assert str(Path(__file__).parents[3]) not in json.dumps(told)
     versions = told["versions"]
     assert isinstance(versions, dict)
     assert versions["python"] == platform.python_version()
@@ -149,16 +154,6 @@ def test_the_family_of_a_cpu(fields: dict[str, str], family: str, monkeypatch: p
     monkeypatch.setattr(module, "_cpu_fields", lambda: fields)
     assert cpu_state()["family"] == family
     assert cpu_state()["model"]
-
-
-def test_neither_host_nor_user_nor_path_is_recorded() -> None:
-    told = provenance("", CPU)
-    assert told["platform"] == {
-        "system": platform.system(),
-        "release": platform.release(),
-        "machine": platform.machine(),
-    }
-    assert str(Path(__file__).parents[3]) not in json.dumps(told)
 
 
 def test_a_distribution_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,86 +202,38 @@ def test_no_advice_of_torch_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told["matmul_tf32"] is True
 
 
-Calls = list[str]
-
-
-@pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Calls]:
-    """Put a driver that knows one GPU in the place of `pynvml`; one call of it may fail. The calls that it gets."""
-
-    def install(fails: str) -> Calls:
-        calls: Calls = []
-
-        def answering(name: str, value: object) -> Callable[..., object]:
-            def answer(*arguments: object) -> object:
-                calls.append(" ".join([name, *map(str, arguments)]))
-                if name == fails:
-                    raise pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)
-                return value
-
-            return answer
-
-        answers = {
-            "nvmlInit": None,
-            "nvmlShutdown": None,
-            "nvmlDeviceGetHandleByUUID": "handle",
-            "nvmlDeviceGetName": "Card",
-            "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=80 * 2**30),
-            "nvmlSystemGetDriverVersion": "550.54",
-            "nvmlSystemGetCudaDriverVersion_v2": 12040,
-        }
-        for name, value in answers.items():
-            monkeypatch.setattr(pynvml, name, answering(name, value))
-        # The second device that torch may use, whichever of the machine's it is.
-        properties = {GPU: SimpleNamespace(uuid="12ab")}
-        monkeypatch.setattr(torch.cuda, "get_device_properties", properties.__getitem__)
-        return calls
-
-    return install
-
-
-def test_the_gpu_is_the_one_that_torch_uses(driver: Callable[[str], Calls]) -> None:
-    calls = driver("")
-    assert gpu_state(GPU) == {
-        "name": "Card",
-        "uuid": "GPU-12ab",
-        "memory_bytes": 80 * 2**30,
-        "driver": "550.54",
-        "cuda": "12.4",
-    }
-    assert {"nvmlDeviceGetHandleByUUID GPU-12ab", "nvmlDeviceGetName handle"} <= set(calls)
-    assert (calls[0], calls[-1]) == ("nvmlInit", "nvmlShutdown")
-
-
-def test_no_driver_is_asked_for_a_cpu(driver: Callable[[str], Calls]) -> None:
-    calls = driver("")
-    assert gpu_state(CPU) is None
-    assert calls == []
-
-
-def test_a_driver_that_does_not_tell_is_none(driver: Callable[[str], Calls]) -> None:
-    calls = driver("nvmlDeviceGetHandleByUUID")
-    assert gpu_state(GPU) is None
-    assert calls[-1] == "nvmlShutdown"
-    calls = driver("nvmlInit")
-    assert gpu_state(GPU) is None
-    assert calls == ["nvmlInit"]
+WHOLE = {"name": "Card", "uuid": "GPU-12ab", "memory_bytes": 80 * 2**30, "driver": "550.54", "cuda": "12.4"}
 
 
 @pytest.mark.parametrize(
-    ("refused", "field"),
+    ("refused", "expected"),
     [
-        ("nvmlDeviceGetName", "name"),
-        ("nvmlDeviceGetMemoryInfo", "memory_bytes"),
-        ("nvmlSystemGetDriverVersion", "driver"),
-        ("nvmlSystemGetCudaDriverVersion_v2", "cuda"),
+        (None, WHOLE),
+        ("nvmlDeviceGetName", WHOLE | {"name": None}),
+        ("nvmlDeviceGetMemoryInfo", WHOLE | {"memory_bytes": None}),
+        ("nvmlSystemGetDriverVersion", WHOLE | {"driver": None}),
+        ("nvmlSystemGetCudaDriverVersion_v2", WHOLE | {"cuda": None}),
+        ("nvmlDeviceGetHandleByUUID", None),
     ],
 )
-def test_a_driver_that_refuses_one_answer_gives_the_others(
-    refused: str, field: str, driver: Callable[[str], Calls]
+def test_a_gpu_is_what_its_driver_tells_of_it(
+    refused: str | None, expected: dict[str, object] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver("")
-    whole = gpu_state(GPU)
-    assert whole is not None
-    driver(refused)
-    assert gpu_state(GPU) == whole | {field: None}
+    def refuse(*_: object) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)
+
+    answers = {
+        "nvmlInit": None,
+        "nvmlShutdown": None,
+        "nvmlDeviceGetHandleByUUID": "handle",
+        "nvmlDeviceGetName": "Card",
+        "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=80 * 2**30),
+        "nvmlSystemGetDriverVersion": "550.54",
+        "nvmlSystemGetCudaDriverVersion_v2": 12040,
+    }
+    for name, value in answers.items():
+        monkeypatch.setattr(pynvml, name, refuse if name == refused else lambda *_, value=value: value)
+    # The second device that torch may use, whichever of the machine's it is.
+    monkeypatch.setattr(torch.cuda, "get_device_properties", {GPU: SimpleNamespace(uuid="12ab")}.__getitem__)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpu_state(GPU) == expected

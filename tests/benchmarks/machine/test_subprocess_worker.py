@@ -3,7 +3,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import Pipe, active_children
 from multiprocessing.context import ForkServerProcess
@@ -14,7 +14,6 @@ import torch
 
 from benchmarks.machine import subprocess_worker as processes
 from benchmarks.machine.subprocess_worker import KILLED, OOM, Outcome, Worker, in_own_process
-from ossnet.out_of_memory import FULL_BYTES
 
 
 class TestInOwnProcess:
@@ -136,54 +135,6 @@ class TestWorker:
 CUDNN = "GET was unable to find an engine to execute this computation"
 CUBLAS = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
 
-
-class TestOutcomeOnAGpu:
-    """Whose libraries do not always say that it is full."""
-
-    @pytest.fixture
-    def fail(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
-        """What comes of a call that fails on a GPU with so much free memory, torch being refused some meanwhile."""
-
-        def outcome(message: str, free_bytes: int = 2**34, refused: int = 0, before: int = 2) -> Outcome:
-            ooms = before
-
-            def call() -> None:
-                nonlocal ooms
-                ooms += refused
-                raise RuntimeError(message)
-
-            monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-            monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": ooms})
-            monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_bytes, 2**36))
-            return processes._outcome_of(call, ())
-
-        return outcome
-
-    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
-    def test_full_is_out_of_memory(self, message: str, fail: Callable[..., Outcome]) -> None:
-        assert fail(message, free_bytes=FULL_BYTES - 1) == Outcome(failure=OOM)
-        assert fail(message, refused=1) == Outcome(failure=OOM)
-
-    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
-    def test_with_memory_left_it_is_another_failure(self, message: str, fail: Callable[..., Outcome]) -> None:
-        assert fail(message, free_bytes=FULL_BYTES) == Outcome(failure=f"RuntimeError: {message}")
-
-    def test_what_has_nothing_to_do_with_memory_is_no_lack_of_it_on_a_full_gpu(
-        self, fail: Callable[..., Outcome]
-    ) -> None:
-        message = "CUDA error: an illegal memory access was encountered"
-        assert fail(message, free_bytes=0, refused=1) == Outcome(failure=f"RuntimeError: {message}")
-
-    @pytest.mark.parametrize("message", [CUDNN, CUBLAS])
-    def test_without_a_gpu_it_is_another_failure(self, message: str) -> None:
-        def call() -> None:
-            raise RuntimeError(message)
-
-        assert processes._outcome_of(call, ()) == Outcome(failure=f"RuntimeError: {message}")
-
-
-Sent = list[tuple[Outcome, bool]]
-
 FREED: list[str] = []
 
 
@@ -204,6 +155,11 @@ def do_with_less() -> None:
     torch.cuda.memory_stats = lambda: {"num_ooms": 1}
 
 
+def fail_for_a_refusal() -> None:
+    do_with_less()
+    raise RuntimeError(CUDNN)
+
+
 def lose_the_gpu() -> None:
     """Let it raise an error from now on, whatever it is asked."""
 
@@ -219,50 +175,41 @@ def lose_the_gpu_and_fail() -> None:
     raise RuntimeError(CUBLAS)
 
 
-class TestWorkerOnAGpu:
+LOST = "RuntimeError: CUDA error: an illegal memory access was encountered"
+
+
+@pytest.mark.parametrize(
+    ("call", "sent"),
+    [
+        # What it took is freed before the next.
+        (use_a_gpu, [(Outcome(), True), (Outcome(["workspaces", "cache"]), True)]),
+        # It ends though the call did with less.
+        (do_with_less, [(Outcome(), False)]),
+        (fail_for_a_refusal, [(Outcome(failure=OOM), False)]),
+        # An error that shows when memory is freed is a failure of the call.
+        (lose_the_gpu, [(Outcome(failure=LOST), False)]),
+        (lose_the_gpu_and_fail, [(Outcome(failure=f"RuntimeError: {CUBLAS}"), False)]),
+    ],
+)
+def test_a_worker_on_a_gpu_sends_each_outcome_with_whether_there_can_be_another(
+    call: Callable[[], object], sent: list[tuple[Outcome, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The worker's loop in this process, whose torch seems to have a GPU."""
-
-    @pytest.fixture(autouse=True)
-    def torch_as_before(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
-            monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
-        monkeypatch.setattr(processes, "_clear_cublas_workspaces", lambda: FREED.append("workspaces"))
-        FREED.clear()
-        before = signal.getsignal(signal.SIGINT)
-        yield
-        signal.signal(signal.SIGINT, before)
-
-    @pytest.fixture
-    def outcomes(self) -> Callable[..., Sent]:
-        """What a worker sends of these calls: the outcomes, each with whether there can be another."""
-
-        def serve(*functions: Callable[[], object]) -> Sent:
-            ours, theirs = Pipe()
-            with ours, theirs:
-                for function in functions:
-                    ours.send((function, ()))
-                ours.send(None)
-                with suppress(TypeError):  # It takes this for a call, where it has not ended before.
-                    processes._serve(theirs)
-                return [ours.recv() for _ in functions if ours.poll()]
-
-        return serve
-
-    def test_what_a_call_took_is_freed_before_the_next(self, outcomes: Callable[..., Sent]) -> None:
-        assert outcomes(use_a_gpu, freed) == [(Outcome(), True), (Outcome(["workspaces", "cache"]), True)]
-
-    def test_one_that_was_refused_memory_ends_though_the_call_did_with_less(
-        self, outcomes: Callable[..., Sent]
-    ) -> None:
-        assert outcomes(do_with_less, freed) == [(Outcome(), False)]
-
-    def test_an_error_that_shows_when_it_is_freed_is_a_failure_of_the_call(self, outcomes: Callable[..., Sent]) -> None:
-        lost = Outcome(failure="RuntimeError: CUDA error: an illegal memory access was encountered")
-        assert outcomes(lose_the_gpu, freed) == [(lost, False)]
-
-    def test_one_that_lost_the_gpu_tells_why_and_ends(self, outcomes: Callable[..., Sent]) -> None:
-        failed = Outcome(failure=f"RuntimeError: {CUBLAS}")
-        assert outcomes(lose_the_gpu_and_fail, freed) == [(failed, False)]
+    for name in ("is_initialized", "memory_stats", "mem_get_info", "empty_cache"):
+        monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
+    monkeypatch.setattr(processes, "_clear_cublas_workspaces", lambda: FREED.append("workspaces"))
+    FREED.clear()
+    before = signal.getsignal(signal.SIGINT)
+    ours, theirs = Pipe()
+    with ours, theirs:
+        for asked in ((call, ()), (freed, ()), None):
+            ours.send(asked)
+        try:
+            with suppress(TypeError):  # It takes None for a call, where it has not ended before.
+                processes._serve(theirs)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert [ours.recv() for _ in range(2) if ours.poll()] == sent
 
 
 @pytest.mark.skipif(torch.version.cuda is None, reason="this torch is built without CUDA")
