@@ -70,7 +70,8 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
 
     The paper defines neither hull nor distance. Here the hull consists of the foreground voxels that share a face with
     background, and the border region of all voxels within (border_width - 1) / 2 of it, by Euclidean distance between
-    voxel centres: a width of 25 is 25 voxels across a plane. A label without foreground has no border.
+    voxel centres: a width of 25 is 25 voxels across a plane. A label without foreground has no border. Departure: the
+    released code has another border, which the protocol `released` takes (see `Sampling`).
     """
     foreground = label > 0
     if not foreground.any():
