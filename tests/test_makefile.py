@@ -59,9 +59,10 @@ def test_they_may_come_from_the_environment_and_have_defaults(checkout: Path) ->
     assert run == ["-m", "benchmarks", "run", "--data", "my cases.csv", "--profile", "laptop", *options, "table2"]
 
 
-def test_what_only_reads_takes_them_too(checkout: Path) -> None:
-    case, _, claims = calls(checkout, "figure4", "claims", "DATASET=my cases.csv", "PROFILE=my.toml")
-    assert case == ["-m", "benchmarks.studies.figure4", "--data", "my cases.csv", "--profile", "my.toml"]
+def test_a_figure_is_drawn_after_its_study_and_claims_take_the_profile(checkout: Path) -> None:
+    run, figure, claims = calls(checkout, "figure4", "claims", "DATASET=my cases.csv", "PROFILE=my.toml")
+    assert run == ["-m", "benchmarks", "run", "--data", "my cases.csv", "--profile", "my.toml", "figure4"]
+    assert figure == ["-m", "paper_figures", "figure4"]
     assert claims == ["-m", "benchmarks", "claims", "--profile", "my.toml"]
 
 

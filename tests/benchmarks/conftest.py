@@ -88,7 +88,7 @@ def tiny_study() -> Study:
     def grid(profile: Profile) -> list[Point]:
         return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:4]
 
-    return Study(TABLE1.measures, grid, TABLE1.layout)
+    return Study(TABLE1.layout, grid)
 
 
 MEGABYTE = 2**20

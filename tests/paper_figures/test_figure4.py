@@ -119,7 +119,7 @@ def test_what_cannot_be_drawn_tells_how_to_make_it(tmp_path: Path) -> None:
     values = arrays()
     del values["asked"]
     np.savez_compressed(path, **values)
-    with pytest.raises(UserError, match=r"figure4-own-laptop\.npz: .*asked.*benchmarks\.studies\.figure4"):
+    with pytest.raises(UserError, match=r"figure4-own-laptop\.npz: .*asked.*benchmarks run figure4"):
         load(path)
     path.write_bytes(b"no archive")
     with pytest.raises(UserError, match="cannot draw the extraction"):

@@ -61,7 +61,7 @@ def test_for_no_name_all_that_can_be_drawn_is(
         ("models", "benchmarks run table2"),
         ("segmentations", "benchmarks run table2"),
         ("figure1", "benchmarks run table2"),
-        ("figure4", "benchmarks.studies.figure4"),
+        ("figure4", "benchmarks run figure4"),
         ("figure5", "benchmarks run figure5"),
         ("figure6", "benchmarks run figure6"),
         ("scaling", "benchmarks run scaling"),

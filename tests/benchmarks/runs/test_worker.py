@@ -219,7 +219,7 @@ def test_without_the_gpu_that_was_asked_for_it_fails(
 
 
 def test_what_another_worker_finished_is_left_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Segmentation, "measure", lambda *_: pytest.fail("a run that is done was made again"))
+    monkeypatch.setattr(Segmentation, "score", lambda *_: pytest.fail("a run that is done was made again"))
     worker.make_run(str(run.folder))
 
 

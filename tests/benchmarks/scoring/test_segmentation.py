@@ -53,7 +53,7 @@ def test_only_choices_that_are_made_join_the_identity(tiny_spec: Callable[..., R
     released = Validation("released", 64)
     chosen = Segmentation.of(Point("c", 0, split="validation", protocols=(released,)), profile, dataset)
     assert plain(chosen) == usual | {"split": "validation", "protocols": [plain(released)]}
-    with pytest.raises(ValueError, match="each once at most"):
+    with pytest.raises(ValueError, match="each at most once"):
         Segmentation(tiny_spec("c"), "mise", protocols=(released, Validation("released", 32)))
     with pytest.raises(ValueError, match="dense is always"):
         Segmentation(tiny_spec("c"), "mise", protocols=(Validation("dense"),))
