@@ -100,9 +100,9 @@ def test_what_killed_writers_left_is_removed_once_it_is_old(tmp_path: Path) -> N
 def test_a_place_that_is_taken_or_none_is_refused_before_the_work(tmp_path: Path, place: str, reason: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match=f"^cannot write .*: {reason}; .*$"):
+    with pytest.raises(UserError, match=f"cannot write .*: {reason}; "):
         require_writable(tmp_path / place)
-    with pytest.raises(UserError, match="^cannot write .*; free space"):
+    with pytest.raises(UserError, match=r"cannot write .*; free space"):
         write_text(tmp_path / place, "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 

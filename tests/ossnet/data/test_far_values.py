@@ -90,13 +90,18 @@ def brain_mr(noise: float) -> np.ndarray:
         brain_mr(0),
         brain_mr(2),
         TISSUE,
+        with_broken(3000),
+        np.indices((4, 4, 4)).sum(axis=0) % 3 - 1,
         TISSUE / 10 + np.float32(1000) * (np.arange(40) > 20)[:, None, None],
         RANDOM.normal(0, 0.01, (20, 20, 20)) + (np.arange(20) > 12)[:, None, None],
         RANDOM.integers(0, 2, (9, 9, 9)),
         np.repeat([0, 1, 2, 4], [28000, 200, 500, 500]),
         np.full((9, 9, 9), -1000.0),
     ],
-    ids=["metal", "air", "brain", "noisy-brain", "tissue", "step", "phantom", "two-values", "labels", "constant"],
+    ids=[
+        *("metal", "air", "brain", "noisy-brain", "tissue", "bright", "three-values", "step", "phantom"),
+        *("two-values", "labels", "constant"),
+    ],
 )
 def test_other_images_are_left_alone(image: np.ndarray) -> None:
     check(image)

@@ -78,7 +78,8 @@ def test_resizing_is_torchs_and_keeps_the_outer_faces() -> None:
 def test_the_object_stays_where_it_is_and_comes_back(stored: str, fit: str, shape: tuple[int, int, int]) -> None:
     case = phantom(stored)
     assert case.label is not None
-    preprocessing = build(Preprocessing, {"shape": shape, "fit": fit, "classes": 3}, "test")
+    values = {"shape": shape, "fit": fit, "classes": 3, "normalise": "none"}
+    preprocessing = build(Preprocessing, values, "test")
     prepared = prepare(case, preprocessing)
     assert prepared.label is not None
     assert aff2axcodes(prepared.affine) == ("L", "P", "S")
@@ -87,6 +88,11 @@ def test_the_object_stays_where_it_is_and_comes_back(stored: str, fit: str, shap
     moves = moves_of(case, preprocessing)
     assert_array_equal(moves.restore(prepared.label), case.label)
     assert_allclose(case.affine, prepared.affine @ moves.matrix, atol=1e-9)
+    voxels = np.argwhere(np.ones(case.shape))
+    locations = moves.to_prepared(torch.from_numpy(voxels))
+    assert locations.dtype == torch.float32
+    assert_allclose(apply_affine(prepared.affine, locations.numpy()), apply_affine(case.affine, voxels), atol=1e-4)
+    assert_allclose(apply_affine(moves.matrix, voxels), locations.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "SLP", "IPR"])
@@ -101,25 +107,6 @@ def test_without_orientation_the_axes_stay_as_stored() -> None:
     prepared = prepare(case, Preprocessing(shape=case.shape, orientation="stored", normalise="none"))
     assert_array_equal(prepared.image, case.image)
     assert_allclose(prepared.affine, case.affine, atol=1e-12)
-
-
-@settings(max_examples=60)
-@given(
-    stored=st.sampled_from(ORIENTATIONS),
-    fit=st.sampled_from(["pad", "resize"]),
-    shape=st.tuples(*(st.integers(9, 16) for _ in range(3))),
-)
-def test_an_original_voxel_is_found_at_its_world_place(stored: str, fit: str, shape: tuple[int, int, int]) -> None:
-    case = phantom(stored)
-    preprocessing = build(Preprocessing, {"shape": shape, "fit": fit, "classes": 3}, "test")
-    prepared, moves = prepare(case, preprocessing), moves_of(case, preprocessing)
-    voxels = np.argwhere(np.ones(case.shape))
-    locations = moves.to_prepared(torch.from_numpy(voxels))
-    assert locations.dtype == torch.float32
-    assert_allclose(apply_affine(prepared.affine, locations.numpy()), apply_affine(case.affine, voxels), atol=1e-4)
-    assert_allclose(apply_affine(moves.matrix, voxels), locations.numpy(), atol=1e-5)
-    assert prepared.label is not None
-    assert_array_equal(moves.restore(prepared.label), case.label)
 
 
 def test_padded_locations_are_whole_and_show_the_original_values() -> None:
@@ -172,6 +159,7 @@ def test_a_constant_channel_becomes_zero(mode: str, value: float) -> None:
     assert not prepare(case, build(Preprocessing, {"shape": (7, 5, 3), "normalise": mode}, "test")).image.any()
 
 
+@settings(max_examples=20)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-1000, 1000))
 def test_the_normalisation_ignores_scale_and_shift(scale: float, shift: float) -> None:
     image = np.random.default_rng(0).normal(size=(1, 6, 5, 4)) * 1000
@@ -183,7 +171,7 @@ def test_the_normalisation_ignores_scale_and_shift(scale: float, shift: float) -
     assert_allclose(first, second, atol=1e-3)
 
 
-def test_labels_becomeclass_indices() -> None:
+def test_labels_become_class_indices() -> None:
     label = np.array([0, 1, 2, 4], dtype=np.uint8).reshape(4, 1, 1)
     case = Case("c", np.zeros((1, 4, 1, 1), np.float32), label, affine_of("LPS"), ("ct",))
 
@@ -280,7 +268,7 @@ def normalised(image: np.ndarray, **options: object) -> np.ndarray:
 RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
 
 
-@given(exponent=st.integers(-60, 118))
+@pytest.mark.parametrize("exponent", [-60, -1, 30, 118])
 def test_no_square_overflows_and_no_digit_depends_on_the_scale(exponent: int) -> None:
     assert_array_equal(normalised(np.ldexp(RANDOM, exponent)), normalised(RANDOM))
 
@@ -304,24 +292,9 @@ def test_a_clip_changes_the_identity_and_none_does_not() -> None:
     assert build(Preprocessing, clipping, "test").clip == (-200, 250)
 
 
-@pytest.mark.parametrize("padding", [-32768, 32767, -1e5, np.finfo(np.float32).max, -np.finfo(np.float32).max])
-@pytest.mark.parametrize("voxels", [90, 300])
-def test_padding_that_would_decide_the_normalisation_is_refused(padding: float, voxels: int) -> None:
+@pytest.mark.parametrize("padding", [-32768, np.finfo(np.float32).max, -np.finfo(np.float32).max])
+def test_padding_that_would_decide_the_normalisation_is_refused(padding: float) -> None:
     padded = RANDOM.copy()
-    padded.ravel()[:voxels] = padding
-    with pytest.raises(UserError, match=re.escape(f"case a: ct has {voxels} voxels of {padding:g},")) as caught:
+    padded.ravel()[:90] = padding
+    with pytest.raises(UserError, match=re.escape(f"case a: ct has 90 voxels of {padding:g},")):
         normalised(padded)
-    assert ("preprocessing.clip=[LOW, HIGH]" in str(caught.value)) == (padding < 0)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_image_without_padding_is_not_refused() -> None:
-    background = np.where(np.arange(8)[:, None, None] < 6, 0, RANDOM / 10 + 1000)
-    air_of_a_ct = np.where(np.arange(8)[:, None, None] < 4, -3024, 10 * RANDOM - 1000)
-    levels = np.indices((4, 4, 4)).sum(axis=0) % 3 - 1
-    one_bright_voxel = RANDOM.copy()
-    one_bright_voxel[4, 4, 4] = 3000
-    for image in (background, air_of_a_ct, levels, levels > 0, one_bright_voxel):
-        values = normalised(image)
-        assert values.mean() == pytest.approx(0, abs=1e-4)
-        assert values.std() == pytest.approx(1, abs=1e-4)
