@@ -87,7 +87,7 @@ def test_template_tissues_are_fractions_and_ventricles_lie_in_the_middle():
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_pose_maps_back_and_forth_within_the_head_box(seed):
     pose = Pose.draw(rng(seed))
     np.testing.assert_allclose(pose.to_frame(np.array(TEMPLATE_CENTRE_MM)), HEAD_CENTRE_MM)

@@ -24,17 +24,16 @@ def test_shape_modalities_and_types(cases):
         assert case.modalities == ("flair", "t1", "t1ce", "t2")
         assert case.image.dtype == np.float32
         assert case.label.dtype == np.uint8
+        assert_covers_the_field_of_brats(case)
 
 
-def test_affine_is_that_of_brats_whatever_the_grid():
+def assert_covers_the_field_of_brats(case):
     whole = (240.0, 240.0, 155.0)
-    for shape in ((48, 40, 31), (24, 24, 16)):
-        case = glioma_case(replace(CONFIG, shape=shape), 0)
-        assert case.spacing_mm == pytest.approx([extent / size for extent, size in zip(whole, shape, strict=True)])
-        first_corner = case.affine @ [-0.5, -0.5, -0.5, 1]
-        last_corner = case.affine @ [*(np.array(shape) - 0.5), 1]
-        np.testing.assert_allclose(first_corner[:3], [0.5, 239.5, -0.5])
-        np.testing.assert_allclose(last_corner[:3], [-239.5, -0.5, 154.5])
+    assert case.spacing_mm == pytest.approx([extent / size for extent, size in zip(whole, case.shape, strict=True)])
+    first_corner = case.affine @ [-0.5, -0.5, -0.5, 1]
+    last_corner = case.affine @ [*(np.array(case.shape) - 0.5), 1]
+    np.testing.assert_allclose(first_corner[:3], [0.5, 239.5, -0.5])
+    np.testing.assert_allclose(last_corner[:3], [-239.5, -0.5, 154.5])
 
 
 def test_tumour_fills_the_asked_part_of_the_volume(cases):
@@ -105,9 +104,10 @@ def test_configuration_is_checked(wrong):
 
 def test_dataset_gives_the_cases_of_the_generator(tmp_path):
     config = GliomaConfig(shape=(24, 24, 16), train=1, validation=0, test=1)
-    dataset = glioma_dataset(config, tmp_path, workers=1)
+    dataset = glioma_dataset(config, tmp_path, workers=0)
     assert dataset.splits == {"train": ("glioma-0000",), "validation": (), "test": ("glioma-0001",)}
     loaded = dataset.load("glioma-0001")
+    assert_covers_the_field_of_brats(loaded)
     # The data set makes its cases on one thread; on some CPUs more give other last digits.
     with threadpool_limits(1):
         made = glioma_case(config, 1)

@@ -45,7 +45,7 @@ def test_the_centre_of_the_grid_is_the_origin_and_its_axes_point_left_back_and_u
     np.testing.assert_array_equal(np.sign(np.diag(affine)), [-1, -1, 1, 1])
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 10_000))
 def test_a_case_depends_on_seed_and_index_alone(seed, index):
     shape = (16, 16, 16)
@@ -60,14 +60,15 @@ def test_a_case_depends_on_seed_and_index_alone(seed, index):
         assert (other.image != case.image).any()
 
 
-def test_any_grid_shows_the_same_patient():
-    fine = liver_case(LiverConfig(shape=(96, 96, 96)), 2).label
+@pytest.mark.parametrize("axis", range(3))
+def test_any_grid_shows_the_same_patient(axis):
+    fine = liver_case(LiverConfig(shape=tuple(96 if other == axis else 32 for other in range(3))), 2).label
     coarse = small(2).label
     assert fine is not None
     assert coarse is not None
     assert (coarse == 2).any()
     # Every centre of a coarse voxel is the centre of a fine one.
-    assert (fine[1::3, 1::3, 1::3] == coarse).mean() > 0.9999
+    assert (fine.take(range(1, 96, 3), axis) == coarse).mean() > 0.9999
 
 
 def test_slabs_leave_no_seam(monkeypatch):
