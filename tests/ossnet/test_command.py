@@ -73,11 +73,9 @@ def talk(work: Path, text: str = "", **options: object) -> subprocess.Popen[str]
 def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(unbuffered: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with talk(tmp_path / "done", stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "0 \n"
         process.stdout.close()
         assert process.wait() == PIPE_CLOSED
-        assert process.stderr is not None
         assert process.stderr.read() == ""
     assert (tmp_path / "done").exists()
 

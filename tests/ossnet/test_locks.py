@@ -61,7 +61,6 @@ def test_it_ends_with_its_process(tmp_path: Path) -> None:
     code += "with hold(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         assert is_held(path)
         holder.kill()
@@ -76,7 +75,6 @@ def test_a_forked_process_does_not_keep_it(tmp_path: Path) -> None:
     code += "    os._exit(0)"
     command = [sys.executable, "-c", code, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
         assert holder.stdout.readline() == "forked\n"
         assert holder.wait() == 0
         assert not is_held(path)

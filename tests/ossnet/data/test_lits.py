@@ -34,7 +34,6 @@ def test_labels_are_kept_and_the_place_is_the_volumes(tmp_path: Path) -> None:
     make_case(tmp_path, 0)
     case = lits_dataset(tmp_path, seed=0).load("volume-0")
     assert case.modalities == ("ct",)
-    assert case.label is not None
     assert np.unique(case.label).tolist() == [0, 1, 2]
     np.testing.assert_allclose(case.spacing_mm, (0.7, 0.7, 5.0), rtol=1e-6)
 

@@ -68,8 +68,6 @@ def test_resizing_is_torchs_and_keeps_the_outer_faces() -> None:
     assert_allclose(prepared.image, expected.numpy(), rtol=1e-6)
     assert_allclose(apply_affine(prepared.affine, [-0.5] * 3), apply_affine(case.affine, [-0.5] * 3))
     assert_allclose(apply_affine(prepared.affine, [17.5, 13.5, 11.5]), apply_affine(case.affine, [8.5, 6.5, 5.5]))
-    assert prepared.label is not None
-    assert case.label is not None
     assert_array_equal(prepared.label, (case.label > 0).repeat(2, 0).repeat(2, 1).repeat(2, 2))
 
 
@@ -77,11 +75,9 @@ def test_resizing_is_torchs_and_keeps_the_outer_faces() -> None:
 @pytest.mark.parametrize(("fit", "shape"), [("pad", (10, 10, 9)), ("resize", (13, 12, 11))])
 def test_the_object_stays_where_it_is_and_comes_back(stored: str, fit: str, shape: tuple[int, int, int]) -> None:
     case = phantom(stored)
-    assert case.label is not None
     values = {"shape": shape, "fit": fit, "classes": 3, "normalise": "none"}
     preprocessing = build(Preprocessing, values, "test")
     prepared = prepare(case, preprocessing)
-    assert prepared.label is not None
     assert aff2axcodes(prepared.affine) == ("L", "P", "S")
     before, after = (centre_of_mass_mm(c.label == 1, c.affine) for c in (case, prepared))
     assert_allclose(after, before, atol=1e-9 if fit == "pad" else min(case.spacing_mm) / 2)
@@ -177,7 +173,6 @@ def test_labels_become_class_indices() -> None:
 
     def indices(**options: object) -> list[int]:
         prepared = prepare(case, build(Preprocessing, {"shape": (4, 1, 1), **options}, "test"))
-        assert prepared.label is not None
         assert prepared.label.dtype == np.uint8
         return prepared.label[:, 0, 0].tolist()
 
@@ -229,7 +224,6 @@ def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(real_cases: Path) 
     case = Case("FG", image, label, affine, ("flair",))
     preprocessing = Preprocessing((256, 256, 160), fit="pad", classes=4, label_values=(0, 1, 2, 4))
     prepared = prepare(case, preprocessing)
-    assert prepared.label is not None
     assert_allclose(
         centre_of_mass_mm(prepared.label > 0, prepared.affine), centre_of_mass_mm(label > 0, affine), atol=1e-9
     )
@@ -243,7 +237,6 @@ def test_a_real_abdomen_is_turned_resized_and_restored(real_cases: Path) -> None
     case = Case("ct", image, liver, affine, ("ct",))
     preprocessing = Preprocessing((128, 128, 128), fit="resize")
     prepared = prepare(case, preprocessing)
-    assert prepared.label is not None
     shift_mm = centre_of_mass_mm(prepared.label, prepared.affine) - centre_of_mass_mm(liver, affine)
     assert np.linalg.norm(shift_mm) < min(prepared.spacing_mm) / 2
     assert_array_equal(moves_of(case, preprocessing).restore(prepared.label), liver)

@@ -28,6 +28,10 @@ def test_brats_grid_has_its_voxels_at_whole_millimetres():
     assert grid.spacing_mm == pytest.approx((1, 1, 1))
     for axis in grid.axes_mm:
         np.testing.assert_allclose(axis, np.arange(len(axis)), atol=1e-9)
+    # The box holds the centres between its corners.
+    assert grid.box((10, 20.5, -5), (12, 23.5, 1.5)) == (slice(10, 12), slice(21, 24), slice(0, 2))
+    corner = grid.crop((slice(0, 4), slice(0, 5), slice(0, 2)))
+    assert corner.distance_mm((0, 0, 0))[3, 4, 0] == pytest.approx(5)
 
 
 @given(st.tuples(sizes, sizes, sizes))
@@ -44,16 +48,6 @@ def test_refining_equals_covering_with_more_voxels(shape, factors):
     whole = Grid.covering([size * factor for size, factor in zip(shape, factors, strict=True)])
     for one, other in zip(refined.axes_mm, whole.axes_mm, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
-
-
-def test_box_holds_the_centres_between_its_corners():
-    grid = Grid.covering((240, 240, 155))
-    assert grid.box((10, 20.5, -5), (12, 23.5, 1.5)) == (slice(10, 12), slice(21, 24), slice(0, 2))
-
-
-def test_distance_by_hand():
-    grid = Grid.covering((240, 240, 155)).crop((slice(0, 4), slice(0, 5), slice(0, 2)))
-    assert grid.distance_mm((0, 0, 0))[3, 4, 0] == pytest.approx(5)
 
 
 @pytest.mark.parametrize("scale_mm", [6.0, 15.0, 40.0])
