@@ -81,8 +81,11 @@ def test_voxels_that_start_in_the_header_are_read_from_behind_it(
 ) -> None:
     overwrite(plain, (VOX_OFFSET, "<f", start))
     np.testing.assert_array_equal(read_volume(plain)[0], VALUES)
+    whole = plain.read_bytes()
+    plain.write_bytes(whole[:-1])
+    assert "intact copy" in refusal(plain)
     # With more behind the header than voxels, nobody knows where they start.
-    plain.write_bytes(plain.read_bytes() + bytes(16))
+    plain.write_bytes(whole + bytes(16))
     assert "vox_offset" in refusal(plain)
 
 

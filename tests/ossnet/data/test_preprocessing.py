@@ -52,6 +52,15 @@ def moves_of(case: Case, preprocessing: Preprocessing) -> GridMap:
     return grid_map(case.shape, case.affine, preprocessing, case.name)
 
 
+def normalised(image: np.ndarray, **options: object) -> np.ndarray:
+    """The prepared image of one modality, on its own grid."""
+    case = Case("a", image[None].astype(np.float32), None, np.eye(4), ("ct",))
+    return prepare(case, Preprocessing(image.shape, orientation="stored", **options)).image[0]
+
+
+RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
+
+
 def test_padding_of_brats_is_the_released_one() -> None:
     case = Case("b", np.ones((1, 240, 240, 155), np.float32), None, affine_of("LPS"), ("t1",))
     prepared = prepare(case, Preprocessing(shape=(256, 256, 160), fit="pad", normalise="none"))
@@ -135,36 +144,26 @@ def test_each_modality_gets_mean_0_and_deviation_1_before_padding() -> None:
     assert case.image.max() == 106
 
 
-def test_the_normalisation_by_hand() -> None:
-    image = np.array([0, 0, 2, 6], dtype=np.float32).reshape(1, 4, 1, 1)
-    case = Case("c", image, None, affine_of("LPS"), ("ct",))
-    by_mode = {
-        "volume": np.array([-2, -2, 0, 4]) / np.sqrt(6),
-        "foreground": np.array([0, 0, -1, 1]),
-        "none": np.array([0, 0, 2, 6]),
-    }
-    for mode, expected in by_mode.items():
-        preprocessing = build(Preprocessing, {"shape": (4, 1, 1), "normalise": mode}, "test")
-        assert_allclose(prepare(case, preprocessing).image[0, :, 0, 0], expected, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("volume", np.array([-2, -2, 0, 4]) / np.sqrt(6)), ("foreground", [0, 0, -1, 1]), ("none", [0, 0, 2, 6])],
+)
+def test_the_normalisation_by_hand(mode: str, expected: np.ndarray) -> None:
+    image = np.array([0, 0, 2, 6]).reshape(4, 1, 1)
+    assert_allclose(normalised(image, normalise=mode).ravel(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["volume", "foreground"])
 @pytest.mark.parametrize("value", [0.0, 0.1, -1000.0])
 def test_a_constant_channel_becomes_zero(mode: str, value: float) -> None:
-    case = Case("c", np.full((1, 7, 5, 3), value, np.float32), None, affine_of("LPS"), ("ct",))
-    assert not prepare(case, build(Preprocessing, {"shape": (7, 5, 3), "normalise": mode}, "test")).image.any()
+    assert not normalised(np.full((7, 5, 3), value), normalise=mode).any()
 
 
 @settings(max_examples=20)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-1000, 1000))
 def test_the_normalisation_ignores_scale_and_shift(scale: float, shift: float) -> None:
-    image = np.random.default_rng(0).normal(size=(1, 6, 5, 4)) * 1000
-    preprocessing = Preprocessing(shape=(6, 5, 4))
-    first, second = (
-        prepare(Case("c", values.astype(np.float32), None, affine_of("LPS"), ("ct",)), preprocessing).image
-        for values in (image, image * scale + shift)
-    )
-    assert_allclose(first, second, atol=1e-3)
+    image = np.random.default_rng(0).normal(size=(6, 5, 4)) * 1000
+    assert_allclose(normalised(image), normalised(image * scale + shift), atol=1e-3)
 
 
 def test_labels_become_class_indices() -> None:
@@ -247,18 +246,6 @@ def test_classes_are_given_back_as_the_values_that_they_were_stored_with() -> No
     brats = Preprocessing(shape=(1, 1, 1), classes=4, label_values=(0, 1, 2, 4))
     np.testing.assert_array_equal(brats.stored(classes), [[0, 1], [2, 4]])
     np.testing.assert_array_equal(Preprocessing(shape=(1, 1, 1), classes=4).stored(classes), classes)
-
-
-def single(image: np.ndarray) -> Case:
-    return Case("a", image[None].astype(np.float32), None, np.eye(4), ("ct",))
-
-
-def normalised(image: np.ndarray, **options: object) -> np.ndarray:
-    preprocessing = Preprocessing(image.shape, orientation="stored", **options)
-    return prepare(single(image), preprocessing).image[0]
-
-
-RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
 
 
 @pytest.mark.parametrize("exponent", [-60, -1, 30, 118])
