@@ -44,12 +44,6 @@ def test_an_unknown_source_is_refused_with_what_there_is(source: str, tmp_path: 
     assert [word for word in known if word not in str(caught.value)] == []
 
 
-@pytest.mark.parametrize("source", ["brats:no/such/folder", "lits:no/such/folder", "no/such/cases.csv"])
-def test_a_place_that_is_not_there_is_named(source: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no/such"):
-        open_dataset(source, {}, tmp_path)
-
-
 @pytest.mark.parametrize(
     ("reader", "expect"),
     [

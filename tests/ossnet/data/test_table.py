@@ -58,11 +58,6 @@ def test_a_data_set_can_go_to_another_process(tmp_path: Path) -> None:
     assert dataset.load("a").name == "a"
 
 
-def test_the_split_column_may_be_left_out_and_excel_may_add_a_mark(files: Path) -> None:
-    (files / "mine.csv").write_bytes(b"\xef\xbb\xbfname,t1,label\r\na,a/t1.nii.gz,a/seg.nii.gz\r\n\r\n")
-    assert table_dataset(files / "mine.csv").splits["train"] == ("a",)
-
-
 def test_the_fingerprint_follows_contents_and_splits_not_places(tmp_path: Path) -> None:
     first = table_dataset(two_cases(tmp_path / "first"))
     table = two_cases(tmp_path / "second")

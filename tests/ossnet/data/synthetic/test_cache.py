@@ -1,4 +1,5 @@
 import io
+import multiprocessing
 import signal
 from dataclasses import replace
 from functools import partial
@@ -32,14 +33,11 @@ def make_case(config, index, log=None):
 
 
 def make_but_the_last(config, index):
+    """A case, unless it is the last. In a terminal, Ctrl-C reaches the processes of a pool too."""
+    if multiprocessing.parent_process() is not None:
+        signal.raise_signal(signal.SIGINT)
     if index == 2:
         raise UserError("no space")
-    return make_case(config, index)
-
-
-def make_interrupted(config, index):
-    """A case during whose making Ctrl-C is pressed."""
-    signal.raise_signal(signal.SIGINT)
     return make_case(config, index)
 
 
@@ -133,7 +131,7 @@ def test_without_workers_a_case_is_made_when_it_is_loaded(tmp_path):
     assert (opened.fingerprint, opened.splits) == (made.fingerprint, made.splits)
 
 
-def test_parallel_processes_make_the_same_files_and_pass_errors_on(tmp_path, monkeypatch):
+def test_parallel_processes_make_the_same_files_pass_errors_on_and_leave_interruptions(tmp_path, monkeypatch):
     # The spawned processes import this file by name.
     monkeypatch.syspath_prepend(Path(__file__).parent)
     import test_cache
@@ -146,16 +144,6 @@ def test_parallel_processes_make_the_same_files_and_pass_errors_on(tmp_path, mon
     assert files(tmp_path / "1") == ["toy-0000.npz", "toy-0001.npz"]
     for path in (tmp_path / "1").rglob("*.npz"):
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes()
-
-
-def test_an_interruption_is_left_to_the_process_that_asked(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    import test_cache
-
-    config = test_cache.Counts(train=2, validation=0, test=0)
-    made = dataset(tmp_path, config, make_case=test_cache.make_interrupted, workers=2)
-    assert sorted(files(tmp_path)) == ["toy-0000.npz", "toy-0001.npz"]
-    assert (made.load("toy-0001").image == 1).all()
 
 
 def test_two_makers_at_once_leave_whole_files(tmp_path):
