@@ -1,9 +1,6 @@
 """What the commands do; how they refuse mistakes is in test_bad_options, test_bad_files and test_learned_cases."""
 
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from ossnet.cli.__main__ import main
 from ossnet.data.nifti import read_label, write_volume
 from ossnet.evaluation.quantities import SCORES
 from ossnet.registry import model_names
-from ossnet.training.checkpoint import load_checkpoint
 
 Capture = pytest.CaptureFixture[str]
 Learned = Callable[[str], Any]
@@ -164,55 +160,9 @@ def test_a_training_that_ends_early_says_how_to_go_on(
     assert [word for word in words if word not in told] == []
 
 
-KILLED_IN_STEP_20 = """
-import os, signal, sys
-from itertools import count
-
-from ossnet.training.batches import BatchMaker
-from ossnet.cli.__main__ import main
-
-steps, begin = count(1), BatchMaker.begin
-
-def begin_or_die(*arguments):
-    if next(steps) == 20:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return begin(*arguments)
-
-BatchMaker.begin = begin_or_die
-main(sys.argv[1:])
-"""
-
-
-def test_a_killed_training_goes_on_exactly(learned: Learned, tmp_path: Path) -> None:
-    killed, whole = tmp_path / "killed", learned("c").run
-    command = [*learned("c").command, "--out", str(killed), "--threads", str(torch.get_num_threads())]
-    done = subprocess.run([sys.executable, "-c", KILLED_IN_STEP_20, *command], stderr=subprocess.DEVNULL, check=False)
-    assert done.returncode == -signal.SIGKILL
-    # An epoch has six steps.
-    assert len(load_checkpoint(killed / "checkpoint.pt")["history"]) == 3
-
-    assert main(command) == 0
-    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    first, second = (load_checkpoint(folder / "checkpoint.pt") for folder in (killed, whole))
-    assert all(torch.equal(first["model"][name], second["model"][name]) for name in first["model"])
-    columns = ["epoch", "loss", "dice", "iou"]
-    pd.testing.assert_frame_equal(*(pd.read_csv(folder / "history.csv")[columns] for folder in (killed, whole)))
-
-
 def test_what_fits_is_told_by_the_status_too(capsys: Capture) -> None:
-    command = [
-        "fits",
-        "a",
-        "--shape",
-        "32",
-        "24",
-        "16",
-        "--modalities",
-        "2",
-        "--set",
-        "network.encoder_channels=[4, 8]",
-    ]
-    command += ["--set", "network.decoder_width=32", "--set", "network.patch_size=3"]
+    command = "fits a --shape 32 24 16 --modalities 2 --set network.encoder_channels=[4,8]".split()
+    command += "--set network.decoder_width=32 --set network.patch_size=3".split()
     assert main([*command, "--memory", "8GiB", "--locations", "512"]) == 0
     title, *told = capsys.readouterr().out.splitlines()
     assert title == "model a, predicted for a GPU of 8.59 GB"
