@@ -1,4 +1,7 @@
-"""Cases that a model has learned from, or may have, are evaluated only when that is asked for."""
+"""Cases that a model has learned from, or may have, are evaluated only when that is asked for.
+
+How they are compared without a record of the training is in ossnet/training/test_seen_cases.py.
+"""
 
 import json
 import shutil
@@ -25,10 +28,6 @@ def roles(scores: str) -> dict[str, str]:
     """Roles in the training by case."""
     table = pd.read_csv(scores)
     return dict(zip(table["case"], table["role_in_training"], strict=True))
-
-
-def edit(table: Path, old: str, new: str) -> None:
-    table.write_text(table.read_text().replace(old, new))
 
 
 def test_copies_are_refused_and_marked_where_they_are_allowed(
@@ -63,21 +62,11 @@ def test_copies_are_refused_and_marked_where_they_are_allowed(
 
 
 def test_new_cases_of_a_changed_data_set_are_evaluated(place: Path) -> None:
-    edit(place / "data" / "own.csv", "a,a-flair", "z,a-flair")
+    table = place / "data" / "own.csv"
+    table.write_text(table.read_text().replace("a,a-flair", "z,a-flair"))
     assert main(COMMAND) == 0
     assert main([*COMMAND, "--split", "validation"]) == 0
     assert roles("run/scores-validation.csv") == {"d": "validation"}
-
-
-def test_without_a_record_the_data_set_is_compared(refused: Refused, place: Path) -> None:
-    (place / "run" / "cases.json").unlink()
-    refused([*COMMAND, "--split", "train"], "split train")
-    assert main(COMMAND) == 0
-    (place / "run" / "scores-test.csv").unlink()
-    edit(place / "data" / "own.csv", "a-label.nii.gz,train", "a-label.nii.gz,test")
-    refused(COMMAND, "--allow-learned-cases")
-    assert main([*COMMAND, "--allow-learned-cases"]) == 0
-    assert set(roles("run/scores-test.csv").values()) == {"unknown"}
 
 
 def test_no_embedded_case_is_made_for_an_evaluation_that_is_refused(

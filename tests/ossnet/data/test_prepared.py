@@ -99,18 +99,9 @@ def test_a_renamed_copy_of_a_data_set_finds_its_cases(dataset: Dataset, data_csv
     assert loaded == []
 
 
-def test_names_that_are_almost_alike_are_of_cases_of_their_own(dataset: Dataset, tmp_path: Path) -> None:
-    names = ("P1", "p1", "p1.1")
-    alike = replace(
-        dataset,
-        splits={"train": names},
-        load=lambda name: replace(dataset.load("abc"[names.index(name)]), name=name),
-        contents={},
-    )
-    cases = PreparedCases(alike, "train", PREPROCESSING, tmp_path)
-    for case, original in zip(cases, "abc", strict=True):
-        np.testing.assert_array_equal(case.label, prepare(dataset.load(original), PREPROCESSING).label)
-    assert len({str(cases.folder(name)).casefold() for name in names}) == 3
+def test_names_that_are_almost_alike_are_kept_apart(dataset: Dataset, tmp_path: Path) -> None:
+    cases = PreparedCases(replace(dataset, contents={}), "train", PREPROCESSING, tmp_path)
+    assert len({str(cases.folder(name)).casefold() for name in ("P1", "p1", "p1.1")}) == 3
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
