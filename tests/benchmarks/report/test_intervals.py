@@ -140,7 +140,7 @@ def test_many_studies_at_once_give_what_each_gives() -> None:
         assert both.degrees[study] == pytest.approx(alone.degrees)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 4), st.integers(2, 6), st.floats(0.1, 10), st.floats(-5, 5))
 def test_order_shift_and_scale_do_what_they_must(
     state: int, seeds: int, cases: int, factor: float, shift: float
