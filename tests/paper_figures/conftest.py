@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.probes import records as efficiency_records
+from benchmarks.probes import records as probe_records
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.score_records import Records
 from benchmarks.study import Probe
@@ -51,11 +51,11 @@ def write_records() -> WriteRecords:
 Answer = tuple[Probe, Mapping[str, Any] | str]
 
 
-@pytest.fixture
-def write_probes(tmp_path: Path) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def write_probes() -> Callable[..., Path]:
     """Write a machine's results for the probes of a study (a text: why it failed); return the folder of records."""
 
-    def write(study: str, machine: str, answers: Sequence[Answer], results: Path = tmp_path) -> Path:
+    def write(results: Path, study: str, machine: str, answers: Sequence[Answer]) -> Path:
         provenance = {"cpu": {"model": "Test(R) CPU @ 2.90GHz", "torch_threads": 1}}
         records = [
             ProbeRecord(study, probe, machine, None, result, provenance)
@@ -63,7 +63,7 @@ def write_probes(tmp_path: Path) -> Callable[..., Path]:
             else ProbeRecord(study, probe, machine, result, None, provenance)
             for probe, result in answers
         ]
-        efficiency_records.write_records(records, results)
+        probe_records.write_records(records, results)
         return results / "efficiency"
 
     return write
