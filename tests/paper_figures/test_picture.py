@@ -10,13 +10,17 @@ from ossnet.errors import UserError
 from paper_figures.picture import PaperFigure, Picture, RecordFiles, figure_by_file, figure_by_profile
 
 
+def small() -> Figure:
+    return Figure(figsize=(0.1, 0.1))
+
+
 def figure_of(folders: list[Path]) -> PaperFigure:
     """A figure with a picture per record that notes the folders from which it is drawn."""
     records = RecordFiles("table2", ".npz")
 
     def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
         folders.append(folder)
-        return [Picture(path.stem, Figure, [path]) for path in records.find(folder)]
+        return [Picture(path.stem, small, [path]) for path in records.find(folder)]
 
     return PaperFigure("own", pictures, records)
 
@@ -42,7 +46,7 @@ def test_a_picture_is_drawn_where_it_is_missing_or_older_than_a_source(tmp_path:
     drawings: list[Figure] = []
 
     def draw() -> Figure:
-        drawings.append(Figure())
+        drawings.append(small())
         return drawings[-1]
 
     sources = [tmp_path / "first", tmp_path / "second"]
@@ -69,7 +73,7 @@ def test_the_picture_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise UserError("the disk is full")
 
     monkeypatch.setattr("paper_figures.style.save", fail)
-    own = Picture("own", Figure)
+    own = Picture("own", small)
     with pytest.raises(UserError, match="the disk is full"):
         own.save(tmp_path / "own")
     monkeypatch.undo()
@@ -77,7 +81,7 @@ def test_the_picture_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_picture_without_sources_is_drawn_once(tmp_path: Path) -> None:
-    own = PaperFigure("own", lambda *_: [Picture("own", Figure)])
+    own = PaperFigure("own", lambda *_: [Picture("own", small)])
     line = f"{tmp_path / 'figures' / 'own.png'}"
     assert own.draw(tmp_path) == [f"{line}: drawn"]
     assert own.draw(tmp_path) == [f"{line}: up to date"]
