@@ -26,16 +26,12 @@ def figure_of(folders: list[Path]) -> PaperFigure:
 
 
 @pytest.fixture
-def reference(tmp_path: Path) -> Path:
-    """A results folder without records in place of the committed reference."""
-    (tmp_path / "reference" / "records").mkdir(parents=True)
-    return tmp_path / "reference"
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    (tmp_path / "results" / "records").mkdir(parents=True)
-    return tmp_path / "results"
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """A results folder and one in the place of the committed reference, both without records."""
+    results, reference = tmp_path / "results", tmp_path / "reference"
+    for folder in (results, reference):
+        (folder / "records").mkdir(parents=True)
+    return results, reference
 
 
 def age(path: Path, time: float) -> None:
@@ -87,43 +83,41 @@ def test_a_picture_without_sources_is_drawn_once(tmp_path: Path) -> None:
     assert own.draw(tmp_path) == [f"{line}: up to date"]
 
 
-def test_own_records_come_before_the_reference(results: Path, reference: Path) -> None:
+def test_own_records_come_before_the_reference(folders: tuple[Path, Path]) -> None:
+    results, reference = folders
     (results / "records" / "table2-glioma-laptop.npz").touch()
     (reference / "records" / "table2-liver-laptop.npz").touch()
-    folders: list[Path] = []
-    assert figure_of(folders).draw(results, reference) == [f"{results}/figures/table2-glioma-laptop.png: drawn"]
-    assert folders == [results / "records"]
+    drawn: list[Path] = []
+    assert figure_of(drawn).draw(results, reference) == [f"{results}/figures/table2-glioma-laptop.png: drawn"]
+    assert drawn == [results / "records"]
 
 
-def test_the_reference_is_named_where_it_is_drawn(results: Path, reference: Path) -> None:
+def test_the_reference_is_named_where_it_is_drawn(folders: tuple[Path, Path]) -> None:
+    results, reference = folders
     # Records of another study, and of another kind, are none.
     (results / "records" / "table1-glioma-laptop.npz").touch()
     (results / "records" / "table2-glioma-laptop.jsonl").touch()
+    assert figure_of([]).draw(results, reference) == figure_of([]).draw(results, None) == []
+    assert not (results / "figures").exists()
     (reference / "records" / "table2-glioma-laptop.npz").touch()
-    figure = figure_of([])
     stem = f"{results}/figures/table2-glioma-laptop-reference"
-    assert figure.draw(results, reference) == [f"{stem}.png: drawn, from the committed reference"]
-    assert figure.draw(results, reference) == [f"{stem}.png: up to date, from the committed reference"]
+    for state in ("drawn", "up to date"):
+        lines = figure_of([]).draw(results, reference)
+        assert lines == [f"{stem}.png: {state}, from the committed reference"]
 
 
-def test_records_may_be_in_another_folder_and_made_by_another_command(results: Path) -> None:
-    (results / "efficiency").mkdir()
-    (results / "efficiency" / "figure6-cpu.jsonl").touch()
+def test_records_may_be_in_another_folder_and_made_by_another_command(folders: tuple[Path, Path]) -> None:
+    results, _ = folders
     records = RecordFiles("figure6", ".jsonl", "efficiency")
-    folders: list[Path] = []
+    found: list[Path] = []
 
     def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
-        folders.append(folder)
+        found.append(folder)
         return []
 
     PaperFigure("own", pictures, records).draw(results, None)
-    assert folders == [results / "efficiency"]
+    assert found == [results / "efficiency"]
     assert records.origin == "python -m benchmarks run figure6"
-
-
-def test_without_any_records_nothing_is_drawn(results: Path, reference: Path) -> None:
-    assert figure_of([]).draw(results, reference) == figure_of([]).draw(results, None) == []
-    assert not (results / "figures").exists()
 
 
 def test_a_profile_has_a_picture_of_all_files(tmp_path: Path) -> None:

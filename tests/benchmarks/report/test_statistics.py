@@ -125,13 +125,6 @@ def test_cases_stay_paired() -> None:
     assert row[["low", "difference", "high"]].to_list() == pytest.approx([0.1] * 3)
 
 
-def test_a_model_does_not_differ_from_itself() -> None:
-    model = study(rng(0), 3, 20)["a"]
-    row = statistics.compare({"a": model, "b": model.copy()}).iloc[0]
-    assert row["difference"] == 0
-    assert row["low"] < 0 < row["high"]
-
-
 def test_neither_order_nor_a_constant_matters() -> None:
     models = study(rng(4), 3, 15, "abc")
     models["a"].iloc[0, 3] = NAN
