@@ -1,9 +1,10 @@
-"""Records of few seeds and cases, whose means are known, and records of memory and runtime."""
+"""Records of few seeds and cases, whose means are known, segmentations, and records of memory and runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.probes import records as probe_records
@@ -44,6 +45,25 @@ def write_records() -> WriteRecords:
         ]
         Records(study, dataset, profile, tuple(rows)).write(folder)
         return folder / f"{study}-{dataset}-{profile}.jsonl"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_case() -> Callable[..., Path]:
+    """Write a case that all of some models segment as its label."""
+
+    def write(path: Path, *models: str) -> Path:
+        mask = np.zeros((8, 9, 7), bool)
+        mask[2:6, 3:7, 2:5] = True
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(
+            path,
+            **{"case": np.array("case"), "modality": np.array("flair"), "label": mask, "models": np.array(models)},
+            **{"image": mask + np.random.default_rng(0).random(mask.shape), "dice": np.ones(len(models))},
+            **{"predictions": np.stack([mask] * len(models)), "affine": np.diag([-2.0, -2.0, 2.0, 1.0])},
+        )
+        return path
 
     return write
 

@@ -1,6 +1,7 @@
 """The label and OSS-Net C's prediction of one case, each as a slice and a mesh."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mpl_toolkits.mplot3d.axes3d import Axes3D
@@ -12,16 +13,6 @@ from paper_figures.style import LABEL_COLOUR, PREDICTION_COLOUR
 LABEL = np.zeros((12, 14, 10), bool)
 LABEL[3:9, 4:10, 3:7] = True
 AFFINE = np.diag([-2.0, -1.5, 3.0, 1.0])
-
-
-def write(path: Path, models: list[str]) -> Path:
-    np.savez_compressed(
-        path,
-        **{"case": np.array("case-1"), "modality": np.array("flair"), "image": LABEL.astype(np.float32)},
-        **{"label": LABEL, "models": np.array(models), "predictions": np.stack([LABEL] * len(models))},
-        **{"dice": np.full(len(models), 0.7), "affine": AFFINE},
-    )
-    return path
 
 
 def test_label_and_prediction_stand_beside_each_other_in_a_view_of_both() -> None:
@@ -46,9 +37,8 @@ def hex_rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
 
 
-def test_cases_without_the_model_are_left_out(tmp_path: Path) -> None:
-    write(tmp_path / "table2-glioma-laptop.npz", ["onet", "c"])
-    write(tmp_path / "table2-liver-laptop.npz", ["onet"])
+def test_cases_without_the_model_are_left_out(tmp_path: Path, write_case: Any) -> None:
+    drawable = write_case(tmp_path / "table2-glioma-laptop.npz", "onet", "c")
+    write_case(tmp_path / "table2-liver-laptop.npz", "onet")
     (picture,) = FIGURE1.pictures(tmp_path, None)
-    assert picture.name == "figure1-glioma-laptop"
-    assert picture.sources == [tmp_path / "table2-glioma-laptop.npz"]
+    assert (picture.name, picture.sources) == ("figure1-glioma-laptop", [drawable])

@@ -76,13 +76,6 @@ def test_the_picture_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert own.save(tmp_path / "own")
 
 
-def test_a_picture_without_sources_is_drawn_once(tmp_path: Path) -> None:
-    own = PaperFigure("own", lambda *_: [Picture("own", small)])
-    line = f"{tmp_path / 'figures' / 'own.png'}"
-    assert own.draw(tmp_path) == [f"{line}: drawn"]
-    assert own.draw(tmp_path) == [f"{line}: up to date"]
-
-
 def test_own_records_come_before_the_reference(folders: tuple[Path, Path]) -> None:
     results, reference = folders
     (results / "records" / "table2-glioma-laptop.npz").touch()

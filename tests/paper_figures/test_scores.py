@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2
 from paper_figures.scores import read_numbers
 
@@ -22,19 +21,6 @@ def test_a_number_has_its_seeds_and_the_papers_beside_it(tmp_path: Path, write_r
     assert (dice["low"] + dice["high"]) / 2 == pytest.approx(0.75)
     assert numbers.failures["reason"].tolist() == ["OOM"]
     assert numbers.title.endswith("seeds: 2; cases: 2")
-
-
-def test_rows_of_a_study_keep_their_own_seeds(tmp_path: Path, write_records: Any) -> None:
-    runs = [
-        ("c", seed, {"sampling": strategy, "locations": 2**13, "drawn": 128}, score + seed / 10)
-        for strategy, score in (("uniform", 0.5), ("border", 0.7))
-        for seed in (0, 1)
-    ]
-    write_records(tmp_path, "table1", runs)
-    ((numbers,),) = read_numbers(TABLE1, tmp_path).values()
-    by_strategy = numbers.rows[numbers.rows["quantity"] == "dice"].set_index("sampling")["by_seed"]
-    assert by_strategy["uniform"] == pytest.approx([0.5, 0.6])
-    assert by_strategy["border"] == pytest.approx([0.7, 0.8])
 
 
 def test_seeds_are_in_order_in_whatever_order_they_are_recorded(tmp_path: Path, write_records: Any) -> None:

@@ -86,16 +86,3 @@ def test_empty_and_stray_predictions_say_so() -> None:
     notes = [{text.get_text() for text in axes.texts} & {"no surface", "extends beyond view"} for axes in meshes]
     assert notes == [set(), {"no surface"}, {"extends beyond view"}, set()]
     assert len({(axes.get_xlim(), axes.get_ylim(), axes.get_zlim(), axes.elev, axes.azim) for axes in meshes}) == 1
-
-
-def test_a_slice_is_seen_from_below_and_in_mm() -> None:
-    # In this affine the first axis runs to the left, the second to the back: one bright voxel near the end of both
-    # belongs at the lower right.
-    image = np.ones(SHAPE)
-    image[0, -1] = 0
-    image[18, 22] = 5
-    axes = draw(segmented(image=image)).axes[0]
-    (picture,) = axes.images
-    np.testing.assert_allclose(picture.get_extent(), (0, 20 * 2.0, 0, 24 * 1.5))
-    row, column = np.unravel_index(np.argmax(picture.get_array()), (24, 20))
-    assert (row, column) == (1, 18)

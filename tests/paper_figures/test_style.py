@@ -17,7 +17,7 @@ def test_every_model_has_a_look_of_its_own_and_those_of_one_kind_share_a_colour(
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
-    figure = Figure()
+    figure = Figure(figsize=(1, 1))
     figure.subplots().plot([0, 1], [1, 0])
     for stem in ("first", "second"):
         save(figure, tmp_path / stem)

@@ -146,32 +146,16 @@ def of_inference(records: Frame, seconds: Callable[[int], float], speed_up: floa
     return pd.concat([*runtimes, *of_slices, *memory], ignore_index=True)
 
 
+OF_RUNTIME = ("improved-inference-twice-as-fast", "runtime-flat", "best-locations", "runtime-brats")
+
+
 @pytest.mark.parametrize(
     ("seconds", "speed_up", "expected"),
     [
         # 5.2 s, and 8 s with fewer than 2^12 locations.
-        (
-            lambda n: 5.2 if n >= 2**12 else 8.0,
-            2.0,
-            {
-                "improved-inference-twice-as-fast": "holds",
-                "runtime-flat": "holds",
-                "best-locations": "holds",
-                "runtime-brats": "holds",
-                "runtime-as-slicing-brats": "holds",
-            },
-        ),
+        (lambda n: 5.2 if n >= 2**12 else 8.0, 2.0, dict.fromkeys([*OF_RUNTIME, "runtime-as-slicing-brats"], "holds")),
         # The more, the faster, and too slow.
-        (
-            lambda n: 1e5 / n,
-            1.5,
-            {
-                "improved-inference-twice-as-fast": "does not hold",
-                "runtime-flat": "does not hold",
-                "best-locations": "does not hold",
-                "runtime-brats": "does not hold",
-            },
-        ),
+        (lambda n: 1e5 / n, 1.5, dict.fromkeys(OF_RUNTIME, "does not hold")),
         # With few as fast as with many.
         (lambda n: 5.2, 2.0, {"runtime-flat": "holds", "best-locations": "does not hold"}),
     ],

@@ -109,10 +109,8 @@ def test_one_failure_refutes_whatever_else_is_missing_or_undecided(records: Fram
     missing, undecided = difference("d", at_least=0), difference(at_least=0.2)
     ours = records({"a": GOOD, "onet": POOR})
     assert verdict(claim(holds, undecided, missing, fails), ours)[0] == "does not hold"
-    assert verdict(claim(holds, undecided, missing), ours) == (
-        "not measured",
-        "not run: IoU, OSS-Net D on BraTS 2020",
-    )
+    not_run = ("not measured", "not run: IoU, OSS-Net D on BraTS 2020")
+    assert verdict(claim(holds, undecided, missing), ours) == not_run
     assert verdict(claim(holds, undecided), ours)[0] == "undecided"
     row = judged(claim(holds, difference(at_least=0.1)), ours)
     assert (row["verdict"], row["limit"]) == ("holds", "≥ 0.1")
@@ -146,14 +144,11 @@ def test_a_number_without_an_interval_decides_nothing(spread: tuple[float, float
     assert row["numbers"].startswith("0.2: ")
 
 
-def test_scores_of_one_seed_decide_nothing(scored: Frame) -> None:
+def test_scores_of_one_seed_decide_nothing_and_equal_ones_do(scored: Frame) -> None:
     ours = scored({"a": [[0.7, 0.71]], "onet": [[0.5, 0.51], [0.5, 0.51]]})
     for test in (difference(at_least=0), {**difference(at_least=1), "kind": "ratio"}):
         row = judged(claim(test), ours)
         assert (row["verdict"], row["interval"]) == ("undecided", "unknown")
-
-
-def test_scores_that_are_alike_for_all_seeds_and_cases_decide(scored: Frame) -> None:
     never_converged = claim({"kind": "value", "of": {"model": "a"}, "at_most": 0.1})
     assert verdict(never_converged, scored({"a": [[0.0] * 4] * 3}))[0] == "holds"
 
@@ -200,9 +195,7 @@ def test_exact_numbers_stay_exact_beside_scores(scored: Frame, records: Frame) -
     ours = records(memory, quantity="training_memory").assign(scores=[None, math.nan])
     ours = pd.concat([scored(SHARED), ours], ignore_index=True)
     ratio = {"kind": "ratio", "of": {"model": "onet"}, "to": {"model": "a"}, "equals": 5.5}
-    found, numbers = verdict(claim(ratio, quantity="training_memory"), ours)
-    assert found == "holds"
-    assert numbers == "5.5: O-Net 11 / OSS-Net A 2"
+    assert verdict(claim(ratio, quantity="training_memory"), ours) == ("holds", "5.5: O-Net 11 / OSS-Net A 2")
 
 
 def test_only_what_differs_among_the_comparisons_is_named(records: Frame) -> None:
@@ -223,17 +216,15 @@ def test_a_prediction_is_given_and_decides_nothing(records: Frame) -> None:
     assert [one["judged_by"] for one in row["comparisons"]] == ["ours", "ours", "prediction", "paper", "paper"]
 
 
-def test_a_value_that_is_no_number_is_not_measured(records: Frame) -> None:
+def test_what_has_no_value_or_nothing_to_compare_with_is_not_measured(records: Frame) -> None:
     ours = records({"a": (math.nan, math.nan, math.nan), "onet": POOR})
-    found, numbers = verdict(claim(difference(at_least=0)), ours)
-    assert (found, numbers) == ("not measured", "no valid score: IoU, OSS-Net A on BraTS 2020")
-
-
-def test_numbers_that_agree_in_nothing_asked_for_cannot_be_compared(records: Frame) -> None:
+    no_score = ("not measured", "no valid score: IoU, OSS-Net A on BraTS 2020")
+    assert verdict(claim(difference(at_least=0)), ours) == no_score
     ours = records({"a": GOOD, "onet": POOR}, resolution=["64x64x48", "32x32x24"])
-    found, numbers = verdict(claim(difference(same=["resolution"], at_least=0)), ours)
-    assert found == "not measured"
-    assert numbers == "nothing to compare with of the same resolution: IoU, OSS-Net A, 64x64x48 voxels on glioma"
+    assert verdict(claim(difference(same=["resolution"], at_least=0)), ours) == (
+        "not measured",
+        "nothing to compare with of the same resolution: IoU, OSS-Net A, 64x64x48 voxels on glioma",
+    )
 
 
 @pytest.mark.parametrize("condition", ["profile", "protocol", "unit"])

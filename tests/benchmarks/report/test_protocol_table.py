@@ -68,8 +68,3 @@ def test_without_sampled_scores_there_is_no_table(tmp_path: Path) -> None:
     numbers = summarise_protocols(records(*earlier, record("c", 1, 0.6)), TABLE2.layout)
     assert set(numbers["seeds"]) == {1}
     assert numbers[numbers["scored"] == "dense"]["value"].item() == pytest.approx(0.6)
-
-
-def test_validation_cases_are_named() -> None:
-    numbers = summarise_protocols(records(record("c", 0, 0.8, "dense, validation cases")), TABLE2.layout)
-    assert set(numbers["protocol"]) == {"several, validation cases"}
