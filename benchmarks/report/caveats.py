@@ -1,6 +1,7 @@
 """Caveats of a table of scores: departures of its runs from the paper, and what was left out.
 
 They are worked out from the specifications and results of the runs, so that a table states only what is true of them.
+The departures themselves are marked by `Departure:` where they occur in the code.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
