@@ -163,15 +163,6 @@ def test_an_extraction_is_asked_of_models_that_evaluate_locations() -> None:
     assert (extraction.batch_size, extraction.execution) == (1, Execution(precision="bfloat16"))
     (*_, extraction) = of("a", 8, 1024)
     assert advice(ask(extraction, 600)) == [("--max-locations 512",), ("--precision bfloat16",)]
-    assert describe(answer(extraction, 0, lambda *_: footprint(1))).startswith(
-        "extraction mise (1024 locations, float32)"
-    )
-
-
-def test_slices_at_once_are_told() -> None:
-    training, inference = (describe(answer(workload, 0, lambda *_: footprint(1))) for workload in of("unet2d-depth", 2))
-    assert training.startswith("training (batch 2, 4 slices of each volume, float32)")
-    assert inference.startswith("inference (4 slices per pass, float32)")
 
 
 def test_what_is_told_of_an_answer() -> None:
@@ -223,13 +214,20 @@ def test_real_predictions_fall_with_each_change() -> None:
     assert answer(training, needed_bytes(whole)).fits
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize(
+    "execution",
+    [
+        Execution(checkpointing=True),
+        Execution(precision="bfloat16"),
+        Execution(checkpointing=True, precision="bfloat16"),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("model", ["a", "unet2d-depth"])
-def test_what_is_predicted_of_an_execution_is_counted_of_real_tensors(
-    model: str, checkpointing: bool, precision: Any
-) -> None:
-    for workload in of(model, 2, 512 if model == "a" else None, Execution(checkpointing, precision)):
+def test_what_is_predicted_of_an_execution_is_counted_of_real_tensors(model: str, execution: Execution) -> None:
+    training, *others = of(model, 2, 512 if model == "a" else None, execution)
+    # Nothing is checkpointed but in training.
+    for workload in [training] if execution.checkpointing else [training, *others]:
         predicted, counted = predict(workload, "cpu"), count(workload, "cpu")
         # The points around the ellipsoid are a few more or fewer than is assumed.
         tolerance = 0.005 if workload.phase == "extraction" else 0.001
