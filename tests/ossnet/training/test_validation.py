@@ -31,10 +31,12 @@ PROTOCOLS = [
 
 
 @pytest.mark.parametrize("validation", PROTOCOLS)
-def test_a_perfect_model_has_a_perfect_score(
+def test_a_perfect_model_scores_1_and_0_where_there_is_nothing_to_find(
     validation: Validation, intensity_model: Callable[..., SegmentationModel]
 ) -> None:
-    assert score(intensity_model(SHAPE), [make_case()], 2, validation) == {"one": {"dice": 1, "iou": 1}}
+    model = intensity_model(SHAPE)
+    assert score(model, [make_case()], 2, validation) == {"one": {"dice": 1, "iou": 1}}
+    assert score(model, [make_case(labelled=0)], 2, validation) == {"one": {"dice": 0, "iou": 0}}
 
 
 def test_the_dense_protocol_counts_every_voxel(intensity_model: Callable[..., SegmentationModel]) -> None:
@@ -88,13 +90,6 @@ def test_a_score_that_is_not_defined_is_nan(intensity_model: Callable[..., Segme
     for validation in (Validation(locations=50), Validation(protocol="dense")):
         scores = score(model, [make_case(labelled=0)], 2, validation)
         assert all(math.isnan(value) for value in scores["one"].values())
-
-
-@pytest.mark.parametrize("validation", PROTOCOLS)
-def test_a_case_without_foreground_scores_0_where_something_is_found(
-    validation: Validation, intensity_model: Callable[..., SegmentationModel]
-) -> None:
-    assert score(intensity_model(SHAPE), [make_case(labelled=0)], 2, validation) == {"one": {"dice": 0, "iou": 0}}
 
 
 def test_the_mean_over_classes_is_over_those_that_occur() -> None:
