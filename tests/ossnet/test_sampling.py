@@ -54,17 +54,6 @@ def test_released_uniform_never_draws_the_last_index() -> None:
     assert chisquare(counts[:-1, :-1].ravel()).pvalue > 0.01
 
 
-@pytest.mark.parametrize("protocol", ["paper", "released"])
-@pytest.mark.parametrize("strategy", ["uniform", "border"])
-def test_a_seed_draws_the_same_again(strategy: str, protocol: str) -> None:
-    sampling = Sampling(strategy=strategy, count=50, protocol=protocol)
-    label = one_voxel(21)
-    border = torch.from_numpy(border_voxels(label, sampling))
-    first, again, other = (draw_locations(sampling, label.shape, border, generator(seed)) for seed in (3, 3, 4))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
 SMALL_BORDER = torch.tensor([3, 17, 40, 99, 150, 200])
 
 
