@@ -46,12 +46,6 @@ def test_normalised_over_samples_and_locations(norm: torch.nn.Module, kept: tupl
     assert list(norm.parameters()) == []
 
 
-def test_scalar_keeps_how_features_differ() -> None:
-    shift = torch.tensor([0.0, 5.0])
-    spread = ScalarBatchNorm()(X + shift).mean((0, 1)).diff()
-    assert spread > FeatureBatchNorm(2)(X + shift).mean((0, 1)).diff().abs() + 1
-
-
 @pytest.mark.parametrize("normalization", ["scalar", "feature"])
 def test_it_starts_as_plain_normalisation_whatever_the_latent(normalization: NormalizationName) -> None:
     conditional, x = ConditionalBatchNorm(3, 5, normalization), normal(2, 6, 5)
@@ -136,14 +130,6 @@ def test_a_block_by_hand() -> None:
     # relu((1, -3)) = (1, 0), + beta 1 from the latent = (2, 1), + skip = (3, -2), relu = (3, 0).
     out = block(torch.tensor([[[1.0, -3.0]]]), torch.tensor([[1.0]]))
     assert_close(out, torch.tensor([[[3.0, 0.0]]]), atol=1e-4, rtol=0)
-
-
-def test_widths_of_the_paper() -> None:
-    with torch.device("meta"):
-        network = OccupancyDecoder(343, 320, 512, 5, 1, "scalar", PadeActivationUnit)
-    assert [block.linear1.in_features for block in network.blocks] == [666, 512, 512, 512, 512]
-    assert [isinstance(block.skip, nn.Identity) for block in network.blocks] == [False, True, True, True, True]
-    assert network.head.bias is None
 
 
 def test_locations_are_answered_each_on_its_own() -> None:

@@ -71,14 +71,6 @@ def test_a_patch_in_between_is_the_trilinear_mean_of_its_eight_neighbours(point:
     assert_close(patches(location)[0].double(), expected, atol=1e-5, rtol=0)
 
 
-@given(st.tuples(*(st.floats(2, size - 3) for size in SHAPE)))
-def test_in_between_a_linear_image_stays_linear(point: tuple[float, float, float]) -> None:
-    slope = torch.tensor([0.3, -0.7, 1.1])
-    linear = (voxels() * slope).sum(-1).reshape(1, *SHAPE)
-    centre = PatchVolume(linear, 3)(torch.tensor([point]))[0, 1, 1, 1, 0]
-    assert_close(centre, torch.tensor(point) @ slope, atol=1e-4, rtol=0)
-
-
 @pytest.mark.parametrize(
     "place",
     [

@@ -135,9 +135,3 @@ def test_a_full_disk_leaves_the_old_file(save: Callable[[Path], None], name: str
         save(tmp_path / name)
     assert "\n" not in str(caught.value)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "old")]
-
-
-def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"file/checkpoint\.pt"):
-        save_checkpoint(tmp_path / "file" / "checkpoint.pt", STATE)

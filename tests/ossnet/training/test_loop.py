@@ -29,6 +29,7 @@ CONFIG = OccupancyNetworkConfig(
     **{"patch_size": 3, **OSSNetC.preset},
 )
 EPOCHS = 3
+Whole = Callable[[str], Path]
 
 
 def make_recipe(**changes: Any) -> Recipe:
@@ -90,7 +91,7 @@ def assert_same(first: Path, second: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """The folder of a training by a strategy of sampling that was never interrupted."""
 
     @cache
@@ -120,12 +121,12 @@ def test_an_epoch_holds_each_case_once_or_as_often_as_its_steps_need(
     assert (recipe.cases_per_epoch(3), recipe.steps(3)) == (sum(expected), steps or 2)
 
 
-def test_another_seed_is_another_training(whole: Callable[[str], Path], tmp_path: Path) -> None:
+def test_another_seed_is_another_training(whole: Whole, tmp_path: Path) -> None:
     run(tmp_path, seed=8)
     assert course(tmp_path) != course(whole("uniform"))
 
 
-def test_checkpointing_is_the_same_training(whole: Callable[[str], Path], tmp_path: Path) -> None:
+def test_checkpointing_is_the_same_training(whole: Whole, tmp_path: Path) -> None:
     assert run(tmp_path, checkpointing=True).encoder.execution.checkpointing
     assert_same(tmp_path, whole("uniform"))
 
@@ -155,9 +156,7 @@ def interrupting(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(("strategy", "last"), [("uniform", 0), ("uniform", 1), ("uniform", 2), ("confidence", 1)])
-def test_interrupted_after_an_epoch_it_goes_on_exactly(
-    strategy: str, last: int, whole: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_interrupted_after_an_epoch_it_goes_on_exactly(strategy: str, last: int, whole: Whole, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, interrupting(last, lambda _: None), strategy=strategy)
     seen: list[int] = []
@@ -172,7 +171,7 @@ def test_interrupted_after_an_epoch_it_goes_on_exactly(
     [("loss", 0), ("loss", 3), ("loss", 4), ("save_weights", 0), ("save_checkpoint", 1), ("score", 1)],
 )
 def test_interrupted_within_an_epoch_it_goes_on_exactly(
-    function: str, call: int, whole: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    function: str, call: int, whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = OSSNetC if function == "loss" else loop
     with monkeypatch.context() as patch:
@@ -183,7 +182,7 @@ def test_interrupted_within_an_epoch_it_goes_on_exactly(
     assert_same(tmp_path, whole("confidence"))
 
 
-def test_a_finished_training_is_not_repeated(whole: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_finished_training_is_not_repeated(whole: Whole, tmp_path: Path) -> None:
     folder = shutil.copytree(whole("uniform"), tmp_path / "again")
     written = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     model = run(folder)
@@ -192,7 +191,7 @@ def test_a_finished_training_is_not_repeated(whole: Callable[[str], Path], tmp_p
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
 
-def test_the_history_is_a_table(whole: Callable[[str], Path]) -> None:
+def test_the_history_is_a_table(whole: Whole) -> None:
     table = pd.read_csv(whole("uniform") / "history.csv")
     assert list(table) == ["epoch", "loss", "seconds", "dice", "iou", "protocol"]
     assert table["epoch"].tolist() == list(range(EPOCHS))
@@ -235,7 +234,7 @@ def test_without_validation_the_last_epoch_is_kept(tmp_path: Path) -> None:
     assert best_epoch([EpochReport(**past) for past in state["history"]]) is None
 
 
-def test_a_checkpoint_that_is_another_runs_or_damaged_is_refused(whole: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_another_runs_or_damaged_is_refused(whole: Whole, tmp_path: Path) -> None:
     checkpoint = (whole("uniform") / "checkpoint.pt").read_bytes()
     (tmp_path / "checkpoint.pt").write_bytes(checkpoint)
     with pytest.raises(UserError, match=r"checkpoint\.pt .*another configuration"):
@@ -246,7 +245,7 @@ def test_a_checkpoint_that_is_another_runs_or_damaged_is_refused(whole: Callable
 
 
 def test_a_full_disk_stops_it_and_room_lets_it_go_on(
-    whole: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -263,7 +262,7 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(
     assert_same(tmp_path, whole("uniform"))
 
 
-def test_the_uncertainty_of_every_case_is_in_the_checkpoint(whole: Callable[[str], Path]) -> None:
+def test_the_uncertainty_of_every_case_is_in_the_checkpoint(whole: Whole) -> None:
     uncertainty = load_checkpoint(whole("confidence") / "checkpoint.pt")["unsureness"]
     assert uncertainty.shape == (len(CASES), 4**3)
     assert ((uncertainty >= 0) & (uncertainty <= 1)).all()

@@ -19,6 +19,7 @@ from ossnet.training.run import RunSpec, load_run, read_spec, train_run, write_s
 from ossnet.training.seen_cases import read_seen_cases
 
 CPU = torch.device("cpu")
+MakeSpec = Callable[..., RunSpec]
 
 
 def train_quietly(spec: RunSpec, dataset: Dataset, folder: Path) -> list[EpochReport]:
@@ -27,14 +28,14 @@ def train_quietly(spec: RunSpec, dataset: Dataset, folder: Path) -> list[EpochRe
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_spec: MakeSpec, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     train_quietly(tiny_spec(), dataset, folder)
     return folder / "run"
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: MakeSpec, tmp_path: Path) -> None:
     spec = tiny_spec(name)
     write_spec(tmp_path, spec)
     again = read_spec(tmp_path)
@@ -62,7 +63,7 @@ OTHER = {
 }
 
 
-def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+def test_every_field_makes_another_identity(tiny_spec: MakeSpec) -> None:
     spec = tiny_spec()
     values = plain(spec)
     paths = [path for path in leaves(values) if path != ("schema_version",)]
@@ -83,7 +84,7 @@ def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -
     assert len(identities) == 1 + len(paths) > 25
 
 
-def test_nothing_else_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+def test_nothing_else_makes_another_identity(tiny_spec: MakeSpec) -> None:
     spec = tiny_spec()
     backwards = dict(reversed(plain(spec).items()))
     backwards["network"] = dict(reversed(spec.network.items()))
@@ -91,15 +92,13 @@ def test_nothing_else_makes_another_identity(tiny_spec: Callable[..., RunSpec]) 
     assert len(spec.identity) == 64
 
 
-def test_a_version_that_is_not_known_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_version_that_is_not_known_is_refused(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(json.dumps(plain(tiny_spec()) | {"schema_version": 2}))
     with pytest.raises(UserError, match=r"spec\.json: schema_version"):
         read_spec(tmp_path)
 
 
-def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(
-    tiny_spec: Callable[..., RunSpec],
-) -> None:
+def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(tiny_spec: MakeSpec) -> None:
     state = torch.random.get_rng_state()
     first, again, other = (tiny_spec(seed=seed).make_model().state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -107,12 +106,12 @@ def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_size_follows_from_the_data(tiny_spec: Callable[..., RunSpec]) -> None:
+def test_size_follows_from_the_data(tiny_spec: MakeSpec) -> None:
     config = tiny_spec().config
     assert (config.shape, config.modalities, config.classes) == ((16, 16, 16), 2, 2)
 
 
-def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]) -> None:
+def test_a_run_is_in_its_folder(trained: Path, tiny_spec: MakeSpec) -> None:
     assert {path.name for path in trained.iterdir()} == {
         *("spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"),
     }
@@ -125,7 +124,7 @@ def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]
 
 
 def test_a_finished_run_reports_its_course_again(
-    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+    trained: Path, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path
 ) -> None:
     reports: list[tuple[EpochReport, float]] = []
     history = train_run(tiny_spec(), dataset, trained, tmp_path, CPU, lambda past, left: reports.append((past, left)))
@@ -137,7 +136,7 @@ def test_a_finished_run_reports_its_course_again(
     )
 
 
-def test_a_folder_of_another_run_is_refused(trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset) -> None:
+def test_a_folder_of_another_run_is_refused(trained: Path, tiny_spec: MakeSpec, dataset: Dataset) -> None:
     before = (trained / "spec.json").read_bytes()
     with pytest.raises(UserError, match=rf"{trained} .*another configuration"):
         train_quietly(tiny_spec(seed=1), dataset, trained.parent)
@@ -145,7 +144,7 @@ def test_a_folder_of_another_run_is_refused(trained: Path, tiny_spec: Callable[.
 
 
 def test_a_folder_whose_training_never_began_is_taken_over(
-    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise UserError("no such setting")
@@ -162,9 +161,7 @@ def test_a_folder_whose_training_never_began_is_taken_over(
     assert prepared == [(1, 3), (2, 3), (3, 3), (1, 1)]
 
 
-def test_two_trainings_in_one_folder_are_refused(
-    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
-) -> None:
+def test_two_trainings_in_one_folder_are_refused(tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path) -> None:
     with hold(tmp_path / "run" / "training.lock"):
         with pytest.raises(UserError, match=f"another process .*{tmp_path}"):
             train_quietly(tiny_spec(), dataset, tmp_path)
@@ -174,7 +171,7 @@ def test_two_trainings_in_one_folder_are_refused(
     assert read_spec(tmp_path / "run") == tiny_spec()
 
 
-def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path) -> None:
+def test_a_mistake_leaves_no_folder(tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path) -> None:
     def without_label(of: str) -> Dataset:
         def load(name: str) -> Any:
             return replace(dataset.load(name), label=None) if name == of else dataset.load(name)
@@ -203,7 +200,7 @@ def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: 
     [("unet3d", "uniform"), ("unet2d-depth", "uniform"), ("c", "border"), ("c", "confidence")],
 )
 def test_healthy_controls_are_trained_and_validated_on(
-    model: str, strategy: str, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+    model: str, strategy: str, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path
 ) -> None:
     def load(name: str) -> Case:
         case = dataset.load(name)
@@ -230,19 +227,19 @@ def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_a_specification_may_begin_with_a_byte_order_mark(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_specification_may_begin_with_a_byte_order_mark(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
     (tmp_path / "spec.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "spec.json").read_bytes())
     assert read_spec(tmp_path) == tiny_spec()
 
 
-def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_run_that_is_not_whole_is_refused(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
     with pytest.raises(UserError, match=r"model\.safetensors.* finished training"):
         load_run(tmp_path)
 
 
-def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: MakeSpec, tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec("a"))
     (tmp_path / "model.safetensors").write_bytes((trained / "model.safetensors").read_bytes())
     with pytest.raises(UserError, match=rf"weights .*{tmp_path} .*spec\.json") as caught:
