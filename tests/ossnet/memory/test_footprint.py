@@ -29,7 +29,7 @@ from ossnet.memory.footprint import (
     unfolded_input,
 )
 from ossnet.memory.workload import Phase, Workload
-from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC, OSSNetD
+from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetD
 
 SHAPE = (32, 32, 16)
 SMALL = OccupancyNetworkConfig(
@@ -86,22 +86,12 @@ def test_the_prediction_is_what_real_tensors_take(model: str, phase: Phase) -> N
     assert footprint.by_part == pytest.approx(counted.by_part, rel=of_parts, abs=2**10)
 
 
-@pytest.mark.parametrize(("model", "shape", "locations"), [("onet", (64, 48, 33), 256), ("c", (96, 80, 64), 1024)])
-def test_the_prediction_of_an_extraction_is_what_real_tensors_take(
-    model: str, shape: tuple[int, int, int], locations: int
-) -> None:
-    preset = {"onet": ONet.preset, "c": OSSNetC.preset}[model]
-    sizes = {"encoder_channels": (4, 8), "decoder_width": 8, "decoder_blocks": 1, "patch_size": 3}
-    config = OccupancyNetworkConfig(shape=shape, modalities=1, **sizes, **preset)
-    workload = Workload(model, config, "extraction", locations=locations)
+def test_the_prediction_of_an_extraction_in_many_passes_is_what_real_tensors_take() -> None:
+    sizes = {"encoder_channels": (4, 8), "decoder_width": 8, "decoder_blocks": 1}
+    config = OccupancyNetworkConfig(shape=(64, 48, 33), modalities=1, **sizes, **ONet.preset)
+    workload = Workload("onet", config, "extraction", locations=256)
     counted = count(workload, "cpu").allocated_bytes
     assert predict(workload, "cpu").allocated_bytes == pytest.approx(counted, rel=0.005)
-
-
-def test_an_octree_takes_seven_bytes_a_voxel() -> None:
-    config = replace(LARGE, shape=(256, 256, 256))
-    octree = predict(Workload("d", config, "extraction", locations=256)).by_part["octree"]
-    assert octree == pytest.approx(7 * 256**3, rel=0.05)
 
 
 def profiled_peak(workload: Workload, trace: Path) -> int:

@@ -124,8 +124,3 @@ def test_slices_come_out_as_they_do_of_the_whole_volume(axis: int, seed: int) ->
     part = augment_image(read.of(image), augmentation, drawn, float(image.max()), slices)
     assert torch.equal(part, slices.of(augment_image(image, augmentation, drawn)))
     assert torch.equal(augment_label(read.of(label), drawn, slices), slices.of(augment_label(label, drawn)))
-
-
-def test_a_draw_depends_on_the_generator_alone() -> None:
-    assert draw(ALWAYS, 3, generator(1)) == draw(ALWAYS, 3, generator(1))
-    assert draw(ALWAYS, 3, generator(1)) != draw(ALWAYS, 3, generator(2))
