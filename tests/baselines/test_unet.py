@@ -9,13 +9,7 @@ from ossnet.errors import UserError
 
 
 def config(**changes: object) -> UNetConfig:
-    values = {
-        "shape": (8, 8, 8),
-        "modalities": 2,
-        "encoder_channels": (4, 8),
-        "decoder_channels": (4,),
-        "groups": 2,
-    }
+    values = {"shape": (8, 8, 8), "modalities": 2, "encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
     return build(UNetConfig, values | changes, "test")
 
 

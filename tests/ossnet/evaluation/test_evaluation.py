@@ -11,13 +11,7 @@ from scipy.ndimage import center_of_mass
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import (
-    evaluate_run,
-    extractor,
-    require_modalities,
-    score_segmentation,
-    segment_case,
-)
+from ossnet.evaluation.evaluation import evaluate_run, extractor, require_modalities, score_segmentation, segment_case
 from ossnet.evaluation.quantities import SCORES
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel

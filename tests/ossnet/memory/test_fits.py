@@ -25,9 +25,7 @@ from ossnet.network.execution import DEFAULT, Execution
 
 SHAPE = (32, 32, 32)
 NETWORK = {"network": {"encoder_channels": [4, 8], "decoder_width": 32, "decoder_blocks": 2, "patch_size": 3}}
-SLICES = {
-    "network": {"encoder_channels": [8, 8], "decoder_channels": [8], "slices_per_case": 4, "max_slices": 4},
-}
+SLICES = {"network": {"encoder_channels": [8, 8], "decoder_channels": [8], "slices_per_case": 4, "max_slices": 4}}
 
 
 def of(model: str, batch_size: int = 1, locations: int | None = None, execution: Execution = DEFAULT) -> list[Workload]:

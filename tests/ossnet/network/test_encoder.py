@@ -12,10 +12,7 @@ from ossnet.network.activation import PadeActivationUnit
 from ossnet.network.encoder import OutputSkip, ResidualBlock, VolumeEncoder, lowest_grid
 
 Shape = tuple[int, int, int]
-PAPER = [
-    ((128, 128, 80), (16, 32, 64, 128), (8, 8, 5)),
-    ((256, 256, 256), (8, 16, 32, 64, 128), (8, 8, 8)),
-]
+PAPER = [((128, 128, 80), (16, 32, 64, 128), (8, 8, 5)), ((256, 256, 256), (8, 16, 32, 64, 128), (8, 8, 8))]
 
 
 def normal(*shape: int) -> Tensor:

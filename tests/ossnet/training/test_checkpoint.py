@@ -102,11 +102,6 @@ def test_an_intact_file_that_memory_does_not_hold_is_not_called_damaged(
             load(tmp_path / "model")
 
 
-def test_no_weights_are_no_finished_training(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"model\.safetensors.* finished training"):
-        load_weights(tmp_path / "model.safetensors")
-
-
 class Trap:
     """Object that makes a folder when it is unpickled."""
 

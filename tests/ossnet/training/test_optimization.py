@@ -16,9 +16,9 @@ def test_the_schedule_of_the_paper(epoch: float, factor: float) -> None:
     assert Optimization().factor(epoch, 50) == pytest.approx(factor)
 
 
-@pytest.mark.parametrize(("epoch", "factor"), [(0, 1), (5, 0.75), (7.5, 0.5), (10, 0.25), (15, 0)])
-def test_the_cosine_schedule(epoch: float, factor: float) -> None:
-    assert Optimization(schedule="cosine").factor(epoch, 15) == pytest.approx(factor)
+def test_the_cosine_schedule() -> None:
+    factors = [Optimization(schedule="cosine").factor(epoch, 15) for epoch in (0, 5, 7.5, 10, 15)]
+    assert factors == pytest.approx([1, 0.75, 0.5, 0.25, 0])
 
 
 def test_learned_activations_have_a_learning_rate_of_their_own(tiny_spec: Callable[..., RunSpec]) -> None:

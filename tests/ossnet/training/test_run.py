@@ -112,9 +112,8 @@ def test_size_follows_from_the_data(tiny_spec: MakeSpec) -> None:
 
 
 def test_a_run_is_in_its_folder(trained: Path, tiny_spec: MakeSpec) -> None:
-    assert {path.name for path in trained.iterdir()} == {
-        *("spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"),
-    }
+    files = {"spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"}
+    assert {path.name for path in trained.iterdir()} == files
     model, spec = load_run(trained)
     assert spec == tiny_spec()
     assert not model.training
@@ -196,8 +195,7 @@ def test_a_mistake_leaves_no_folder(tiny_spec: MakeSpec, dataset: Dataset, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("model", "strategy"),
-    [("unet3d", "uniform"), ("unet2d-depth", "uniform"), ("c", "border"), ("c", "confidence")],
+    ("model", "strategy"), [("unet3d", "uniform"), ("unet2d-depth", "uniform"), ("c", "border"), ("c", "confidence")]
 )
 def test_healthy_controls_are_trained_and_validated_on(
     model: str, strategy: str, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path
