@@ -8,10 +8,10 @@ SAVED ?=
 CELL ?= table2 c dice
 BIN := .venv/bin
 READY := .venv/.ready
-# To recipes by the environment, so that they may hold spaces and quotes.
+# Recipes read these variables from the environment, so that their values may contain spaces and quotes.
 export DATASET PROFILE SAVED
 RUN = $(BIN)/python -m benchmarks run --data "$$DATASET" --profile "$$PROFILE" $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
-# Make studies, then draw figures by name, unless it was a mistake (2) or interrupted (130) and not a failed run (1).
+# Run studies, then draw the named figures, even if a run failed (1), but not after a user's mistake (2) or an interrupt (130).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "Python 3.11 or newer is needed; name one with PYTHON=..."; exit 2; }
@@ -24,10 +24,12 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Options of tables, table1, table2 and inference: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
-	@echo "  PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; one a GPU, two without a GPU)"
-	@echo "  Of tables, table1 to table3, inference, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed"
-	@echo "  Of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--shared (of a GPU that others use), of gpu: '--limit-minutes 20'"
+	@echo "Options:"
+	@echo "  of tables, table1, table2, inference, figure4: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
+	@echo "    PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
+	@echo "  of these and of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed (try again what has failed)"
+	@echo "  of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
+	@echo "  of gpu: OPTIONS='--limit-minutes 20'; of verify: DATASET, PROFILE and OPTIONS=--no-train; of claims: PROFILE"
 
 $(READY): pyproject.toml constraints.txt
 	@$(CHECK_PYTHON)
@@ -36,9 +38,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-setup: $(READY)  ## Only set up .venv
+setup: $(READY)  ## Set up .venv and do nothing else
 
-tables: $(READY)  ## Make what is missing of every table, then the tables and figures
+tables: $(READY)  ## Tables 1, 2 and 3 and the comparison of inferences: make what is missing, then tables and figures
 	@$(call run_and_draw,,sampling models tradeoff figure1 segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
@@ -50,25 +52,25 @@ table2: $(READY)  ## Table 2: every model
 table3: $(READY)  ## Table 3: memory of every model, predicted, and measured as far as this machine can
 	@$(call run_and_draw,table3,memory_parts)
 
-inference: $(READY)  ## What the improved inference saves and loses, by the paper's text and by its code
+inference: $(READY)  ## Comparison of inferences: the original and the improved one, by the paper's text and by its code
 	@$(RUN) inference
 
-figure4: $(READY)  ## Figure 4: the stages of an extraction, by the OSS-Net C of table2
+figure4: $(READY)  ## Figure 4: stages of an extraction with the OSS-Net C that table2 trains
 	@$(call run_and_draw,figure4,figure4)
 
-figure5: $(READY)  ## Figure 5: runtime of a segmentation by locations per pass (a quarter of an hour without a GPU)
+figure5: $(READY)  ## Figure 5: runtime of a segmentation against locations per pass (about 12 minutes without a GPU)
 	@$(call run_and_draw,figure5,figure5)
 
-figure6: $(READY)  ## Figure 6: memory of one pass by its locations
+figure6: $(READY)  ## Figure 6: memory of one pass against its number of locations
 	@$(call run_and_draw,figure6,figure6)
 
-scaling: $(READY)  ## Memory and time of every model by the volume's resolution
+scaling: $(READY)  ## Memory and time of every model against the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
 
-whole: $(READY)  ## Memory and time of segmenting 512^3 voxels by OSS-Net C on this machine (some minutes without a GPU)
+whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a few minutes without a GPU)
 	@$(RUN) whole
 
-gpu:  ## All that only a GPU can tell, ten minutes a call until all is there; PYTHON=... names one with torch, pandas and nvidia-ml-py
+gpu:  ## Measure all that needs a GPU, ten minutes per call; PYTHON=... with torch, numpy, pandas and nvidia-ml-py
 	@$(CHECK_PYTHON)
 	@$(PYTHON) -m benchmarks.commands.gpu $(OPTIONS)
 
@@ -78,18 +80,18 @@ figures: $(READY)  ## Draw every figure from the records, without training
 claims: $(READY)  ## Judge the paper's claims by the records and by its own tables
 	@$(BIN)/python -m benchmarks claims --profile "$$PROFILE"
 
-simulate: $(READY)  ## How often intervals hold the truth and claims are judged rightly, in simulated studies (a minute)
+simulate: $(READY)  ## Simulate how often intervals cover the truth and claims are judged correctly (a minute)
 	@$(BIN)/python -m benchmarks simulate
 
-status: $(READY)  ## Tell which runs are done, failed, running or missing
+status: $(READY)  ## Show how many runs and measurements are done, failed, running or missing
 	@$(BIN)/python -m benchmarks status
 
-verify: $(READY)  ## Tell where a number of a table comes from, and train a seed of it again: CELL="table2 c dice"
+verify: $(READY)  ## Show where a number of a table comes from, and train one of its seeds again: CELL="table2 c dice"
 	@$(BIN)/python -m benchmarks verify $(CELL) --data "$$DATASET" --profile "$$PROFILE" $(OPTIONS)
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect > /dev/null
-	@# Records of memory and time stay there, since other machines have made some of them.
+	@# Records of memory and runtime are kept, since some of them come from other machines.
 	rm -rf results/reference/records results/reference/tables results/reference/figures
 	mkdir -p results/reference
 	cp -r results/records results/efficiency results/reference/
@@ -98,16 +100,16 @@ reference: $(READY)  ## Make the results of this checkout the committed referenc
 	$(BIN)/python -m benchmarks simulate --results results/reference > /dev/null
 	$(BIN)/python -m paper_figures --results results/reference
 
-bench: $(READY)  ## Time the parts of the suite, and save it for bench-compare
+bench: $(READY)  ## Time the parts of the suite, and save the times for bench-compare
 	@$(BENCH) --benchmark-autosave
 
-bench-compare: $(READY)  ## Time them again, beside what was saved last, or SAVED=0002
+bench-compare: $(READY)  ## Time the parts again and compare with the times saved last, or with SAVED=0002
 	@$(BENCH) --benchmark-compare$(if $(SAVED),="$$SAVED")
 
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
-lint: $(READY)  ## Check style, types and what imports what
+lint: $(READY)  ## Check style, types and the layers of the packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

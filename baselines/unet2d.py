@@ -16,9 +16,9 @@ class UNet2dConfig(UNetConfig):
     """Sizes of a 2-D residual U-Net; the defaults are the paper's.
 
     Attributes:
-        slices_per_case: number of slices of each case that a training step learns from. The paper's batches are 32
-            slices for BraTS 2020 and 12 for LiTS; it does not say of how many cases.
-        max_slices: number of slices per pass at inference; memory grows with it, the result stays.
+        slices_per_case: number of slices that a training step takes from each case. The paper's batches have 32 slices
+            on BraTS 2020 and 12 on LiTS; it does not say how many cases they come from.
+        max_slices: number of slices per pass at inference; it affects the memory but not the result.
     """
 
     encoder_channels: Filters = (128, 256, 384, 512, 640)
@@ -30,7 +30,7 @@ class UNet2dConfig(UNetConfig):
 class UNet2d(VoxelisedModel):
     """Residual U-Net on the slices across one axis, at their own resolution.
 
-    It is abstract in the axis: make one of its three orientations.
+    This is an abstract class: its three subclasses, one per orientation, set `slice_axis`.
     """
 
     slice_axis: ClassVar[int]

@@ -96,7 +96,7 @@ CUBE = "cube"
 """Name that stands in place of a data set in probes of volumes of any resolution."""
 
 PAPER_VOLUMES: Mapping[str, tuple[Shape, int]] = {"brats": ((256, 256, 160), 4), "lits": ((512, 512, 512), 1)}
-"""Grid (H, W, D) in voxels and number of modalities that the paper's networks are made for, by data set."""
+"""Grid (H, W, D) in voxels and number of modalities of the paper's networks, by data set (Section 4.2)."""
 
 UNetVariant = Literal[
     "activation after the sum",

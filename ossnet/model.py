@@ -217,7 +217,10 @@ class SegmentationModel(nn.Module, ABC):
 
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
-        """Return class indices [H, W, D] uint8 at every voxel of a normalised image [C, H, W, D].
+        """Return class indices [H, W, D] uint8 of a normalised image [C, H, W, D].
+
+        Every voxel is evaluated, as by the extraction `dense`. The command `ossnet segment` extracts by the model's
+        `extraction` unless another is given, and on the case's own grid.
 
         Raises:
             UserError: the image does not have this model's channels or grid (see `check_image`).

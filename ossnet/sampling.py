@@ -41,9 +41,9 @@ class Sampling:
         memory_cell: edge in voxels of the cells in which `confidence` remembers how unsure predictions were. A grid of
             256x256x160 has 2560 cells of 16 voxels, which take 10 KiB of memory and of the checkpoint for each case.
         memory_rate: weight of the newest predictions in a cell's running mean.
-        protocol: `paper`, as the paper says, or `released`, as its code does: the last index of each axis is never
-            drawn, the border is the label's Sobel edge dilated by a 13^3 box, and a border with fewer voxels than are
-            to be drawn from it is taken once and whole.
+        protocol: `paper` as in the paper's text, or `released` as in its code. There, the last index of each axis is
+            never drawn, the border is the label's Sobel edge dilated by a 13^3 box, and if the border has fewer voxels
+            than should be drawn from it, each of them is taken once.
     """
 
     strategy: Literal["uniform", "border", "confidence"] = "uniform"
@@ -70,7 +70,8 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
 
     The paper defines neither hull nor distance. Here the hull consists of the foreground voxels that share a face with
     background, and the border region of all voxels within (border_width - 1) / 2 of it, by Euclidean distance between
-    voxel centres: a width of 25 is 25 voxels across a plane. A label without foreground has no border.
+    voxel centres: a width of 25 is 25 voxels across a plane. A label without foreground has no border. Departure: the
+    released code has another border, which the protocol `released` takes (see `Sampling`).
     """
     foreground = label > 0
     if not foreground.any():

@@ -14,7 +14,7 @@ MODEL = "c"
 def draw(case: SegmentedCase) -> Figure:
     """Draw the label, then the prediction: each as a filled outline on the slice, and as a mesh in a view of both.
 
-    Departure: colours that the colour-blind can tell apart in place of the paper's green and yellow.
+    Departure: the colour-blind can distinguish the colours, which replace the paper's green and yellow.
 
     Raises:
         UserError: the label is empty.

@@ -1,4 +1,4 @@
-"""The paper's thesis at a glance: accuracy of every model against its memory, with its runtime as the area of a marker.
+"""The trade-off that the paper is about: Dice of every model against its memory, with its time as a marker's area.
 
 The area is proportional to the runtime, but at least `SMALLEST_MARKER_PT2`; the legend says so where that applies.
 """
@@ -73,7 +73,9 @@ class Tradeoff:
 
 
 def read_tradeoffs(folder: Path) -> dict[str, list[Tradeoff]]:
-    """Return, by profile, accuracy and costs in the records of Table 2 in a folder, if there are costs.
+    """Read accuracy and costs from a folder's records of Table 2, and return them by profile.
+
+    A data set without recorded costs is left out, and so is a profile without any data set that has them.
 
     Raises:
         UserError: a file cannot be read.
@@ -156,7 +158,7 @@ def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
 
 
 def _at_two_and_five(memory: float, _position: int) -> str:
-    """Return labels for the ticks between powers of ten whose labels do not touch."""
+    """Return the label of a tick between powers of ten: twos and fives have one, since more labels would overlap."""
     return f"{memory:g}" if f"{memory:e}"[0] in "25" else ""
 
 

@@ -31,8 +31,10 @@ from ossnet.training.run import RunSpec
 # A shell lets what it starts in the background ignore Ctrl-C, which tests of interruption then wait for in vain.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What a test shows does not depend on how busy the machine is.
-settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What a test shows does not depend on how busy the machine is. Examples are few, since most take milliseconds.
+settings.register_profile(
+    "patient", settings(), max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 

@@ -19,7 +19,7 @@ from ossnet.memory.footprint import Footprint, predict
 from ossnet.memory.workload import Workload
 from ossnet.model import ModelConfig
 from ossnet.network.execution import DEFAULT
-from ossnet.registry import model_names, model_type
+from ossnet.registry import model_type
 from ossnet.training.profile import load_profile
 
 MODULE = '''
@@ -111,11 +111,6 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("plugged_in", None)
-
-
-def test_it_is_found_by_its_name() -> None:
-    assert {"convolution", "half-space", "c", "unet3d"} <= set(model_names())
-    assert model_type("convolution").__module__ == "plugged_in"
 
 
 def test_a_profile_trains_it_by_its_own_table(dataset: Dataset, tmp_path: Path) -> None:

@@ -46,22 +46,16 @@ def test_it_holds_every_file_that_tables_and_claims_are_made_from(site: Path, fo
     assert held == {path.name for path in (CHECKOUT / "results" / folder).iterdir()}
 
 
-def test_it_holds_no_pictures_and_no_results_folder_of_its_own(site: Path) -> None:
+def test_it_holds_the_notice_of_the_brain_template_no_pictures_and_no_results_folder_of_its_own(site: Path) -> None:
+    assert "Louis Collins" in (site / "ossnet/data/synthetic/README.md").read_text(encoding="utf-8")
     assert not [path for path in site.rglob("*") if path.suffix in (".pdf", ".png", ".tex")]
     top = {path.name for path in site.iterdir() if path.suffix != ".dist-info"}
     assert top == {"ossnet", "baselines", "benchmarks", "paper_figures"}
 
 
-def test_it_holds_the_notice_of_the_brain_template(site: Path) -> None:
-    assert "Louis Collins" in (site / "ossnet/data/synthetic/README.md").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(
     ("arguments", "line"),
-    [
-        (["benchmarks", "claims"], "results/tables/claims.md"),
-        (["ossnet.cli", "models"], "unet2d-depth"),
-    ],
+    [(["benchmarks", "claims"], "results/tables/claims.md"), (["ossnet.cli", "models"], "unet2d-depth")],
 )
 def test_its_commands_work_from_any_folder(site: Path, tmp_path: Path, arguments: list[str], line: str) -> None:
     # Without the module `site`, Python reads no .pth file, by which it would find the checkout.

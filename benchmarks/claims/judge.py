@@ -44,13 +44,13 @@ def judge(
 ) -> pd.DataFrame:
     """Judge every claim by our records and by the paper's own tables.
 
-    A claim states that all its comparisons lie within limits. It `holds` if the interval of 95 % of each of them does.
-    This needs no correction for their number: a false claim has a comparison beyond its limit and is accepted only if
-    the interval of that comparison errs (an intersection-union test; Berger 1982). It `does not hold` if a single
-    interval lies beyond its limit. Since every comparison is another chance to err, these intervals are wider, so that
-    all intervals of the claim hold jointly in 95 % of studies. Otherwise it is `undecided`. There is no correction over
-    claims. `benchmarks.report.simulation` shows how often either error is made. The interval given is the one that
-    decided.
+    A claim states that all its comparisons lie within limits. It `holds` if the 95 % interval of each comparison does.
+    This needs no correction for the number of comparisons: a false claim has a comparison beyond its limit and is
+    accepted only if the interval of that comparison misses the truth (an intersection-union test; Berger 1982). A claim
+    `does not hold` if a single interval lies beyond its limit. Since each further comparison is another chance of
+    error, these intervals are wider, so that all intervals of the claim cover the truth jointly in 95 % of studies.
+    Otherwise the claim is `undecided`. Nothing is corrected for the number of claims. `benchmarks.report.simulation`
+    shows how often each kind of error occurs. The interval returned is the one that decided.
 
     `benchmarks.claims.measures.measure` defines the intervals. A number without one, such as a score of one seed,
     decides nothing. The paper's numbers are taken as printed: they are the best of three runs, ours are means over
@@ -65,7 +65,7 @@ def judge(
         published: the frames of `benchmarks.names.read_published`, by table.
         failures: runs without scores, with columns table, dataset, model, reason and those of `Setting`. A column that
             is absent or empty stands for any value. May be empty.
-        unmeasured: by quantity, the reason why we have no number of it.
+        unmeasured: reason why we have no numbers of a quantity, by quantity.
         predicted: predicted numbers, with the columns of `ours`. They are given where a claim is not measured, and
             decide nothing.
 
@@ -131,7 +131,7 @@ def _judge_by(side: Side, claim: Claim) -> _Judgement:
 
 
 def _missing(outcomes: Sequence[Outcome]) -> str:
-    """Return for each reason the first number that is missing, and how many others are."""
+    """Return a text with the first missing number for each reason, and how many more are missing for that reason."""
     by_reason: dict[str, list[str]] = {}
     for one in outcomes:
         text = "; ".join(map(missing_text, one.group))

@@ -90,7 +90,7 @@ def list_points(studies: Sequence[Study], request: Request) -> None:
 def _plan(
     studies: Sequence[Study], request: Request, profile: Profile, settings: SlurmSettings | None, make_cases: bool
 ) -> tuple[list[Plan], list[PlannedRun]]:
-    """Return the plan of each study, and their runs, each once even if several studies share it."""
+    """Return the plans of the studies and a list of their runs, in which a run that studies share occurs once."""
     generator, cache = profile.generator(request.source), request.results / "cache"
     if make_cases:
         dataset = open_with_progress(request.source, generator, cache)
@@ -153,7 +153,7 @@ def _runs_sharing_trainings(planned: Sequence[PlannedRun], results: Path) -> set
 def _training_time(run: Run, pace: Pace, listed: set[Path], anew: bool) -> str:
     """Return in words the time that the training of a run would take, and add the training to those listed."""
     if run.training in listed:
-        return "of a training above"
+        return "shares a training above"
     listed.add(run.training)
     ((model, work),) = work_left([run], anew)
     return f"about {in_words(pace.seconds(model, work) or 0)}" if work else "trained"

@@ -262,9 +262,9 @@ def _plan(record: Record, request: VerifyRequest, profile: Profile) -> PlannedRu
 
 
 def _delete_outdated(planned: PlannedRun) -> None:
-    """Delete a failure of this run, and its folders if other code, versions or machines have worked on it.
+    """Delete a failure of the run's training, and both folders if other code, versions or machines have worked on them.
 
-    Code with changes may have changed again since, so that what it has finished is deleted, too.
+    If the checkout has uncommitted changes, a finished run is deleted, too, since it may have been made with others.
     """
     run = planned.run
     if is_locked(run.folder) or is_locked(run.training):

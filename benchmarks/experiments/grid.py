@@ -25,7 +25,7 @@ def plan_study(
         dataset: the data set.
         job: how the runs are made.
         results: the results folder.
-        operations_per_second: rate that the time to go assumes until a run is done.
+        operations_per_second: rate that the estimate of the remaining time assumes until a run is done.
 
     Returns:
         The plan, and its runs by their folder.
@@ -74,8 +74,8 @@ def plan_run(scoring: Scoring, columns: Columns, dataset: Dataset, job: Job, res
 def _refuse_namesake(study: Study, dataset: Dataset, source: str, results: Path) -> None:
     """Raise a UserError where the results folder holds the study of another data set of the same name.
 
-    One plan would replace the other, and no table could distinguish their scores. A data set whose source was changed
-    is still the same; one that was moved keeps its fingerprint.
+    One plan would replace the other, and no table could distinguish their scores. A data set is still the same if its
+    files were changed, as its source is the same, or moved, as its fingerprint is the same.
     """
     for plan in read_plans(results, [study.name]):
         another = plan.source not in (None, source) and plan.fingerprint != dataset.fingerprint

@@ -13,15 +13,15 @@ Kind = Literal["runtime", "tensors", "process"]
 
 
 class Prober:
-    """Runs probes in worker processes, and starts as few of them as possible, since a start on a GPU takes seconds.
+    """Runs probes in worker processes, as few as possible, since a process takes seconds to start on a GPU.
 
-    What a process keeps of earlier probes, such as libraries and their kernels, takes no time and is in no tensor.
-    Therefore consecutive probes of runtime share a process, and on a GPU so do those of memory on cubes, for which only
-    torch reports memory. It is memory of the process, however: a probe of memory on the paper's volumes, for which the
-    driver reports memory, too, has a process of its own, and so has every probe of memory on a CPU, where processes
-    start at once.
+    A process keeps libraries and their kernels after a probe. They affect neither the runtime nor the tensors of later
+    probes. Therefore consecutive probes of runtime share a process, and on a GPU so do consecutive probes of memory on
+    cubes, which report only the memory that torch counts. However, libraries and kernels are part of the process's
+    memory. Therefore every other probe of memory has a process of its own: those on the paper's volumes, which also
+    report the memory that the driver counts, and all those on a CPU, where a process starts immediately.
 
-    Only one process lives at a time. The last one has ended when the `with` statement ends.
+    Only one process lives at a time, and the last one ends with the `with` statement.
 
     Args:
         device: name of the device in torch.

@@ -1,22 +1,21 @@
 """Caveats of a table of scores: departures of its runs from the paper, and what was left out.
 
 They are worked out from the specifications and results of the runs, so that a table states only what is true of them.
+The departures themselves are marked by `Departure:` where they occur in the code.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.names import PAPER_DATASETS
+from benchmarks.names import PAPER_DATASETS, PAPER_NAMES
 from benchmarks.report.score_records import Record, Records
+from benchmarks.study import PAPER_VOLUMES
 
 Caveats = Mapping[tuple[str, str, str], Sequence[str]]
 """Sentences about the runs behind a table, by data set, profile and protocol."""
 
 BORDER_WIDTH = 25
 """Width of the paper's border sampling (Section 3.2), in voxels of its volumes."""
-
-PAPER_VOLUMES = {"brats": ("BraTS 2020", (256, 256, 160)), "lits": ("LiTS", (512, 512, 512))}
-"""Names and grids of the volumes that the paper trained on (Section 4.2), by data set."""
 
 
 def caveats_of(records: Sequence[Records]) -> Caveats:
@@ -77,9 +76,11 @@ def _border(training: Mapping[str, Any]) -> tuple[int, tuple[int, ...]] | None:
 
 def _scaled_from_paper(dataset: str, shape: Sequence[int]) -> str:
     known = PAPER_DATASETS.get(dataset, dataset)
-    volumes = [PAPER_VOLUMES[known]] if known in PAPER_VOLUMES else PAPER_VOLUMES.values()
+    datasets = [known] if known in PAPER_VOLUMES else [*PAPER_VOLUMES]
     scaled = ", ".join(
-        f"{scaled_border_width(shape, grid)} from the {' x '.join(map(str, grid))} of {name}" for name, grid in volumes
+        f"{scaled_border_width(shape, grid)} from the {' x '.join(map(str, grid))} of {PAPER_NAMES[name]}"
+        for name in datasets
+        for grid, _ in [PAPER_VOLUMES[name]]
     )
     return f"the paper's {BORDER_WIDTH}, scaled to {' x '.join(map(str, shape))} voxels, would be {scaled}"
 

@@ -1,4 +1,8 @@
-"""The numbers of a table of scores, from the scores of single cases."""
+"""The numbers of a table of scores, from the scores of single cases.
+
+Departure: the paper reports the best of three runs. Here that is one column, next to the mean over seeds with its
+interval.
+"""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +18,7 @@ from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 
 BEST_OF = 3
-"""Number of runs of which the paper reports the best. Tables also give it, next to the mean."""
+"""Number of runs of which the paper reports the best."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,8 @@ def notes_of_numbers(numbers: pd.DataFrame, of_the_paper: Set[str], stand_in: st
             "The standard deviation of the seeds' means follows after ±",
             "Brackets hold the 95 % interval of the value for other seeds and cases like these",
             OF_MEANS,
-            "Rows share their cases: the table of comparisons shows whether two of them differ, their intervals do not",
+            "All rows are scored on the same cases, so the table of comparisons shows whether two of them differ, not "
+            "the overlap of their intervals",
         ]
     if (numbers["seeds"] > 1).any() and quantities & of_the_paper:
         sentences += [

@@ -75,7 +75,7 @@ class Run:
 
     @property
     def state(self) -> State:
-        """State of the run; a result counts more than a lock, and that more than an earlier failure."""
+        """State of the run; a result takes precedence over a lock, and a lock over an earlier failure."""
         if self.done:
             return State.DONE
         if is_locked(self.folder):

@@ -143,6 +143,8 @@ def dense_protocol(split: Split) -> str:
 def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
     """Return the split whose cases are scored.
 
+    Departure: the paper has no test cases and scores its validation cases.
+
     Args:
         dataset: the data set.
         chosen: the split; None for `test`, or `validation` in a data set without test cases, as in the paper.

@@ -4,9 +4,9 @@ The paper's text and its released code differ in what the improved inference eva
 that the encoder's segmentation leaves unoccupied, or only those that it marks as occupied. See
 `ossnet.inference.extraction`.
 
-The paper averages over its validation cases and uses the encoder's own segmentations. Here one closed-form volume is
-segmented, with its target max-pooled to the encoder's grid as the prior, which misses nothing and marks too much. For
-the priors of trained models see `benchmarks.studies.inference`.
+Departure: the paper averages over its validation cases and uses the encoder's own segmentations. Here one closed-form
+volume is segmented, with its target max-pooled to the encoder's grid as the prior, which misses nothing and marks too
+much. For the priors of trained models see `benchmarks.studies.inference`.
 """
 
 from collections.abc import Sequence

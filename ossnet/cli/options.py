@@ -10,6 +10,7 @@ from typing import Any, NoReturn, get_args
 from ossnet.config import merge
 from ossnet.data.sources import SOURCE_HELP
 from ossnet.errors import UserError
+from ossnet.inference.extraction import EXTRACTORS
 from ossnet.network.execution import Precision
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -62,8 +63,8 @@ def make_parser(
     extraction = _OneLineParser(add_help=False)
     extraction.add_argument(
         "--extraction",
-        help="method to extract the segmentation: dense, mise, paper-prior, released or released-prior (default: the "
-        "model's own, which is dense for U-Nets and mise for the others)",
+        help=f"method to extract the segmentation: one of {', '.join(EXTRACTORS)} (default: the model's own, which is "
+        "dense for U-Nets and mise for the others)",
     )
     extraction.add_argument(
         "--max-locations",

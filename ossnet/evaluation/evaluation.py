@@ -1,7 +1,7 @@
 """Evaluation of a trained model: dense segmentations of whole cases, scored on the cases' own grids.
 
-A departure from the paper, which validates at 2^17 uniform locations of each prepared volume (Section 3.2). That
-protocol is in `ossnet.training.validation`.
+Departure: the paper scores 2^17 uniform locations of each prepared volume (Section 3.2). That protocol is in
+`ossnet.training.validation`.
 """
 
 import numpy as np

@@ -99,8 +99,9 @@ class Level:
     def resolve_disagreements(self) -> None:
         """Evaluate the unknown corners of every cell whose corners disagree, until no such corner is left.
 
-        An evaluated label may contradict one that a neighbouring cell inherited from the coarser level. The inherited
-        label is evaluated then, and so on: a surface that the octree has met is followed wherever it leads.
+        An evaluated label may contradict a label that a neighbouring cell inherited from the coarser level. The point
+        of the inherited label is then evaluated, and so on. In this way, the octree follows a surface that it has found
+        to its end.
         """
         while True:
             before = self.evaluated
@@ -113,8 +114,7 @@ class Level:
 
         Returns:
             The finer level, on which new points inherit the label of the point at or before them along each axis, and
-            the mask [h, w, d] of its points that lie in the cells of this level whose corners
-            disagree, faces included.
+            the mask [h, w, d] of its points that lie in the cells of this level whose corners disagree, faces included.
         """
         finer = Level(self.field, self.grid, self.stride // 2, self.max_locations)
         labels, known, inside = self.labels, self.known, self.undecided_cells()

@@ -21,15 +21,16 @@ INDEXING = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put.default, torch
 
 @dataclass(frozen=True)
 class Footprint:
-    """The most memory that a step takes at once, when its optimiser has a state.
+    """Peak memory of a step; in training, of a step whose optimiser already has its state.
 
     Attributes:
-        allocated_bytes: peak of tensors and of the workspaces of operators in blocks of the allocator, as
-            `torch.cuda.max_memory_allocated` reports it. It lacks the workspace of the matrix library, which torch
-            allocates with the first product of each thread, and backward passes have one of their own: 8.1 MiB, on
-            Hopper GPUs 32 MiB.
-        reserved_bytes: peak with the blocks that the allocator keeps for later, as `torch.cuda.max_memory_reserved`
-            reports it. It lacks the CUDA context, which is the driver's. On a CPU nothing is kept.
+        allocated_bytes: peak of the tensors and of the operators' workspaces in blocks of the allocator, as
+            `torch.cuda.max_memory_allocated` reports it. It excludes the workspaces of the matrix library, which torch
+            allocates at the first matrix product of each thread, and backward passes have a thread of their own:
+            8.1 MiB per thread, 32 MiB on Hopper GPUs.
+        reserved_bytes: peak including the blocks that the allocator keeps for reuse, as
+            `torch.cuda.max_memory_reserved` reports it. It excludes the CUDA context, which belongs to the driver. On a
+            CPU no blocks are kept.
         by_part: bytes of `allocated_bytes` by part, largest first: `parameters` (with the batch norms' statistics),
             `gradients` of parameters, `optimizer_state` and `inputs`; tensors that the model's own parts have made (see
             `SegmentationModel.parts`), such as `encoder`, `patch_encoder`, `decoder` or `unet`, `patches` with the
@@ -44,7 +45,7 @@ class Footprint:
 
 
 def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = math.inf) -> Footprint:
-    """Predict the footprint on a GPU or a CPU, by the workload's own code on tensors without values.
+    """Predict the footprint on a GPU or a CPU by running the workload's own code on tensors without values.
 
     For a GPU it takes seconds at any resolution. For a CPU, whose Padé units work on small blocks one by one,
     it takes minutes at the paper's.
@@ -52,8 +53,8 @@ def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = 
     Args:
         workload: workload whose footprint is predicted.
         target: kind of device.
-        capacity_bytes: memory of a GPU that torch's allocator can have; the allocator releases what it keeps for later
-            before it asks for more. If `reserved_bytes` exceeds it, the workload does not fit.
+        capacity_bytes: memory of a GPU that torch's allocator may use; before the allocator exceeds it, it releases the
+            blocks that it keeps for reuse. If `reserved_bytes` exceeds it, the workload does not fit.
 
     Raises:
         UserError: as in `Workload.prepare`.
@@ -65,7 +66,7 @@ def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = 
 
 
 def count(workload: Workload, device: torch.device | str, capacity_bytes: float = math.inf) -> Footprint:
-    """Count the footprint of a workload while it runs on a device; all devices but a CPU are counted as a GPU.
+    """Run a workload on a device and count its footprint; every device other than a CPU is counted as a GPU.
 
     Args:
         workload: workload that is run.
@@ -80,14 +81,14 @@ def count(workload: Workload, device: torch.device | str, capacity_bytes: float 
 
 
 def make_account(device: torch.device, capacity_bytes: float = math.inf) -> StorageAccount:
-    """Make an account of the memory of a device, for a GPU one of `capacity_bytes` for torch's allocator."""
+    """Return an account of a device's memory; on a GPU, torch's allocator may use `capacity_bytes` of it."""
     if device.type == "cpu":
         return StorageAccount(None, unfolded_input, device)
     return StorageAccount(CachingAllocator(capacity_bytes), gpu_workspace, device)
 
 
 def footprint_of(step: Step, account: StorageAccount) -> Footprint:
-    """Count the footprint of a step by an account that attributes its tensors to parts; the step is used up."""
+    """Run a step and return its footprint by parts, as an account counts it; the step cannot be run again."""
     model = step.model
     parameters = list(model.parameters())
     if step.extracts:
@@ -99,7 +100,7 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
     account.hold(step.slow_weights, "optimizer_state")
     with watched(model, account.part):
         if model.slice_axis is not None and step.optimizer is None and step.inputs[0].is_meta:
-            # A large volume has hundreds of slices, which all take the same.
+            # A large volume has hundreds of slices, and each takes the same memory.
             for module in model.children():
                 module.forward = account.once(module.forward)
         with account:

@@ -6,9 +6,11 @@ In reading order:
 - `patches`: the patches of a volume around locations, and their encoder;
 - `decoder`: locations, local and global latent vectors to logits;
 - `occupancy_network`: the three joined, their configuration, the loss, and the OSS-Nets A to D;
+- `resolution`: sizes of the encoder for volumes of any resolution;
 - `activation`: the Padé activation unit and other activations;
 - `execution`: gradient checkpointing and bfloat16;
 - `released`: import of the released weights.
 
-Logits become probabilities in `ossnet.losses`. Where a file departs from the paper or its released code, it says so.
+Logits become probabilities in `ossnet.losses`. `Departure:` marks where the suite does something else than the paper or
+its released code, in this package as everywhere.
 """

@@ -186,14 +186,15 @@ class OccupancyNetwork(SegmentationModel):
         takes the highest class index in it. Departure: a sampling strategy may weight the losses of the first term.
         """
         locations, weights = batch.draw_locations(generator)
-        # The labels o at the locations, [B, n], and y on the lowest grid, [B, h, w, d]: before the network, so that the
-        # labels in floating point, 0.5 GB for a LiTS volume, are not in memory together with its activations.
-        occupancy = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
         coarse_label = None
         if self.has_prior:
+            # The label y on the lowest grid, [B, h, w, d]: before the network, so that the labels in floating point,
+            # 0.5 GB for a LiTS volume, are not in memory together with its activations.
             coarse_label = F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
         # f_theta(p, x, z) and, in the encoding, f_theta^e(x), both as logits.
         logits, encoding = self(batch.images, locations)
+        # The labels o at the locations, [B, n].
+        occupancy = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
         occupancy_term = class_loss(logits.movedim(-1, 1), occupancy, weights)
         batch.remember(locations, probabilities(logits.detach(), dim=-1))
         if encoding.segmentation is None or coarse_label is None:

@@ -113,7 +113,7 @@ def load_released(
         variant: `o-net`, `ossnet-a`, `ossnet-b`, `ossnet-c` or `ossnet-d`.
         dataset: `brats` (images [4, 256, 256, 160]: flair, t1, t1ce, t2) or `lits` ([1, 512, 512, 512]).
         context_pooling: pooling of the larger patches of OSS-Net B and D: `average`, as in the paper and the released
-            training, or `max`, as in the released inference, which departs from its own training there.
+            training, or `max`, as in the released inference, which differs from its own training there.
 
     Raises:
         UserError: the variant, data set or pooling is unknown, the file is unreadable, or its entries are not those of

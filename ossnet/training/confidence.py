@@ -1,7 +1,7 @@
 """Confidence sampling: more locations where past predictions of a training case were uncertain, without bias.
 
-A departure from the paper, which leaves it to future work: "using the network's confidence of past predictions could be
-employed to achieve an adaptive sampling strategy" (Section 5). The method is this suite's proposal, not the authors'.
+Departure: the paper leaves this to future work: "using the network's confidence of past predictions could be employed
+to achieve an adaptive sampling strategy" (Section 5). The method is this suite's proposal, not the authors'.
 """
 
 import math

@@ -67,7 +67,7 @@ def train(
     identity: str,
     report: Callable[[EpochReport], None] = lambda _: None,
 ) -> None:
-    """Train a model in place and load the weights of its best epoch, or of the last one without validation cases.
+    """Train a model in place, then load the weights of its best epoch; without validation cases, of its last epoch.
 
     A second call with the same arguments resumes after the last whole epoch and, on a CPU, ends with the same weights
     as a training that was never interrupted. After each epoch, `folder` holds
@@ -85,7 +85,8 @@ def train(
             weights are the caller's.
         folder: folder of the run.
         identity: identity of the run, see `ossnet.training.run.RunSpec.identity`.
-        report: called after each epoch; for the epochs of an earlier call, at once.
+        report: function that is called with the report of each epoch at its end; the epochs of an earlier call are
+            reported at the start.
 
     Raises:
         UserError: the checkpoint is damaged or has another identity, the disk is full, the loss is no longer finite,
@@ -169,7 +170,7 @@ def _train_epoch(
 
 
 def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """Draw the indices of the cases of an epoch: one random permutation, or as many in a row as its steps need."""
+    """Draw the order of an epoch's cases: random permutations, one after the other, until its steps have enough."""
     wanted = recipe.cases_per_epoch(count)
     orders = [torch.randperm(count, generator=generator) for _ in range(-(-wanted // count))]
     return torch.cat(orders)[:wanted]

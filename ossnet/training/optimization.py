@@ -25,7 +25,7 @@ class Optimization:
         lookahead_k: number of steps between two updates of Lookahead's slow weights.
         lookahead_alpha: part of the way from the slow to the fast weights that an update takes.
         schedule: `step`, the paper's, multiplies each rate by `decay` after each number of epochs in `milestones`;
-            `cosine`, a departure for runs too short for milestones, lowers it to 0 over the run.
+            `cosine` lowers it to 0 over the run. Departure: `cosine` is for runs that are too short for milestones.
         milestones: numbers of epochs after which `step` lowers the rates.
         decay: factor by which `step` lowers the rates.
     """

@@ -100,10 +100,10 @@ def profile_names() -> list[str]:
 
 
 def load_profile(name: str) -> Profile:
-    """Load a profile of the package by its name, or any other by the path of its TOML file, which gives it its name.
+    """Load a profile: one of the package by its name, any other by the path of its TOML file.
 
-    A file may begin with `base`, a profile's name or a path relative to the file. Its tables are then merged into those
-    of the base and take precedence.
+    The name of the file, without its suffix, becomes the name of the profile. A file may begin with `base`, a profile's
+    name or a path relative to the file. Its tables are then merged into those of the base and take precedence.
 
     Raises:
         UserError: there is no such profile, it is its own base, or a file has the name of a profile of the package, a
@@ -173,7 +173,12 @@ def _profile_path(name: str, folder: Path) -> Path:
 
 
 def _read_with_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """Read the tables of a file and merge them into those of its base; `above` are the files that it is the base of."""
+    """Read the tables of a file, merged into those of its base.
+
+    Args:
+        path: the file.
+        above: files that are based on this one, directly or indirectly; none of them may be its base.
+    """
     if path.resolve() in above:
         raise UserError(f"profile {path} is its own base; remove `base` from one of the files that lead back to it")
     table = read_toml(path)

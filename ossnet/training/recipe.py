@@ -16,8 +16,8 @@ from ossnet.training.validation import Validation
 class Recipe:
     """Recipe of a training; the defaults are the paper's for function-space models on BraTS 2020 (Section 4.1).
 
-    One departure: the paper trains on two GPUs, this suite on one device. Batch norms therefore take their statistics
-    from the whole batch and not from each half of it.
+    Departure: the paper trains on two GPUs, this suite on one device. Batch norms therefore take their statistics from
+    the whole batch and not from each half of it.
 
     Attributes:
         epochs: number of epochs.

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.unet import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
@@ -9,13 +9,7 @@ from ossnet.errors import UserError
 
 
 def config(**changes: object) -> UNetConfig:
-    values = {
-        "shape": (8, 8, 8),
-        "modalities": 2,
-        "encoder_channels": (4, 8),
-        "decoder_channels": (4,),
-        "groups": 2,
-    }
+    values = {"shape": (8, 8, 8), "modalities": 2, "encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
     return build(UNetConfig, values | changes, "test")
 
 
@@ -41,7 +35,6 @@ def test_only_the_first_block_sees_how_bright_its_input_is() -> None:
     assert not torch.allclose(first.main(x + 3), first.main(x), rtol=0, atol=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
 @given(data=st.data(), levels=st.integers(1, 4), dimensions=st.sampled_from([2, 3]))
 def test_logits_have_the_grid_of_the_image(data: st.DataObject, levels: int, dimensions: Dimensions) -> None:
     grid = data.draw(st.tuples(*[st.integers(2, 9)] * dimensions))

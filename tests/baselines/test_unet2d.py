@@ -1,4 +1,4 @@
-from typing import NoReturn
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -6,7 +6,9 @@ from torch import Tensor
 
 from baselines.unet2d import UNet2d, UNet2dConfig, UNet2dDepth, UNet2dHeight, UNet2dWidth
 from ossnet.data.slices import Slicing
-from ossnet.model import Batch, VoxelisedModel
+from ossnet.model import Batch
+
+Learn = Callable[..., tuple[float, float]]
 
 ORIENTATIONS = [UNet2dHeight, UNet2dWidth, UNet2dDepth]
 
@@ -15,10 +17,6 @@ def small(kind: type[UNet2d], **changes: object) -> UNet2d:
     torch.manual_seed(0)
     sizes = {"shape": (8, 6, 5), "modalities": 2, "encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
     return kind(UNet2dConfig(**(sizes | changes)))
-
-
-def no_locations(_: torch.Generator) -> NoReturn:
-    raise AssertionError("a voxelised model learns from all voxels")
 
 
 def image(*grid: int) -> Tensor:
@@ -31,18 +29,11 @@ def test_the_defaults_are_the_papers() -> None:
     assert config.decoder_channels == (512, 384, 256, 128)
 
 
-@pytest.mark.parametrize(("kind", "axis"), [*zip(ORIENTATIONS, range(3), strict=True)])
-def test_it_learns_from_slices_of_its_orientation(kind: type[UNet2d], axis: int) -> None:
-    assert small(kind, slices_per_case=3).slicing == Slicing(axis, 3)
-
-
-@pytest.mark.parametrize("kind", ORIENTATIONS)
-@pytest.mark.parametrize("classes", [2, 3])
-def test_segment_says_what_the_field_says(kind: type[UNet2d], classes: int) -> None:
-    model, volume = small(kind, classes=classes).eval(), image(8, 6, 5)
-    field = model.field(volume)
-    assert (field.shape, field.classes, field.prior) == ((8, 6, 5), classes, None)
-    assert torch.equal(model.segment(volume.numpy()), super(VoxelisedModel, model).segment(volume, max_locations=50))
+@pytest.mark.parametrize(("kind", "axis", "pixels"), [*zip(ORIENTATIONS, range(3), (30, 40, 48), strict=True)])
+def test_it_learns_from_slices_of_its_orientation(kind: type[UNet2d], axis: int, pixels: int) -> None:
+    model = small(kind, slices_per_case=3)
+    assert model.slicing == Slicing(axis, 3)
+    assert model.learned_per_case(7) == 3 * pixels
 
 
 @pytest.mark.parametrize("kind", ORIENTATIONS)
@@ -72,32 +63,19 @@ def test_slices_a_pass_do_not_change_the_answer(max_slices: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ORIENTATIONS)
-def test_all_slices_give_the_loss_of_the_whole_prediction(kind: type[UNet2d]) -> None:
+def test_all_slices_give_the_loss_of_the_whole_prediction(
+    kind: type[UNet2d], batch_of: Callable[[Tensor, Tensor], Batch]
+) -> None:
     label = (image(8, 6, 5)[0] > 0).to(torch.uint8)
     model = small(kind)
-    loss = model.loss(Batch(image(8, 6, 5)[None], label[None], no_locations), torch.Generator().manual_seed(0))
+    loss = model.loss(batch_of(image(8, 6, 5)[None], label[None]), torch.Generator().manual_seed(0))
     expected = torch.nn.functional.binary_cross_entropy(model.predict(image(8, 6, 5)), label.float())
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_it_learns_from_the_pixels_of_its_slices() -> None:
-    assert [small(kind, slices_per_case=3).learned_per_case(7) for kind in ORIENTATIONS] == [3 * 30, 3 * 40, 3 * 48]
-
-
-@pytest.mark.parametrize("kind", ORIENTATIONS)
-def test_it_learns_a_sphere(kind: type[UNet2d]) -> None:
-    axis = torch.arange(16) - 7.5
-    label = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 36).to(torch.uint8)
-    noise = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
-    batch = Batch((label + 0.5 * noise)[None], label[None], no_locations)
+def test_it_learns_a_sphere(learn_sphere: Learn) -> None:
     torch.manual_seed(0)
-    model = kind(UNet2dConfig(shape=(16, 16, 16), modalities=1, encoder_channels=(8, 16, 32), decoder_channels=(16, 8)))
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(60):
-        optimiser.zero_grad()
-        model.loss(batch, generator).backward()
-        optimiser.step()
-    with torch.no_grad():
-        assert model.loss(batch, generator) < 0.1
-    assert (model.eval().segment(batch.images[0]) == label).float().mean() > 0.97
+    sizes = {"encoder_channels": (8, 16, 32), "decoder_channels": (16, 8)}
+    loss, right = learn_sphere(UNet2dDepth(UNet2dConfig(shape=(16, 16, 16), modalities=1, **sizes)), cases=1, steps=60)
+    assert loss < 0.1
+    assert right > 0.97

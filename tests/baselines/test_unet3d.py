@@ -1,4 +1,4 @@
-from typing import NoReturn
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -6,17 +6,16 @@ from torch import Tensor
 
 from baselines.unet3d import UNet3d, UNet3dConfig
 from ossnet.errors import UserError
-from ossnet.model import Batch
+from ossnet.model import Batch, VoxelisedModel
+
+MakeBatch = Callable[[Tensor, Tensor], Batch]
+Learn = Callable[..., tuple[float, float]]
 
 
 def small(**changes: object) -> UNet3d:
     torch.manual_seed(0)
     sizes = {"shape": (8, 6, 5), "modalities": 2, "encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2}
     return UNet3d(UNet3dConfig(**(sizes | changes)))
-
-
-def no_locations(_: torch.Generator) -> NoReturn:
-    raise AssertionError("a voxelised model learns from all voxels")
 
 
 def image(*grid: int) -> Tensor:
@@ -30,31 +29,30 @@ def test_the_defaults_are_the_papers() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_an_untold_model_loses_the_logarithm_of_its_classes(classes: int) -> None:
+def test_an_untold_model_loses_the_logarithm_of_its_classes(classes: int, batch_of: MakeBatch) -> None:
     model = small(classes=classes)
     for parameter in model.unet.head.parameters():
         torch.nn.init.zeros_(parameter)
     labels = torch.zeros(2, 8, 6, 5, dtype=torch.uint8)
     labels[:, 2:] = 1
-    loss = model.loss(Batch(torch.stack([image(8, 6, 5)] * 2), labels, no_locations), torch.Generator())
+    loss = model.loss(batch_of(torch.stack([image(8, 6, 5)] * 2), labels), torch.Generator())
     assert loss.item() == pytest.approx(torch.tensor(float(classes)).log().item())
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("training_shape", [None, (4, 3, 4)])
-def test_segment_says_what_the_field_says(classes: int, training_shape: tuple[int, int, int] | None) -> None:
-    model = small(classes=classes, training_shape=training_shape).eval()
+def test_segment_says_what_the_field_says_after_resizing(classes: int) -> None:
+    model = small(classes=classes, training_shape=(4, 3, 4)).eval()
     volume = image(8, 6, 5)
     field = model.field(volume)
     assert (field.shape, field.classes, field.prior) == ((8, 6, 5), classes, None)
     segmentation = model.segment(volume.numpy())
     assert segmentation.dtype == torch.uint8
-    assert torch.equal(segmentation, super(UNet3d.__mro__[1], model).segment(volume, max_locations=50))
+    assert torch.equal(segmentation, super(VoxelisedModel, model).segment(volume, max_locations=50))
     if classes == 3:
         torch.testing.assert_close(field.probabilities.sum(0), torch.ones(8, 6, 5))
 
 
-def test_a_training_shape_resizes_image_and_label_alike() -> None:
+def test_a_training_shape_resizes_image_and_label_alike(batch_of: MakeBatch) -> None:
     """Doubling by repetition is undone by the nearest label, and by trilinear halving, which averages equal pairs."""
     small_image, label = image(4, 3, 2), torch.arange(24, dtype=torch.uint8).reshape(4, 3, 2) % 2
     large_image, large_label = small_image, label
@@ -62,8 +60,8 @@ def test_a_training_shape_resizes_image_and_label_alike() -> None:
         large_image = large_image.repeat_interleave(2, axis)
         large_label = large_label.repeat_interleave(2, axis)
     native, resized = small(), small(training_shape=(4, 3, 2))
-    expected = native.loss(Batch(small_image[None], label[None], no_locations), torch.Generator())
-    actual = resized.loss(Batch(large_image[None], large_label[None], no_locations), torch.Generator())
+    expected = native.loss(batch_of(small_image[None], label[None]), torch.Generator())
+    actual = resized.loss(batch_of(large_image[None], large_label[None]), torch.Generator())
     torch.testing.assert_close(actual, expected)
 
 
@@ -72,23 +70,12 @@ def test_it_learns_from_all_voxels_of_the_training_grid() -> None:
     assert small(training_shape=(4, 3, 2)).learned_per_case(7) == 4 * 3 * 2
 
 
-def test_it_learns_a_sphere() -> None:
-    axis = torch.arange(16) - 7.5
-    label = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 36).to(torch.uint8)
-    noise = torch.randn(2, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
-    batch = Batch(label + 0.5 * noise, label.expand(2, -1, -1, -1), no_locations)
+def test_it_learns_a_sphere(learn_sphere: Learn) -> None:
     torch.manual_seed(0)
-    model = UNet3d(
-        UNet3dConfig(shape=(16, 16, 16), modalities=1, encoder_channels=(8, 16, 32), decoder_channels=(16, 8))
-    )
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
-    for _ in range(30):
-        optimiser.zero_grad()
-        model.loss(batch, torch.Generator()).backward()
-        optimiser.step()
-    with torch.no_grad():
-        assert model.loss(batch, torch.Generator()) < 0.05
-    assert (model.eval().segment(batch.images[0]) == label).float().mean() > 0.98
+    sizes = {"encoder_channels": (8, 16, 32), "decoder_channels": (16, 8)}
+    loss, right = learn_sphere(UNet3d(UNet3dConfig(shape=(16, 16, 16), modalities=1, **sizes)), cases=2, steps=30)
+    assert loss < 0.05
+    assert right > 0.98
 
 
 def test_images_are_of_any_grid_but_of_the_models_channels() -> None:

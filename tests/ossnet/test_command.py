@@ -19,9 +19,9 @@ def failing(error: BaseException):
     return command
 
 
-@pytest.mark.parametrize("status", [0, 1])
-def test_a_command_has_its_own_status(status: int) -> None:
-    assert run_command("program", lambda: status) == status
+def test_a_command_has_its_own_status() -> None:
+    assert run_command("program", lambda: 0) == 0
+    assert run_command("program", lambda: 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,12 @@ def test_what_a_user_can_mend_is_one_line(
     assert told.count("\n") == 1
 
 
-def test_a_fault_of_the_program_is_not_hidden() -> None:
-    with pytest.raises(RuntimeError, match="a bug"):
-        run_command("program", failing(RuntimeError("a bug")))
+# The second is of a pipe between processes, not of one to a reader.
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), BrokenPipeError(errno.EPIPE, "Broken pipe")])
+def test_a_fault_of_the_program_is_not_hidden(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught:
+        run_command("program", failing(error))
+    assert caught.value is error
 
 
 # More than a pipe holds, by a program that has done its work before it tells of it.
@@ -70,11 +73,9 @@ def talk(work: Path, text: str = "", **options: object) -> subprocess.Popen[str]
 def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(unbuffered: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with talk(tmp_path / "done", stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "0 \n"
         process.stdout.close()
         assert process.wait() == PIPE_CLOSED
-        assert process.stderr is not None
         assert process.stderr.read() == ""
     assert (tmp_path / "done").exists()
 
@@ -90,7 +91,7 @@ def test_output_to_a_full_disk_is_one_line(unbuffered: str, tmp_path: Path) -> N
         assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_any_file_name_can_be_told_on_any_terminal(encoding: str, tmp_path: Path) -> None:
     name = os.fsdecode("b\u00fc\u4e2d-".encode() + b"\xe4.nii")
     environment = os.environ | {"PYTHONIOENCODING": encoding}
@@ -99,8 +100,3 @@ def test_any_file_name_can_be_told_on_any_terminal(encoding: str, tmp_path: Path
         assert (process.returncode, told) == (0, "")
         assert out.splitlines()[-1].startswith("99998 b")
         assert out.splitlines()[-1].endswith(r"-\udce4.nii")
-
-
-def test_a_pipe_between_processes_that_breaks_is_a_fault() -> None:
-    with pytest.raises(BrokenPipeError):
-        run_command("program", failing(BrokenPipeError(errno.EPIPE, "Broken pipe")))

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -34,6 +34,7 @@ class Refusing:
         raise ValueError("nothing will do")
 
 
+@settings(max_examples=20)
 @given(st.tuples(st.integers(), st.integers()), st.sampled_from(["a", "b"]), st.floats(min_value=1e-6, max_value=1e6))
 def test_plain_values_make_the_same_configuration_again(size: tuple[int, int], kind: str, rate: float) -> None:
     config = build(Outer, {"size": size, "kind": kind, "inner": {"rate": rate}}, "test")
@@ -41,33 +42,39 @@ def test_plain_values_make_the_same_configuration_again(size: tuple[int, int], k
 
 
 @pytest.mark.parametrize(
-    ("values", "field"),
+    ("values", "field", "known"),
     [
-        ({"size": [1, 2], "sise": 3}, "sise"),
-        ({}, "size"),
-        ({"size": [1, 2], "kind": "c"}, "kind"),
-        ({"size": [1]}, "size.1"),
-        ({"size": [1, 2], "inner": {"rate": 0}}, "inner.rate"),
-        ({"size": [1, 2], "inner": {"lr": 1}}, "inner.lr"),
+        ({}, "size", ""),
+        ({"size": [1, 2], "kind": "c"}, "kind", ""),
+        ({"size": [1]}, "size.1", ""),
+        ({"size": [1, 2], "inner": {"rate": 0}}, "inner.rate", ""),
+        ({"size": [1, 2], "sise": 3}, "sise", "size, kind, inner, more, perhaps"),
+        ({"size": [1, 2], "inner": {"lr": 1}}, "inner.lr", "rate"),
+        ({"size": [1, 2], "more": [{}, {"lr": 1}]}, "more.1.lr", "rate"),
+        ({"size": [1, 2], "perhaps": {"lr": 1}}, "perhaps.lr", "rate"),
     ],
 )
-def test_message_names_source_and_field_in_one_line(values: dict[str, object], field: str) -> None:
+def test_a_mistake_is_one_line_of_source_field_and_what_is_known(
+    values: dict[str, object], field: str, known: str
+) -> None:
     with pytest.raises(UserError) as caught:
         build(Outer, values, "my.toml")
     message = str(caught.value)
-    assert message.startswith("my.toml: ")
-    assert f"{field}: " in message
+    assert message.startswith(f"my.toml: {field}: ")
+    assert message.endswith(f" {known}" if known else "")
     assert "\n" not in message
 
 
+def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:
+    with pytest.raises(UserError) as caught:
+        build(Refusing, {}, "my.toml")
+    assert str(caught.value) == "my.toml: nothing will do"
+
+
 def test_merge_lays_tables_over_each_other() -> None:
-    below = {"a": 1, "t": {"x": 1, "y": 2}}
+    below = {"a": 1, "t": MappingProxyType({"x": 1, "y": 2})}
     assert merge(below, {"t": {"y": 3}}, {"a": {"z": 4}}) == {"a": {"z": 4}, "t": {"x": 1, "y": 3}}
     assert below == {"a": 1, "t": {"x": 1, "y": 2}}
-
-
-def test_merge_takes_any_mapping_for_a_table() -> None:
-    assert merge({"t": MappingProxyType({"x": 1})}, {"t": {"y": 2}}) == {"t": {"x": 1, "y": 2}}
 
 
 tables = st.recursive(
@@ -77,6 +84,7 @@ tables = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(tables, tables, tables)
 def test_the_last_layer_survives_a_merge(first: dict, second: dict, third: dict) -> None:
     merged = merge(first, second, third)
@@ -84,41 +92,34 @@ def test_the_last_layer_survives_a_merge(first: dict, second: dict, third: dict)
     assert merge({}, third) == merge(third) == third
 
 
-def test_read_toml(tmp_path: Path) -> None:
-    path = tmp_path / "a.toml"
-    path.write_text('[t]\nx = [1, 2]\ns = "é"\n', encoding="utf-8")
-    assert read_toml(path) == {"t": {"x": [1, 2], "s": "é"}}
-
-
-@pytest.mark.parametrize("contents", [b"x = ", b"s = '\xff\xfe'", None])
-def test_unreadable_toml_names_the_file(tmp_path: Path, contents: bytes | None) -> None:
-    path = tmp_path / "a.toml"
-    if contents is not None:
-        path.write_bytes(contents)
-    with pytest.raises(UserError, match=r"a\.toml"):
-        read_toml(path)
+@pytest.mark.parametrize(
+    ("contents", "table"),
+    [
+        ('[t]\nx = [1, 2]\ns = "é"\n'.encode(), {"t": {"x": [1, 2], "s": "é"}}),
+        # The mark and the lines of Windows.
+        (b"\xef\xbb\xbfseeds = [0, 1]\r\n[every]\r\n", {"seeds": [0, 1], "every": {}}),
+    ],
+)
+def test_read_toml(tmp_path: Path, contents: bytes, table: dict[str, object]) -> None:
+    (tmp_path / "a.toml").write_bytes(contents)
+    assert read_toml(tmp_path / "a.toml") == table
 
 
 @pytest.mark.parametrize(
-    ("values", "field", "known"),
+    ("contents", "remedy"),
     [
-        ({"size": [1, 2], "sise": 3}, "sise", "size, kind, inner, more, perhaps"),
-        ({"size": [1, 2], "inner": {"lr": 1}}, "inner.lr", "rate"),
-        ({"size": [1, 2], "more": [{}, {"lr": 1}]}, "more.1.lr", "rate"),
-        ({"size": [1, 2], "perhaps": {"lr": 1}}, "perhaps.lr", "rate"),
+        (None, "readable"),
+        (b"x = ", "correct it"),
+        (b"s = '\xff\xfe'", "save it as UTF-8"),
+        ("seeds = [0]\n".encode("utf-16"), "save it as UTF-8"),
     ],
 )
-def test_an_unknown_field_is_named_with_those_of_its_table(values: dict[str, object], field: str, known: str) -> None:
-    with pytest.raises(UserError) as caught:
-        build(Outer, values, "my.toml")
-    assert str(caught.value).startswith(f"my.toml: {field}: unknown field; ")
-    assert str(caught.value).endswith(f" {known}")
-
-
-def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:
-    with pytest.raises(UserError) as caught:
-        build(Refusing, {}, "my.toml")
-    assert str(caught.value) == "my.toml: nothing will do"
+def test_unreadable_toml_is_named(tmp_path: Path, contents: bytes | None, remedy: str) -> None:
+    path = tmp_path / "a.toml"
+    if contents is not None:
+        path.write_bytes(contents)
+    with pytest.raises(UserError, match=rf"a\.toml.*{remedy}"):
+        read_toml(path)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -141,22 +142,8 @@ def test_a_newer_field_at_its_default_leaves_plain_values_and_digest() -> None:
     }
 
 
-def test_plain_values_with_and_without_a_newer_field_are_built() -> None:
+def test_a_newer_field_is_built_and_checked_as_any_other() -> None:
     assert build(Grown, {"rate": 0.5}, "test") == build(Grown, {"rate": 0.5, "shape": "round"}, "test") == Grown(0.5)
     assert build(Grown, plain(Grown(shape="square")), "test") == Grown(shape="square")
-
-
-def test_a_newer_field_is_checked_as_any_other() -> None:
     with pytest.raises(UserError, match="shape: "):
         build(Grown, {"shape": 3}, "test")
-
-
-def test_toml_may_have_the_mark_and_the_lines_of_windows(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfseeds = [0, 1]\r\n[every]\r\n")
-    assert read_toml(tmp_path / "a.toml") == {"seeds": [0, 1], "every": {}}
-
-
-def test_toml_in_another_encoding_is_told_which_to_save_it_in(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_bytes("seeds = [0]\n".encode("utf-16"))
-    with pytest.raises(UserError, match=r"a\.toml is not valid TOML .*; save it as UTF-8"):
-        read_toml(tmp_path / "a.toml")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from ossnet.field import VoxelField, evaluate, labels_of
+from ossnet.field import Grid, VoxelField, evaluate, labels_of
 
 
 def random_field(*shape: int) -> VoxelField:
@@ -66,3 +66,19 @@ def test_labels() -> None:
     labels = labels_of(torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), 3)
     assert labels.tolist() == [1, 0]
     assert labels.dtype == torch.uint8
+
+
+def test_grids_over_the_same_space_meet_at_cell_centres() -> None:
+    field = random_field(4, 6, 5)
+    locate = Grid.over(field, (8, 3, 5)).locate
+    # Half voxels along the first axis, double ones along the second, the same along the third.
+    assert_close(locate(torch.tensor([[0, 0, 0], [7, 2, 4]])), torch.tensor([[-0.25, 0.5, 0], [3.25, 4.5, 4]]))
+    # One voxel over a whole axis is at its middle.
+    assert_close(Grid.over(field, (1, 1, 1)).locate(torch.zeros(1, 3)), torch.tensor([[1.5, 2.5, 2.0]]))
+
+
+def test_the_fields_own_grid_keeps_whole_voxels() -> None:
+    field = random_field(4, 6, 5)
+    for grid in (Grid.over(field), Grid.over(field, (4, 6, 5))):
+        assert grid.shape == (4, 6, 5)
+        assert torch.equal(grid.locate(torch.tensor([[1, 2, 3]])), torch.tensor([[1, 2, 3]]))

@@ -6,34 +6,31 @@ import torch
 from ossnet.out_of_memory import FULL_BYTES, is_out_of_memory, refused_allocations
 
 
-def test_the_cpu_has_no_exception_of_its_own() -> None:
+def test_what_torch_raises_on_the_cpu() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50, dtype=torch.uint8)
     assert not isinstance(caught.value, torch.OutOfMemoryError)
     assert is_out_of_memory(caught.value)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        torch.OutOfMemoryError("full"),
-        RuntimeError("CUDA error: out of memory\nSee ..."),
-        RuntimeError("CUDA driver error: out of memory"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
-    ],
-)
-def test_exceptions_made_for_it(error: Exception) -> None:
-    assert is_out_of_memory(error)
-
-
-def test_other_errors_of_torch_are_not_it() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.ones(2) @ torch.ones(3)
     assert not is_out_of_memory(caught.value)
-    assert not is_out_of_memory(ValueError("memory"))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("full"), True),
+        (RuntimeError("CUDA error: out of memory\nSee ..."), True),
+        (RuntimeError("CUDA driver error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
+        (ValueError("memory"), False),
+    ],
+)
+def test_an_error_is_recognised_by_its_type_or_message(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
 
 
 AMBIGUOUS = [

@@ -12,41 +12,39 @@ NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
 @pytest.fixture
-def _without_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def nameless(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without a user name."""
+    for name in NAMES:
+        monkeypatch.setenv(name, "")  # So that the test leaves nothing.
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_a_user_without_an_account_is_named_by_number(nameless: pytest.MonkeyPatch) -> None:
     def unknown(number: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {number}")
 
-    for name in NAMES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pwd, "getpwuid", unknown)
-
-
-@pytest.mark.usefixtures("_without_account")
-def test_a_user_without_an_account_is_named_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    nameless.setattr(pwd, "getpwuid", unknown)
     with pytest.raises((KeyError, OSError)):
         getpass.getuser()
-    monkeypatch.setenv("USER", "")  # So that the test leaves nothing.
     ensure_user_name()
     assert getpass.getuser() == os.environ["USER"] == str(os.getuid())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_is_there_stays(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for other in NAMES:
-        monkeypatch.delenv(other, raising=False)
-    monkeypatch.setenv(name, "somebody")
+def test_a_name_that_is_there_stays(name: str, nameless: pytest.MonkeyPatch) -> None:
+    nameless.setenv(name, "somebody")
     ensure_user_name()
     assert {other: os.environ[other] for other in NAMES if other in os.environ} == {name: "somebody"}
 
 
-def test_the_package_sees_to_it_before_a_library_asks() -> None:
+def test_to_import_the_package_is_enough() -> None:
     script = """
 import os, pwd
 def unknown(number):
     raise KeyError(number)
 pwd.getpwuid = unknown
 import ossnet
-import monai.config
 print(os.environ["USER"])
 """
     environment = {name: value for name, value in os.environ.items() if name not in NAMES}

@@ -1,12 +1,13 @@
-"""Records of few seeds and cases, whose means are known, and records of memory and runtime."""
+"""Records of few seeds and cases, whose means are known, segmentations, and records of memory and runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks.probes import records as efficiency_records
+from benchmarks.probes import records as probe_records
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.score_records import Records
 from benchmarks.study import Probe
@@ -48,14 +49,33 @@ def write_records() -> WriteRecords:
     return write
 
 
+@pytest.fixture(scope="session")
+def write_case() -> Callable[..., Path]:
+    """Write a case that all of some models segment as its label."""
+
+    def write(path: Path, *models: str) -> Path:
+        mask = np.zeros((8, 9, 7), bool)
+        mask[2:6, 3:7, 2:5] = True
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(
+            path,
+            **{"case": np.array("case"), "modality": np.array("flair"), "label": mask, "models": np.array(models)},
+            **{"image": mask + np.random.default_rng(0).random(mask.shape), "dice": np.ones(len(models))},
+            **{"predictions": np.stack([mask] * len(models)), "affine": np.diag([-2.0, -2.0, 2.0, 1.0])},
+        )
+        return path
+
+    return write
+
+
 Answer = tuple[Probe, Mapping[str, Any] | str]
 
 
-@pytest.fixture
-def write_probes(tmp_path: Path) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def write_probes() -> Callable[..., Path]:
     """Write a machine's results for the probes of a study (a text: why it failed); return the folder of records."""
 
-    def write(study: str, machine: str, answers: Sequence[Answer], results: Path = tmp_path) -> Path:
+    def write(results: Path, study: str, machine: str, answers: Sequence[Answer]) -> Path:
         provenance = {"cpu": {"model": "Test(R) CPU @ 2.90GHz", "torch_threads": 1}}
         records = [
             ProbeRecord(study, probe, machine, None, result, provenance)
@@ -63,7 +83,7 @@ def write_probes(tmp_path: Path) -> Callable[..., Path]:
             else ProbeRecord(study, probe, machine, result, None, provenance)
             for probe, result in answers
         ]
-        efficiency_records.write_records(records, results)
+        probe_records.write_records(records, results)
         return results / "efficiency"
 
     return write

@@ -28,21 +28,18 @@ def curve(name: str, *y: float, colour: str = "black", first: int = 0) -> Curve:
     return Curve(name, colour, [(first + place, value) for place, value in enumerate(y)])
 
 
-def names_of(groups: list[list[Curve]]) -> list[str]:
-    return ["".join(curve.name for curve in group) for group in groups]
-
-
-def test_curves_are_alike_within_a_ratio_at_every_point() -> None:
-    curves = [curve("a", 1, 100), curve("b", 1.01, 101), curve("c", 1, 110), curve("d", 0.99, 99)]
-    assert names_of(group_alike(curves, SAME)) == ["abd", "c"]
-
-
-def test_curves_are_compared_with_the_first_of_their_group() -> None:
-    assert names_of(group_alike([curve("a", 1.0), curve("b", 1.015), curve("c", 1.03)], SAME)) == ["ab", "c"]
-
-
-def test_curves_at_other_places_are_not_alike() -> None:
-    assert names_of(group_alike([curve("a", 1), curve("b", 1, first=1), curve("c", 1, 1)], SAME)) == ["a", "b", "c"]
+@pytest.mark.parametrize(
+    ("curves", "groups"),
+    [
+        ([curve("a", 1, 100), curve("b", 1.01, 101), curve("c", 1, 110), curve("d", 0.99, 99)], ["abd", "c"]),
+        # With the first of their group alone.
+        ([curve("a", 1.0), curve("b", 1.015), curve("c", 1.03)], ["ab", "c"]),
+        # At the same places alone.
+        ([curve("a", 1), curve("b", 1, first=1), curve("c", 1, 1)], ["a", "b", "c"]),
+    ],
+)
+def test_curves_are_alike_within_a_ratio_at_every_point(curves: list[Curve], groups: list[str]) -> None:
+    assert ["".join(curve.name for curve in group) for group in group_alike(curves, SAME)] == groups
 
 
 def shares(*curves: Curve) -> dict[str, float]:

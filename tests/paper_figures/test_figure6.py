@@ -1,5 +1,6 @@
 """Memory of one pass against its number of locations."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,11 @@ def answers(factor: float, implementation: Implementation = "suite") -> list[tup
     ]
 
 
-def test_predictions_measurements_and_the_papers_numbers(write_probes: Any) -> None:
-    write_probes("figure6", "predicted", answers(1e6) + answers(2e6, "released"))
-    write_probes("figure6", "cpu", answers(3e6)[:2])
-    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, [*answers(4e6), (probe("c", 2**18), "OOM")]), None)
+def test_predictions_measurements_and_the_papers_numbers(write_probes: Any, tmp_path: Path) -> None:
+    write_probes(tmp_path, "figure6", "predicted", answers(1e6) + answers(2e6, "released"))
+    write_probes(tmp_path, "figure6", "cpu", answers(3e6)[:2])
+    folder = write_probes(tmp_path, "figure6", GPU, [*answers(4e6), (probe("c", 2**18), "OOM")])
+    (picture,) = FIGURE6.pictures(folder, None)
     figure = picture.draw()
     (axes,) = figure.axes
     onet = [line for line in axes.lines if line.get_color() == MODEL_COLOURS["onet"]]
@@ -40,32 +42,13 @@ def test_predictions_measurements_and_the_papers_numbers(write_probes: Any) -> N
     assert (gpu.get_fillstyle(), cpu.get_fillstyle(), paper.get_markerfacecolor()) == ("full", "left", "none")
     # Table 3: 0.29 GB at 2^14 and 1.93 GB at 2^17 locations.
     np.testing.assert_allclose(paper.get_xydata(), [(2**14, 0.29), (2**17, 1.93)])
+    # The paper's markers are around those of machines.
+    assert gpu.get_markeredgecolor() == "white"
+    assert paper.get_markersize() > gpu.get_markersize()
+    assert paper.get_zorder() > gpu.get_zorder()
     assert len(axes.lines) == 10
     assert figure.get_suptitle().endswith(f"\nOOM on {GPU}: OSS-Net C at 256x256x160 (inference)")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "O-Net",
-        "OSS-Net C",
-        "predicted",
-        "predicted, released code",
-        "paper, Table 3",
-        f"measured: {GPU}",
-        "measured: CPU, Test, 1 thread",
+        *("O-Net", "OSS-Net C", "predicted", "predicted, released code", "paper, Table 3"),
+        *(f"measured: {GPU}", "measured: CPU, Test, 1 thread"),
     ]
-
-
-def test_the_papers_markers_are_around_those_of_machines(write_probes: Any) -> None:
-    write_probes("figure6", "predicted", answers(1e6))
-    (picture,) = FIGURE6.pictures(write_probes("figure6", GPU, answers(1e6)), None)
-    (axes,) = picture.draw().axes
-    of_model = [line for line in axes.lines if line.get_color() == MODEL_COLOURS["c"]]
-    (measured,) = [line for line in of_model if line.get_markeredgecolor() == "white"]
-    (paper,) = [line for line in of_model if line.get_markerfacecolor() == "none"]
-    assert paper.get_markersize() > measured.get_markersize()
-    assert paper.get_zorder() > measured.get_zorder()
-
-
-def test_predictions_alone_make_a_picture(write_probes: Any) -> None:
-    (picture,) = FIGURE6.pictures(write_probes("figure6", "predicted", answers(1e6)), None)
-    assert picture.name == "figure6"
-    legend = [text.get_text() for text in picture.draw().legends[0].get_texts()]
-    assert legend == ["O-Net", "OSS-Net C", "predicted", "paper, Table 3"]

@@ -1,11 +1,11 @@
 """What predicted peaks are made of."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
 from benchmarks.study import Probe
 from paper_figures.memory_parts import MEMORY_PARTS, PARTS
@@ -13,31 +13,21 @@ from paper_figures.memory_parts import MEMORY_PARTS, PARTS
 BRATS = (256, 256, 160)
 C_TRAINING = Probe("memory", "c", "brats", BRATS, "training", 2**14)
 C_PASS = Probe("memory", "c", "brats", BRATS, "inference", 2**14)
-UNET = Probe("memory", "unet3d", "lits", (224, 224, 224), "training")
-ONET_LITS = Probe("memory", "onet", "lits", (512, 512, 512), "training", 2**14)
 
 
 def answer(**parts: float) -> dict[str, Any]:
     return {"allocated_bytes": sum(parts.values()), "by_part": parts}
 
 
-def drawn(write_probes: Any, answers: list[Any]) -> Figure:
-    (picture,) = MEMORY_PARTS.pictures(write_probes("table3", "predicted", answers), None)
-    assert picture.name == "memory_parts-suite"
-    return picture.draw()
-
-
-def test_parts_are_stacked_to_the_peak_beside_the_papers(write_probes: Any) -> None:
-    figure = drawn(
-        write_probes,
-        [
-            (C_TRAINING, answer(decoder=1.5e9, parameters=5e8, something_new=2e8, other=1e8)),
-            (C_PASS, answer(decoder=4e8)),
-            (replace(C_PASS, locations=2**17), answer(decoder=3e9)),
-            (replace(C_TRAINING, batch_size=8), answer(decoder=9e9)),
-        ],
-    )
-    training, inference = figure.axes
+def test_parts_are_stacked_to_the_peak_beside_the_papers(write_probes: Any, tmp_path: Path) -> None:
+    answers = [
+        (C_TRAINING, answer(decoder=1.5e9, parameters=5e8, something_new=2e8, other=1e8)),
+        (C_PASS, answer(decoder=4e8)),
+        (replace(C_PASS, locations=2**17), answer(decoder=3e9)),
+        (replace(C_TRAINING, batch_size=8), answer(decoder=9e9)),
+    ]
+    (picture,) = MEMORY_PARTS.pictures(write_probes(tmp_path, "table3", "predicted", answers), None)
+    training, inference = picture.draw().axes
     assert training.get_title() == "BraTS 256x256x160, training, 2¹⁴ locations"
     bars = {bar.get_facecolor(): (bar.get_x(), bar.get_width()) for bar in training.patches if bar.get_width() > 0}
     expected = {"parameters": (0, 0.5), "decoder": (0.5, 1.5), "other": (2.0, 0.3)}
@@ -51,32 +41,11 @@ def test_parts_are_stacked_to_the_peak_beside_the_papers(write_probes: Any) -> N
         assert [text.get_text() for text in axes.texts] == [total]
 
 
-def test_the_3d_unet_is_shown_at_its_lower_resolution(write_probes: Any) -> None:
-    figure = drawn(
-        write_probes,
-        [
-            (replace(UNET, shape=(512, 512, 512)), answer(unet=2e11)),
-            (UNET, answer(unet=1.2e10)),
-            (ONET_LITS, answer(encoder=5e9)),
-            (replace(ONET_LITS, model="a"), answer(encoder=5e9)),
-            (replace(ONET_LITS, phase="inference"), answer(encoder=1e9)),
-        ],
-    )
-    training, inference = figure.axes
-    assert [text.get_text() for text in training.texts] == ["12.00", "5.00", "5.00"]
-    assert [text.get_text() for text in inference.texts] == ["1.00"]
-    labels = [tick.get_text() for tick in training.get_yticklabels()]
-    assert labels == ["3D residual U-Net\nat 224x224x224", "O-Net", "OSS-Net A"]
-    assert training.get_title() == "LiTS 512x512x512, training, 2¹⁴ locations"
-
-
-def test_each_implementation_has_a_picture_and_measurements_none(write_probes: Any) -> None:
+def test_each_implementation_has_a_picture_and_measurements_none(write_probes: Any, tmp_path: Path) -> None:
+    folder = write_probes(tmp_path, "table3", "cpu", [(C_PASS, answer(decoder=4e8))])
+    assert MEMORY_PARTS.pictures(folder, None) == []
     released = replace(C_TRAINING, implementation="released")
-    write_probes("table3", "cpu", [(C_PASS, answer(decoder=4e8))])
     answers = [(C_TRAINING, answer(decoder=2e9)), (released, answer(decoder=2.6e9))]
-    pictures = MEMORY_PARTS.pictures(write_probes("table3", "predicted", answers), None)
-    assert [picture.name for picture in pictures] == ["memory_parts-suite", "memory_parts-released"]
-
-
-def test_measurements_alone_have_no_parts_to_show(write_probes: Any) -> None:
-    assert MEMORY_PARTS.pictures(write_probes("table3", "cpu", [(C_PASS, answer(decoder=4e8))]), None) == []
+    write_probes(tmp_path, "table3", "predicted", answers)
+    names = [picture.name for picture in MEMORY_PARTS.pictures(folder, None)]
+    assert names == ["memory_parts-suite", "memory_parts-released"]

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import add_legend, axis_label, draw_number, panel_rows
+from paper_figures.panels import add_legend, draw_number
 from paper_figures.scores import Numbers, read_numbers
 
 NUMBER = {"value": 0.7, "low": 0.6, "high": 0.9, "published": 0.8, "by_seed": [0.65, 0.75]}
@@ -53,29 +52,11 @@ def legend(numbers: list[Numbers], entries: dict[str, Any] | None = None) -> lis
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_a_legend_explains_what_there_is(tmp_path: Path, write_records: Any) -> None:
+def test_a_legend_explains_what_there_is_with_entries_in_a_line_above(tmp_path: Path, write_records: Any) -> None:
     several = numbers_of(tmp_path / "several", write_records, [("c", 0, {}, 0.7), ("c", 1, {}, 0.8)])
     assert legend(several) == ["mean, 95 % interval", "single seed", "paper: best of three runs, real data"]
-    unpublished = numbers_of(tmp_path / "unpublished", write_records, [("own", 0, {}, 0.7)])
-    assert legend(unpublished) == ["mean"]
-
-
-def test_entries_stand_in_a_line_above_the_marks(tmp_path: Path, write_records: Any) -> None:
-    numbers = numbers_of(tmp_path, write_records, [("c", 0, {}, 0.7)])
+    assert legend(numbers_of(tmp_path / "unpublished", write_records, [("own", 0, {}, 0.7)])) == ["mean"]
+    numbers = numbers_of(tmp_path / "one", write_records, [("c", 0, {}, 0.7)])
     # Column by column.
     texts = legend(numbers, {"first": {}, "second": {}, "third": {}})
     assert texts == ["first", "mean", "second", "paper: best of three runs, real data", "third", " "]
-
-
-def test_a_row_of_panels_for_each_data_set(tmp_path: Path, write_records: Any) -> None:
-    write_records(tmp_path, "table2", [("c", 0, {}, 0.7)], "liver")
-    numbers = numbers_of(tmp_path, write_records, [("c", 0, {}, 0.7)])
-    figure, panels = panel_rows(numbers, ("dice", "iou", "hausdorff95"), height_in=1)
-    assert [len(row) for row in panels] == [3, 3]
-    titles = [part.get_suptitle() for part in figure.subfigs]
-    assert ["glioma" in titles[0], "liver" in titles[1]] == [True, True]
-
-
-@pytest.mark.parametrize(("quantity", "label"), [("dice", "Dice ↑"), ("hausdorff95", "HD95 (mm) ↓")])
-def test_an_axis_tells_unit_and_direction(quantity: str, label: str) -> None:
-    assert axis_label(quantity) == label

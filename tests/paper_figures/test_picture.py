@@ -10,28 +10,28 @@ from ossnet.errors import UserError
 from paper_figures.picture import PaperFigure, Picture, RecordFiles, figure_by_file, figure_by_profile
 
 
+def small() -> Figure:
+    return Figure(figsize=(0.1, 0.1))
+
+
 def figure_of(folders: list[Path]) -> PaperFigure:
     """A figure with a picture per record that notes the folders from which it is drawn."""
     records = RecordFiles("table2", ".npz")
 
     def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
         folders.append(folder)
-        return [Picture(path.stem, Figure, [path]) for path in records.find(folder)]
+        return [Picture(path.stem, small, [path]) for path in records.find(folder)]
 
     return PaperFigure("own", pictures, records)
 
 
 @pytest.fixture
-def reference(tmp_path: Path) -> Path:
-    """A results folder without records in place of the committed reference."""
-    (tmp_path / "reference" / "records").mkdir(parents=True)
-    return tmp_path / "reference"
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    (tmp_path / "results" / "records").mkdir(parents=True)
-    return tmp_path / "results"
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """A results folder and one in the place of the committed reference, both without records."""
+    results, reference = tmp_path / "results", tmp_path / "reference"
+    for folder in (results, reference):
+        (folder / "records").mkdir(parents=True)
+    return results, reference
 
 
 def age(path: Path, time: float) -> None:
@@ -42,7 +42,7 @@ def test_a_picture_is_drawn_where_it_is_missing_or_older_than_a_source(tmp_path:
     drawings: list[Figure] = []
 
     def draw() -> Figure:
-        drawings.append(Figure())
+        drawings.append(small())
         return drawings[-1]
 
     sources = [tmp_path / "first", tmp_path / "second"]
@@ -69,57 +69,48 @@ def test_the_picture_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise UserError("the disk is full")
 
     monkeypatch.setattr("paper_figures.style.save", fail)
-    own = Picture("own", Figure)
+    own = Picture("own", small)
     with pytest.raises(UserError, match="the disk is full"):
         own.save(tmp_path / "own")
     monkeypatch.undo()
     assert own.save(tmp_path / "own")
 
 
-def test_a_picture_without_sources_is_drawn_once(tmp_path: Path) -> None:
-    own = PaperFigure("own", lambda *_: [Picture("own", Figure)])
-    line = f"{tmp_path / 'figures' / 'own.png'}"
-    assert own.draw(tmp_path) == [f"{line}: drawn"]
-    assert own.draw(tmp_path) == [f"{line}: up to date"]
-
-
-def test_own_records_come_before_the_reference(results: Path, reference: Path) -> None:
+def test_own_records_come_before_the_reference(folders: tuple[Path, Path]) -> None:
+    results, reference = folders
     (results / "records" / "table2-glioma-laptop.npz").touch()
     (reference / "records" / "table2-liver-laptop.npz").touch()
-    folders: list[Path] = []
-    assert figure_of(folders).draw(results, reference) == [f"{results}/figures/table2-glioma-laptop.png: drawn"]
-    assert folders == [results / "records"]
+    drawn: list[Path] = []
+    assert figure_of(drawn).draw(results, reference) == [f"{results}/figures/table2-glioma-laptop.png: drawn"]
+    assert drawn == [results / "records"]
 
 
-def test_the_reference_is_named_where_it_is_drawn(results: Path, reference: Path) -> None:
+def test_the_reference_is_named_where_it_is_drawn(folders: tuple[Path, Path]) -> None:
+    results, reference = folders
     # Records of another study, and of another kind, are none.
     (results / "records" / "table1-glioma-laptop.npz").touch()
     (results / "records" / "table2-glioma-laptop.jsonl").touch()
+    assert figure_of([]).draw(results, reference) == figure_of([]).draw(results, None) == []
+    assert not (results / "figures").exists()
     (reference / "records" / "table2-glioma-laptop.npz").touch()
-    figure = figure_of([])
     stem = f"{results}/figures/table2-glioma-laptop-reference"
-    assert figure.draw(results, reference) == [f"{stem}.png: drawn, from the committed reference"]
-    assert figure.draw(results, reference) == [f"{stem}.png: up to date, from the committed reference"]
+    for state in ("drawn", "up to date"):
+        lines = figure_of([]).draw(results, reference)
+        assert lines == [f"{stem}.png: {state}, from the committed reference"]
 
 
-def test_records_may_be_in_another_folder_and_made_by_another_command(results: Path) -> None:
-    (results / "efficiency").mkdir()
-    (results / "efficiency" / "figure6-cpu.jsonl").touch()
+def test_records_may_be_in_another_folder_and_made_by_another_command(folders: tuple[Path, Path]) -> None:
+    results, _ = folders
     records = RecordFiles("figure6", ".jsonl", "efficiency")
-    folders: list[Path] = []
+    found: list[Path] = []
 
     def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
-        folders.append(folder)
+        found.append(folder)
         return []
 
     PaperFigure("own", pictures, records).draw(results, None)
-    assert folders == [results / "efficiency"]
+    assert found == [results / "efficiency"]
     assert records.origin == "python -m benchmarks run figure6"
-
-
-def test_without_any_records_nothing_is_drawn(results: Path, reference: Path) -> None:
-    assert figure_of([]).draw(results, reference) == figure_of([]).draw(results, None) == []
-    assert not (results / "figures").exists()
 
 
 def test_a_profile_has_a_picture_of_all_files(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import math
 from hashlib import sha256
 
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 from paper_figures.plotted import LISTED, plotted_data, to_json
@@ -109,11 +108,3 @@ def test_json_holds_the_same_with_a_line_for_each_axes() -> None:
     text = to_json(plotted)
     assert json.loads(text) == plotted
     assert [line[:10] for line in text.splitlines()] == ['{"texts": ', '{"title": ', '{"x": {"li', "]}"]
-
-
-@pytest.mark.parametrize("change", [lambda axes: axes.lines[0].set_ydata([0, 1, 2]), lambda axes: axes.set_ylabel("y")])
-def test_another_figure_has_other_data(change: object) -> None:
-    assert callable(change)
-    other = drawn()
-    change(other.axes[0])
-    assert plotted_data(other) != plotted_data(drawn())

@@ -4,23 +4,20 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.names import model_name
-from paper_figures.style import MODEL_COLOURS, save
+from benchmarks.names import MODEL_NAMES
+from paper_figures.style import MODEL_COLOURS, MODEL_MARKERS, save
 
 
-def test_models_have_the_papers_names() -> None:
-    assert model_name("c") == "OSS-Net C"
-    assert model_name("somebody-elses") == "somebody-elses"
-
-
-def test_models_of_one_kind_share_a_colour_and_no_others_do() -> None:
+def test_every_model_has_a_look_of_its_own_and_those_of_one_kind_share_a_colour() -> None:
+    assert set(MODEL_COLOURS) == set(MODEL_MARKERS) == set(MODEL_NAMES)
+    assert len({(MODEL_COLOURS[model], MODEL_MARKERS[model]) for model in MODEL_NAMES}) == len(MODEL_NAMES)
     slices = {MODEL_COLOURS[f"unet2d-{axis}"] for axis in ("height", "width", "depth")}
     assert len(slices) == 1
     assert len(set(MODEL_COLOURS.values())) == len(MODEL_COLOURS) - 2
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
-    figure = Figure()
+    figure = Figure(figsize=(1, 1))
     figure.subplots().plot([0, 1], [1, 0])
     for stem in ("first", "second"):
         save(figure, tmp_path / stem)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,31 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.claims.judge import judge
-from benchmarks.claims.measures import measure
-from benchmarks.claims.schema import Claim, read_claims
-from benchmarks.names import read_published
+from benchmarks.claims.schema import Claim
 from ossnet.config import build
-from ossnet.errors import UserError
 
-FOLDER = Path(__file__).parents[3] / "results" / "published"
-CLAIMS = read_claims(FOLDER / "claims.toml")
-PUBLISHED = {table: read_published(FOLDER, table) for table in ("table1", "table2", "table3")}
 NOTHING = pd.DataFrame()
 
 Frame = Callable[..., pd.DataFrame]
 
 
 def claim(*tests: dict[str, object], **on: object) -> Claim:
+    texts = {"id": "x", "text": "A statement.", "subject": "Memory", "where": "Section 4.3", "why": "By hand."}
     common = {"table": "table2", "dataset": "brats", "quantity": "iou", **on}
-    values = {
-        "id": "x",
-        "text": "A statement.",
-        "subject": "Memory",
-        "where": "Section 4.3",
-        "why": "By hand.",
-        "on": common,
-    }
-    return build(Claim, {**values, "tests": tests}, "test")
+    return build(Claim, {**texts, "on": common, "tests": tests}, "test")
 
 
 def difference(first: str = "a", second: str = "onet", **limits: object) -> dict[str, object]:
@@ -123,10 +109,8 @@ def test_one_failure_refutes_whatever_else_is_missing_or_undecided(records: Fram
     missing, undecided = difference("d", at_least=0), difference(at_least=0.2)
     ours = records({"a": GOOD, "onet": POOR})
     assert verdict(claim(holds, undecided, missing, fails), ours)[0] == "does not hold"
-    assert verdict(claim(holds, undecided, missing), ours) == (
-        "not measured",
-        "not run: IoU, OSS-Net D on BraTS 2020",
-    )
+    not_run = ("not measured", "not run: IoU, OSS-Net D on BraTS 2020")
+    assert verdict(claim(holds, undecided, missing), ours) == not_run
     assert verdict(claim(holds, undecided), ours)[0] == "undecided"
     row = judged(claim(holds, difference(at_least=0.1)), ours)
     assert (row["verdict"], row["limit"]) == ("holds", "≥ 0.1")
@@ -145,22 +129,12 @@ def test_only_what_agrees_in_same_is_compared(records: Frame) -> None:
     assert "(worst of 2, 1 beyond the limit)" in numbers
 
 
-def test_a_setting_that_records_do_not_tell_is_not_measured(records: Frame) -> None:
-    of = claim({"kind": "value", "of": {"model": "c", "locations": 16384}, "at_least": 0.5})
-    assert verdict(of, records({"c": GOOD}))[0] == "not measured"
-    assert verdict(of, records({"c": GOOD}, locations=16384.0))[0] == "holds"
-    assert verdict(of, records({"c": GOOD}, locations=8192))[0] == "not measured"
-
-
-def test_records_of_memory_are_judged_as_they_come(records: Frame) -> None:
-    memory = [item for item in CLAIMS if item.id == "training-memory-fifth-brats"]
-    exact = {"unet3d": (11.0, 11.0, 11.0), "c": (2.0, 2.0, 2.0)}
-    ours = records(exact, table="table3", quantity="training_memory", unit="GB", locations=[math.nan, 16384])
-    assert judge(memory, ours, {})["verdict"].item() == "holds"
-    assert judge(memory, ours.assign(resolution=["64x64x48", "32x32x24"]), {})["verdict"].item() == "not measured"
-    gap = claim(difference("unet3d", "c", equals=9), table="table3", quantity="training_memory", unit="GB")
-    assert verdict(gap, ours)[0] == "holds"
-    assert verdict(gap, ours.assign(unit="MB"))[0] == "not measured"
+def test_a_setting_or_unit_that_records_do_not_have_is_not_measured(records: Frame) -> None:
+    of = claim({"kind": "value", "of": {"model": "c", "locations": 16384}, "at_least": 0.5}, unit="GB")
+    ours = records({"c": GOOD}, unit="GB")
+    assert verdict(of, ours.assign(locations=16384.0))[0] == "holds"
+    for other in (ours, ours.assign(locations=8192), ours.assign(locations=16384.0, unit="MB")):
+        assert verdict(of, other)[0] == "not measured"
 
 
 @pytest.mark.parametrize("spread", [(math.nan, math.nan), (0.6, math.nan)])
@@ -170,14 +144,11 @@ def test_a_number_without_an_interval_decides_nothing(spread: tuple[float, float
     assert row["numbers"].startswith("0.2: ")
 
 
-def test_scores_of_one_seed_decide_nothing(scored: Frame) -> None:
+def test_scores_of_one_seed_decide_nothing_and_equal_ones_do(scored: Frame) -> None:
     ours = scored({"a": [[0.7, 0.71]], "onet": [[0.5, 0.51], [0.5, 0.51]]})
     for test in (difference(at_least=0), {**difference(at_least=1), "kind": "ratio"}):
         row = judged(claim(test), ours)
         assert (row["verdict"], row["interval"]) == ("undecided", "unknown")
-
-
-def test_scores_that_are_alike_for_all_seeds_and_cases_decide(scored: Frame) -> None:
     never_converged = claim({"kind": "value", "of": {"model": "a"}, "at_most": 0.1})
     assert verdict(never_converged, scored({"a": [[0.0] * 4] * 3}))[0] == "holds"
 
@@ -192,54 +163,16 @@ SHARED = {
 
 
 @pytest.mark.parametrize(
-    ("test", "half"),
+    "test",
     [
-        # Of 16 cases, the standard deviation of the mean is that of one over sqrt(15), and t is 2.131.
-        ({"kind": "difference", "of": {"model": "a"}, "to": {"model": "c"}, "at_least": 0.09}, 0.01 / 15**0.5 * 2.131),
-        ({"kind": "ratio", "of": {"model": "a"}, "to": {"model": "c"}, "at_least": 1.15}, None),
-        ({"kind": "spread", "of": {"model": "*"}, "at_least": 0.19}, None),
-        ({"kind": "value", "of": {"model": "c"}, "at_least": 0.4}, 0.11 / 15**0.5 * 2.131),
+        {"kind": "difference", "of": {"model": "a"}, "to": {"model": "c"}, "at_least": 0.09},
+        {"kind": "ratio", "of": {"model": "a"}, "to": {"model": "c"}, "at_least": 1.15},
+        {"kind": "spread", "of": {"model": "*"}, "at_least": 0.19},
     ],
 )
-def test_numbers_with_scores_are_compared_in_pairs(test: dict[str, object], half: float | None, scored: Frame) -> None:
-    row = judged(claim(test), scored(SHARED))
-    assert row["verdict"] == "holds"
-    if half is not None:
-        (comparison,) = our_comparisons(row)
-        assert comparison["high"] - comparison["low"] == pytest.approx(2 * half, abs=1e-4)
-    if test["kind"] != "value":
-        assert verdict(claim(test), scored(SHARED).drop(columns="scores"))[0] == "undecided"
-
-
-def test_the_interval_of_a_ratio_is_that_of_its_logarithm(scored: Frame) -> None:
-    group = scored(SHARED).assign(source="glioma").to_dict("records")[:2]
-    low, high = measure("ratio", group)[1:]
-    assert low < 0.5 / 0.6 < high
-    assert low * high == pytest.approx((0.5 / 0.6) ** 2)
-    other_low, other_high = measure("ratio", group[::-1])[1:]
-    assert (1 / other_high, 1 / other_low) == pytest.approx((low, high))
-
-
-def test_quantities_of_one_training_are_paired_in_their_seeds(scored: Frame) -> None:
-    """The seeds of two models differ by chance, those of two quantities of one model do not."""
-    varied = [[0.4, 0.5], [0.6, 0.7], [0.8, 0.9]]
-    lower = [[value - 0.1 for value in of] for of in varied]
-    quantities = pd.concat([scored({"a": varied}, quantity="dice"), scored({"a": lower}, quantity="iou")])
-    test = {"of": {"quantity": "dice"}, "to": {"quantity": "iou"}, "kind": "difference", "at_least": 0.09}
-    assert verdict(claim(test, quantity=["dice", "iou"]), quantities)[0] == "holds"
-    assert verdict(claim(difference("a", "c", at_least=0.09)), scored({"a": varied, "c": lower}))[0] == "undecided"
-
-
-@pytest.mark.parametrize("columns", [{"table": "table1"}, {"dataset": "liver"}, {"scores": None}])
-def test_numbers_of_other_cases_are_not_paired(columns: dict[str, object], scored: Frame) -> None:
-    ours = pd.concat([scored({"a": SHARED["a"]}), scored({"c": SHARED["c"]}, **columns)], ignore_index=True)
-    anywhere = {"table": ["table1", "table2"], "dataset": ["brats", "lits"]}
-    of, to = {"model": "a", "table": "table2", "dataset": "brats"}, {"model": "c", "table": "*", "dataset": "*"}
-    row = judged(claim({"kind": "difference", "of": of, "to": to, "at_least": 0.05}, **anywhere), ours)
-    assert row["verdict"] == "undecided"
-    low, high = (ours.loc[0, "low"] - ours.loc[1, "high"], ours.loc[0, "high"] - ours.loc[1, "low"])
-    (comparison,) = our_comparisons(row)
-    assert [comparison[name] for name in ("value", "low", "high")] == pytest.approx([0.1, low, high])
+def test_numbers_with_scores_are_compared_in_pairs(test: dict[str, object], scored: Frame) -> None:
+    assert verdict(claim(test), scored(SHARED))[0] == "holds"
+    assert verdict(claim(test), scored(SHARED).drop(columns="scores"))[0] == "undecided"
 
 
 def test_one_of_many_comparisons_refutes_only_if_it_does_among_all(scored: Frame) -> None:
@@ -262,21 +195,12 @@ def test_exact_numbers_stay_exact_beside_scores(scored: Frame, records: Frame) -
     ours = records(memory, quantity="training_memory").assign(scores=[None, math.nan])
     ours = pd.concat([scored(SHARED), ours], ignore_index=True)
     ratio = {"kind": "ratio", "of": {"model": "onet"}, "to": {"model": "a"}, "equals": 5.5}
-    found, numbers = verdict(claim(ratio, quantity="training_memory"), ours)
-    assert found == "holds"
-    assert numbers == "5.5: O-Net 11 / OSS-Net A 2"
+    assert verdict(claim(ratio, quantity="training_memory"), ours) == ("holds", "5.5: O-Net 11 / OSS-Net A 2")
 
 
 def test_only_what_differs_among_the_comparisons_is_named(records: Frame) -> None:
     both = [records({"a": GOOD, "onet": POOR}, quantity=name) for name in ("dice", "iou")]
-    against = {
-        "kind": "difference",
-        "of": {"model": "a"},
-        "to": {"model": "onet"},
-        "same": ["quantity"],
-        "at_least": 0.1,
-    }
-    row = judged(claim(against, quantity=["dice", "iou"]), pd.concat(both))
+    row = judged(claim(difference(same=["quantity"], at_least=0.1), quantity=["dice", "iou"]), pd.concat(both))
     assert row["numbers"] == "0.2 (worst of 2): Dice, OSS-Net A 0.7 − O-Net 0.5"
     assert [(one["dataset"], one["comparison"]) for one in our_comparisons(row)] == [
         ("glioma", "Dice, OSS-Net A 0.7 − O-Net 0.5"),
@@ -292,22 +216,15 @@ def test_a_prediction_is_given_and_decides_nothing(records: Frame) -> None:
     assert [one["judged_by"] for one in row["comparisons"]] == ["ours", "ours", "prediction", "paper", "paper"]
 
 
-def test_a_ratio_over_what_may_be_zero_decides_nothing(records: Frame) -> None:
-    of = claim({"kind": "ratio", "of": {"model": "a"}, "to": {"model": "onet"}, "at_least": 1})
-    assert verdict(of, records({"a": GOOD, "onet": (0.0, 0.0, 0.1)}))[0] == "undecided"
-
-
-def test_a_value_that_is_no_number_is_not_measured(records: Frame) -> None:
+def test_what_has_no_value_or_nothing_to_compare_with_is_not_measured(records: Frame) -> None:
     ours = records({"a": (math.nan, math.nan, math.nan), "onet": POOR})
-    found, numbers = verdict(claim(difference(at_least=0)), ours)
-    assert (found, numbers) == ("not measured", "no valid score: IoU, OSS-Net A on BraTS 2020")
-
-
-def test_numbers_that_agree_in_nothing_asked_for_cannot_be_compared(records: Frame) -> None:
+    no_score = ("not measured", "no valid score: IoU, OSS-Net A on BraTS 2020")
+    assert verdict(claim(difference(at_least=0)), ours) == no_score
     ours = records({"a": GOOD, "onet": POOR}, resolution=["64x64x48", "32x32x24"])
-    found, numbers = verdict(claim(difference(same=["resolution"], at_least=0)), ours)
-    assert found == "not measured"
-    assert numbers == "nothing to compare with of the same resolution: IoU, OSS-Net A, 64x64x48 voxels on glioma"
+    assert verdict(claim(difference(same=["resolution"], at_least=0)), ours) == (
+        "not measured",
+        "nothing to compare with of the same resolution: IoU, OSS-Net A, 64x64x48 voxels on glioma",
+    )
 
 
 @pytest.mark.parametrize("condition", ["profile", "protocol", "unit"])
@@ -318,26 +235,13 @@ def test_different_conditions_are_not_compared(condition: str, records: Frame) -
     assert f"not of one {condition}" in numbers
 
 
-@pytest.mark.parametrize("columns", [{"profile": "paper"}, {"dataset": "brats2020"}, {"protocol": "released"}])
-def test_two_answers_to_one_question_are_refused(columns: dict[str, object], records: Frame) -> None:
-    ours = pd.concat([records({"a": GOOD}), records({"a": POOR}, **columns)])
-    with pytest.raises(UserError, match="two records of iou for model a in the place of brats"):
-        judge(CLAIMS, ours, PUBLISHED)
-
-
 SCORES = st.floats(0, 1).map(lambda value: round(value, 4))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(SCORES, SCORES, st.floats(0.001, 0.1), st.floats(-0.5, 0.5), st.floats(0, 0.2), st.floats(0, 0.2))
 def test_more_spread_never_decides_and_more_tolerance_never_refutes(
-    records: Frame,
-    first: float,
-    second: float,
-    spread: float,
-    limit: float,
-    wider: float,
-    tolerance: float,
+    records: Frame, first: float, second: float, spread: float, limit: float, wider: float, tolerance: float
 ) -> None:
     def judged(spread: float, tolerance: float) -> str:
         values = {"a": first, "onet": second}

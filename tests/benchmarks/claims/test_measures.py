@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.claims.measures import fits, measure, select
@@ -40,11 +38,25 @@ def test_intervals_of_measures() -> None:
     t = stats.t(1).ppf(0.975)
     assert measure("value", [first]) == pytest.approx((10, 10 - 2 * t, 10 + 2 * t))
     assert measure("difference", [first, second]) == pytest.approx((5, 5 - t, 5 + t))
+    assert measure("difference", [second, first]) == pytest.approx((-5, -5 - t, -5 + t))
     assert measure("spread", [second, first]) == pytest.approx((5, 0, 5 + t))
     # One is twice the other in each case.
     assert measure("ratio", [first, {**second, "low": 1}]) == (2, -math.inf, math.inf)
     large = rows_of(np.array([[80.0, 82.0]] * 3), np.array([[40.0, 41.0]] * 3))
     assert measure("ratio", large) == pytest.approx((2, 2, 2), rel=1e-3)
+
+
+# Means of 0.5 and 0.6 on cases that differ much, and for both models alike.
+LOW, HIGH = np.array([[0.39, 0.61] * 8] * 3), np.array([[0.50, 0.70] * 8] * 3)
+
+
+def test_the_interval_of_a_ratio_is_that_of_its_logarithm() -> None:
+    first, second = rows_of(LOW, HIGH)
+    low, high = measure("ratio", [first, second])[1:]
+    assert low < 0.5 / 0.6 < high
+    assert low * high == pytest.approx((0.5 / 0.6) ** 2)
+    other_low, other_high = measure("ratio", [second, first])[1:]
+    assert (1 / other_high, 1 / other_low) == pytest.approx((low, high))
 
 
 def test_one_of_several_intervals_is_wider() -> None:
@@ -58,8 +70,18 @@ def test_one_of_several_intervals_is_wider() -> None:
     assert measure("value", [ends], 5).high - 3 == pytest.approx(0.2 * widening(5))
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_the_order_of_a_difference_is_its_sign(state: int) -> None:
-    rows = rows_of(*np.random.default_rng(state).random((2, 3, 5)))
-    first, second = measure("difference", rows), measure("difference", rows[::-1])
-    assert (first.low, first.high) == pytest.approx((-second.high, -second.low))
+def test_quantities_of_one_training_are_paired_in_their_seeds() -> None:
+    """The seeds of two models differ by chance, those of two quantities of one model do not."""
+    dice = np.array([[0.4, 0.5], [0.6, 0.7], [0.8, 0.9]])
+    (of_dice,), (of_iou,) = rows_of(dice), rows_of(dice - 0.1)
+    assert measure("difference", [of_dice, {**of_iou, "quantity": "iou"}]) == pytest.approx((0.1, 0.1, 0.1))
+    apart = measure("difference", rows_of(dice, dice - 0.1))
+    assert apart.low < 0.09 < apart.value < apart.high
+
+
+@pytest.mark.parametrize("changes", [{"table": "table1"}, {"source": "y"}, {"scores": None}])
+def test_numbers_of_other_cases_are_not_paired(changes: dict[str, object]) -> None:
+    first, other = rows_of(HIGH, LOW)
+    other = {name: value for name, value in (other | changes).items() if value is not None}
+    ends = first["low"] - other["high"], first["high"] - other["low"]
+    assert measure("difference", [first, other]) == pytest.approx((0.1, *ends))

@@ -94,5 +94,5 @@ def test_the_time_of_a_training_is_listed_once_and_only_for_what_is_left(planned
         listed: set[Path] = set()
         return [points._training_time(run, pace, listed, anew) for run in runs]
 
-    assert times(anew=False) == ["about 40 s", "of a training above", "trained"]
-    assert times(anew=True) == ["about 80 s", "of a training above", "about 80 s"]
+    assert times(anew=False) == ["about 40 s", "shares a training above", "trained"]
+    assert times(anew=True) == ["about 80 s", "shares a training above", "about 80 s"]

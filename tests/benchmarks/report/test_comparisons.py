@@ -1,9 +1,7 @@
 """Rows of a table against each other, on scores whose differences can be worked out by hand."""
 
 import math
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,13 +9,13 @@ import pytest
 from scipy import stats
 
 from benchmarks.claims.measures import measure
+from benchmarks.markup import read_markdown
 from benchmarks.report.comparisons import (
     NO_PAIRS,
     compare_rows,
     comparison_columns,
     comparisons_latex,
     comparisons_markdown,
-    write_comparisons,
 )
 from benchmarks.report.summary import summarise
 from benchmarks.study import Layout
@@ -94,42 +92,21 @@ def test_joint_intervals_are_for_the_pairs_of_one_quantity() -> None:
     assert list(frame["high_joint"][:3] - frame["difference"][:3]) == pytest.approx([half, half, 0])
 
 
-def test_order_of_scores_does_not_matter() -> None:
-    shuffled = SCORES.sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(compare_rows(shuffled, LAYOUT), compare_rows(SCORES, LAYOUT), check_exact=True)
-
-
 def test_the_matrix_has_differences_above_and_intervals_below() -> None:
     three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.52] * 12] * 2}
     scores = scores_of(three)
     scores.loc[(scores["sampling"] == "other") & (scores["case"] > "case-02"), "value"] = math.nan
     frame = compare_rows(scores, LAYOUT)
-    text = comparisons_markdown(frame, LAYOUT)
-    lines = text.splitlines()
-    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    (table,) = read_markdown(comparisons_markdown(frame, LAYOUT))
     low, high = frame.loc[0, ["low_joint", "high_joint"]]
-    assert table[0] == ["Dice", "1", "2", "3"]
-    assert table[2] == ["1. even, 8", "–", "**+0.065**", "+0.000"]
+    assert table.head == ["Dice", "1", "2", "3"]
+    first, second, third = table.rows
+    assert first == ["1. even, 8", "–", "**+0.065**", "+0.000"]
     # Of the last two rows neither seeds nor cases vary: what they differ by is exact.
-    assert table[3] == ["2. border, 8", f"[{low:+.3f}, {high:+.3f}]", "–", "**−0.020**"]
-    assert table[4][0] == "3. other, 8"
-    assert table[4][2:] == ["[−0.020, −0.020]", "–"]
-    assert "cases: 3–12." in lines[0]
-    assert "3 intervals" in lines[-1]
-
-
-def test_bold_is_what_the_interval_below_the_diagonal_says() -> None:
-    generator = np.random.default_rng(0)
-    scores = scores_of({name: (generator.random((3, 12)) + shift).tolist() for name, shift in SHIFTS.items()})
-    text = comparisons_markdown(compare_rows(scores, LAYOUT), LAYOUT)
-    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
-    bold = 0
-    for place in range(len(SHIFTS)):
-        for other in range(place):
-            low, high = (float(end.replace("−", "-")) for end in table[2 + place][other + 1].strip("[]").split(", "))
-            assert table[2 + other][place + 1].startswith("**") == (low > 0 or high < 0)
-            bold += low > 0 or high < 0
-    assert 0 < bold < 10
+    assert second == ["2. border, 8", f"[{low:+.3f}, {high:+.3f}]", "–", "**−0.020**"]
+    assert third[0] == "3. other, 8"
+    assert third[2:] == ["[−0.020, −0.020]", "–"]
+    assert "cases: 3–12." in table.caption
 
 
 def test_rows_without_a_shared_case_or_a_second_seed_leave_their_places_empty() -> None:
@@ -145,16 +122,3 @@ def test_one_row_or_none_has_no_pair(scores: pd.DataFrame) -> None:
     assert list(frame) == comparison_columns(LAYOUT)
     assert frame.empty
     assert comparisons_markdown(frame, LAYOUT) == comparisons_latex(frame, LAYOUT) == f"{NO_PAIRS}\n"
-
-
-def test_comparisons_are_written_in_three_forms(tmp_path: Path) -> None:
-    frame = compare_rows(SCORES, LAYOUT)
-    write_comparisons(frame, tmp_path / "table1", LAYOUT)
-    stems = [tmp_path / f"table1-comparisons.{kind}" for kind in ("csv", "md", "tex")]
-    assert sorted(tmp_path.iterdir()) == stems
-    read = pd.read_csv(stems[0])
-    pd.testing.assert_frame_equal(read, frame, check_dtype=False)
-    latex = stems[2].read_text(encoding="utf-8")
-    assert r"\textbf{+0.065}" in latex
-    assert re.search(r"\\begin\{tabular\}\{lrr\}", latex)
-    assert latex.isascii()

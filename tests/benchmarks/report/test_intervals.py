@@ -101,10 +101,6 @@ def test_with_many_seeds_and_equal_cases_the_interval_is_welchs() -> None:
     assert ends(both, weights=(1, -1)) == pytest.approx((expected.low, expected.high), rel=0.02)
 
 
-def test_what_never_varies_is_exact() -> None:
-    assert ends([components(np.full((3, 4), 0.25))]) == (0.25, 0.25)
-
-
 @pytest.mark.parametrize("scores", [[[1.0, 2.0, 3.0]], [[1.0], [2.0]], [[1.0, 2.0], [NAN, NAN]], [[NAN, NAN]] * 2])
 def test_one_seed_or_one_case_has_no_interval(scores: list[list[float]]) -> None:
     usual = Pool(np.array(1.0), np.array(0.0), 10.0)
@@ -140,7 +136,7 @@ def test_many_studies_at_once_give_what_each_gives() -> None:
         assert both.degrees[study] == pytest.approx(alone.degrees)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 4), st.integers(2, 6), st.floats(0.1, 10), st.floats(-5, 5))
 def test_order_shift_and_scale_do_what_they_must(
     state: int, seeds: int, cases: int, factor: float, shift: float

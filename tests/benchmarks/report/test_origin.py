@@ -1,6 +1,5 @@
 """From a cell of a table back to its records, on scores given by hand."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +72,9 @@ def test_a_cell_is_worked_out_again_from_the_scores_of_its_cases(results: Path) 
         assert part in text
 
 
-@pytest.mark.parametrize(("row", "quantity"), [("C", "Dice"), ("OSS-Net C", "dice"), ("oss-net c", "DICE")])
-def test_a_cell_may_be_called_as_tables_call_it(row: str, quantity: str, results: Path) -> None:
-    assert find(results, row, quantity).row == ("c",)
+def test_a_cell_may_be_called_as_tables_call_it(results: Path) -> None:
+    for row, quantity in (("C", "Dice"), ("OSS-Net C", "dice"), ("oss-net c", "DICE")):
+        assert find(results, row, quantity).row == ("c",)
 
 
 def test_a_score_that_was_changed_by_hand_no_longer_comes_to_the_table(results: Path) -> None:
@@ -145,13 +144,6 @@ def test_all_attempts_at_a_record_are_given() -> None:
     gpu = attempt(gpu={"name": "a GPU"})
     facts = made_with(record(0, {}) | {"training": {"provenance": trained}, "provenance": {"attempts": [gpu]}})
     assert facts == {
-        **{
-            "commit": "abc and def with changes",
-            "CPU": "a CPU",
-            "family": "unknown",
-            "threads": "1",
-            "GPU": "none and a GPU",
-        },
-        **{"torch": "2.0", "instructions": "unknown"},
+        **{"commit": "abc and def with changes", "CPU": "a CPU", "family": "unknown", "instructions": "unknown"},
+        **{"threads": "1", "GPU": "none and a GPU", "torch": "2.0"},
     }
-    assert json.dumps(facts)

@@ -6,15 +6,7 @@ import pytest
 from benchmarks.markup import NOTHING, Cell
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import IDLE_BYTES, ProbeRecord
-from benchmarks.report.probe_cells import (
-    CPU_NOTES,
-    UNFOLDED,
-    gigabytes,
-    machine_notes,
-    notes,
-    ratio,
-    seconds,
-)
+from benchmarks.report.probe_cells import UNFOLDED, gigabytes, machine_notes, notes, ratio, seconds
 from benchmarks.study import Probe
 
 Record = Callable[..., ProbeRecord]
@@ -31,17 +23,15 @@ def answers_of(*records: ProbeRecord) -> Answers:
 
 
 def test_numbers_are_in_units_that_people_read(record: Record) -> None:
-    answers = answers_of(record("table3", PROBE, "cpu", 2.594), record("table3", TIMED, "cpu", seconds=0.125))
+    timed = record("table3", TIMED, "cpu", seconds=0.125)
+    answers = answers_of(record("table3", PROBE, "cpu", 2.594), timed)
     assert gigabytes(answers, "cpu", PROBE) == Cell("2.59")
     assert gigabytes(answers, "cpu", PROBE, "reserved_bytes") == Cell("5.19")
     assert gigabytes(answers, "cpu", PROBE, "process_bytes") == NOTHING
     assert seconds(answers, "cpu", TIMED) == Cell("0.125", detail="[0.0625, 0.25]")
-
-
-def test_a_single_repeat_has_no_interval(record: Record) -> None:
-    one = record("table3", TIMED, "cpu", seconds=2.0)
-    result = {**(one.result or {}), "low_s": None, "high_s": None}
-    assert seconds(answers_of(replace(one, result=result)), "cpu", TIMED) == Cell("2")
+    # A single repeat has no interval.
+    once = replace(timed, result={**(timed.result or {}), "low_s": None, "high_s": None})
+    assert seconds(answers_of(once), "cpu", TIMED) == Cell("0.125")
 
 
 @pytest.mark.parametrize("cell_of", [gigabytes, seconds])
@@ -68,26 +58,16 @@ def test_notes_name_the_cpu_the_reasons_and_the_lack_of_a_gpu(record: Record) ->
 
 
 def test_notes_name_every_cpu_and_its_share_of_the_records(record: Record) -> None:
-    one = record("table3", PROBE, "cpu", 1.0)
-    more_threads = replace(
-        record("table3", TIMED, "cpu", seconds=1.0), provenance={"cpu": {"model": "a fine CPU", "torch_threads": 8}}
-    )
-    other = replace(
-        record("table3", replace(PROBE, model="a"), "cpu", 1.0),
-        provenance={"cpu": {"model": "an old CPU", "torch_threads": 1}},
-    )
-    again = replace(more_threads, probe=replace(TIMED, model="a"))
-    *_, cpus = machine_notes(answers_of(one, more_threads, other, again))
+    def made_on(model: str, cpu: str, threads: int) -> ProbeRecord:
+        of_model = record("table3", replace(PROBE, model=model), "cpu", 1.0)
+        return replace(of_model, provenance={"cpu": {"model": cpu, "torch_threads": threads}})
+
+    two = (made_on("a", "a fine CPU", 8), made_on("b", "a fine CPU", 8))
+    *_, cpus = machine_notes(answers_of(made_on("c", "a fine CPU", 2), made_on("d", "an old CPU", 1), *two))
     assert cpus == (
         "CPU: a fine CPU, 8 threads (2 of 4 records); a fine CPU, 2 threads (1 of 4 records); "
         "an old CPU, 1 thread (1 of 4 records)"
     )
-
-
-def test_notes_on_a_cpu_are_sentences() -> None:
-    text = notes(CPU_NOTES)
-    assert text.endswith(".")
-    assert ".." not in text
 
 
 def out_of_memory(record: Record, probe: Probe, predicted_gb: float, gpu: object) -> str:
@@ -106,15 +86,13 @@ def test_a_prediction_that_fits_where_memory_ran_out_is_remarked_on(record: Reco
     assert remark.endswith(f": memory unet3d cube 512x512x512 training. {UNFOLDED}.")
 
 
-@pytest.mark.parametrize("used_bytes", [None, IDLE_BYTES])
-def test_an_idle_gpu_needs_no_remark(used_bytes: int | None, record: Record) -> None:
-    measured = replace(record("scaling", PROBE, "NVIDIA H100", 1.0), provenance={"used_bytes": used_bytes})
-    assert machine_notes(answers_of(measured)) == []
+def test_a_gpu_that_others_used_is_named_and_an_idle_one_is_not(record: Record) -> None:
+    def remarks(used_bytes: int | None) -> list[str]:
+        measured = record("scaling", PROBE, "NVIDIA H100", 1.0)
+        return machine_notes(answers_of(replace(measured, provenance={"used_bytes": used_bytes})))
 
-
-def test_a_gpu_that_others_used_is_named(record: Record) -> None:
-    measured = replace(record("scaling", PROBE, "NVIDIA H100", 1.0), provenance={"used_bytes": 12_340_000_000})
-    (remark,) = machine_notes(answers_of(measured))
+    assert remarks(None) == remarks(IDLE_BYTES) == []
+    (remark,) = remarks(12_340_000_000)
     assert remark.startswith("NVIDIA H100")
     assert "12.3 GB" in remark
 

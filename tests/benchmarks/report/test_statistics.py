@@ -22,15 +22,10 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def study(
-    generator: np.random.Generator,
-    seeds: int,
-    cases: int,
-    models: str = "ab",
-    luck: float = 0.05,
-    difficulty: float = 0.1,
+    generator: np.random.Generator, seeds: int, cases: int, models: str = "ab", luck: float = 0.05
 ) -> dict[str, pd.DataFrame]:
     """Scores of models with a true mean of 0.8 each: the cases' difficulty is shared, the seeds' luck is not."""
-    of_cases = 0.8 + difficulty * generator.normal(size=cases)
+    of_cases = 0.8 + 0.1 * generator.normal(size=cases)
     noise = {model: 0.02 * generator.normal(size=(seeds, cases)) for model in models}
     return {model: matrix(of_cases + luck * generator.normal(size=(seeds, 1)) + noise[model]) for model in models}
 
@@ -55,13 +50,10 @@ def test_best_of_may_be_picked_by_another_quantity() -> None:
     assert statistics.best_of(dice, 3, picked_by=matrix([[0.6], [NAN], [0.4]])) == pytest.approx(0.7)
 
 
-def test_best_of_too_few_seeds_is_nan() -> None:
+def test_best_of_too_few_seeds_is_nan_and_of_none_an_error() -> None:
     assert np.isnan(statistics.best_of(MEANS, 5))
     assert np.isnan(statistics.best_of(matrix([[0.5], [NAN]]), 2))
     assert np.isnan(statistics.best_of(matrix([[NAN]]), 1))
-
-
-def test_best_of_none_is_an_error() -> None:
     with pytest.raises(ValueError, match="best of 0"):
         statistics.best_of(MEANS, 0)
 
@@ -99,12 +91,6 @@ def test_one_seed_or_one_case_has_no_interval(values: list[list[float]]) -> None
     assert np.isnan(row["std_seeds"]) or np.isnan(row["std_cases"])
 
 
-def test_nothing_valid_has_no_mean() -> None:
-    row = statistics.describe({"a": matrix([[NAN, NAN], [NAN, NAN]])}).iloc[0]
-    assert row[["mean", "low", "high", "std_seeds", "std_cases"]].isna().all()
-    assert (row["seeds"], row["cases"]) == (0, 0)
-
-
 def test_comparison_worked_by_hand() -> None:
     first = matrix([[0.5, 0.6, 0.7, 0.8], [0.5, 0.6, NAN, 0.8]])
     other = matrix([[0.5, 0.5, 0.5, 0.4, 0.1], [0.5, 0.5, 0.5, 0.4, 0.1]])
@@ -132,33 +118,11 @@ def test_the_joint_interval_of_a_single_pair_is_its_own() -> None:
     assert (with_one_seed["low_joint"], with_one_seed["high_joint"]) == (row["low"], row["high"])
 
 
-def test_one_model_has_no_pairs() -> None:
-    frame = statistics.compare(study(rng(0), 3, 8, "a"))
-    assert list(frame) == statistics.COMPARISON
-    assert frame.empty
-
-
 def test_cases_stay_paired() -> None:
     scores = rng().normal(size=20)
     row = statistics.compare({"a": matrix([scores, scores]), "b": matrix([scores - 0.1] * 3)}).iloc[0]
     # However much cases differ, they differ alike for both models.
     assert row[["low", "difference", "high"]].to_list() == pytest.approx([0.1] * 3)
-
-
-def test_a_model_does_not_differ_from_itself() -> None:
-    model = study(rng(0), 3, 20)["a"]
-    row = statistics.compare({"a": model, "b": model.copy()}).iloc[0]
-    assert row["difference"] == 0
-    assert row["low"] < 0 < row["high"]
-
-
-def test_swapping_models_flips_signs() -> None:
-    models = study(rng(3), 3, 10)
-    one = statistics.compare(models).iloc[0]
-    two = statistics.compare(dict(reversed(models.items()))).iloc[0]
-    assert (two["model"], two["other"]) == ("b", "a")
-    assert -two["difference"] == pytest.approx(one["difference"])
-    assert (-two["high"], -two["low"]) == pytest.approx((one["low"], one["high"]))
 
 
 def test_neither_order_nor_a_constant_matters() -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmarks.names import MODEL_NAMES
 from benchmarks.report.summary import columns_of, summarise
@@ -82,13 +80,6 @@ def test_the_best_seed_is_the_lowest_where_less_is_better() -> None:
     assert numbers(scores)["best"].item() == 4
 
 
-@pytest.mark.parametrize("values", [{("c", 0): [0.5, 0.7]}, {("c", 0): [0.5], ("c", 1): [0.7]}])
-def test_one_seed_or_one_case_has_no_interval(values: dict[tuple[str, int], list[float]]) -> None:
-    (row,) = numbers(scores_of(values)).itertuples()
-    assert np.isnan([row.low, row.high]).all()
-    assert row.value == pytest.approx(0.6)
-
-
 def test_no_valid_score_at_all() -> None:
     (row,) = numbers(scores_of({("c", 0): [NAN, NAN], ("c", 1): [NAN, NAN]})).itertuples()
     assert np.isnan([row.value, row.best, row.low]).all()
@@ -111,16 +102,14 @@ def test_rows_of_a_quantity_tell_of_each_others_seeds() -> None:
     assert alone["scores"].item().pooled is None
 
 
-@settings(deadline=None, max_examples=15)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 3), st.integers(2, 4))
-def test_neither_the_order_of_scores_nor_other_quantities_matter(state: int, seeds: int, cases: int) -> None:
+@pytest.mark.parametrize("state", range(3))
+def test_neither_the_order_of_scores_nor_other_quantities_matter(state: int) -> None:
     generator = np.random.default_rng(state)
-    values = {(model, seed): list(generator.random(cases)) for model in ("a", "c") for seed in range(seeds)}
+    values = {(model, seed): list(generator.random(4)) for model in ("a", "c") for seed in range(3)}
     scores = scores_of(values)
     frame = numbers(scores)
     assert ((frame["low"] <= frame["value"] + 1e-12) & (frame["value"] <= frame["high"] + 1e-12)).all()
-    shuffled = pd.concat([scores_of(values, quantity="iou"), scores]).sample(frac=1, random_state=state)
-    again = numbers(shuffled)
+    again = numbers(pd.concat([scores_of(values, quantity="iou"), scores]).sample(frac=1, random_state=state))
     assert_equal(again[again["quantity"] == "dice"].reset_index(drop=True), frame)
 
 

@@ -1,6 +1,8 @@
 """Comparisons of extractions, on balls whose answers are known, and what wrong priors do to the verdicts."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from benchmarks.report.score_records import collect
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, write_json
 from benchmarks.scoring.inference_comparison import InferenceComparison, compare_extraction, prior_quality
+from benchmarks.scoring.scoring import Outcome
 from benchmarks.studies.inference import EXTRACTIONS
 from ossnet.config import plain
 from ossnet.data.case import Case, Dataset
@@ -131,48 +134,57 @@ def ball_case(name: str) -> Case:
     return Case(name, label[None].astype(np.float32), label, np.diag([-1.0, -1.0, 1.0, 1.0]), ("ct",))
 
 
-BALLS = Dataset("glioma", ("ct",), {"train": (), "validation": (), "test": ("x", "y", "z")}, ball_case, "")
+BALLS = Dataset("glioma", ("ct",), {"train": (), "validation": (), "test": ("x", "y")}, ball_case, "")
+
+Scored = Callable[[str], tuple[Path, Mapping[str, Outcome]]]
 
 
-@pytest.fixture
-def ball_spec(tiny_spec: Callable[..., RunSpec]) -> Callable[[int], RunSpec]:
-    """The specification of a training on volumes of the balls' size, which are left as they are."""
+@pytest.fixture(scope="module")
+def scored(tiny_spec: Callable[..., RunSpec], tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """Score every extraction of a model with a prior: return the results folder, with records, and the outcomes.
+
+    Both seeds have the same model, so that one is scored for both.
+    """
     preprocessing = {"shape": [EDGE] * 3, "fit": "pad", "normalise": "none"}
-    return lambda seed: tiny_spec("c", seed, {"preprocessing": preprocessing})
+    specs = [tiny_spec("c", seed, {"preprocessing": preprocessing}) for seed in (0, 1)]
+
+    @cache
+    def score(prior: str) -> tuple[Path, Mapping[str, Outcome]]:
+        model: Any = BallModel(prior)
+        results = tmp_path_factory.mktemp(prior)
+        runs, outcomes = [], {}
+        for name in EXTRACTIONS:
+            scorings = [InferenceComparison(spec, name) for spec in specs]
+            both = [Run(results / f"{name}-{seed}", "c", seed, {"extraction": name}) for seed in (0, 1)]
+            for run, scoring in zip(both, scorings, strict=True):
+                run.prepare(plain(scoring), {})
+            outcomes[name] = scorings[0].score(model, BALLS, results, both[0].folder)
+            shutil.copy(both[0].folder / "per_case.csv", both[1].folder)
+            for run in both:
+                write_json(run.folder / "result.json", outcomes[name].result)
+            runs += both
+        collect(Plan("inference", "glioma", "laptop", tuple(runs))).write(results / "records")
+        return results, outcomes
+
+    return score
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-def test_every_case_is_measured(name: str, ball_spec: Callable[[int], RunSpec], tmp_path: Path) -> None:
-    model: Any = BallModel("right")
-    result, timing, memory = InferenceComparison(ball_spec(0), name).score(model, BALLS, tmp_path, tmp_path)
-    assert result == {"protocol": "dense"}
-    assert timing["extraction_s_median"] > 0
-    assert memory["resident_bytes"]
-    rows = pd.read_csv(tmp_path / "per_case.csv").set_index(["case", "quantity"])
-    assert set(rows.index.get_level_values("case")) == {"x", "y", "z"}
+def test_every_case_is_measured(name: str, scored: Scored) -> None:
+    results, outcomes = scored("right")
+    assert outcomes[name].result == {"protocol": "dense"}
+    assert outcomes[name].timing["extraction_s_median"] > 0
+    assert outcomes[name].memory["resident_bytes"]
+    rows = pd.read_csv(results / f"{name}-0" / "per_case.csv").set_index(["case", "quantity"])
+    assert set(rows.index.get_level_values("case")) == {"x", "y"}
     expected = compare(name, "right")
     assert rows.loc[("x", "evaluated_locations"), "value"] == expected["evaluated_locations"]
     assert rows.loc[("x", "dice"), "value"] == pytest.approx(1, abs=0.01)
 
 
-def test_an_unknown_extraction_is_refused(ball_spec: Callable[[int], RunSpec]) -> None:
+def test_an_unknown_extraction_is_refused(tiny_spec: Callable[..., RunSpec]) -> None:
     with pytest.raises(ValueError, match="extraction 'prior' is none of dense, mise, paper-prior"):
-        InferenceComparison(ball_spec(0), "prior")
-
-
-def judged(prior: str, ball_spec: Callable[[int], RunSpec], results: Path) -> pd.Series:
-    """Verdicts on trained models whose fields and priors are known: from the fields through records to the judge."""
-    model: Any = BallModel(prior)
-    runs = []
-    for seed in (0, 1):
-        for name in EXTRACTIONS:
-            run = Run(results / "runs" / f"{name}-{seed}", "c", seed, {"extraction": name})
-            scoring = InferenceComparison(ball_spec(seed), name)
-            run.prepare(plain(scoring), {})
-            write_json(run.folder / "result.json", scoring.score(model, BALLS, results, run.folder).result)
-            runs.append(run)
-    collect(Plan("inference", "glioma", "laptop", tuple(runs))).write(results / "records")
-    return judge_claims(results, "laptop", None, results / "no-reference").set_index("claim")["verdict"]
+        InferenceComparison(tiny_spec(), "prior")
 
 
 DISAGREE, LESS = "inferences-disagree-little", "improved-inference-evaluates-less"
@@ -195,11 +207,8 @@ RETAINS = "improved-inference-retains-dice"
         ("empty", {f"{DISAGREE}-text": "holds", f"{LESS}-text": "does not hold", f"{DISAGREE}-code": "does not hold"}),
     ],
 )
-def test_a_wrong_prior_flips_the_verdicts(
-    prior: str,
-    verdicts: dict[str, str],
-    ball_spec: Callable[[int], RunSpec],
-    tmp_path: Path,
-) -> None:
-    found = judged(prior, ball_spec, tmp_path)
+def test_a_wrong_prior_flips_the_verdicts(prior: str, verdicts: dict[str, str], scored: Scored) -> None:
+    """From fields that are known through records to the judge."""
+    results, _ = scored(prior)
+    found = judge_claims(results, "laptop", None, results / "no-reference").set_index("claim")["verdict"]
     assert found[list(verdicts)].to_dict() == verdicts

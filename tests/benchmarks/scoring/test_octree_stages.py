@@ -1,4 +1,4 @@
-"""The record of an extraction's stages, by a formula and by a trained model."""
+"""The record of an extraction's stages, by a formula and by a network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from benchmarks.scoring.octree_stages import NO_POINT, OctreeStages, Plane, best
 from ossnet.data.case import Dataset
 from ossnet.field import Grid
 from ossnet.inference.extraction import mise, paper_prior
-from ossnet.training.run import RunSpec, load_run, train_run
+from ossnet.training.run import RunSpec
 from paper_figures.figure4 import load
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -73,15 +73,13 @@ def test_stages_hold_the_known_and_the_evaluated_points() -> None:
         assert not (stages["asked"][stage + 1] & evaluated).any()
 
 
-def test_a_trained_model_leaves_what_the_figure_reads(
+def test_a_network_leaves_what_the_figure_reads(
     dataset: Dataset, tiny_spec: Callable[..., RunSpec], tmp_path: Path
 ) -> None:
     spec = tiny_spec("c")
-    train_run(spec, dataset, tmp_path / "training", tmp_path / "cache", torch.device("cpu"), lambda *_: None)
-    model, _ = load_run(tmp_path / "training", torch.device("cpu"))
     folder = tmp_path / "runs" / "one"
     folder.mkdir(parents=True)
-    outcome = OctreeStages(spec).score(model, dataset, tmp_path / "cache", folder)
+    outcome = OctreeStages(spec).score(spec.make_model().eval(), dataset, tmp_path / "cache", folder)
     assert outcome.result == {"protocol": "dense"}
     assert outcome.timing["extraction_s_median"] > 0
     (folder / "result.json").write_text("{}", encoding="utf-8")

@@ -14,10 +14,6 @@ from ossnet.errors import UserError
 from ossnet.training.profile import load_profile
 
 
-def test_every_study_has_a_kind_of_measurement() -> None:
-    assert {study.scoring for study in STUDIES.values()} <= set(SCORINGS)
-
-
 @pytest.mark.parametrize("name", SCORINGS)
 def test_a_specification_is_read_back_from_its_folder(name: str, dataset: Dataset, tmp_path: Path) -> None:
     profile = load_profile("laptop")

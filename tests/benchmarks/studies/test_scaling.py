@@ -1,17 +1,11 @@
+"""What is predicted and measured; the golden tests hold the tables."""
+
 from collections import Counter
-from collections.abc import Callable
 
-import pytest
-
-from benchmarks.markup import Grid
 from benchmarks.names import MODEL_NAMES
-from benchmarks.probes.answers import Answers
-from benchmarks.probes.records import ProbeRecord
-from benchmarks.report.probe_cells import CPU_NOTES
-from benchmarks.studies.scaling import EXTRACTIONS, VOXELISED, measured, memory, predicted, runtime, scaling_grids
+from benchmarks.studies.scaling import EXTRACTIONS, VOXELISED, measured, memory, predicted, runtime
 from benchmarks.study import Probe
 from ossnet.inference.extraction import EXTRACTORS
-from ossnet.registry import model_type
 
 MODELS_AT_128 = ("unet3d", "unet2d-depth", "onet", "c")
 
@@ -24,11 +18,6 @@ def test_every_model_of_the_paper_and_one_orientation_of_the_slices() -> None:
     others = {"unet2d-height", "unet2d-width"}
     assert set(EXTRACTIONS) == set(MODEL_NAMES) - others
     assert set(EXTRACTIONS.values()) <= set(EXTRACTORS)
-
-
-def test_only_models_that_evaluate_locations_are_given_some() -> None:
-    for probe in memory(64) + runtime(64):
-        assert (probe.locations is not None) == model_type(probe.model).evaluates_locations
 
 
 def test_each_resolution_has_the_same_probes() -> None:
@@ -80,55 +69,3 @@ def test_a_laptop_measures_all_of_small_volumes_and_four_models_of_larger_ones()
             ("runtime", "extraction", "unet3d"),
         ]
     )
-
-
-@pytest.fixture
-def scaling_answers(record: Callable[..., ProbeRecord]) -> Answers:
-    of_gpu = {p: record("scaling", p, "predicted", p.shape[0] / 64) for p in predicted()}
-    on_cpu = {
-        p: record("scaling", p, "cpu", **({"seconds": 1.5} if p.quantity == "runtime" else {"gigabytes": 3.0}))
-        for p in measured("cpu")
-    }
-    return Answers({"predicted": of_gpu, "cpu": on_cpu})
-
-
-def cells_of(grid: Grid) -> dict[tuple[str, str], list[str]]:
-    return {(row[0].text, row[1].text): [cell.text for cell in row[2:]] for row in grid.rows}
-
-
-def test_scaling_has_a_column_for_each_resolution_and_a_row_for_each_phase_and_model(scaling_answers: Answers) -> None:
-    grids = scaling_grids(scaling_answers)
-    assert len(grids) == 1 + 2 + 2
-    assert grids[0].head == ["Phase", "Model", "64³", "128³", "256³", "512³", "1024³"]
-    assert [len(grid.rows) for grid in grids] == [3 * 7] * 5
-    assert cells_of(grids[0])["training", "3D residual U-Net"] == ["1.00", "2.00", "4.00", "8.00", "16.00"]
-    of_gpu = [cell for grid in grids[1:3] for row in cells_of(grid).values() for cell in row]
-    assert set(of_gpu) == {"not measured", "see extraction", "see inference"}
-
-
-def test_cells_that_a_machine_does_not_measure_are_marked(scaling_answers: Answers) -> None:
-    *_, memory, time = map(cells_of, scaling_grids(scaling_answers))
-    assert memory["training", "OSS-Net C"] == ["3.00", "3.00"]
-    assert memory["training", "OSS-Net A"] == ["3.00", "–"]
-    assert memory["inference", "2D residual U-Net, depth slices"] == ["3.00", "–"]
-    assert memory["extraction", "2D residual U-Net, depth slices"] == ["see inference", "–"]
-    assert memory["extraction", "3D residual U-Net"] == ["see inference", "see inference"]
-    assert memory["extraction", "OSS-Net C"] == ["3.00", "–"]
-    assert time["inference", "3D residual U-Net"] == ["see extraction", "see extraction"]
-    assert time["inference", "2D residual U-Net, depth slices"] == ["see extraction", "–"]
-    assert time["inference", "OSS-Net C"] == ["1.5", "1.5"]
-    assert time["extraction", "3D residual U-Net"] == ["1.5", "1.5"]
-    assert time["extraction", "OSS-Net C"] == ["1.5", "–"]
-
-
-def test_notes_of_scaling_state_its_phases_its_encoders_and_its_absences(scaling_answers: Answers) -> None:
-    notes = scaling_grids(scaling_answers)[-1].notes
-    for part in (
-        *("one slice per pass", "Extraction: ", "an ellipsoid", "–: not measured on a CPU", "At 128³"),
-        *("a single run has none", "64-128 at 64³", "4-8-16-32-64-128 at 1024³"),
-        *CPU_NOTES,
-    ):
-        assert part in notes
-    without_cpu = scaling_grids(Answers({"predicted": scaling_answers.by_machine["predicted"]}))
-    assert "CPU" not in without_cpu[-1].notes
-    assert not any("–" in row for grid in without_cpu for row in cells_of(grid).values())

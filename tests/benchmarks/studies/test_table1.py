@@ -1,15 +1,11 @@
-from pathlib import Path
-
 import pytest
 
-from benchmarks.names import read_published
+from benchmarks.names import PUBLISHED, read_published
 from benchmarks.studies.table1 import TABLE1
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.sampling import FIELDS_OF
 from ossnet.training.profile import load_profile, profile_names
-
-PUBLISHED = Path(__file__).parents[3] / "results" / "published"
 
 
 def test_its_rows_are_the_papers_and_the_suites_own_strategy() -> None:

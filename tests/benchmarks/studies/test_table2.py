@@ -1,14 +1,10 @@
-from pathlib import Path
-
 import pytest
 
-from benchmarks.names import MODEL_NAMES, read_published
+from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
 from benchmarks.studies.table2 import TABLE2
 from ossnet.data.case import Dataset
 from ossnet.registry import model_names
 from ossnet.training.profile import load_profile, profile_names
-
-PUBLISHED = Path(__file__).parents[3] / "results" / "published"
 
 
 def test_its_rows_are_the_papers_models() -> None:

@@ -45,21 +45,3 @@ def test_u_nets_that_are_as_close_are_all_named(record: Record) -> None:
     factors = dict.fromkeys(UNETS, 2.0) | {"released": 1.5, "average pooling": 1.5}
     grid = unets_grid(answered(record, factors))
     assert "Closest to all numbers at once: This suite's; Average pooling, with" in grid.notes
-
-
-def test_the_notes_state_inference_without_the_image(record: Record) -> None:
-    answers = answered(record, dict.fromkeys(UNETS, 2.0))
-    for probe, prediction in answers.by_machine["predicted"].items():
-        if probe.implementation == "activation after the sum" and probe.phase == "inference":
-            assert prediction.result is not None
-            prediction.result["by_part"] = {"inputs": 1_240_000_000}
-    # Twice the paper's 3.57 GB, without 1.24.
-    assert "5.90 GB with activation after the sum." in unets_grid(answers).notes
-    assert "3D inference takes" not in unets_grid(Answers({})).notes
-
-
-def test_where_another_axis_makes_no_other_slices_the_suites_are_shown(record: Record) -> None:
-    factors = dict.fromkeys(UNETS, 2.0) | {"slices across another axis": 1.0}
-    rows = {row[0].text: [cell.detail for cell in row[1:-1]] for row in unets_grid(answered(record, factors)).rows}
-    same, other = "(2.000)", "(1.000)"
-    assert rows["Slices across another axis"] == [same, same, other, other, same, same]

@@ -38,12 +38,9 @@ def test_what_is_no_setting_is_named(pair: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["train"],
         ["train", "--data", "x", "--modle", "c"],
         ["segment", "x", "--model", "y", "-o", "z", "--threads", "0"],
-        ["fits", "c", "--shape", "8", "8", "--memory", "16"],
-        ["fits", "c", "--shape", "8", "8", "8"],
         *(["fits", "c", "--shape", "8", "8", "8", "--memory", memory] for memory in ("0", "-1", "16MB", "GB", "")),
     ],
 )

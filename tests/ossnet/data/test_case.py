@@ -29,10 +29,6 @@ def test_a_leaning_voxel_is_smaller_than_its_edges_say() -> None:
     assert case.voxel_mm3 == pytest.approx(24)
 
 
-def test_a_case_may_lack_a_label() -> None:
-    assert replace(tiny_case(), label=None).label is None
-
-
 @pytest.mark.parametrize(
     ("change", "mentions"),
     [

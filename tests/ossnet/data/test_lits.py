@@ -34,7 +34,6 @@ def test_labels_are_kept_and_the_place_is_the_volumes(tmp_path: Path) -> None:
     make_case(tmp_path, 0)
     case = lits_dataset(tmp_path, seed=0).load("volume-0")
     assert case.modalities == ("ct",)
-    assert case.label is not None
     assert np.unique(case.label).tolist() == [0, 1, 2]
     np.testing.assert_allclose(case.spacing_mm, (0.7, 0.7, 5.0), rtol=1e-6)
 
@@ -48,18 +47,13 @@ def test_of_a_volume_without_a_real_affine_the_spacing_is_not_known(tmp_path: Pa
     assert not dataset.load("volume-28").spacing_known
 
 
-def test_the_papers_random_split(tmp_path: Path) -> None:
-    folder = make_empty_release(tmp_path, 131)
-    splits = lits_dataset(folder, seed=1).splits
-    assert {split: len(names) for split, names in splits.items()} == {"train": 111, "validation": 20, "test": 0}
-    assert len(set(splits["train"] + splits["validation"])) == 131
-    assert lits_dataset(folder, seed=1).splits == splits
-    assert lits_dataset(folder, seed=2).splits != splits
-
-
-def test_fewer_cases_are_split_in_proportion(tmp_path: Path) -> None:
-    splits = lits_dataset(make_empty_release(tmp_path, 13), seed=1).splits
-    assert (len(splits["train"]), len(splits["validation"])) == (11, 2)
+@pytest.mark.parametrize(("cases", "train", "validation"), [(131, 111, 20), (13, 11, 2)])
+def test_the_papers_random_split_or_its_proportion(cases: int, train: int, validation: int, tmp_path: Path) -> None:
+    folder = make_empty_release(tmp_path, cases)
+    splits, others = (lits_dataset(folder, seed=seed).splits for seed in (1, 2))
+    assert [len(splits[split]) for split in ("train", "validation", "test")] == [train, validation, 0]
+    assert len(set(splits["train"] + splits["validation"])) == cases
+    assert others != splits
 
 
 def test_incomplete_or_doubled_cases_are_refused(tmp_path: Path) -> None:

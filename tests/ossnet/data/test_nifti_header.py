@@ -81,8 +81,11 @@ def test_voxels_that_start_in_the_header_are_read_from_behind_it(
 ) -> None:
     overwrite(plain, (VOX_OFFSET, "<f", start))
     np.testing.assert_array_equal(read_volume(plain)[0], VALUES)
+    whole = plain.read_bytes()
+    plain.write_bytes(whole[:-1])
+    assert "intact copy" in refusal(plain)
     # With more behind the header than voxels, nobody knows where they start.
-    plain.write_bytes(plain.read_bytes() + bytes(16))
+    plain.write_bytes(whole + bytes(16))
     assert "vox_offset" in refusal(plain)
 
 
@@ -102,22 +105,16 @@ def test_a_quaternion_longer_than_1_by_rounding_is_a_rotation(
     np.testing.assert_allclose(read_volume(plain)[1], np.diag([-1.0, -2, 3, 1]), atol=1e-6)
 
 
-def test_a_quaternion_of_another_length_is_refused_unless_an_sform_is_there(
-    plain: Path, overwrite: Callable[..., None]
+@pytest.mark.parametrize(
+    ("edit", "word"), [((QUATERN_B, "<f", 1.5), "quaternion"), ((80, "<f", 0.0), "pixdim 0")], ids=["turn", "size"]
+)
+def test_no_rotation_or_no_size_of_voxels_is_refused_unless_an_sform_is_there(
+    edit: tuple[int, str, float], word: str, plain: Path, overwrite: Callable[..., None]
 ) -> None:
-    overwrite(plain, (QUATERN_B, "<f", 1.5))
+    overwrite(plain, edit)
     np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]))
     overwrite(plain, (SFORM, "<h", 0))
-    assert "quaternion" in refusal(plain)
-
-
-def test_voxels_without_a_size_are_refused_unless_an_sform_is_there(
-    plain: Path, overwrite: Callable[..., None]
-) -> None:
-    overwrite(plain, (80, "<f", 0.0))
-    np.testing.assert_allclose(read_volume(plain)[1], np.diag([1.0, 2, 3, 1]))
-    overwrite(plain, (SFORM, "<h", 0))
-    assert "pixdim 0" in refusal(plain)
+    assert word in refusal(plain)
 
 
 def test_nothing_is_said_about_what_is_mended(
@@ -184,14 +181,7 @@ def test_labels_that_a_writer_scaled_are_whole(
     assert read_label(plain)[0].ravel().tolist() == label
 
 
-@pytest.mark.parametrize("value", [0.98, 1.02, 0.5, -0.02, 255.02])
-def test_values_between_labels_are_refused(value: float, plain: Path) -> None:
-    nibabel.save(nibabel.Nifti1Image(np.full((2, 2, 2), value, dtype=np.float32), np.eye(4)), plain)
-    with pytest.raises(UserError, match=rf"8 values .* {np.float32(value):.9g};"):
-        read_label(plain)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(edits=st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_spoilt_header_leads_to_an_image_or_one_line(edits: list[tuple[int, int]], plain: Path) -> None:
     spoilt = bytearray(plain.read_bytes())

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -50,6 +51,7 @@ def test_a_case_is_what_prepare_makes_of_it(dataset: Dataset, tmp_path: Path) ->
     assert case.label.dtype == torch.uint8
     assert case.spacing_mm == (2, 1, 1.5)
     assert case.border is None
+    assert case.known_maximum == expected.image.max() == replace(case, known_maximum=None).maximum
 
 
 def test_each_case_is_prepared_once(dataset: Dataset, tmp_path: Path) -> None:
@@ -97,13 +99,9 @@ def test_a_renamed_copy_of_a_data_set_finds_its_cases(dataset: Dataset, data_csv
     assert loaded == []
 
 
-def test_names_that_differ_in_case_alone_are_two_cases(data_csv: Path, tmp_path: Path) -> None:
-    dataset = table_of(data_csv, tmp_path, {"P1": "a", "p1": "b"})
-    cases = PreparedCases(dataset, "train", PREPROCESSING, tmp_path / "cache")
-    upper, lower = cases
-    assert not torch.equal(upper.label, lower.label)
-    folders = [str(cases.folder(name)).casefold() for name in ("P1", "p1")]
-    assert folders[0] != folders[1]
+def test_names_that_are_almost_alike_are_kept_apart(dataset: Dataset, tmp_path: Path) -> None:
+    cases = PreparedCases(replace(dataset, contents={}), "train", PREPROCESSING, tmp_path)
+    assert len({str(cases.folder(name)).casefold() for name in ("P1", "p1", "p1.1")}) == 3
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
@@ -142,16 +140,10 @@ def test_a_damaged_file_is_named(file: str, dataset: Dataset, tmp_path: Path) ->
 def test_files_without_permission_are_not_called_damaged(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
     cases = PreparedCases(dataset, "test", PREPROCESSING, tmp_path)
     cases.prepare()
-    monkeypatch.setattr(np, "load", refuse)
+    monkeypatch.setattr(np, "load", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
     with pytest.raises(UserError, match=r"image-0\.npy: Permission denied; .* readable"):
-        cases[0]
-    monkeypatch.setattr(Path, "read_text", refuse)
-    with pytest.raises(UserError, match=r"case\.json: Permission denied; .* readable"):
         cases[0]
 
 
@@ -160,11 +152,6 @@ def test_what_is_written_to_a_case_stays_in_memory(dataset: Dataset, tmp_path: P
     case, expected = cases[0], cases[0].image.clone()
     case.image.zero_()
     assert torch.equal(cases[0].image, expected)
-
-
-def test_the_maximum_is_that_of_the_image(dataset: Dataset, tmp_path: Path) -> None:
-    for case in PreparedCases(dataset, "train", PREPROCESSING, tmp_path):
-        assert case.known_maximum == case.image.max().item() == replace(case, known_maximum=None).maximum
 
 
 @pytest.mark.parametrize("axis", range(3))
@@ -190,7 +177,6 @@ def test_nothing_but_slices_is_fetched_from_disk(axis: int, tmp_path: Path, monk
     class File(mmap.mmap):
         def madvise(self, option: int, start: int = 0, length: int | None = None) -> None:
             if option == mmap.MADV_WILLNEED:
-                assert length is not None
                 fetched.append((start, length))
             super().madvise(option, start, len(self) if length is None else length)
 
@@ -216,20 +202,7 @@ def test_border_voxels_are_kept_by_their_settings(dataset: Dataset, tmp_path: Pa
         sampling = replace(BORDER, border_width=width, protocol=protocol)
         for _ in range(2):
             case = PreparedCases(dataset, "test", PREPROCESSING, tmp_path, sampling)[0]
-            assert case.border is not None
             np.testing.assert_array_equal(case.border, border_voxels(case.label.numpy(), sampling))
-
-
-def test_names_with_dots_are_names_of_their_own(dataset: Dataset, tmp_path: Path) -> None:
-    names = ("patient.1", "patient.2", "patient")
-    dotted = replace(
-        dataset,
-        splits={"train": names},
-        load=lambda name: replace(dataset.load("abc"[names.index(name)]), name=name),
-        contents={},
-    )
-    for case, original in zip(PreparedCases(dotted, "train", PREPROCESSING, tmp_path), "abc", strict=True):
-        np.testing.assert_array_equal(case.label, prepare(dataset.load(original), PREPROCESSING).label)
 
 
 def test_a_case_without_label_is_named(dataset: Dataset, tmp_path: Path) -> None:
@@ -245,7 +218,6 @@ def test_a_label_without_a_border_is_prepared(value: int, dataset: Dataset, tmp_
     flat = changed(dataset, lambda case: replace(case, label=np.full_like(case.label, value)))
     case = PreparedCases(flat, "test", Preprocessing(shape=(12, 14, 10)), tmp_path, BORDER)[0]
     assert (case.label == value).all()
-    assert case.border is not None
     assert case.border.shape == (0,)
 
 
@@ -262,9 +234,3 @@ def test_a_case_that_does_not_fit_is_named(dataset: Dataset, tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"case e: its grid .* does not fit into shape"):
         PreparedCases(dataset, "test", Preprocessing(shape=(8, 8, 8), fit="pad"), tmp_path).prepare()
     assert not list(tmp_path.rglob("*"))
-
-
-def test_a_cache_that_cannot_be_written_is_named(dataset: Dataset, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot write .*file/"):
-        PreparedCases(dataset, "test", PREPROCESSING, tmp_path / "file").prepare()

@@ -52,6 +52,15 @@ def moves_of(case: Case, preprocessing: Preprocessing) -> GridMap:
     return grid_map(case.shape, case.affine, preprocessing, case.name)
 
 
+def normalised(image: np.ndarray, **options: object) -> np.ndarray:
+    """The prepared image of one modality, on its own grid."""
+    case = Case("a", image[None].astype(np.float32), None, np.eye(4), ("ct",))
+    return prepare(case, Preprocessing(image.shape, orientation="stored", **options)).image[0]
+
+
+RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
+
+
 def test_padding_of_brats_is_the_released_one() -> None:
     case = Case("b", np.ones((1, 240, 240, 155), np.float32), None, affine_of("LPS"), ("t1",))
     prepared = prepare(case, Preprocessing(shape=(256, 256, 160), fit="pad", normalise="none"))
@@ -68,8 +77,6 @@ def test_resizing_is_torchs_and_keeps_the_outer_faces() -> None:
     assert_allclose(prepared.image, expected.numpy(), rtol=1e-6)
     assert_allclose(apply_affine(prepared.affine, [-0.5] * 3), apply_affine(case.affine, [-0.5] * 3))
     assert_allclose(apply_affine(prepared.affine, [17.5, 13.5, 11.5]), apply_affine(case.affine, [8.5, 6.5, 5.5]))
-    assert prepared.label is not None
-    assert case.label is not None
     assert_array_equal(prepared.label, (case.label > 0).repeat(2, 0).repeat(2, 1).repeat(2, 2))
 
 
@@ -77,16 +84,20 @@ def test_resizing_is_torchs_and_keeps_the_outer_faces() -> None:
 @pytest.mark.parametrize(("fit", "shape"), [("pad", (10, 10, 9)), ("resize", (13, 12, 11))])
 def test_the_object_stays_where_it_is_and_comes_back(stored: str, fit: str, shape: tuple[int, int, int]) -> None:
     case = phantom(stored)
-    assert case.label is not None
-    preprocessing = build(Preprocessing, {"shape": shape, "fit": fit, "classes": 3}, "test")
+    values = {"shape": shape, "fit": fit, "classes": 3, "normalise": "none"}
+    preprocessing = build(Preprocessing, values, "test")
     prepared = prepare(case, preprocessing)
-    assert prepared.label is not None
     assert aff2axcodes(prepared.affine) == ("L", "P", "S")
     before, after = (centre_of_mass_mm(c.label == 1, c.affine) for c in (case, prepared))
     assert_allclose(after, before, atol=1e-9 if fit == "pad" else min(case.spacing_mm) / 2)
     moves = moves_of(case, preprocessing)
     assert_array_equal(moves.restore(prepared.label), case.label)
     assert_allclose(case.affine, prepared.affine @ moves.matrix, atol=1e-9)
+    voxels = np.argwhere(np.ones(case.shape))
+    locations = moves.to_prepared(torch.from_numpy(voxels))
+    assert locations.dtype == torch.float32
+    assert_allclose(apply_affine(prepared.affine, locations.numpy()), apply_affine(case.affine, voxels), atol=1e-4)
+    assert_allclose(apply_affine(moves.matrix, voxels), locations.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "SLP", "IPR"])
@@ -101,25 +112,6 @@ def test_without_orientation_the_axes_stay_as_stored() -> None:
     prepared = prepare(case, Preprocessing(shape=case.shape, orientation="stored", normalise="none"))
     assert_array_equal(prepared.image, case.image)
     assert_allclose(prepared.affine, case.affine, atol=1e-12)
-
-
-@settings(max_examples=60)
-@given(
-    stored=st.sampled_from(ORIENTATIONS),
-    fit=st.sampled_from(["pad", "resize"]),
-    shape=st.tuples(*(st.integers(9, 16) for _ in range(3))),
-)
-def test_an_original_voxel_is_found_at_its_world_place(stored: str, fit: str, shape: tuple[int, int, int]) -> None:
-    case = phantom(stored)
-    preprocessing = build(Preprocessing, {"shape": shape, "fit": fit, "classes": 3}, "test")
-    prepared, moves = prepare(case, preprocessing), moves_of(case, preprocessing)
-    voxels = np.argwhere(np.ones(case.shape))
-    locations = moves.to_prepared(torch.from_numpy(voxels))
-    assert locations.dtype == torch.float32
-    assert_allclose(apply_affine(prepared.affine, locations.numpy()), apply_affine(case.affine, voxels), atol=1e-4)
-    assert_allclose(apply_affine(moves.matrix, voxels), locations.numpy(), atol=1e-5)
-    assert prepared.label is not None
-    assert_array_equal(moves.restore(prepared.label), case.label)
 
 
 def test_padded_locations_are_whole_and_show_the_original_values() -> None:
@@ -152,44 +144,34 @@ def test_each_modality_gets_mean_0_and_deviation_1_before_padding() -> None:
     assert case.image.max() == 106
 
 
-def test_the_normalisation_by_hand() -> None:
-    image = np.array([0, 0, 2, 6], dtype=np.float32).reshape(1, 4, 1, 1)
-    case = Case("c", image, None, affine_of("LPS"), ("ct",))
-    by_mode = {
-        "volume": np.array([-2, -2, 0, 4]) / np.sqrt(6),
-        "foreground": np.array([0, 0, -1, 1]),
-        "none": np.array([0, 0, 2, 6]),
-    }
-    for mode, expected in by_mode.items():
-        preprocessing = build(Preprocessing, {"shape": (4, 1, 1), "normalise": mode}, "test")
-        assert_allclose(prepare(case, preprocessing).image[0, :, 0, 0], expected, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("volume", np.array([-2, -2, 0, 4]) / np.sqrt(6)), ("foreground", [0, 0, -1, 1]), ("none", [0, 0, 2, 6])],
+)
+def test_the_normalisation_by_hand(mode: str, expected: np.ndarray) -> None:
+    image = np.array([0, 0, 2, 6]).reshape(4, 1, 1)
+    assert_allclose(normalised(image, normalise=mode).ravel(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["volume", "foreground"])
 @pytest.mark.parametrize("value", [0.0, 0.1, -1000.0])
 def test_a_constant_channel_becomes_zero(mode: str, value: float) -> None:
-    case = Case("c", np.full((1, 7, 5, 3), value, np.float32), None, affine_of("LPS"), ("ct",))
-    assert not prepare(case, build(Preprocessing, {"shape": (7, 5, 3), "normalise": mode}, "test")).image.any()
+    assert not normalised(np.full((7, 5, 3), value), normalise=mode).any()
 
 
+@settings(max_examples=20)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-1000, 1000))
 def test_the_normalisation_ignores_scale_and_shift(scale: float, shift: float) -> None:
-    image = np.random.default_rng(0).normal(size=(1, 6, 5, 4)) * 1000
-    preprocessing = Preprocessing(shape=(6, 5, 4))
-    first, second = (
-        prepare(Case("c", values.astype(np.float32), None, affine_of("LPS"), ("ct",)), preprocessing).image
-        for values in (image, image * scale + shift)
-    )
-    assert_allclose(first, second, atol=1e-3)
+    image = np.random.default_rng(0).normal(size=(6, 5, 4)) * 1000
+    assert_allclose(normalised(image), normalised(image * scale + shift), atol=1e-3)
 
 
-def test_labels_becomeclass_indices() -> None:
+def test_labels_become_class_indices() -> None:
     label = np.array([0, 1, 2, 4], dtype=np.uint8).reshape(4, 1, 1)
     case = Case("c", np.zeros((1, 4, 1, 1), np.float32), label, affine_of("LPS"), ("ct",))
 
     def indices(**options: object) -> list[int]:
         prepared = prepare(case, build(Preprocessing, {"shape": (4, 1, 1), **options}, "test"))
-        assert prepared.label is not None
         assert prepared.label.dtype == np.uint8
         return prepared.label[:, 0, 0].tolist()
 
@@ -241,7 +223,6 @@ def test_a_real_glioma_on_its_way_to_the_papers_grid_and_back(real_cases: Path) 
     case = Case("FG", image, label, affine, ("flair",))
     preprocessing = Preprocessing((256, 256, 160), fit="pad", classes=4, label_values=(0, 1, 2, 4))
     prepared = prepare(case, preprocessing)
-    assert prepared.label is not None
     assert_allclose(
         centre_of_mass_mm(prepared.label > 0, prepared.affine), centre_of_mass_mm(label > 0, affine), atol=1e-9
     )
@@ -255,7 +236,6 @@ def test_a_real_abdomen_is_turned_resized_and_restored(real_cases: Path) -> None
     case = Case("ct", image, liver, affine, ("ct",))
     preprocessing = Preprocessing((128, 128, 128), fit="resize")
     prepared = prepare(case, preprocessing)
-    assert prepared.label is not None
     shift_mm = centre_of_mass_mm(prepared.label, prepared.affine) - centre_of_mass_mm(liver, affine)
     assert np.linalg.norm(shift_mm) < min(prepared.spacing_mm) / 2
     assert_array_equal(moves_of(case, preprocessing).restore(prepared.label), liver)
@@ -268,19 +248,7 @@ def test_classes_are_given_back_as_the_values_that_they_were_stored_with() -> No
     np.testing.assert_array_equal(Preprocessing(shape=(1, 1, 1), classes=4).stored(classes), classes)
 
 
-def single(image: np.ndarray) -> Case:
-    return Case("a", image[None].astype(np.float32), None, np.eye(4), ("ct",))
-
-
-def normalised(image: np.ndarray, **options: object) -> np.ndarray:
-    preprocessing = Preprocessing(image.shape, orientation="stored", **options)
-    return prepare(single(image), preprocessing).image[0]
-
-
-RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
-
-
-@given(exponent=st.integers(-60, 118))
+@pytest.mark.parametrize("exponent", [-60, -1, 30, 118])
 def test_no_square_overflows_and_no_digit_depends_on_the_scale(exponent: int) -> None:
     assert_array_equal(normalised(np.ldexp(RANDOM, exponent)), normalised(RANDOM))
 
@@ -304,24 +272,9 @@ def test_a_clip_changes_the_identity_and_none_does_not() -> None:
     assert build(Preprocessing, clipping, "test").clip == (-200, 250)
 
 
-@pytest.mark.parametrize("padding", [-32768, 32767, -1e5, np.finfo(np.float32).max, -np.finfo(np.float32).max])
-@pytest.mark.parametrize("voxels", [90, 300])
-def test_padding_that_would_decide_the_normalisation_is_refused(padding: float, voxels: int) -> None:
+@pytest.mark.parametrize("padding", [-32768, np.finfo(np.float32).max, -np.finfo(np.float32).max])
+def test_padding_that_would_decide_the_normalisation_is_refused(padding: float) -> None:
     padded = RANDOM.copy()
-    padded.ravel()[:voxels] = padding
-    with pytest.raises(UserError, match=re.escape(f"case a: ct has {voxels} voxels of {padding:g},")) as caught:
+    padded.ravel()[:90] = padding
+    with pytest.raises(UserError, match=re.escape(f"case a: ct has 90 voxels of {padding:g},")):
         normalised(padded)
-    assert ("preprocessing.clip=[LOW, HIGH]" in str(caught.value)) == (padding < 0)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_image_without_padding_is_not_refused() -> None:
-    background = np.where(np.arange(8)[:, None, None] < 6, 0, RANDOM / 10 + 1000)
-    air_of_a_ct = np.where(np.arange(8)[:, None, None] < 4, -3024, 10 * RANDOM - 1000)
-    levels = np.indices((4, 4, 4)).sum(axis=0) % 3 - 1
-    one_bright_voxel = RANDOM.copy()
-    one_bright_voxel[4, 4, 4] = 3000
-    for image in (background, air_of_a_ct, levels, levels > 0, one_bright_voxel):
-        values = normalised(image)
-        assert values.mean() == pytest.approx(0, abs=1e-4)
-        assert values.std() == pytest.approx(1, abs=1e-4)

@@ -96,17 +96,12 @@ def test_ply_holds_the_mesh(tmp_path: Path) -> None:
 
 def test_obj_holds_the_mesh_and_counts_from_one(tmp_path: Path) -> None:
     vertices, faces = mesh_of(ball(3) > 0, LPS)
-    write_mesh(tmp_path / "mesh.obj", vertices, faces)
+    write_mesh(tmp_path / "mesh.obj", vertices, faces, unit="voxels")
+    assert b" coordinates in voxels\n" in (tmp_path / "mesh.obj").read_bytes()
     lines = [line.split() for line in (tmp_path / "mesh.obj").read_text().splitlines()]
     read = np.array([line[1:] for line in lines if line[0] == "v"], dtype=float)
     np.testing.assert_allclose(read, vertices, atol=1e-6)
     np.testing.assert_array_equal([[int(index) - 1 for index in line[1:]] for line in lines if line[0] == "f"], faces)
-
-
-def test_a_mesh_says_that_it_is_in_voxels(tmp_path: Path) -> None:
-    for path in (tmp_path / "mesh.ply", tmp_path / "mesh.obj"):
-        write_mesh(path, *mesh_of(ball(3) > 0, RAS), unit="voxels")
-        assert b" coordinates in voxels\n" in path.read_bytes()
 
 
 def test_an_unknown_format_is_refused_and_leaves_no_file(tmp_path: Path) -> None:

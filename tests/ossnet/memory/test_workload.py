@@ -1,7 +1,5 @@
 """The step that memory and time are measured of, on real tensors and on those without values."""
 
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -130,26 +128,3 @@ def test_locations_go_with_models_that_evaluate_them(model: str, locations: int 
     config = UNet3dConfig(**UNETS) if model == "unet3d" else SMALL
     with pytest.raises(UserError, match=f"model {model} evaluates"):
         Workload(model, config, "inference", locations=locations).prepare("meta")
-
-
-def test_an_unknown_model_is_named() -> None:
-    with pytest.raises(UserError, match="unknown model 'e'"):
-        Workload("e", SMALL, "inference", locations=1).prepare("meta")
-
-
-def test_torch_and_numpy_are_enough() -> None:
-    script = """
-import sys
-absent = "pydantic scipy skimage monai nibabel pandas pytorch_optimizer safetensors matplotlib".split()
-sys.modules |= dict.fromkeys(absent)
-from dataclasses import replace
-from benchmarks.study import Probe
-from benchmarks.probes.released_memory import released_footprint
-from ossnet.memory.footprint import predict
-from ossnet.memory.workload import Workload
-for phase in ("training", "inference"):
-    probe = Probe("memory", "d", "cube", (32, 32, 32), phase, 64)
-    assert predict(Workload("d", probe.config, phase, locations=64)).allocated_bytes > 0
-    assert released_footprint(replace(probe, implementation="released")).allocated_bytes > 0
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)

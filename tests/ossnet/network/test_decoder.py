@@ -46,12 +46,6 @@ def test_normalised_over_samples_and_locations(norm: torch.nn.Module, kept: tupl
     assert list(norm.parameters()) == []
 
 
-def test_scalar_keeps_how_features_differ() -> None:
-    shift = torch.tensor([0.0, 5.0])
-    spread = ScalarBatchNorm()(X + shift).mean((0, 1)).diff()
-    assert spread > FeatureBatchNorm(2)(X + shift).mean((0, 1)).diff().abs() + 1
-
-
 @pytest.mark.parametrize("normalization", ["scalar", "feature"])
 def test_it_starts_as_plain_normalisation_whatever_the_latent(normalization: NormalizationName) -> None:
     conditional, x = ConditionalBatchNorm(3, 5, normalization), normal(2, 6, 5)
@@ -102,31 +96,22 @@ def test_shapes(local_size: int, latents: int, outputs: int) -> None:
     assert logits.shape == (2, 6, outputs)
 
 
-def test_one_latent_joins_the_input_and_conditions_every_block() -> None:
+@pytest.mark.parametrize("conditions", [[0, 0, 0], [1, 2, 3]], ids=["one latent", "several"])
+def test_the_first_latent_joins_the_input_and_a_latent_conditions_each_block(conditions: list[int]) -> None:
     network, seen = decoder(), []
     for block in network.blocks:
         block.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs))
-    locations, local, latents = normal(2, 6, 3), normal(2, 6, 4), normal(2, 1, 5)
+    locations, local, latents = normal(2, 6, 3), normal(2, 6, 4), normal(2, 1 + conditions[-1], 5)
     network(locations, local, latents)
-    assert torch.equal(seen[0][0], torch.cat([locations, local, latents.expand(-1, 6, -1)], -1))
-    assert len(seen) == 3
-    assert all(torch.equal(condition, latents[:, 0]) for _, condition in seen)
-
-
-def test_of_several_latents_the_first_joins_and_each_other_conditions_its_block() -> None:
-    network, seen = decoder(), []
-    for block in network.blocks:
-        block.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs))
-    latents = normal(2, 4, 5)
-    network(normal(2, 6, 3), normal(2, 6, 4), latents)
-    assert torch.equal(seen[0][0][..., 7:], latents[:, :1].expand(-1, 6, -1))
-    assert all(torch.equal(condition, latents[:, i + 1]) for i, (_, condition) in enumerate(seen))
-    assert latents_that_matter(network, latents) == [True] * 4
+    assert torch.equal(seen[0][0], torch.cat([locations, local, latents[:, :1].expand(-1, 6, -1)], -1))
+    for index, (_, condition) in zip(conditions, seen, strict=True):
+        assert torch.equal(condition, latents[:, index])
 
 
 def test_at_the_start_only_the_joined_latent_matters() -> None:
-    network = OccupancyDecoder(4, 5, 8, 3, 1, "scalar", PadeActivationUnit)
-    assert latents_that_matter(network, normal(2, 4, 5)) == [True, False, False, False]
+    start = OccupancyDecoder(4, 5, 8, 3, 1, "scalar", PadeActivationUnit)
+    assert latents_that_matter(start, normal(2, 4, 5)) == [True, False, False, False]
+    assert latents_that_matter(decoder(), normal(2, 4, 5)) == [True] * 4
 
 
 @pytest.mark.parametrize("latents", [2, 3, 5])
@@ -145,14 +130,6 @@ def test_a_block_by_hand() -> None:
     # relu((1, -3)) = (1, 0), + beta 1 from the latent = (2, 1), + skip = (3, -2), relu = (3, 0).
     out = block(torch.tensor([[[1.0, -3.0]]]), torch.tensor([[1.0]]))
     assert_close(out, torch.tensor([[[3.0, 0.0]]]), atol=1e-4, rtol=0)
-
-
-def test_widths_of_the_paper() -> None:
-    with torch.device("meta"):
-        network = OccupancyDecoder(343, 320, 512, 5, 1, "scalar", PadeActivationUnit)
-    assert [block.linear1.in_features for block in network.blocks] == [666, 512, 512, 512, 512]
-    assert [isinstance(block.skip, nn.Identity) for block in network.blocks] == [False, True, True, True, True]
-    assert network.head.bias is None
 
 
 def test_locations_are_answered_each_on_its_own() -> None:

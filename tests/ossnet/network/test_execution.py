@@ -1,12 +1,12 @@
 """How networks are computed leaves what they compute: exactly with checkpointing, up to rounding in bfloat16."""
 
+from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ossnet.config import build
 from ossnet.errors import UserError
@@ -16,7 +16,7 @@ from ossnet.network.activation import PadeActivationUnit
 from ossnet.network.execution import DEFAULT, ExecutableModule, Execution, set_execution
 from ossnet.registry import model_type
 
-NAMES = ["a", "d", "onet", "unet3d", "unet2d-width"]
+NAMES = ["a", "d", "unet3d", "unet2d-width"]
 EXECUTIONS = [
     Execution(checkpointing=True),
     Execution(precision="bfloat16"),
@@ -30,26 +30,27 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def make(name: str, execution: Execution = DEFAULT, device: str = "cpu") -> SegmentationModel:
+def make(name: str, execution: Execution = DEFAULT) -> SegmentationModel:
     kind = model_type(name)
     config = build(kind.config_type, SIZES[kind.family] | kind.preset | {"shape": SHAPE, "modalities": 2}, name)
-    with torch.random.fork_rng(devices=[]), torch.device(device):
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = kind(config)
     set_execution(model, execution)
     return model
 
 
-def batch(device: str = "cpu") -> Batch:
+def batch() -> Batch:
     generator = torch.Generator().manual_seed(1)
     images = torch.randn(2, 2, *SHAPE, generator=generator)
-    locations = (torch.rand(2, 50, 3, generator=generator) * torch.tensor(SHAPE)).long().to(device)
-    labels = (images[:, 0] > 0).to(torch.uint8)
-    return Batch(images.to(device), labels.to(device), lambda _: Draw(locations))
+    locations = (torch.rand(2, 50, 3, generator=generator) * torch.tensor(SHAPE)).long()
+    return Batch(images, (images[:, 0] > 0).to(torch.uint8), lambda _: Draw(locations))
 
 
-def learn(model: SegmentationModel) -> tuple[Tensor, dict[str, Tensor]]:
+@cache
+def learn(name: str, execution: Execution) -> tuple[Tensor, dict[str, Tensor]]:
     """The second of two losses, and all that a step of the optimiser has made: gradients, weights and statistics."""
+    model = make(name, execution)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     for _ in range(2):
         optimizer.zero_grad()
@@ -63,23 +64,12 @@ def learn(model: SegmentationModel) -> tuple[Tensor, dict[str, Tensor]]:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_checkpointing_changes_no_bit(name: str, precision: Any) -> None:
-    loss, learned = learn(make(name, Execution(precision=precision)))
-    again, learned_again = learn(make(name, Execution(checkpointing=True, precision=precision)))
+    loss, learned = learn(name, Execution(precision=precision))
+    again, learned_again = learn(name, Execution(checkpointing=True, precision=precision))
     assert torch.equal(loss, again)
     assert learned.keys() == learned_again.keys()
     for key, value in learned.items():
         assert torch.equal(value, learned_again[key]), key
-
-
-def test_statistics_are_those_of_one_pass() -> None:
-    block = nn.BatchNorm1d(1)
-    x = torch.tensor([[1.0], [3.0]], requires_grad=True)
-    Execution(checkpointing=True).run(block, x).sum().backward()
-    # A tenth of mean 2 and of the unbiased variance 2, and nine tenths of what was there before, 0 and 1.
-    assert_close(block.running_mean, torch.tensor([0.2]))
-    assert_close(block.running_var, torch.tensor([1.1]))
-    assert block.num_batches_tracked == 1
-    assert block.momentum == 0.1
 
 
 def test_statistics_go_on_after_a_backward_pass_that_fails() -> None:
@@ -105,47 +95,26 @@ def test_statistics_go_on_after_a_backward_pass_that_fails() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_is_float32_rounded(name: str) -> None:
-    exact, _ = learn(make(name))
-    rounded, learned = learn(make(name, Execution(precision="bfloat16")))
+    exact, _ = learn(name, DEFAULT)
+    rounded, learned = learn(name, Execution(precision="bfloat16"))
     assert rounded != exact
     assert_close(rounded, exact, rtol=0.02, atol=0)
     assert {value.dtype for value in learned.values()} <= {torch.float32, torch.int64}
 
 
-@pytest.mark.parametrize("execution", EXECUTIONS, ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_predictions_stay_what_they_are(name: str, execution: Execution) -> None:
+def test_predictions_stay_what_they_are(name: str) -> None:
     model = make(name).eval()
     image = batch().images[0]
     locations = batch().draw_locations(torch.Generator()).locations[0]
     before = model.occupancy(image, locations)
-    set_execution(model, execution)
-    after = model.occupancy(image, locations)
-    assert after.dtype == torch.float32
-    assert_close(after, before, rtol=0, atol=0 if execution.precision == "float32" else 0.02)
+    for execution in EXECUTIONS:
+        set_execution(model, execution)
+        after = model.occupancy(image, locations)
+        assert after.dtype == torch.float32
+        assert_close(after, before, rtol=0, atol=0 if execution.precision == "float32" else 0.02)
     set_execution(model, DEFAULT)
     assert torch.equal(model.occupancy(image, locations), before)
-
-
-class Types(TorchDispatchMode):
-    """Notes the types of the tensors that convolutions and matrix products take."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[torch.dtype] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket.__name__ in ("convolution", "addmm", "mm"):
-            self.seen += [x.dtype for x in args if isinstance(x, Tensor)]
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_most_products_are_of_bfloat16(name: str) -> None:
-    with Types() as types:
-        make(name, Execution(precision="bfloat16")).loss(batch(), torch.Generator())
-    assert set(types.seen) <= {torch.float32, torch.bfloat16}
-    assert types.seen.count(torch.bfloat16) > len(types.seen) / 2
 
 
 def test_voxel_indices_are_never_rounded_to_bfloat16() -> None:
@@ -189,12 +158,6 @@ def test_what_a_block_keeps(execution: Execution, kept: int, device: str) -> Non
         held = account.live_bytes / elements
         result.sum().backward()
     assert held == pytest.approx(kept, rel=0.01)
-
-
-def test_blocks_are_run_as_they_are_by_default() -> None:
-    block = nn.Linear(2, 2)
-    x = torch.ones(1, 2)
-    assert torch.equal(DEFAULT.run(block, x), block(x))
 
 
 def test_a_model_that_knows_no_other_way_says_so() -> None:

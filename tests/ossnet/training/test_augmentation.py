@@ -81,8 +81,9 @@ def test_only_the_chosen_axes_are_flipped() -> None:
     source = generator()
     assert {draw(Augmentation(probability=1, flip_axes=(2,)), 1, source).flips for _ in range(20)} == {(2,)}
     assert draw(Augmentation(probability=1, flip_axes=()), 1, source).flips == ()
-    with pytest.raises(ValueError, match="flip_axes"):
-        Augmentation(flip_axes=(0, 3))
+    for axes in ((0, 3), (0, 0)):
+        with pytest.raises(ValueError, match="flip_axes"):
+            Augmentation(flip_axes=axes)
 
 
 def test_brightness_moves_each_modality_within_bounds() -> None:
@@ -123,13 +124,3 @@ def test_slices_come_out_as_they_do_of_the_whole_volume(axis: int, seed: int) ->
     part = augment_image(read.of(image), augmentation, drawn, float(image.max()), slices)
     assert torch.equal(part, slices.of(augment_image(image, augmentation, drawn)))
     assert torch.equal(augment_label(read.of(label), drawn, slices), slices.of(augment_label(label, drawn)))
-
-
-def test_a_draw_depends_on_the_generator_alone() -> None:
-    assert draw(ALWAYS, 3, generator(1)) == draw(ALWAYS, 3, generator(1))
-    assert draw(ALWAYS, 3, generator(1)) != draw(ALWAYS, 3, generator(2))
-
-
-def test_an_axis_is_named_once() -> None:
-    with pytest.raises(ValueError, match=r"flip_axes is \(0, 0\)"):
-        Augmentation(flip_axes=(0, 0))

@@ -103,11 +103,6 @@ def test_the_memory_holds_the_cases_before_the_flip() -> None:
     assert memory.uncertainty[2, 0] == 0
 
 
-def test_augmentation_off_leaves_the_cases_as_they_are() -> None:
-    batch = batch_of(CASES, [0, 1, 2], make_recipe(augmentation={"probability": 0}), None)
-    assert torch.equal(batch.images, torch.stack([case.image for case in CASES]))
-
-
 @pytest.mark.parametrize("axis", range(3))
 def test_a_slicing_model_gets_slices_of_the_augmented_cases(axis: int) -> None:
     recipe = make_recipe(augmentation={"probability": 0.8, "flip_axes": [0, 1, 2]})

@@ -67,10 +67,6 @@ def test_uncertainty_lies_between_0_and_1_whatever_the_order_of_classes(seed: in
     assert_close(normalised_entropy(predictions.flip(-1)), uncertainty)
 
 
-def test_the_paper_scale_has_as_many_cells_as_documented() -> None:
-    assert make_memory((256, 256, 160), cases=2).uncertainty.shape == (2, 2560)
-
-
 @given(memories(count=4000), st.sampled_from([0.0, 0.25, 0.5, 0.75]), seeds)
 def test_the_weighted_mean_is_unbiased_exactly(memory: ConfidenceMemory, share: float, seed: int) -> None:
     memory = with_settings(memory, confidence_share=share)
@@ -126,18 +122,6 @@ def test_locations_are_drawn_as_often_as_the_density_says() -> None:
     # Against the uniform 1/30: 30 / 48 = 5/8 and 30 / 12 = 5/2.
     in_first = locations[0, :, 0] < 4
     assert_close(weights[0], torch.where(in_first, 1 / (0.5 + 0.5 * 5 / 8), 1 / (0.5 + 0.5 * 5 / 2)))
-
-
-def test_an_uncertain_cell_gets_more_locations_of_less_weight_each() -> None:
-    memory = make_memory((16, 16, 16), count=1000, memory_cell=8)
-    # The first of eight cells stays at 1, the last falls to about 1/2.
-    memory.update([0], torch.tensor([[[0, 0, 0], [9, 9, 9]]]), torch.tensor([[0.5, 0.999]]))
-    memory.uncertainty[0, 1:7] = 0.1
-    locations, weights = memory.draw([0], generator())
-    cells = cell_of_each_voxel(memory.shape, 8)[tuple(locations[0].T.numpy())]
-    drawn = np.bincount(cells, minlength=8)
-    assert drawn[0] > 1.4 * drawn[7] > 1.4**2 * drawn[1:7].max() > 0
-    assert weights[0, cells == 0].max() < weights[0, cells == 7].min() < 1 < weights[0, cells == 1].min()
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.29, 2), (0.5, 5), (0.99, 9)])

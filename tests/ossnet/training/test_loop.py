@@ -1,6 +1,9 @@
+import itertools
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from ossnet.errors import UserError
 from ossnet.model import Batch, SegmentationModel
 from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC
 from ossnet.training import loop
+from ossnet.training.batches import BatchMaker
 from ossnet.training.checkpoint import load_checkpoint, load_weights
 from ossnet.training.loop import EpochReport, best_epoch, train
 from ossnet.training.recipe import Recipe
@@ -24,7 +28,8 @@ CONFIG = OccupancyNetworkConfig(
     **{"shape": SHAPE, "modalities": 1, "encoder_channels": (4, 4), "decoder_width": 8, "decoder_blocks": 1},
     **{"patch_size": 3, **OSSNetC.preset},
 )
-EPOCHS = 5
+EPOCHS = 3
+Whole = Callable[[str], Path]
 
 
 def make_recipe(**changes: Any) -> Recipe:
@@ -49,9 +54,17 @@ def make_model() -> OSSNetC:
         return OSSNetC(CONFIG)
 
 
-def run(folder: Path, report: Callable[[EpochReport], None] = lambda _: None, **changes: Any) -> OSSNetC:
-    model = make_model()
-    train(model, CASES, VALIDATION_CASES, make_recipe(**changes), 7, folder, "identity", report)
+def run(
+    folder: Path,
+    report: Callable[[EpochReport], None] = lambda _: None,
+    *,
+    seed: int = 7,
+    strategy: str = "uniform",
+    **changes: Any,
+) -> OSSNetC:
+    model, sampling = make_model(), {"count": 32, "strategy": strategy, "memory_cell": 5}
+    recipe = make_recipe(sampling=sampling, **changes)
+    train(model, CASES, VALIDATION_CASES, recipe, seed, folder, "identity", report)
     return model
 
 
@@ -78,152 +91,114 @@ def assert_same(first: Path, second: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def sampling(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Uniform sampling, unless a test parametrises the strategy."""
-    return {"count": 32, "strategy": getattr(request, "param", "uniform"), "memory_cell": 5}
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """The folder of a training by a strategy of sampling that was never interrupted."""
+
+    @cache
+    def trained(strategy: str) -> Path:
+        folder = tmp_path_factory.mktemp(strategy)
+        run(folder, strategy=strategy)
+        return folder
+
+    return trained
 
 
-with_and_without_memory = pytest.mark.parametrize("sampling", ["uniform", "confidence"], indirect=True)
+@pytest.mark.parametrize(("steps", "expected"), [(None, [1, 1, 1]), (4, [2, 3, 3])])
+def test_an_epoch_holds_each_case_once_or_as_often_as_its_steps_need(
+    steps: int | None, expected: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    begin = BatchMaker.begin
 
+    def record(maker: BatchMaker, indices: list[int], generator: torch.Generator) -> Callable[[], Batch]:
+        drawn.extend(indices)
+        return begin(maker, indices, generator)
 
-@pytest.fixture(scope="module")
-def whole(sampling: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that was never interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    run(folder, sampling=sampling)
-    return folder
-
-
-@pytest.mark.parametrize(("steps", "expected"), [(None, [1] * 5), (6, [2, 2, 2, 3, 3])])
-def test_an_epoch_holds_each_case_once_or_as_often_as_its_steps_need(steps: int | None, expected: list[int]) -> None:
+    monkeypatch.setattr(BatchMaker, "begin", record)
+    run(tmp_path, epochs=1, steps_per_epoch=steps)
+    assert sorted(Counter(drawn).values()) == expected
     recipe = make_recipe(steps_per_epoch=steps)
-    order = loop._epoch_order(5, recipe, torch.Generator().manual_seed(0))
-    assert sorted(Counter(order.tolist()).values()) == expected
-    assert recipe.cases_per_epoch(5) == sum(expected)
-    assert recipe.steps(5) == len(order.split(recipe.batch_size))
+    assert (recipe.cases_per_epoch(3), recipe.steps(3)) == (sum(expected), steps or 2)
 
 
-@with_and_without_memory
-def test_two_trainings_are_identical(sampling: dict[str, Any], whole: Path, tmp_path: Path) -> None:
-    run(tmp_path, sampling=sampling)
-    assert_same(tmp_path, whole)
+def test_another_seed_is_another_training(whole: Whole, tmp_path: Path) -> None:
+    run(tmp_path, seed=8)
+    assert course(tmp_path) != course(whole("uniform"))
 
 
-def test_another_seed_is_another_training(whole: Path, tmp_path: Path) -> None:
-    train(make_model(), CASES, VALIDATION_CASES, make_recipe(), 8, tmp_path, "identity")
-    assert course(tmp_path) != course(whole)
-
-
-def test_checkpointing_is_the_same_training(whole: Path, tmp_path: Path) -> None:
-    run(tmp_path, checkpointing=True)
-    assert_same(tmp_path, whole)
-
-
-def test_in_bfloat16_it_is_another_training_that_learns(whole: Path, tmp_path: Path) -> None:
-    model = run(tmp_path, precision="bfloat16", epochs=8, optimization={"learning_rate": 0.03})
-    losses = [past["loss"] for past in course(tmp_path)]
-    assert losses[-1] < 0.8 * losses[0]
-    assert losses[0] != course(whole)[0]["loss"]
-    assert losses[0] == pytest.approx(course(whole)[0]["loss"], rel=0.1)
-    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
-
-
-@with_and_without_memory
-def test_it_learns(sampling: dict[str, Any], tmp_path: Path) -> None:
-    run(tmp_path, sampling=sampling, epochs=8, optimization={"learning_rate": 0.03})
-    losses = [past["loss"] for past in course(tmp_path)]
-    assert losses[-1] < 0.8 * losses[0]
+def test_checkpointing_is_the_same_training(whole: Whole, tmp_path: Path) -> None:
+    assert run(tmp_path, checkpointing=True).encoder.execution.checkpointing
+    assert_same(tmp_path, whole("uniform"))
 
 
 @pytest.mark.parametrize(
-    ("sampling", "last"), [*(("uniform", epoch) for epoch in range(EPOCHS)), ("confidence", 2)], indirect=["sampling"]
+    ("strategy", "precision"), [("uniform", "float32"), ("confidence", "float32"), ("uniform", "bfloat16")]
 )
-def test_interrupted_after_an_epoch_it_goes_on_exactly(
-    last: int, sampling: dict[str, Any], whole: Path, tmp_path: Path
-) -> None:
-    def interrupt(report: EpochReport) -> None:
-        if report.epoch == last:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, interrupt, sampling=sampling)
-    seen: list[int] = []
-    run(tmp_path, lambda report: seen.append(report.epoch), sampling=sampling)
-    assert seen == list(range(EPOCHS))
-    assert_same(tmp_path, whole)
+def test_it_learns(strategy: str, precision: str, tmp_path: Path) -> None:
+    optimization = {"learning_rate": 0.03}
+    model = run(tmp_path, strategy=strategy, precision=precision, epochs=8, optimization=optimization)
+    losses = [past["loss"] for past in course(tmp_path)]
+    assert losses[-1] < 0.8 * losses[0]
+    assert model.encoder.execution.precision == precision
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
 
 
-@with_and_without_memory
-@pytest.mark.parametrize("step", [0, 3, 4])
-def test_interrupted_in_an_epoch_it_goes_on_exactly(
-    step: int, sampling: dict[str, Any], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Three cases in batches of two make two steps per epoch.
-    steps = iter(range(100))
-    loss = OSSNetC.loss
+def interrupting(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, interrupted at one of its calls."""
+    calls = itertools.count()
 
-    def interrupted(model: OSSNetC, batch: Batch, generator: torch.Generator) -> torch.Tensor:
-        if next(steps) == step:
-            raise KeyboardInterrupt
-        return loss(model, batch, generator)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(OSSNetC, "loss", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, sampling=sampling)
-    run(tmp_path, sampling=sampling)
-    assert_same(tmp_path, whole)
-
-
-@with_and_without_memory
-@pytest.mark.parametrize(("function", "call"), [("save_weights", 0), ("save_checkpoint", 1), ("score", 1)])
-def test_interrupted_between_two_files_it_goes_on_exactly(
-    function: str, call: int, sampling: dict[str, Any], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = iter(range(100))
-    original = getattr(loop, function)
-
-    def interrupted(*arguments: object) -> object:
+    def interrupted(*arguments: Any) -> Any:
         if next(calls) == call:
             raise KeyboardInterrupt
-        return original(*arguments)
+        return function(*arguments)
 
+    return interrupted
+
+
+@pytest.mark.parametrize(("strategy", "last"), [("uniform", 0), ("uniform", 1), ("uniform", 2), ("confidence", 1)])
+def test_interrupted_after_an_epoch_it_goes_on_exactly(strategy: str, last: int, whole: Whole, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, interrupting(last, lambda _: None), strategy=strategy)
+    seen: list[int] = []
+    run(tmp_path, lambda report: seen.append(report.epoch), strategy=strategy)
+    assert seen == list(range(EPOCHS))
+    assert_same(tmp_path, whole(strategy))
+
+
+# Three cases in batches of two make two steps per epoch; the second epoch and the third are validated.
+@pytest.mark.parametrize(
+    ("function", "call"),
+    [("loss", 0), ("loss", 3), ("loss", 4), ("save_weights", 0), ("save_checkpoint", 1), ("score", 1)],
+)
+def test_interrupted_within_an_epoch_it_goes_on_exactly(
+    function: str, call: int, whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = OSSNetC if function == "loss" else loop
     with monkeypatch.context() as patch:
-        patch.setattr(loop, function, interrupted)
+        patch.setattr(place, function, interrupting(call, getattr(place, function)))
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, sampling=sampling)
-    run(tmp_path, sampling=sampling)
-    assert_same(tmp_path, whole)
+            run(tmp_path, strategy="confidence")
+    run(tmp_path, strategy="confidence")
+    assert_same(tmp_path, whole("confidence"))
 
 
-def test_a_finished_training_is_not_repeated(whole: Path, tmp_path: Path) -> None:
-    run(tmp_path)
-    written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    model = run(tmp_path)
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
-    weights = load_weights(whole / "model.safetensors")
+def test_a_finished_training_is_not_repeated(whole: Whole, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole("uniform"), tmp_path / "again")
+    written = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    model = run(folder)
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    weights = load_weights(folder / "model.safetensors")
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
 
-def test_the_history_is_a_table(whole: Path) -> None:
-    table = pd.read_csv(whole / "history.csv")
+def test_the_history_is_a_table(whole: Whole) -> None:
+    table = pd.read_csv(whole("uniform") / "history.csv")
     assert list(table) == ["epoch", "loss", "seconds", "dice", "iou", "protocol"]
     assert table["epoch"].tolist() == list(range(EPOCHS))
     # Validated every second epoch and after the last.
-    assert table["iou"].notna().tolist() == [False, True, False, True, True]
-    assert sorted(path.name for path in whole.iterdir()) == ["checkpoint.pt", "history.csv", "model.safetensors"]
-
-
-def scripted(monkeypatch: pytest.MonkeyPatch, ious: list[float]) -> list[dict[str, torch.Tensor]]:
-    """Have the validation give these IoUs, one after the other, and return the weights that it gets."""
-    seen: list[dict[str, torch.Tensor]] = []
-
-    def score(model: SegmentationModel, *_: object) -> dict[str, dict[str, float]]:
-        seen.append({name: value.clone() for name, value in model.state_dict().items()})
-        return {"one": {"dice": 0.5, "iou": ious[len(seen) - 1]}}
-
-    monkeypatch.setattr(loop, "score", score)
-    return seen
+    assert table["iou"].notna().tolist() == [False, True, True]
+    files = {path.name for path in whole("uniform").iterdir()}
+    assert files == {"checkpoint.pt", "history.csv", "model.safetensors"}
 
 
 NAN = float("nan")
@@ -233,15 +208,22 @@ NAN = float("nan")
     ("ious", "best"),
     [([0.2, 0.6, 0.6], 1), ([0.3, 0.2, 0.1], 0), ([NAN, 0.4, NAN], 1), ([0.4, NAN, 0.5], 2), ([NAN] * 3, 0)],
 )
-def test_the_best_epoch_is_kept(ious: list[float], best: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = scripted(monkeypatch, ious)
-    model = run(tmp_path, epochs=3, validation={"every": 1})
+def test_the_best_epoch_is_the_first_of_the_highest_iou(ious: list[float], best: int) -> None:
+    history = [EpochReport(epoch, 0.1, 1.0, 0.5, iou) for epoch, iou in enumerate(ious)]
+    assert best_epoch(history) is history[best]
+
+
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def score(model: SegmentationModel, *_: object) -> dict[str, dict[str, float]]:
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return {"one": {"dice": 0.5, "iou": [0.2, 0.6, 0.6][len(seen) - 1]}}
+
+    monkeypatch.setattr(loop, "score", score)
+    model = run(tmp_path, validation={"every": 1})
     for weights in (model.state_dict(), load_weights(tmp_path / "model.safetensors")):
-        assert all(torch.equal(weights[name], value) for name, value in seen[best].items())
-    history = [EpochReport(**past) for past in load_checkpoint(tmp_path / "checkpoint.pt")["history"]]
-    chosen = best_epoch(history)
-    assert chosen is not None
-    assert chosen.epoch == best
+        assert all(torch.equal(weights[name], value) for name, value in seen[1].items())
 
 
 def test_without_validation_the_last_epoch_is_kept(tmp_path: Path) -> None:
@@ -252,20 +234,18 @@ def test_without_validation_the_last_epoch_is_kept(tmp_path: Path) -> None:
     assert best_epoch([EpochReport(**past) for past in state["history"]]) is None
 
 
-def test_a_checkpoint_of_another_run_is_refused(whole: Path, tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes((whole / "checkpoint.pt").read_bytes())
+def test_a_checkpoint_that_is_another_runs_or_damaged_is_refused(whole: Whole, tmp_path: Path) -> None:
+    checkpoint = (whole("uniform") / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(checkpoint)
     with pytest.raises(UserError, match=r"checkpoint\.pt .*another configuration"):
         train(make_model(), CASES, [], make_recipe(), 7, tmp_path, "other")
-
-
-def test_a_damaged_checkpoint_is_refused(whole: Path, tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes((whole / "checkpoint.pt").read_bytes()[:-100])
+    (tmp_path / "checkpoint.pt").write_bytes(checkpoint[:-100])
     with pytest.raises(UserError, match=r"checkpoint\.pt .*damaged"):
         run(tmp_path)
 
 
 def test_a_full_disk_stops_it_and_room_lets_it_go_on(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -279,12 +259,11 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(
     assert len(course(tmp_path)) == 2
     assert not list(tmp_path.glob(".*"))
     run(tmp_path)
-    assert_same(tmp_path, whole)
+    assert_same(tmp_path, whole("uniform"))
 
 
-@pytest.mark.parametrize("sampling", ["confidence"], indirect=True)
-def test_the_uncertainty_of_every_case_is_in_the_checkpoint(whole: Path) -> None:
-    uncertainty = load_checkpoint(whole / "checkpoint.pt")["unsureness"]
+def test_the_uncertainty_of_every_case_is_in_the_checkpoint(whole: Whole) -> None:
+    uncertainty = load_checkpoint(whole("confidence") / "checkpoint.pt")["unsureness"]
     assert uncertainty.shape == (len(CASES), 4**3)
     assert ((uncertainty >= 0) & (uncertainty <= 1)).all()
     assert (uncertainty < 1).any(dim=1).all()

@@ -19,23 +19,29 @@ from ossnet.training.run import RunSpec, load_run, read_spec, train_run, write_s
 from ossnet.training.seen_cases import read_seen_cases
 
 CPU = torch.device("cpu")
+MakeSpec = Callable[..., RunSpec]
+
+
+def train_quietly(spec: RunSpec, dataset: Dataset, folder: Path) -> list[EpochReport]:
+    """Train in `folder/run`."""
+    return train_run(spec, dataset, folder / "run", folder / "cache", CPU, lambda *_: None)
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_spec: MakeSpec, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    train_run(tiny_spec(), dataset, folder / "run", folder / "cache", CPU, lambda *_: None)
+    train_quietly(tiny_spec(), dataset, folder)
     return folder / "run"
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: MakeSpec, tmp_path: Path) -> None:
     spec = tiny_spec(name)
     write_spec(tmp_path, spec)
     again = read_spec(tmp_path)
     assert again == spec
     assert again.identity == spec.identity
-    assert again.make_model().config == spec.make_model().config
+    assert again.config == spec.config
 
 
 def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -49,22 +55,15 @@ def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, 
 OTHER = {
     **{"strategy": "border", "protocol": "released", "schedule": "step", "fit": "none", "orientation": "RAS"},
     **{"normalise": "none", "label_values": [0, 3], "steps_per_epoch": 5, "border_share": 0.25, "flip_axes": [2]},
-    **{
-        "probability": 0.25,
-        "decay": 0.5,
-        "lookahead_alpha": 0.5,
-        "model": "d",
-        "betas": [0.5, 0.5],
-        "shape": [8, 8, 8],
-    },
-    **{"milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other", "border_width": 9},
-    **{"encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
+    **{"probability": 0.25, "decay": 0.5, "lookahead_alpha": 0.5, "model": "d", "betas": [0.5, 0.5]},
+    **{"shape": [8, 8, 8], "milestones": [1], "modalities": ["x", "y"], "dataset": "other", "fingerprint": "other"},
+    **{"border_width": 9, "encoder_channels": [8, 8], "auxiliary_weight": 0.5, "output_skips": False},
     **{"confidence_share": 0.25, "memory_rate": 0.25, "activation": "relu", "normalization": "feature"},
     **{"patches": False, "larger_context": True, "context_pooling": "nearest", "network.locations": "scaled"},
 }
 
 
-def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+def test_every_field_makes_another_identity(tiny_spec: MakeSpec) -> None:
     spec = tiny_spec()
     values = plain(spec)
     paths = [path for path in leaves(values) if path != ("schema_version",)]
@@ -85,7 +84,7 @@ def test_every_field_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -
     assert len(identities) == 1 + len(paths) > 25
 
 
-def test_nothing_else_makes_another_identity(tiny_spec: Callable[..., RunSpec]) -> None:
+def test_nothing_else_makes_another_identity(tiny_spec: MakeSpec) -> None:
     spec = tiny_spec()
     backwards = dict(reversed(plain(spec).items()))
     backwards["network"] = dict(reversed(spec.network.items()))
@@ -93,15 +92,13 @@ def test_nothing_else_makes_another_identity(tiny_spec: Callable[..., RunSpec]) 
     assert len(spec.identity) == 64
 
 
-def test_a_version_that_is_not_known_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_version_that_is_not_known_is_refused(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(json.dumps(plain(tiny_spec()) | {"schema_version": 2}))
     with pytest.raises(UserError, match=r"spec\.json: schema_version"):
         read_spec(tmp_path)
 
 
-def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(
-    tiny_spec: Callable[..., RunSpec],
-) -> None:
+def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(tiny_spec: MakeSpec) -> None:
     state = torch.random.get_rng_state()
     first, again, other = (tiny_spec(seed=seed).make_model().state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -109,15 +106,14 @@ def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone(
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_size_follows_from_the_data(tiny_spec: Callable[..., RunSpec]) -> None:
-    config = tiny_spec().make_model().config
+def test_size_follows_from_the_data(tiny_spec: MakeSpec) -> None:
+    config = tiny_spec().config
     assert (config.shape, config.modalities, config.classes) == ((16, 16, 16), 2, 2)
 
 
-def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]) -> None:
-    assert {path.name for path in trained.iterdir()} == {
-        *("spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"),
-    }
+def test_a_run_is_in_its_folder(trained: Path, tiny_spec: MakeSpec) -> None:
+    files = {"spec.json", "cases.json", "checkpoint.pt", "history.csv", "model.safetensors", "training.lock"}
+    assert {path.name for path in trained.iterdir()} == files
     model, spec = load_run(trained)
     assert spec == tiny_spec()
     assert not model.training
@@ -127,7 +123,7 @@ def test_a_run_is_in_its_folder(trained: Path, tiny_spec: Callable[..., RunSpec]
 
 
 def test_a_finished_run_reports_its_course_again(
-    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+    trained: Path, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path
 ) -> None:
     reports: list[tuple[EpochReport, float]] = []
     history = train_run(tiny_spec(), dataset, trained, tmp_path, CPU, lambda past, left: reports.append((past, left)))
@@ -139,17 +135,15 @@ def test_a_finished_run_reports_its_course_again(
     )
 
 
-def test_a_folder_of_another_run_is_refused(
-    trained: Path, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
-) -> None:
+def test_a_folder_of_another_run_is_refused(trained: Path, tiny_spec: MakeSpec, dataset: Dataset) -> None:
     before = (trained / "spec.json").read_bytes()
     with pytest.raises(UserError, match=rf"{trained} .*another configuration"):
-        train_run(tiny_spec(seed=1), dataset, trained, tmp_path, CPU, lambda *_: None)
+        train_quietly(tiny_spec(seed=1), dataset, trained.parent)
     assert (trained / "spec.json").read_bytes() == before
 
 
 def test_a_folder_whose_training_never_began_is_taken_over(
-    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise UserError("no such setting")
@@ -158,40 +152,30 @@ def test_a_folder_whose_training_never_began_is_taken_over(
     with monkeypatch.context() as patch:
         patch.setattr("ossnet.training.batches.BatchMaker.begin", fail)
         with pytest.raises(UserError, match="no such setting"):
-            train_run(tiny_spec(), dataset, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+            train_quietly(tiny_spec(), dataset, tmp_path)
     assert read_spec(tmp_path / "run") == tiny_spec()
-    other = tiny_spec(seed=1)
-    train_run(
-        other,
-        dataset,
-        tmp_path / "run",
-        tmp_path / "cache",
-        CPU,
-        lambda *_: None,
-        lambda *part: prepared.append(part),
-    )
+    other, places = tiny_spec(seed=1), (tmp_path / "run", tmp_path / "cache")
+    train_run(other, dataset, *places, CPU, lambda *_: None, lambda *part: prepared.append(part))
     assert load_run(tmp_path / "run")[1] == other
     assert prepared == [(1, 3), (2, 3), (3, 3), (1, 1)]
 
 
-def test_two_trainings_in_one_folder_are_refused(
-    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
-) -> None:
-    def train_here() -> None:
-        train_run(tiny_spec(), dataset, tmp_path, tmp_path / "cache", CPU, lambda *_: None)
-
-    with hold(tmp_path / "training.lock"):
+def test_two_trainings_in_one_folder_are_refused(tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path) -> None:
+    with hold(tmp_path / "run" / "training.lock"):
         with pytest.raises(UserError, match=f"another process .*{tmp_path}"):
-            train_here()
-        assert not (tmp_path / "spec.json").exists()
+            train_quietly(tiny_spec(), dataset, tmp_path)
+        assert not (tmp_path / "run" / "spec.json").exists()
     # The file of a lock that was released does not refuse another training.
-    train_here()
-    assert read_spec(tmp_path) == tiny_spec()
+    train_quietly(tiny_spec(), dataset, tmp_path)
+    assert read_spec(tmp_path / "run") == tiny_spec()
 
 
-def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path) -> None:
-    def unlabelled(name: str) -> Any:
-        return replace(dataset.load(name), label=None)
+def test_a_mistake_leaves_no_folder(tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path) -> None:
+    def without_label(of: str) -> Dataset:
+        def load(name: str) -> Any:
+            return replace(dataset.load(name), label=None) if name == of else dataset.load(name)
+
+        return replace(dataset, load=load)
 
     mistakes = {
         f"{dataset.name} has no case .*split train": (
@@ -199,21 +183,22 @@ def test_a_mistake_leaves_no_folder(tiny_spec: Callable[..., RunSpec], dataset: 
             replace(dataset, splits={**dataset.splits, "train": ()}),
         ),
         "model c, network: depth": (replace(tiny_spec(), network={"depth": 3}), dataset),
-        "case a .*label": (tiny_spec(), replace(dataset, load=unlabelled)),
+        "case a .*label": (tiny_spec(), without_label("a")),
+        # Of the validation, before the training.
+        "case d .*label": (tiny_spec(), without_label("d")),
         "shape": (tiny_spec(changes={"preprocessing": {"shape": [16, 12, 16]}}), dataset),
     }
     for message, (spec, source) in mistakes.items():
         with pytest.raises(UserError, match=message):
-            train_run(spec, source, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+            train_quietly(spec, source, tmp_path)
         assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("model", "strategy"),
-    [*((name, "uniform") for name in ("c", "unet3d", "unet2d-depth")), ("c", "border"), ("c", "confidence")],
+    ("model", "strategy"), [("unet3d", "uniform"), ("unet2d-depth", "uniform"), ("c", "border"), ("c", "confidence")]
 )
 def test_healthy_controls_are_trained_and_validated_on(
-    model: str, strategy: str, tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
+    model: str, strategy: str, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path
 ) -> None:
     def load(name: str) -> Case:
         case = dataset.load(name)
@@ -223,27 +208,12 @@ def test_healthy_controls_are_trained_and_validated_on(
     controls = replace(dataset, load=load)
     assert dataset.splits["validation"] == ("d",)
     # Steps enough for each of the three training cases.
-    changes: dict[str, Any] = {"recipe": {"epochs": 2, "steps_per_epoch": 3}}
-    if strategy != "uniform":
-        changes["recipe"]["sampling"] = {"strategy": strategy}
-    spec = tiny_spec(model, changes=changes)
-    history = train_run(spec, controls, tmp_path / "run", tmp_path / "cache", CPU, lambda *_: None)
+    recipe = {"epochs": 1, "steps_per_epoch": 3, "sampling": {"strategy": strategy}}
+    history = train_quietly(tiny_spec(model, changes={"recipe": recipe}), controls, tmp_path)
     assert all(math.isfinite(past.loss) for past in history)
     # Without foreground, the IoU is 0 or not defined.
     assert all(past.iou == 0 or math.isnan(past.iou) for past in history if past.iou is not None)
     load_run(tmp_path / "run")
-
-
-def test_a_bad_validation_case_is_found_before_the_training(
-    tiny_spec: Callable[..., RunSpec], dataset: Dataset, tmp_path: Path
-) -> None:
-    def load(name: str) -> Any:
-        case = dataset.load(name)
-        return replace(case, label=None) if name == "d" else case
-
-    with pytest.raises(UserError, match=r"case d .*label"):
-        train_run(tiny_spec(), replace(dataset, load=load), tmp_path, tmp_path / "cache", CPU, lambda *_: None)
-    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 @pytest.mark.parametrize("contents", [None, b"", b"{", b"[1]", b"3", b"\xff\xfe"])
@@ -255,19 +225,19 @@ def test_what_is_no_run_is_refused(contents: bytes | None, tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_a_specification_may_begin_with_a_byte_order_mark(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_specification_may_begin_with_a_byte_order_mark(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
     (tmp_path / "spec.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "spec.json").read_bytes())
     assert read_spec(tmp_path) == tiny_spec()
 
 
-def test_a_run_that_is_not_whole_is_refused(tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_a_run_that_is_not_whole_is_refused(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec())
     with pytest.raises(UserError, match=r"model\.safetensors.* finished training"):
         load_run(tmp_path)
 
 
-def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: MakeSpec, tmp_path: Path) -> None:
     write_spec(tmp_path, tiny_spec("a"))
     (tmp_path / "model.safetensors").write_bytes((trained / "model.safetensors").read_bytes())
     with pytest.raises(UserError, match=rf"weights .*{tmp_path} .*spec\.json") as caught:

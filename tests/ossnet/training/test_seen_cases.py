@@ -79,6 +79,9 @@ def test_a_record_is_read_as_it_was_written(seen: SeenCases, tmp_path: Path) -> 
         (tmp_path / "cases.json").write_text(damaged)
         with pytest.raises(UserError, match=r"cases\.json .*damaged"):
             read_seen_cases(tmp_path)
+    # A record of another version is not read.
+    (tmp_path / "cases.json").write_text('{"train": {"a": "0123"}, "validation": {}}')
+    assert read_seen_cases(tmp_path) is None
 
 
 def test_a_record_without_permission_is_not_called_damaged(
@@ -88,8 +91,3 @@ def test_a_record_without_permission_is_not_called_damaged(
     forbid(tmp_path / "cases.json")
     with pytest.raises(UserError, match=r"cases\.json: Permission denied"):
         read_seen_cases(tmp_path)
-
-
-def test_a_record_of_another_version_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "cases.json").write_text('{"train": {"a": "0123"}, "validation": {}}')
-    assert read_seen_cases(tmp_path) is None

@@ -1,3 +1,5 @@
+import io
+import multiprocessing
 import signal
 from dataclasses import replace
 from functools import partial
@@ -31,14 +33,11 @@ def make_case(config, index, log=None):
 
 
 def make_but_the_last(config, index):
+    """A case, unless it is the last. In a terminal, Ctrl-C reaches the processes of a pool too."""
+    if multiprocessing.parent_process() is not None:
+        signal.raise_signal(signal.SIGINT)
     if index == 2:
         raise UserError("no space")
-    return make_case(config, index)
-
-
-def make_interrupted(config, index):
-    """A case during whose making Ctrl-C is pressed."""
-    signal.raise_signal(signal.SIGINT)
     return make_case(config, index)
 
 
@@ -51,36 +50,28 @@ def files(cache):
     return sorted(path.name for path in cache.rglob("*") if path.is_file())
 
 
-def test_splits_follow_each_other_and_never_overlap(tmp_path):
-    assert dataset(tmp_path).splits == {
+def test_cases_are_made_once_and_loaded_as_they_were_made(tmp_path):
+    log, cache = tmp_path / "log", tmp_path / "cache"
+    for _ in range(2):
+        made = dataset(cache, make_case=partial(make_case, log=log))
+    assert log.read_text().split() == ["0", "1", "2", "3", "4", "5"]
+    folder = cache / f"toy-{made.fingerprint[:12]}"
+    assert list(cache.iterdir()) == [folder]
+    assert files(folder) == [f"toy-{index:04d}.npz" for index in range(6)]
+    assert made.splits == {
         "train": ("toy-0000", "toy-0001", "toy-0002"),
         "validation": ("toy-0003",),
         "test": ("toy-0004", "toy-0005"),
     }
-
-
-def test_load_gives_what_was_made(tmp_path):
-    case = dataset(tmp_path).load("toy-0004")
+    case = made.load("toy-0004")
     assert case.name == "toy-0004"
     assert case.modalities == ("ct",)
     assert case.image.dtype == np.float32
     assert (case.image == 4).all()
     assert (case.label == 4).all()
     np.testing.assert_array_equal(case.affine, np.eye(4))
-
-
-def test_files_lie_under_name_and_fingerprint(tmp_path):
-    made = dataset(tmp_path)
-    folder = tmp_path / f"toy-{made.fingerprint[:12]}"
-    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
-    assert files(folder) == [f"toy-{index:04d}.npz" for index in range(6)]
-
-
-def test_a_second_call_makes_nothing(tmp_path):
-    log = tmp_path / "log"
-    for _ in range(2):
-        dataset(tmp_path / "cache", make_case=partial(make_case, log=log))
-    assert log.read_text().split() == ["0", "1", "2", "3", "4", "5"]
+    with pytest.raises(KeyError):
+        made.load("toy-0099")
 
 
 def test_only_missing_cases_are_made_and_reported(tmp_path):
@@ -92,30 +83,30 @@ def test_only_missing_cases_are_made_and_reported(tmp_path):
     assert calls == [(4, 6), (5, 6), (6, 6)]
 
 
-@pytest.mark.parametrize("size", [0, 10, -30])
-def test_a_truncated_file_is_made_again(tmp_path, size):
+def with_flipped_bit(whole):
+    return whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]
+
+
+def with_pickled_object(_):
+    file = io.BytesIO()
+    np.savez(file, image=np.array([{}], dtype=object), label=np.zeros(1), affine=np.eye(4))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(lambda whole: whole[:0], lambda whole: whole[:10], lambda whole: whole[:-30]),
+        *(with_flipped_bit, with_pickled_object),
+    ],
+)
+def test_a_damaged_file_is_made_again(damage, tmp_path):
     made = dataset(tmp_path)
     path = tmp_path / f"toy-{made.fingerprint[:12]}" / "toy-0002.npz"
     whole = path.read_bytes()
-    path.write_bytes(whole[:size])
+    path.write_bytes(damage(whole))
     assert (made.load("toy-0002").image == 2).all()
     assert path.read_bytes() == whole
-
-
-def test_a_flipped_bit_is_noticed(tmp_path):
-    made = dataset(tmp_path)
-    path = tmp_path / f"toy-{made.fingerprint[:12]}" / "toy-0002.npz"
-    content = bytearray(path.read_bytes())
-    content[200] ^= 1
-    path.write_bytes(content)
-    assert (made.load("toy-0002").image == 2).all()
-
-
-def test_pickled_objects_are_never_loaded(tmp_path):
-    made = dataset(tmp_path)
-    path = tmp_path / f"toy-{made.fingerprint[:12]}" / "toy-0002.npz"
-    np.savez(path, image=np.array([{}], dtype=object), label=np.zeros(1), affine=np.eye(4))
-    assert (made.load("toy-0002").image == 2).all()
 
 
 def test_fingerprint_tells_version_and_configuration(tmp_path):
@@ -140,12 +131,7 @@ def test_without_workers_a_case_is_made_when_it_is_loaded(tmp_path):
     assert (opened.fingerprint, opened.splits) == (made.fingerprint, made.splits)
 
 
-def test_an_unknown_case_is_a_key_error(tmp_path):
-    with pytest.raises(KeyError):
-        dataset(tmp_path).load("toy-0099")
-
-
-def test_parallel_processes_make_the_same_files_and_pass_errors_on(tmp_path, monkeypatch):
+def test_parallel_processes_make_the_same_files_pass_errors_on_and_leave_interruptions(tmp_path, monkeypatch):
     # The spawned processes import this file by name.
     monkeypatch.syspath_prepend(Path(__file__).parent)
     import test_cache
@@ -158,16 +144,6 @@ def test_parallel_processes_make_the_same_files_and_pass_errors_on(tmp_path, mon
     assert files(tmp_path / "1") == ["toy-0000.npz", "toy-0001.npz"]
     for path in (tmp_path / "1").rglob("*.npz"):
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes()
-
-
-def test_an_interruption_is_left_to_the_process_that_asked(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    import test_cache
-
-    config = test_cache.Counts(train=2, validation=0, test=0)
-    made = dataset(tmp_path, config, make_case=test_cache.make_interrupted, workers=2)
-    assert sorted(files(tmp_path)) == ["toy-0000.npz", "toy-0001.npz"]
-    assert (made.load("toy-0001").image == 1).all()
 
 
 def test_two_makers_at_once_leave_whole_files(tmp_path):

@@ -31,7 +31,6 @@ def test_a_case_has_the_promised_form():
     assert case.modalities == ("ct",)
     assert case.image.shape == (1, 24, 32, 16)
     assert case.image.dtype == np.float32
-    assert case.label is not None
     assert case.label.dtype == np.uint8
     assert set(np.unique(case.label)) <= {0, 1, 2}
     assert case.spacing_mm == pytest.approx((15, 11.25, 22.5))
@@ -45,7 +44,7 @@ def test_the_centre_of_the_grid_is_the_origin_and_its_axes_point_left_back_and_u
     np.testing.assert_array_equal(np.sign(np.diag(affine)), [-1, -1, 1, 1])
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 10_000))
 def test_a_case_depends_on_seed_and_index_alone(seed, index):
     shape = (16, 16, 16)
@@ -60,14 +59,13 @@ def test_a_case_depends_on_seed_and_index_alone(seed, index):
         assert (other.image != case.image).any()
 
 
-def test_any_grid_shows_the_same_patient():
-    fine = liver_case(LiverConfig(shape=(96, 96, 96)), 2).label
+@pytest.mark.parametrize("axis", range(3))
+def test_any_grid_shows_the_same_patient(axis):
+    fine = liver_case(LiverConfig(shape=tuple(96 if other == axis else 32 for other in range(3))), 2).label
     coarse = small(2).label
-    assert fine is not None
-    assert coarse is not None
     assert (coarse == 2).any()
     # Every centre of a coarse voxel is the centre of a fine one.
-    assert (fine[1::3, 1::3, 1::3] == coarse).mean() > 0.9999
+    assert (fine.take(range(1, 96, 3), axis) == coarse).mean() > 0.9999
 
 
 def test_slabs_leave_no_seam(monkeypatch):
@@ -82,7 +80,6 @@ def test_slabs_leave_no_seam(monkeypatch):
 @pytest.mark.parametrize("index", range(8))
 def test_the_liver_is_one_piece_of_plausible_size_on_the_patients_right(index):
     case = small(index)
-    assert case.label is not None
     mask = case.label > 0
     assert 0.02 < mask.mean() < 0.08
     pieces, _ = ndimage.label(mask)
@@ -94,8 +91,6 @@ def test_the_liver_is_one_piece_of_plausible_size_on_the_patients_right(index):
 def test_tumours_come_as_often_as_asked_and_leave_the_liver_as_it_is():
     for index in range(4):
         healthy, ill = small(index, tumour_share=0.0).label, small(index, tumour_share=1.0).label
-        assert healthy is not None
-        assert ill is not None
         assert not (healthy == 2).any()
         assert (ill == 2).any()
         np.testing.assert_array_equal(healthy > 0, ill > 0)
@@ -103,7 +98,6 @@ def test_tumours_come_as_often_as_asked_and_leave_the_liver_as_it_is():
 
 def test_tumours_are_darker():
     case = small(2, noise_hu=0, size=64)
-    assert case.label is not None
     core = ndimage.binary_erosion(case.label == 2)
     assert case.image[0][core].mean() < case.image[0][case.label == 1].mean() - 15
 
@@ -111,7 +105,6 @@ def test_tumours_are_darker():
 def test_the_spleen_has_the_livers_intensity():
     for index in range(3):
         case = small(index, noise_hu=0, tumour_share=0.0, size=64)
-        assert case.label is not None
         parenchyma = np.median(case.image[0][case.label == 1])
         alike = (abs(case.image[0] - parenchyma) < 8) & (case.label == 0)
         alike[: len(alike) // 2] = False  # keep the patient's left

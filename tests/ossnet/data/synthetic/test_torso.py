@@ -14,13 +14,6 @@ def test_paint_covers_the_inside_and_mixes_at_the_edge():
     np.testing.assert_allclose(canvas.hu, [100, (100 + AIR) / 2, AIR + 0.25 * (100 - AIR), AIR])
 
 
-def test_later_paint_covers_earlier_paint():
-    canvas = Canvas(np.zeros((3, 2)), AIR, edge_mm=1.0)
-    canvas.paint(np.array([-5.0, -5.0]), 40.0)
-    canvas.paint(np.array([-5.0, 5.0]), 300.0)
-    np.testing.assert_allclose(canvas.hu, [300, 40])
-
-
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_the_wall_is_half_a_waist_from_the_axis(axis: int, sign: float):
