@@ -29,13 +29,7 @@ GIB = 2**30
 
 
 class FakeMachine:
-    """Fake machine that answers probes without running them.
-
-    Attributes:
-        predicted: the probes that it predicted.
-        measured: the probes that it measured.
-        used_bytes: bytes of its GPU's memory that others use.
-    """
+    """Fake machine that answers probes without running them, and of whose GPU others use memory."""
 
     def __init__(self) -> None:
         self.predicted: list[Probe] = []
@@ -78,14 +72,8 @@ def machines(results: Path) -> dict[tuple[str, str], str | None]:
 
 def test_predictions_then_measurements(tmp_path: Path, machine: FakeMachine) -> None:
     assert answer_probes([STUDY], request(tmp_path))
-    assert dict.fromkeys(machines(tmp_path)) == dict.fromkeys(
-        [
-            ("predicted", name_of(SMALL)),
-            ("predicted", name_of(LARGE)),
-            ("cpu", name_of(SMALL)),
-            ("cpu", name_of(TIMED)),
-        ]
-    )
+    probes = [("predicted", SMALL), ("predicted", LARGE), ("cpu", SMALL), ("cpu", TIMED)]
+    assert machines(tmp_path).keys() == {(machine, name_of(probe)) for machine, probe in probes}
     assert (machine.predicted, machine.measured) == ([SMALL, LARGE], [SMALL, TIMED])
     (first, *_) = read_records(tmp_path, ["table3"])
     assert first.provenance["command"] == "python -m benchmarks run table3"

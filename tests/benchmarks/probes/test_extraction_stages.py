@@ -217,11 +217,6 @@ def test_models_of_all_voxels(
     assert measured.flops == count_flops(lambda: model.segment(make_volume(SHAPE, 2).image))
 
 
-def test_without_a_prior_there_is_nothing_to_start_from() -> None:
-    with pytest.raises(UserError, match="predicts no segmentation"):
-        time_extraction(network(OSSNetA), "paper-prior", 100, "cpu", repeats=1)
-
-
 @pytest.mark.parametrize(
     ("model", "extraction", "locations"),
     [(OSSNetC, None, 100), (OSSNetC, "mise", None), (UNet3d, "mise", 100)],
@@ -232,3 +227,5 @@ def test_what_does_not_go_together_is_refused(
     made = UNet3d(UNet3dConfig(**UNET)) if model is UNet3d else network(model)
     with pytest.raises(ValueError, match="does not extract"):
         time_extraction(made, extraction, locations, "cpu", repeats=1)
+    with pytest.raises(UserError, match="predicts no segmentation"):
+        time_extraction(network(OSSNetA), "paper-prior", 100, "cpu", repeats=1)

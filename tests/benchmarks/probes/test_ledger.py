@@ -24,14 +24,6 @@ def test_what_is_added_is_found_again_in_the_order_of_the_probes(tmp_path: Path,
     assert [path.name for path in (tmp_path / "efficiency").iterdir()] == ["table3-predicted.jsonl"]
 
 
-def test_other_machines_keep_their_records(tmp_path: Path, record: Record) -> None:
-    Ledger.open("table3", "cpu", [SMALL], tmp_path).add(record("table3", SMALL, "cpu", 1))
-    predicted = Ledger.open("table3", "predicted", [SMALL], tmp_path)
-    assert predicted.missing() == [SMALL]
-    predicted.add(record("table3", SMALL, "predicted", 2))
-    assert Ledger.open("table3", "cpu", [SMALL], tmp_path).missing() == []
-
-
 def test_a_probe_that_left_the_study_leaves_the_file(tmp_path: Path, record: Record) -> None:
     ledger = Ledger.open("table3", "cpu", [SMALL, LARGE], tmp_path)
     for probe in (SMALL, LARGE):
@@ -61,9 +53,7 @@ def test_a_ledger_tells_how_far_it_is(tmp_path: Path, record: Record) -> None:
         "  memory c brats 128x128x128 training 2⁸: failed: no luck",
     ]
     assert [ledger.state(probe) for probe in ledger.probes] == ["failed: OOM", "failed: no luck", "missing"]
-
-
-def test_a_long_list_of_failures_is_cut(tmp_path: Path, record: Record) -> None:
+    # A long list is cut.
     probes = [replace(SMALL, batch_size=size) for size in range(1, MAX_LISTED + 4)]
     records = {probe: record("table3", probe, "cpu", failure="no luck") for probe in probes}
     lines = Ledger("table3", "cpu", probes, tmp_path, records).describe()

@@ -44,12 +44,8 @@ def footprints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "released_footprint", lambda probe: made(30))
 
 
-def test_a_step_of_a_function_space_model_is_of_volumes_and_locations() -> None:
-    workload = workload_of(TRAINING)
-    assert workload == Workload("c", TRAINING.config, "training", batch_size=2, locations=32)
-
-
-def test_a_step_of_the_slicing_model_is_of_slices_of_one_volume() -> None:
+def test_a_step_is_of_volumes_and_locations_or_of_slices_of_one_volume() -> None:
+    assert workload_of(TRAINING) == Workload("c", TRAINING.config, "training", batch_size=2, locations=32)
     workload = workload_of(SLICES)
     assert (workload.batch_size, workload.locations) == (1, None)
     assert vars(workload.config)["slices_per_case"] == vars(workload.config)["max_slices"] == 3
@@ -76,12 +72,9 @@ def test_what_is_no_workload_of_the_suite_is_refused(probe: Probe) -> None:
 
 
 @pytest.mark.usefixtures("footprints")
-def test_memory_is_predicted_by_the_implementation_that_is_asked_for() -> None:
+def test_only_memory_is_predicted_by_the_implementation_that_is_asked_for() -> None:
     assert predict_probe(TRAINING) == {"allocated_bytes": 10, "reserved_bytes": 11, "by_part": {"inputs": 10}}
     assert predict_probe(replace(TRAINING, implementation="released"))["allocated_bytes"] == 30
-
-
-def test_runtime_is_not_predicted() -> None:
     with pytest.raises(ValueError, match="only memory can be predicted"):
         predict_probe(RUNTIME)
 

@@ -23,10 +23,8 @@ REAL_CALL = Worker.call
 class Calls:
     """Calls of workers that return their process in place of a measurement.
 
-    Attributes:
-        history: function and arguments of each call, and the number of processes that lived before it.
-        limits: time limit of each call in seconds.
-        outcomes: outcomes of the first calls, where they are not the process.
+    The history has function and arguments of each call, and how many processes lived before it. The first calls may
+    have other outcomes.
     """
 
     history: list[tuple[Any, ...]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from benchmarks.names import REFERENCE
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import read_records
 from benchmarks.probes.released_memory import released_footprint
-from benchmarks.study import Phase, Probe
+from benchmarks.study import PAPER_VOLUMES, Phase, Probe
 from ossnet.errors import UserError
 
 SMALL = {
@@ -90,7 +90,7 @@ def test_the_reference_holds_what_is_predicted(
     model: str, dataset: str, phase: Phase, locations: int | None, predicted: Predicted
 ) -> None:
     """Every prediction takes a second: one of each model."""
-    shape = {"brats": (256, 256, 160), "lits": (512, 512, 512)}[dataset]
+    shape, _ = PAPER_VOLUMES[dataset]
     probe = Probe("memory", model, dataset, shape, phase, locations, implementation="released")
     _, result = predicted[probe]
     assert released_footprint(probe).allocated_bytes == pytest.approx(result["allocated_bytes"], rel=0.001)
