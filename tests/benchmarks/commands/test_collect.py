@@ -77,6 +77,9 @@ def test_several_data_sets_share_a_table(tmp_path: Path) -> None:
 def test_failures_and_what_is_missing_are_shown_as_such(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     plan.write(tmp_path)
+    # A study that was only begun has no table.
+    assert collect_studies(list(STUDIES.values()), tmp_path) == []
+    assert not (tmp_path / "tables").exists()
     finish(plan.runs[0], 0.5)
     for run in plan.runs[2:]:
         run.prepare({}, {})
@@ -88,12 +91,6 @@ def test_failures_and_what_is_missing_are_shown_as_such(tmp_path: Path) -> None:
     for name, status in (("OSS-Net C", "OOM"), ("OSS-Net A", "not run")):
         (line,) = [line for line in lines if line.startswith(f"| {name} |")]
         assert line.endswith(f"| {status} |")
-
-
-def test_a_study_that_was_only_begun_has_no_table(tmp_path: Path) -> None:
-    plan_of(tmp_path).write(tmp_path)
-    assert collect_studies(list(STUDIES.values()), tmp_path) == []
-    assert not (tmp_path / "tables").exists()
 
 
 def test_waiting_in_vain_for_another_collection_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

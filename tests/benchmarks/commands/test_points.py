@@ -8,7 +8,6 @@ from benchmarks.commands import points
 from benchmarks.commands.points import CPU_WORKERS, local_executor, visible_gpus
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.runs.local import LocalExecutor
-from benchmarks.runs.pace import FinishedRun, Pace
 from benchmarks.runs.plan import PlannedRun
 from benchmarks.runs.run_folder import Run, lock
 from ossnet.errors import UserError
@@ -81,18 +80,3 @@ def test_the_failure_of_a_training_in_progress_is_kept(planned: dict[str, Planne
     with lock(planned["other"].run.training):
         points._clear_training_failures(runs)
     assert [run.training.name for run in runs if (run.training / "failure.json").exists()] == ["second"]
-
-
-def test_the_time_of_a_training_is_listed_once_and_only_for_what_is_left(planned: dict[str, PlannedRun]) -> None:
-    runs = [run for run, *_ in planned.values()]
-    pace = Pace((FinishedRun("c", 1.0, 10.0),))
-    history = ["epoch,loss,seconds,dice,iou", *(f"{epoch},0.5,1.0,," for epoch in range(2))]
-    (runs[0].training / "history.csv").write_text("\n".join(history[:2]) + "\n")
-    (runs[2].training / "history.csv").write_text("\n".join(history) + "\n")
-
-    def times(anew: bool) -> list[str]:
-        listed: set[Path] = set()
-        return [points._training_time(run, pace, listed, anew) for run in runs]
-
-    assert times(anew=False) == ["about 40 s", "shares a training above", "trained"]
-    assert times(anew=True) == ["about 80 s", "shares a training above", "about 80 s"]

@@ -104,11 +104,17 @@ def test_only_what_failed_is_tried_again_and_only_by_retry_failed(
 
 
 def test_another_way_of_scoring_trains_nothing(
-    finished: Path, run_tiny: Run, use_scorings: Callable[..., None]
+    finished: Path, run_tiny: Run, use_scorings: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = times_of(finished, TRAININGS)
     assert len(before) == 4
     use_scorings({"extraction": "dense"}, {"max_locations": 64})
+    # The time of a training is listed once, and only for what is left.
+    for options, time in (([], "trained"), (["--force"], "about ")):
+        assert run_tiny(finished, "--dry-run", *options) == 0
+        first, second = capsys.readouterr().out.splitlines()[1:3]
+        assert first.startswith(f"  c uniform 8192 0 seed 0: missing, {time}")
+        assert second == "  c uniform 8192 1 seed 0: missing, shares a training above"
     assert run_tiny(finished) == 0
     assert times_of(finished, TRAININGS) == before
     assert len(times_of(finished, RESULTS)) == 4 + 2
