@@ -96,13 +96,10 @@ def test_iou_is_at_most_dice_but_for_the_contradiction_as_printed() -> None:
     assert printed["note"].str.contains("as printed").all()
 
 
-def test_a_table_that_is_not_in_the_paper_has_no_numbers(tmp_path: Path) -> None:
+def test_a_table_that_is_not_in_the_paper_has_no_numbers_and_a_missing_folder_is_named(tmp_path: Path) -> None:
     published = read_published(tmp_path, "table9")
     assert published.empty
     assert published["value"].dtype == float
     assert list(published) == [name for name in read_published(FOLDER, "table2") if name in published]
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere is no folder"):
         read_published(tmp_path / "nowhere", "table1")

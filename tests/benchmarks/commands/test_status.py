@@ -21,14 +21,10 @@ def finish(run: Run, seconds: float) -> None:
     (run.folder / "provenance.json").write_text(f'{{"seconds": {seconds}}}')
 
 
-def test_before_anything_has_run_no_time_is_guessed(tmp_path: Path) -> None:
-    assert describe(plan_of(tmp_path, 2)) == [
-        "table1 on own, profile laptop: 2 runs, 0 done, 0 failed, 0 running, 2 missing",
-    ]
-
-
 def test_what_is_running_and_what_failed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(tmp_path, 5)
+    # Before anything has run no time is guessed.
+    assert describe(plan) == ["table1 on own, profile laptop: 5 runs, 0 done, 0 failed, 0 running, 5 missing"]
     finish(plan.runs[0], 60)
     plan.runs[1].prepare({}, {})
     plan.runs[1].fail("OOM")

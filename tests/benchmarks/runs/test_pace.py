@@ -8,28 +8,22 @@ RUNS = (FinishedRun("a", 10, 20), FinishedRun("a", 10, 40), FinishedRun("a", 1, 
 AMOUNTS = st.floats(1, 1e18)
 
 
-def test_the_median_pace_of_the_models_own_runs() -> None:
+def test_the_median_pace_of_the_models_own_runs_or_of_all_counts() -> None:
     # a: 2, 4 and 60 seconds an operation; b: 10.
     pace = Pace(RUNS)
     assert pace.seconds("a", 5) == 20
     assert pace.seconds("b", 5) == 50
-
-
-def test_a_model_without_runs_takes_the_pace_of_all() -> None:
     # The median of 2, 4, 10 and 60.
-    assert Pace(RUNS).seconds("c", 5) == 35
+    assert pace.seconds("c", 5) == 35
 
 
-def test_without_runs_the_assumed_rate_counts_and_then_no_longer() -> None:
+def test_without_runs_that_did_work_the_assumed_rate_counts() -> None:
     assert Pace().seconds("a", 5) is None
+    assert Pace((FinishedRun("a", 0, 3),)).seconds("a", 1) is None
     assumed = Pace(operations_per_second=10)
     assert assumed.seconds("a", 5) == 0.5
     assert assumed.with_run("b", 4, 40).seconds("a", 5) == 50
     assert assumed.seconds("a", 5) == 0.5
-
-
-def test_a_run_without_work_says_nothing() -> None:
-    assert Pace((FinishedRun("a", 0, 3),)).seconds("a", 1) is None
 
 
 def test_time_to_go_is_an_even_share_or_the_longest_run() -> None:

@@ -10,17 +10,11 @@ from ossnet.errors import UserError
 
 
 def plan(results: Path, study: str = "table1", dataset: str = "own", seeds: int = 2) -> Plan:
+    columns = {"sampling": "border", "drawn": 256}
+    names = [f"{dataset}-c-seed{seed}" for seed in range(seeds)]
     runs = [
-        Run(
-            results / "runs" / f"{dataset}-c-seed{seed}",
-            "c",
-            seed,
-            {"sampling": "border", "drawn": 256},
-            3,
-            2e9,
-            results / "trainings" / f"{dataset}-c-seed{seed}",
-        )
-        for seed in range(seeds)
+        Run(results / "runs" / name, "c", seed, columns, 3, 2e9, results / "trainings" / name)
+        for seed, name in enumerate(names)
     ]
     return Plan(study, dataset, "laptop", tuple(runs), 1e9, f"{dataset}.csv", "0123")
 
@@ -36,12 +30,12 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_only_the_plans_that_are_asked_for_are_read(tmp_path: Path) -> None:
-    of_name, of_longer_name = plan(tmp_path, "table1"), plan(tmp_path, "table1-long")
-    for one in (of_name, of_longer_name):
+    plans = {name: plan(tmp_path, name) for name in ("table1", "table1-long")}
+    for one in plans.values():
         one.write(tmp_path)
     (tmp_path / "plans" / "table2-own-laptop.json").write_text("damaged")
-    assert read_plans(tmp_path, ["table1"]) == [of_name]
-    assert read_plans(tmp_path, ["table1-long"]) == [of_longer_name]
+    for name, one in plans.items():
+        assert read_plans(tmp_path, [name]) == [one]
 
 
 def test_a_plan_of_an_earlier_version_is_read(tmp_path: Path) -> None:

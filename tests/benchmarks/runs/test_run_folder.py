@@ -35,7 +35,7 @@ def test_a_fresh_run_is_missing(run: Run) -> None:
     assert json.loads((run.folder / "job.json").read_text()) == {"source": "own.csv"}
 
 
-def test_a_failure_is_an_outcome_until_it_is_prepared_again(run: Run) -> None:
+def test_a_failure_is_an_outcome_until_it_is_prepared_again_and_a_result_outweighs_it(run: Run) -> None:
     run.prepare(SPEC, {})
     run.fail("OOM")
     assert run.state == State.FAILED
@@ -43,37 +43,6 @@ def test_a_failure_is_an_outcome_until_it_is_prepared_again(run: Run) -> None:
     run.prepare(SPEC, {})
     assert run.state == State.MISSING
     assert not (run.folder / "failure.json").exists()
-
-
-def test_a_training_that_is_not_done_fails_with_its_run(run: Run, tmp_path: Path) -> None:
-    sharing = replace(run, trained_in=tmp_path / "trainings" / "own-c-seed3-4567")
-    sharing.prepare(SPEC, {})
-    sharing.fail("OOM")
-    assert json.loads((sharing.training / "failure.json").read_text()) == {"reason": "OOM"}
-    (sharing.training / "failure.json").unlink()
-    (sharing.training / "result.json").write_text("{}")
-    assert sharing.is_trained
-    sharing.fail("OOM")
-    assert not (sharing.training / "failure.json").exists()
-
-
-def test_a_training_that_another_process_makes_does_not_fail_with_a_run(run: Run) -> None:
-    with lock(run.training):
-        run.fail("cancelled")
-    assert run.failure == "cancelled"
-    assert not (run.training / "failure.json").exists()
-
-
-def test_work_left_counts_a_training_once(run: Run, tmp_path: Path) -> None:
-    write_history(run, 1)
-    sharing = [replace(run, folder=tmp_path / name, trained_in=run.training) for name in ("a", "b")]
-    other = replace(run, folder=tmp_path / "other", model="d", work=5.0)
-    assert work_left([*sharing, other]) == [("c", pytest.approx(6.0)), ("d", 5.0)]
-    assert work_left([*sharing, other], anew=True) == [("c", 9.0), ("d", 5.0)]
-
-
-def test_a_result_outweighs_an_old_failure(run: Run) -> None:
-    run.prepare(SPEC, {})
     run.fail("OOM")
     (run.folder / "result.json").write_text("{}")
     (run.folder / "provenance.json").write_text('{"seconds": 12.5}')
@@ -83,6 +52,30 @@ def test_a_result_outweighs_an_old_failure(run: Run) -> None:
     run.training.mkdir(exist_ok=True)
     (run.training / "provenance.json").write_text('{"seconds": 30}')
     assert run.seconds() == 42.5
+
+
+def test_a_training_that_is_not_done_fails_with_its_run(run: Run, tmp_path: Path) -> None:
+    sharing = replace(run, trained_in=tmp_path / "trainings" / "own-c-seed3-4567")
+    sharing.prepare(SPEC, {})
+    # Nor does one that another process makes.
+    with lock(sharing.training):
+        sharing.fail("cancelled")
+    assert not (sharing.training / "failure.json").exists()
+    sharing.fail("OOM")
+    assert json.loads((sharing.training / "failure.json").read_text()) == {"reason": "OOM"}
+    (sharing.training / "failure.json").unlink()
+    (sharing.training / "result.json").write_text("{}")
+    assert sharing.is_trained
+    sharing.fail("OOM")
+    assert not (sharing.training / "failure.json").exists()
+
+
+def test_work_left_counts_a_training_once(run: Run, tmp_path: Path) -> None:
+    write_history(run, 1)
+    sharing = [replace(run, folder=tmp_path / name, trained_in=run.training) for name in ("a", "b")]
+    other = replace(run, folder=tmp_path / "other", model="d", work=5.0)
+    assert work_left([*sharing, other]) == [("c", pytest.approx(6.0)), ("d", 5.0)]
+    assert work_left([*sharing, other], anew=True) == [("c", 9.0), ("d", 5.0)]
 
 
 @pytest.mark.parametrize(("epochs", "part"), [(0, 0), (1, 1 / 3), (3, 1)])

@@ -42,7 +42,7 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[SlurmSett
     monkeypatch.chdir(tmp_path)
 
     def submit(settings: SlurmSettings) -> list[str]:
-        (tmp_path / "run").mkdir()
+        (tmp_path / "run").mkdir(exist_ok=True)
         (task,) = SlurmExecutor(print, Path("my logs"), settings).submit([Path("run")])
         assert task.name == "slurm 7"
         prefix = "#SBATCH --"
@@ -52,11 +52,9 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[SlurmSett
     return submit
 
 
-def test_a_job_has_no_key_of_accounting_but_the_profiles(sent: Callable[[SlurmSettings], list[str]]) -> None:
-    assert not [option for option in sent(SlurmSettings()) if option.startswith("wckey")]
-
-
 def test_a_job_has_what_the_profile_says(sent: Callable[[SlurmSettings], list[str]], tmp_path: Path) -> None:
+    # No key of accounting but the profile's.
+    assert not [option for option in sent(SlurmSettings()) if option.startswith("wckey")]
     options = sent(SlurmSettings(partition="gpu", memory_gb=8, extra={"wckey": "own", "exclusive": True}))
     assert {"partition=gpu", "mem=8GB", "wckey=own", "exclusive", "requeue"} <= set(options)
     assert f"output='{tmp_path}/my logs/%j_0_log.out'" in options
