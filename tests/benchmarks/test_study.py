@@ -5,7 +5,6 @@ import pytest
 
 from benchmarks import study
 from benchmarks.scoring.segmentation import Segmentation
-from benchmarks.studies.table1 import TABLE1
 from benchmarks.study import Point
 from ossnet.data.case import Dataset
 from ossnet.training.profile import load_profile
@@ -15,11 +14,6 @@ def test_the_examples_of_studies_work() -> None:
     results = doctest.testmod(study)
     assert results.attempted
     assert not results.failed
-
-
-def test_a_study_is_named_as_its_table_is() -> None:
-    assert TABLE1.name == "table1"
-    assert replace(TABLE1, layout=replace(TABLE1.layout, table="other")).name == "other"
 
 
 @pytest.mark.parametrize(("model", "extraction"), [("c", "mise"), ("unet3d", "dense")])

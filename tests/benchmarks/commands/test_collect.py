@@ -102,21 +102,3 @@ def test_waiting_in_vain_for_another_collection_is_an_error(tmp_path: Path, monk
         collect_studies([STUDIES["table2"]], tmp_path)
     assert not (tmp_path / "tables").exists()
     assert collect_studies([STUDIES["table2"]], tmp_path) == [tmp_path / "tables" / "table2.md"]
-
-
-def test_everything_but_training_is_pure(tmp_path: Path) -> None:
-    """Collected twice, every file comes out the same."""
-    plan = plan_of(tmp_path)
-    plan.write(tmp_path)
-    for run in plan.runs:
-        finish(run, 0.5 + run.seed / 10)
-
-    def collected() -> dict[str, bytes]:
-        collect_studies([STUDIES["table2"]], tmp_path)
-        folders = (tmp_path / "tables", tmp_path / "records")
-        return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
-
-    first = collected()
-    # Records and figure case; the table, its comparisons and its costs in three forms each.
-    assert len(first) == 11
-    assert collected() == first

@@ -57,21 +57,20 @@ def test_a_change_is_dirty_unless_it_is_of_results(file: str, dirty: bool, check
     assert git_state(checkout / "package") == (git(checkout, "rev-parse", "HEAD"), False)
 
 
-def test_an_installed_package_has_no_commit_even_inside_a_checkout(checkout: Path) -> None:
+def test_without_a_checkout_or_git_there_is_no_commit(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An installed package inside a checkout.
     installed = checkout / "environment" / "package"
     installed.mkdir(parents=True)
     (installed / "code.py").touch()
     assert git_state(installed) == (None, None)
-
-
-def test_no_repository_and_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert git_state(tmp_path) == (None, None)
-    git(tmp_path, "init")
-    assert git_state(tmp_path) == (None, None)
-
-
-def test_without_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No repository, and one without a commit.
+    folder = tmp_path_factory.mktemp("folder")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
+    assert git_state(folder) == (None, None)
+    git(folder, "init")
+    assert git_state(folder) == (None, None)
     monkeypatch.setenv("PATH", "")
     assert git_state(checkout) == (None, None)
 

@@ -17,12 +17,6 @@ from benchmarks.machine.subprocess_worker import KILLED, OOM, Outcome, Worker, i
 
 
 class TestInOwnProcess:
-    def test_the_result_is_of_another_process(self) -> None:
-        outcome = in_own_process(os.getpid)
-        assert outcome.failure is None
-        assert outcome.result != os.getpid()
-        assert in_own_process(math.hypot, 3, 4) == Outcome(5.0)
-
     def test_no_process_has_touched_a_gpu(self) -> None:
         assert in_own_process(torch.cuda.is_initialized) == Outcome(False)
 
@@ -48,17 +42,18 @@ class TestInOwnProcess:
 
 
 class TestWorker:
-    def test_one_process_makes_all_calls_and_ends_with_the_block(self) -> None:
+    def test_one_process_makes_all_calls_until_its_end(self) -> None:
         with Worker() as worker:
+            assert active_children() == []
             first = worker.call(os.getpid)
             assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
             assert worker.call(os.getpid) == first != Outcome(os.getpid())
             assert len(active_children()) == 1
+            for _ in range(2):
+                worker.end()
+                assert active_children() == []
+            assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
         assert active_children() == []
-
-    def test_none_is_started_before_the_first_call(self) -> None:
-        with Worker():
-            assert active_children() == []
 
     @pytest.mark.parametrize(
         ("function", "argument", "limit_s", "failure"),
@@ -89,36 +84,21 @@ class TestWorker:
                 pass
             assert worker.call(os.getpid).failure is None
 
-    def test_ended_it_holds_nothing_until_it_is_called_again(self) -> None:
-        with Worker() as worker:
-            worker.call(os.getpid)
-            worker.end()
-            assert active_children() == []
-            worker.end()
-            assert worker.call(math.hypot, 3, 4) == Outcome(5.0)
-
-    def test_an_interrupt_while_it_starts_leaves_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("begun", [True, False])
+    def test_an_interrupt_while_it_starts_leaves_no_process(self, begun: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         start = ForkServerProcess.start
         started = []
 
         def interrupted(process: ForkServerProcess) -> None:
-            start(process)
-            started.append(process)
+            if begun:
+                start(process)
+                started.append(process)
             raise KeyboardInterrupt
 
         monkeypatch.setattr(ForkServerProcess, "start", interrupted)
         with pytest.raises(KeyboardInterrupt):
             in_own_process(os.getpid)
-        assert [process.exitcode for process in started] == [-signal.SIGKILL]
-        assert active_children() == []
-
-    def test_an_interrupt_before_it_starts_leaves_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def interrupted(process: ForkServerProcess) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(ForkServerProcess, "start", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            in_own_process(os.getpid)
+        assert [process.exitcode for process in started] == [-signal.SIGKILL] * begun
         assert active_children() == []
 
     def test_a_process_whose_caller_is_gone_ends(self) -> None:

@@ -106,8 +106,17 @@ Gpu = Callable[[UsedMemory, UsedMemory], list[str]]
 MEASURED = ["synchronize", "reset_peak_memory_stats", "step", "synchronize"]
 
 
-@pytest.mark.parametrize("probe", [TRAINING, SLICES, replace(TRAINING, phase="inference", batch_size=1)])
-def test_memory_on_a_gpu_is_that_of_the_second_step(probe: Probe, gpu: Gpu) -> None:
+@pytest.mark.parametrize(
+    ("probe", "steps_before"),
+    [
+        (TRAINING, ["step"]),
+        (SLICES, ["step"]),
+        (replace(TRAINING, phase="inference", batch_size=1), ["step"]),
+        # Inference over all voxels needs none.
+        (replace(SLICES, phase="inference", batch_size=1), []),
+    ],
+)
+def test_memory_on_a_gpu_is_that_of_the_second_step(probe: Probe, steps_before: list[str], gpu: Gpu) -> None:
     events = gpu(UsedMemory(None, 2), UsedMemory(7, None))
     assert measure_probe(probe, GPU) == {
         "allocated_bytes": 5,
@@ -117,14 +126,9 @@ def test_memory_on_a_gpu_is_that_of_the_second_step(probe: Probe, gpu: Gpu) -> N
         "device_bytes": None,
         "device_bytes_before": 2,
     }
-    assert events[:7] == ["used", "empty_cache", "step", *MEASURED]
-    assert set(events[7:]) == {"used", "max_memory_allocated", "max_memory_reserved"}
-
-
-def test_inference_over_all_voxels_needs_no_step_before(gpu: Gpu) -> None:
-    events = gpu(UsedMemory(None, None), UsedMemory(None, None))
-    measure_probe(replace(SLICES, phase="inference", batch_size=1), GPU)
-    assert events[:6] == ["used", "empty_cache", *MEASURED]
+    expected = ["used", "empty_cache", *steps_before, *MEASURED]
+    assert events[: len(expected)] == expected
+    assert set(events[len(expected) :]) == {"used", "max_memory_allocated", "max_memory_reserved"}
 
 
 @pytest.mark.parametrize(

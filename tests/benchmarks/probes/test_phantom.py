@@ -10,7 +10,6 @@ from torch import Tensor
 
 from benchmarks.probes.phantom import CENTRES, ClosedFormField, ClosedFormVolume, inside, make_volume
 from ossnet.inference.extraction import EXTRACTORS
-from ossnet.network.occupancy_network import OSSNetC
 
 Shape = tuple[int, int, int]
 SHAPE = (48, 40, 32)
@@ -123,21 +122,3 @@ def test_every_extraction_finds_the_target(name: str) -> None:
     asked = torch.cat(network.asked)
     assert len(asked) == sum(extraction.evaluated) <= math.prod(shape)
     assert len(asked.unique(dim=0)) == len(asked)
-
-
-def test_a_network_fits_in() -> None:
-    shape = (16, 16, 16)
-    torch.manual_seed(0)
-    config = OSSNetC.config_type(
-        shape=shape,
-        modalities=1,
-        encoder_channels=(4, 4),
-        patch_size=3,
-        decoder_width=8,
-        decoder_blocks=1,
-        **OSSNetC.preset,
-    )
-    volume = make_volume(shape, 1)
-    network = OSSNetC(config).eval().field(volume.image)
-    field = ClosedFormField(network, volume.label, volume.prior(tuple(network.prior.shape)))
-    assert torch.equal(field(voxels(shape)), volume.label.flatten().float())
