@@ -32,22 +32,6 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def meet() -> MakeRun:
-    """Write one's process id, then wait until the folder beside has one, too."""
-
-    def work(folder: str) -> None:
-        import os
-        import time
-        from pathlib import Path
-
-        (Path(folder) / "pid").write_text(str(os.getpid()))
-        while len(list(Path(folder).parent.glob("*/pid"))) < 2:
-            time.sleep(0.02)
-
-    return work
-
-
-@pytest.fixture
 def stay() -> MakeRun:
     """Write one's process id and that of a child, and stay busy; where the folder says so, deaf to interrupts."""
 
@@ -84,41 +68,37 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_tasks_are_in_the_order_of_their_folders_and_run_at_a_time(
-    folders: list[Path], meet: MakeRun, monkeypatch: pytest.MonkeyPatch
+def test_tasks_run_at_a_time_in_the_order_of_their_folders_each_with_a_session_of_its_own(
+    folders: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def meet(folder: str) -> None:
+        import os
+        import sys
+        import time
+        from pathlib import Path
+
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+        (Path(folder) / "seen").write_text(f"{devices} {os.getsid(0)} {os.getpid()} {sys.executable}")
+        while len(list(Path(folder).parent.glob("*/seen"))) < 2:
+            time.sleep(0.02)
+
     # Not from the root of the repository, and with GPUs that a worker must see as this process does.
     monkeypatch.chdir(folders[0])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     executor = LocalExecutor(meet, workers=2)
     assert (executor.capacity, executor.detached) == (2, False)
     tasks = executor.submit(folders)
     wait_for(lambda: all(task.finished() for task in tasks))
-    assert [task.name for task in tasks] == [f"pid {(folder / 'pid').read_text()}" for folder in folders]
+    # In a session of its own, Ctrl-C in the terminal does not reach it.
+    pids = [task.name.removeprefix("pid ") for task in tasks]
+    seen = [(folder / "seen").read_text() for folder in folders]
+    assert seen == [f"3 {pid} {pid} {sys.executable}" for pid in pids]
     (log,) = (folders[0] / "log").glob("*_log.out")
     assert tasks[0].reason() == "ended with status 0"
     assert tasks[0].log == log
     assert tasks[0].ending() == Ending.RETURNED
     assert executor.find_task(folders[0]) is None
     tasks[0].cancel()
-
-
-def test_a_worker_has_the_environment_and_a_session_of_its_own(
-    folders: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def work(folder: str) -> None:
-        import os
-        import sys
-        from pathlib import Path
-
-        devices = os.environ.get("CUDA_VISIBLE_DEVICES")
-        (Path(folder) / "seen").write_text(f"{devices} {os.getsid(0)} {os.getpid()} {sys.executable}")
-
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    (task,) = LocalExecutor(work, workers=1).submit(folders[:1])
-    wait_for(task.finished)
-    pid = task.name.removeprefix("pid ")
-    # In a session of its own, Ctrl-C in the terminal does not reach it.
-    assert (folders[0] / "seen").read_text() == f"3 {pid} {pid} {sys.executable}"
 
 
 def test_an_exception_is_told_as_a_status_and_in_the_log(folders: list[Path]) -> None:
