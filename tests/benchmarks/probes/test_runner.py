@@ -1,9 +1,11 @@
 """Probes are answered once, recorded at once, and no longer than there is time for. Nothing is measured here."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self
 
 import pytest
@@ -56,8 +58,21 @@ class FakeMachine:
         runner.answer(self.progress, self.now + limit_s)
         return not runner.failed() and not any(ledger.missing() for ledger in runner.ledgers)
 
-    def prober(self, device: str, limit_s: float) -> AbstractContextManager["FakeMachine.Prober"]:
-        return FakeMachine.Prober(self, limit_s)
+    @contextmanager
+    def prober(self, device: str, of_probe_s: float) -> Iterator[SimpleNamespace]:
+        """Stand for `benchmarks.probes.prober.Prober`."""
+
+        def answer(probe: Probe, limit_s: float) -> Outcome:
+            self.limits.append(limit_s)
+            limit_s, pace = min(limit_s, of_probe_s), self.paces.get(probe, self.pace)
+            outcome = self.outcome(probe)
+            self.now += min(pace, limit_s)
+            return outcome if pace <= limit_s else Outcome(failure="no result")
+
+        try:
+            yield SimpleNamespace(answer=answer)
+        finally:
+            self.ended = True
 
     def progress(self, title: str, total: int) -> AbstractContextManager[Self]:
         self.totals.append(total)
@@ -73,25 +88,6 @@ class FakeMachine:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
-
-    class Prober:
-        """Stands for `benchmarks.probes.prober.Prober`."""
-
-        def __init__(self, machine: "FakeMachine", limit_s: float) -> None:
-            self.machine, self.limit_s = machine, limit_s
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.machine.ended = True
-
-        def answer(self, probe: Probe, limit_s: float) -> Outcome:
-            self.machine.limits.append(limit_s)
-            limit_s, pace = min(limit_s, self.limit_s), self.machine.paces.get(probe, self.machine.pace)
-            outcome = self.machine.outcome(probe)
-            self.machine.now += min(pace, limit_s)
-            return outcome if pace <= limit_s else Outcome(failure="no result")
 
 
 @pytest.fixture
