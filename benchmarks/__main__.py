@@ -115,13 +115,13 @@ def _simulate(options: argparse.Namespace) -> int:
     import numpy as np
 
     from benchmarks.markup import markdown
-    from benchmarks.report.simulation import simulate, simulation_grid, write_simulation
+    from benchmarks.report.simulation import simulate, simulation_table, write_simulation
 
     if options.studies < 1:
         raise UserError(f"--studies {options.studies}: give a whole number above 0")
     frame = simulate(np.random.default_rng(options.seed), options.studies)
     write_simulation(frame, options.results / "tables" / "simulation")
-    print(markdown(simulation_grid(frame)))
+    print(markdown(simulation_table(frame)))
     print(options.results / "tables" / "simulation.md")
     return 0
 

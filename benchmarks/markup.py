@@ -24,7 +24,7 @@ NOTHING = Cell("–")
 
 
 @dataclass(frozen=True)
-class Grid:
+class Table:
     """A table as text, before its markup.
 
     Attributes:
@@ -87,7 +87,7 @@ def threads_text(count: int) -> str:
     return f"{count} thread{'' if count == 1 else 's'}"
 
 
-def markdown(grid: Grid) -> str:
+def markdown(grid: Table) -> str:
     """Return a table as GitHub Markdown: caption, table and notes."""
 
     def line(cells: Sequence[str]) -> str:
@@ -155,7 +155,7 @@ SENTENCES = "p{45mm}"
 """Column type of alignment `p`."""
 
 
-def latex(grid: Grid) -> str:
+def latex(grid: Table) -> str:
     """Return a table as LaTeX, for a document that loads booktabs and graphicx (which fits the table to the page)."""
 
     def escape(text: str) -> str:

@@ -19,13 +19,13 @@ profile's. The table of its scores follows from the layout:
 
 A study of probes states what is predicted and what a CPU or a GPU measures, and makes its own tables from the answers:
 
->>> from benchmarks.markup import Cell, Grid
+>>> from benchmarks.markup import Cell, Table
 >>> from benchmarks.probes.records import PREDICTED
 >>> from benchmarks.report.probe_cells import gigabytes
 >>> PROBES = [Probe("memory", "c", CUBE, (edge, edge, edge), "inference", 2**14) for edge in (64, 128)]
 >>> def tables(found):
 ...     rows = [[Cell(probe.resolution), gigabytes(found.answers, PREDICTED, probe)] for probe in PROBES]
-...     return [Grid("Memory of OSS-Net C.", ["Resolution", "Predicted (GB)"], rows)]
+...     return [Table("Memory of OSS-Net C.", ["Resolution", "Predicted (GB)"], rows)]
 >>> PASSES = Study(Layout("passes", "Memory of OSS-Net C"), predicted=lambda: PROBES, tables=tables)
 >>> PASSES.name, PASSES.has_points, PASSES.has_probes
 ('passes', False, True)
@@ -38,7 +38,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.markup import NOTHING, Grid
+from benchmarks.markup import NOTHING, Table
 
 if TYPE_CHECKING:
     # Importing torch takes seconds, and commands that only read records do without it.
@@ -96,7 +96,7 @@ CUBE = "cube"
 """Name that stands in place of a data set in probes of volumes of any resolution."""
 
 PAPER_VOLUMES: Mapping[str, tuple[Shape, int]] = {"brats": ((256, 256, 160), 4), "lits": ((512, 512, 512), 1)}
-"""Grid (H, W, D) in voxels and number of modalities of the paper's networks, by data set (Section 4.2)."""
+"""Table (H, W, D) in voxels and number of modalities of the paper's networks, by data set (Section 4.2)."""
 
 UNetVariant = Literal[
     "activation after the sum",
@@ -259,7 +259,7 @@ def no_probes(device_type: DeviceType | None = None) -> Sequence[Probe]:
     return ()
 
 
-def no_tables(found: Findings) -> Sequence[Grid]:
+def no_tables(found: Findings) -> Sequence[Table]:
     """Return no tables: those of a study that has only the table of its scores."""
     return ()
 
@@ -285,7 +285,7 @@ class Study:
     scoring: str = "segmentation"
     predicted: Callable[[], Sequence[Probe]] = no_probes
     measured: Callable[[DeviceType], Sequence[Probe]] = no_probes
-    tables: Callable[[Findings], Sequence[Grid]] = no_tables
+    tables: Callable[[Findings], Sequence[Table]] = no_tables
     evidence: Callable[[], Sequence[Probe]] = no_probes
     only_by_name: bool = False
 

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as TerminalTable
 
 from benchmarks.claims.judge import COMPARISON_COLUMNS, VERDICT_COLUMNS
 from benchmarks.claims.outcomes import Verdict
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown
+from benchmarks.markup import NOTHING, Cell, Table, latex, markdown
 from benchmarks.names import STAND_INS
 from benchmarks.report.interval_coverage import OF_CLAIMS
 from ossnet.files import write_text
@@ -50,7 +50,7 @@ def write_claims(frame: pd.DataFrame, stem: str | Path, basis: str) -> None:
 
 def print_claims(frame: pd.DataFrame) -> None:
     """Print every claim with both verdicts and their numbers, and the number of claims with each verdict."""
-    table = Table(show_lines=True)
+    table = TerminalTable(show_lines=True)
     for head in ("Claim", *SIDES):
         table.add_column(head, overflow="fold")
     for row in frame.to_dict("records"):
@@ -73,7 +73,7 @@ def print_claims(frame: pd.DataFrame) -> None:
         console.print(f"{whose}: " + ", ".join(f"{verdict} {counts.get(verdict, 0)}" for verdict in Verdict))
 
 
-def _counts(frame: pd.DataFrame, basis: str) -> Grid:
+def _counts(frame: pd.DataFrame, basis: str) -> Table:
     """Return the number of claims with each verdict, with notes on how claims are judged."""
     stand_ins = " and ".join(f"{name} stands in for {paper}" for name, paper in STAND_INS.items())
     notes = (
@@ -90,17 +90,17 @@ def _counts(frame: pd.DataFrame, basis: str) -> Grid:
         [Cell(verdict.value), *(Cell(f"{(frame[f'verdict{side}'] == verdict).sum()}") for side in SIDES.values())]
         for verdict in Verdict
     ]
-    return Grid(f"Verdicts on {len(frame)} claims of the paper.", ["Verdict", *SIDES], rows, notes)
+    return Table(f"Verdicts on {len(frame)} claims of the paper.", ["Verdict", *SIDES], rows, notes)
 
 
-def _grids(frame: pd.DataFrame) -> list[Grid]:
+def _grids(frame: pd.DataFrame) -> list[Table]:
     """Return a table of the claims on each subject."""
     grids = []
     for subject, claims in frame.groupby("subject", sort=False):
         explanations = "; ".join(dict.fromkeys(filter(None, claims["explanation"])))
         notes = f"Numbers that explain the verdicts: {explanations}." if explanations else ""
         rows = [_cells(row) for row in claims.to_dict("records")]
-        grids.append(Grid(str(subject), HEAD, rows, notes, ALIGNMENT))
+        grids.append(Table(str(subject), HEAD, rows, notes, ALIGNMENT))
     return grids
 
 

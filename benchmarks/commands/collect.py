@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks.markup import Grid
+from benchmarks.markup import Table
 from benchmarks.names import REFERENCE
 from benchmarks.probes.answers import Answers
 from benchmarks.report.caveats import caveats_of
 from benchmarks.report.comparisons import compare_rows, write_comparisons
 from benchmarks.report.cost_table import write_costs
 from benchmarks.report.figure_case import write_figure_case
-from benchmarks.report.probe_tables import write_grids, write_probe_records
+from benchmarks.report.probe_tables import write_probe_records, write_tables
 from benchmarks.report.protocol_table import write_protocols
 from benchmarks.report.score_records import Records, collect, failures_of, read_records, scores_of
 from benchmarks.report.score_table import write_table
@@ -78,12 +78,12 @@ def write_study(study: Study, found: Findings, stem: Path) -> None:
     if any(part.rows for part in found.records):
         _write_scores(study, found, stem, grids)
     else:
-        write_grids(grids, stem)
+        write_tables(grids, stem)
     if found.answers.by_machine:
         write_probe_records(found.answers, Path(f"{stem}-probes") if study.has_points else stem)
 
 
-def _write_scores(study: Study, found: Findings, stem: Path, grids: Sequence[Grid]) -> None:
+def _write_scores(study: Study, found: Findings, stem: Path, grids: Sequence[Table]) -> None:
     reference = found.reference
     committed = read_records(reference / "records", [study.name]) if reference is not None else []
     scores = scores_of(found.records)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, latex, markdown, signed, span
+from benchmarks.markup import NOTHING, Cell, Table, latex, markdown, signed, span
 from benchmarks.names import GROUP, OF_THE_PAPER, source_text
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.interval_coverage import OF_COMPARISONS
@@ -97,7 +97,7 @@ def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, cav
     write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout, caveats))
 
 
-def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Grid]:
+def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Table]:
     grids = []
     for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False):
         dataset, profile, protocol, quantity = map(str, key)
@@ -106,7 +106,7 @@ def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list
     return grids
 
 
-def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Grid:
+def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Table:
     dataset, profile, protocol, quantity = key
     first = list(pairs[list(layout.columns)].itertuples(index=False, name=None))
     second = list(pairs[[f"other_{column}" for column in layout.columns]].itertuples(index=False, name=None))
@@ -137,4 +137,4 @@ def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequ
         "A bold difference has an interval without 0: the methods differ, not only these runs or these cases",
     )
     head = [name, *(str(place) for place in range(1, len(rows) + 1))]
-    return Grid(caption, head, cells, join_notes([*notes, *caveats]))
+    return Table(caption, head, cells, join_notes([*notes, *caveats]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, interval, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Table, interval, latex, markdown, span
 from benchmarks.names import GROUP, source_text
 from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.caveats import Caveats
@@ -122,7 +122,7 @@ def _grid(
     layout: Layout,
     failed: Mapping[Row, Mapping[int, str]],
     caveats: Sequence[str],
-) -> Grid:
+) -> Table:
     by_row = {tuple(row[name] for name in layout.columns): row for row in costs.to_dict("records")}
     hidden = {name for name in RESERVED if costs[name].isna().all()}
     heads = {name: head for name, head in HEADS.items() if name not in hidden}
@@ -138,7 +138,7 @@ def _grid(
     devices = sorted({name for text in costs["devices"] for name in text.split("; ") if name})
     made_on = [f"Made on: {'; '.join(devices)}"] if devices else []
     caption = f"{layout.title}: accuracy and its cost. {source_text(*key)}; seeds: {span(costs['seeds'])}."
-    return Grid(caption, head, cells, join_notes([*NOTES, *made_on, *caveats]))
+    return Table(caption, head, cells, join_notes([*NOTES, *made_on, *caveats]))
 
 
 def _cells(found: Mapping[Any, Any], heads: Iterable[str]) -> list[Cell]:

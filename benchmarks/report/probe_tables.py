@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import Grid, latex, markdown
+from benchmarks.markup import Table, latex, markdown
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import GIGABYTE, ProbeRecord
@@ -24,7 +24,7 @@ SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_shar
 """Parts of a result that are columns, in addition to the parts of the peak and the stages."""
 
 
-def write_grids(grids: Sequence[Grid], stem: Path) -> None:
+def write_tables(grids: Sequence[Table], stem: Path) -> None:
     """Write tables as `stem`.md and `stem`.tex, each whole or not at all.
 
     Raises:

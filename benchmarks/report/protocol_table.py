@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, interval, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Table, interval, latex, markdown, span
 from benchmarks.names import GROUP, source_text
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.score_records import SEVERAL, Records, by_several, scores_by_protocol
@@ -82,7 +82,7 @@ def write_protocols(
 
 def _grid(
     numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, quantity: str, caveats: Sequence[str]
-) -> Grid:
+) -> Table:
     """Return a row for each row of the study's table and a column for each protocol."""
     numbers = numbers[numbers["quantity"] == quantity]
     of_cell: dict[tuple[Row, Row], dict[str, float]] = {}
@@ -100,7 +100,7 @@ def _grid(
     source = source_text(dataset, profile, "") + by_protocol.removeprefix(SEVERAL)
     caption = f"{layout.title}: {QUANTITIES[quantity].name} by protocol. {source}; {size}."
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Grid(caption, list(columns), cells, join_notes([*NOTES, *caveats]))
+    return Table(caption, list(columns), cells, join_notes([*NOTES, *caveats]))
 
 
 def _column(numbers: Sequence[dict[str, float] | None]) -> list[Cell]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import NOTHING, Cell, Grid, interval, latex, markdown, span
+from benchmarks.markup import NOTHING, Cell, Table, interval, latex, markdown, span
 from benchmarks.names import GROUP, OF_THE_PAPER, STAND_INS, source_text
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.summary import columns_of, group_keys
@@ -46,7 +46,7 @@ def write_table(
     stem: str | Path,
     layout: Layout,
     failures: pd.DataFrame | None = None,
-    appendix: Sequence[Grid] = (),
+    appendix: Sequence[Table] = (),
     caveats: Caveats | None = None,
 ) -> None:
     """Write `stem`.csv (`columns_of(layout)` of `frame`), `stem`.md and `stem`.tex, each whole or not at all.
@@ -81,7 +81,7 @@ def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str
     return failed
 
 
-def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Grid]:
+def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Table]:
     failed = failed_rows(failures, layout)
     keys = group_keys(frame)
     # A data set on which every run failed has no rows, but has a table.
@@ -101,7 +101,7 @@ def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, c
 
 def _grid(
     numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, failed: Failed, caveats: Sequence[str]
-) -> Grid:
+) -> Table:
     by_row: dict[Row, dict[str, Numbers]] = {}
     for record in numbers.to_dict("records"):
         by_row.setdefault(tuple(record[column] for column in layout.columns), {})[record["quantity"]] = record
@@ -118,7 +118,7 @@ def _grid(
     if any(status):
         columns["Status"] = [Cell(text) for text in status]
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Grid(_caption(numbers, key, layout), list(columns), cells, _notes(numbers, key[0], layout, failed, caveats))
+    return Table(_caption(numbers, key, layout), list(columns), cells, _notes(numbers, key[0], layout, failed, caveats))
 
 
 Numbers = Mapping[Hashable, Any]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.markup import Cell, Grid, latex, markdown
+from benchmarks.markup import Cell, Table, latex, markdown
 from benchmarks.report.intervals import CONFIDENCE, components, estimate, pool, weigh
 from benchmarks.report.table_notes import join_notes
 from ossnet.files import write_text
@@ -221,7 +221,7 @@ def missed(frame: pd.DataFrame) -> pd.DataFrame:
     return long[~long["coverage"].between(*BOUNDS)].sort_values(["kind", "column"], kind="stable", ignore_index=True)
 
 
-def simulation_grid(frame: pd.DataFrame) -> Grid:
+def simulation_table(frame: pd.DataFrame) -> Table:
     """Return the shares of `simulate` as a table, each number by both methods."""
     wide = frame.pivot(index=["kind", "seeds"], columns="intervals", values=list(HEADS))
     rows = []
@@ -244,7 +244,7 @@ def simulation_grid(frame: pd.DataFrame) -> Grid:
         "own seeds only",
         _outside(missed(frame)),
     )
-    return Grid(caption, ["Scores", "Seeds", *HEADS.values()], rows, join_notes(notes))
+    return Table(caption, ["Scores", "Seeds", *HEADS.values()], rows, join_notes(notes))
 
 
 def _outside(found: pd.DataFrame) -> str:
@@ -274,8 +274,8 @@ def write_simulation(frame: pd.DataFrame, stem: str | Path) -> None:
         UserError: a file cannot be written.
     """
     write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", markdown(simulation_grid(frame)) + "\n")
-    write_text(f"{stem}.tex", latex(simulation_grid(frame)) + "\n")
+    write_text(f"{stem}.md", markdown(simulation_table(frame)) + "\n")
+    write_text(f"{stem}.tex", latex(simulation_table(frame)) + "\n")
 
 
 def _text(name: str, number: float) -> str:

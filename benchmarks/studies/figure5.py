@@ -12,7 +12,7 @@ much. For the priors of trained models see `benchmarks.studies.inference`.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.markup import Cell, Grid, power_of_two
+from benchmarks.markup import Cell, Table, power_of_two
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
@@ -93,7 +93,7 @@ def probe(shape: Shape, locations: int, extraction: str) -> Probe:
     return Probe("runtime", MODEL, DATASET, shape, "extraction", locations, extraction=extraction)
 
 
-def figure5_grids(answers: Answers) -> list[Grid]:
+def figure5_tables(answers: Answers) -> list[Table]:
     """Return, for each machine, the runtimes of both inferences and of their stages, and those of the slicing U-Net.
 
     Only a GPU measures the slicing U-Net.
@@ -113,7 +113,7 @@ def figure5_grids(answers: Answers) -> list[Grid]:
     return [*grids[:-1], last]
 
 
-def _runtimes(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
+def _runtimes(answers: Answers, machine: str, probes: Sequence[Probe]) -> Table:
     head = ["Locations per pass"]
     for reading, (original, improved) in READINGS.items():
         head += [f"Original ({original}) (s)", f"Improved ({improved}) (s)", f"Ratio, by {reading}"]
@@ -126,10 +126,10 @@ def _runtimes(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
             row += [seconds(answers, machine, probe) for probe in both]
             row.append(ratio(*(answers.value(machine, probe, "median_s") for probe in both)))
         rows.append(row)
-    return Grid(f"{_segmentation(machine, answers, probes[0])}: runtime by inference.", head, rows)
+    return Table(f"{_segmentation(machine, answers, probes[0])}: runtime by inference.", head, rows)
 
 
-def _stages(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
+def _stages(answers: Answers, machine: str, probes: Sequence[Probe]) -> Table:
     head = ["Inference", "Locations per pass", *(f"{stage} (s)" for stage in STAGES)]
     head += ["Evaluated", "Evaluated / s", "Share of matrix-product rate"]
     rows = []
@@ -147,13 +147,13 @@ def _stages(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
                 number_cell(answers.value(machine, probe, "matmul_share"), "{:.1%}"),
             ]
         )
-    return Grid(f"{_segmentation(machine, answers, probes[0])}: stages of the runtime.", head, rows)
+    return Table(f"{_segmentation(machine, answers, probes[0])}: stages of the runtime.", head, rows)
 
 
-def _slicing(answers: Answers, machine: str, probes: Sequence[Probe]) -> Grid:
+def _slicing(answers: Answers, machine: str, probes: Sequence[Probe]) -> Table:
     rows = [[Cell(str(probe.batch_size)), seconds(answers, machine, probe)] for probe in probes]
     caption = f"{_segmentation(machine, answers, probes[0])}: runtime by slices per pass."
-    return Grid(caption, ["Slices per pass", "Time (s)"], rows)
+    return Table(caption, ["Slices per pass", "Time (s)"], rows)
 
 
 def _segmentation(machine: str, answers: Answers, probe: Probe) -> str:
@@ -163,7 +163,7 @@ def _segmentation(machine: str, answers: Answers, probe: Probe) -> str:
 FIGURE5 = Study(
     Layout("figure5", "Figure 5: runtime of a segmentation"),
     measured=measured,
-    tables=lambda found: figure5_grids(found.answers),
+    tables=lambda found: figure5_tables(found.answers),
     only_by_name=True,
     evidence=lambda: measured("cuda"),
 )

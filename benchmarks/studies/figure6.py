@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks.markup import Cell, Grid, power_of_two
+from benchmarks.markup import Cell, Table, power_of_two
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import published_gigabytes
@@ -48,7 +48,7 @@ def measured(device_type: DeviceType) -> list[Probe]:
     return probes(LOCATIONS if device_type == "cuda" else LAPTOP_LOCATIONS)
 
 
-def figure6_grids(answers: Answers) -> list[Grid]:
+def figure6_tables(answers: Answers) -> list[Table]:
     """Return the table of memory by number of locations: predicted, measured, and the paper's."""
     paper = published_gigabytes()
     columns: list[tuple[str, Callable[[Probe], Cell]]] = [
@@ -69,7 +69,7 @@ def figure6_grids(answers: Answers) -> list[Grid]:
         rows.append([locations_cell(of_models[0]), *(cell_of(probe) for probe in of_models for _, cell_of in columns)])
     caption = "Figure 6: memory of one pass at 256x256x160 voxels in GB (10^9 bytes). Paper: numbers of its Table 3."
     sentences = [RELEASED_CODE, THIS_SUITE, WORKSPACES, FULL_VOLUME, FIGURE6_ABSENT]
-    return [Grid(caption, head, rows, notes([*sentences, *memory_notes(answers)]))]
+    return [Table(caption, head, rows, notes([*sentences, *memory_notes(answers)]))]
 
 
 def _measured_by(answers: Answers, machine: str) -> Callable[[Probe], Cell]:
@@ -80,6 +80,6 @@ FIGURE6 = Study(
     Layout("figure6", "Figure 6: memory of one pass"),
     predicted=predicted,
     measured=measured,
-    tables=lambda found: figure6_grids(found.answers),
+    tables=lambda found: figure6_tables(found.answers),
     only_by_name=True,
 )

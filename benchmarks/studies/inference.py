@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.markup import NOTHING, Cell, Table
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.report.probe_cells import machine_notes, notes, ratio, seconds
@@ -43,7 +43,7 @@ def grid(profile: "Profile") -> Sequence[Point]:
     ]
 
 
-def closed_form_grid(answers: Answers) -> Grid:
+def closed_form_table(answers: Answers) -> Table:
     """Return the table of evaluations and runtimes of the closed-form volume, from the records of Figure 5."""
     shape = figure5.SHAPES["cuda"]
     probes = {name: figure5.probe(shape, figure5.FULL_LOCATIONS, name) for name in EXTRACTIONS}
@@ -70,7 +70,7 @@ def closed_form_grid(answers: Answers) -> Grid:
         ]
         for name, probe in probes.items()
     ]
-    return Grid(
+    return Table(
         f"{model_name(MODEL)} on a closed-form volume of {'x'.join(map(str, shape))} voxels, whose target, max-pooled "
         "to the encoder's grid, is the prior.",
         [
@@ -88,8 +88,7 @@ def _quality_of_prior(shape: Shape) -> dict[str, dict[str, float]]:
     # Torch is imported here, so that other tables are made without it.
     from benchmarks.probes.phantom import ClosedFormField, make_volume
     from benchmarks.scoring.inference_comparison import prior_quality
-    from ossnet.field import Grid as Voxels
-    from ossnet.field import VoxelField
+    from ossnet.field import Grid, VoxelField
     from ossnet.inference.extraction import FIRST_STATES
     from ossnet.network.occupancy_network import OccupancyNetworkConfig
 
@@ -97,7 +96,7 @@ def _quality_of_prior(shape: Shape) -> dict[str, dict[str, float]]:
     assert isinstance(config, OccupancyNetworkConfig)
     volume = make_volume(shape, modalities=1)
     field = ClosedFormField(VoxelField(volume.label.float()), volume.label, volume.prior(config.lowest_grid))
-    voxels = Voxels.over(field)
+    voxels = Grid.over(field)
     return {name: prior_quality(state(field, voxels), field, voxels) for name, state in FIRST_STATES.items()}
 
 
@@ -120,5 +119,5 @@ INFERENCE = Study(
     ),
     grid,
     scoring="inference",
-    tables=lambda found: [closed_form_grid(Answers.read("figure5", found.results, found.reference))],
+    tables=lambda found: [closed_form_table(Answers.read("figure5", found.results, found.reference))],
 )

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
+from benchmarks.markup import NOTHING, Cell, Table, power_of_two
 from benchmarks.names import PAPER_NAMES, model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import PublishedMemory, extractions, paper_batches, published_memory
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio
-from benchmarks.studies.unet_table import unets_grid
+from benchmarks.studies.unet_table import unets_table
 from benchmarks.study import Probe
 
 LARGEST_PARTS = 4
@@ -56,13 +56,13 @@ ASSUMPTIONS = (
 )
 
 
-def table3_grids(answers: Answers) -> list[Grid]:
+def table3_tables(answers: Answers) -> list[Table]:
     """Return the paper's table, then its batches, whole extractions, other memory, parts of the peaks, and U-Nets."""
     grids = [_main(answers), _batches(answers), _extractions(answers), _reserved(answers), _parts(answers)]
-    return [*grids, unets_grid(answers)]
+    return [*grids, unets_table(answers)]
 
 
-def _main(answers: Answers) -> Grid:
+def _main(answers: Answers) -> Table:
     head = ["Model", "Data set", "Resolution", "Phase", "Locations"]
     head += ["Paper (GB)", "Released code, predicted (GB)", "Ratio to paper", "This suite, predicted (GB)"]
     for machine in answers.shown:
@@ -74,10 +74,10 @@ def _main(answers: Answers) -> Grid:
         row += [ratio(_allocated(answers, PREDICTED, released), number.gigabytes and number.gigabytes * GIGABYTE)]
         rows.append([*row, *_compared(answers, number.probe, answers.shown)])
     sentences = [*ASSUMPTIONS, *cpu_notes(answers), *machine_notes(answers)]
-    return Grid(f"Table 3: memory. {BASIS}.", head, rows, notes(sentences))
+    return Table(f"Table 3: memory. {BASIS}.", head, rows, notes(sentences))
 
 
-def _batches(answers: Answers) -> Grid:
+def _batches(answers: Answers) -> Table:
     # The batches are too large for a CPU.
     machines = [machine for machine in answers.shown if machine != CPU]
     head = ["Model", "Data set", "Resolution", "Batch", "This suite, predicted (GB)"]
@@ -88,10 +88,10 @@ def _batches(answers: Answers) -> Grid:
         model, dataset, resolution, *_ = _labels(probe)
         rows.append([model, dataset, resolution, Cell(str(probe.batch_size)), *_compared(answers, probe, machines)])
     caption = "Table 3: training with the paper's batches (Section 4.1), of volumes or of slices of one volume."
-    return Grid(caption, head, rows)
+    return Table(caption, head, rows)
 
 
-def _extractions(answers: Answers) -> Grid:
+def _extractions(answers: Answers) -> Table:
     """Return whole segmentations in function space, next to the single pass that the paper measures."""
     machines = [machine for machine in answers.shown if machine != CPU]
     head = ["Model", "Data set", "Resolution", "Locations per pass", "One pass, predicted (GB)"]
@@ -107,10 +107,10 @@ def _extractions(answers: Answers) -> Grid:
         row = [model, dataset, resolution, locations, one_pass, octree]
         rows.append([*row, *_compared(answers, probe, machines)])
     caption = "Table 3: segmentation of the whole volume by `mise`, for which the paper has no numbers."
-    return Grid(caption, head, rows, notes([OBJECT]))
+    return Table(caption, head, rows, notes([OBJECT]))
 
 
-def _reserved(answers: Answers) -> Grid:
+def _reserved(answers: Answers) -> Table:
     """Return the memory beyond the tensors: blocks that the allocator keeps, and on a GPU the CUDA context."""
     columns = [
         (machine, name, f"{answers.title(machine)}, {label} (GB)")
@@ -131,7 +131,7 @@ def _reserved(answers: Answers) -> Grid:
         "processes, the increase in the device's memory stands for the process",
         *cpu_notes(answers),
     )
-    return Grid("Table 3: memory of this suite beyond its tensors.", head, rows, notes(sentences))
+    return Table("Table 3: memory of this suite beyond its tensors.", head, rows, notes(sentences))
 
 
 def _kinds(machine: str) -> dict[str, str]:
@@ -143,7 +143,7 @@ def _kinds(machine: str) -> dict[str, str]:
     return tensors | process if machine == CPU else tensors | allocator | process | {"device_bytes": "device"}
 
 
-def _parts(answers: Answers) -> Grid:
+def _parts(answers: Answers) -> Table:
     head = ["Model", "Data set", "Resolution", "Phase", "Locations", "Peak (GB)"]
     head += [f"Part {place + 1}" for place in range(LARGEST_PARTS)] + ["Others (GB)"]
     rows = []
@@ -154,7 +154,7 @@ def _parts(answers: Answers) -> Grid:
         named += [NOTHING] * (LARGEST_PARTS - len(named))
         others = Cell(f"{sum(taken for _, taken in largest[LARGEST_PARTS:]) / GIGABYTE:.2f}") if parts else NOTHING
         rows.append([*_labels(number.probe), gigabytes(answers, PREDICTED, number.probe), *named, others])
-    return Grid("Table 3: largest parts (GB) of the peak that is predicted for this suite.", head, rows)
+    return Table("Table 3: largest parts (GB) of the peak that is predicted for this suite.", head, rows)
 
 
 def _labels(probe: Probe) -> list[Cell]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmarks.markup import NOTHING, Cell, Grid, power_of_two
+from benchmarks.markup import NOTHING, Cell, Table, power_of_two
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
@@ -136,7 +136,7 @@ def _locations(model: str) -> int | None:
     return None if model in VOXELISED else LOCATIONS
 
 
-def scaling_grids(answers: Answers) -> list[Grid]:
+def scaling_tables(answers: Answers) -> list[Table]:
     """Return the table of predicted memory, and for each machine those of measured memory and time."""
     grids = [_by_edge("predicted memory in GB (10^9 bytes)", predicted(), gigabytes, answers, PREDICTED)]
     for machine in answers.shown:
@@ -158,7 +158,7 @@ def _by_edge(
     cell_of: Callable[[Answers, str, Probe], Cell],
     answers: Answers,
     machine: str,
-) -> Grid:
+) -> Table:
     """Return a row for each phase and model, whether or not the machine has it, and a column for each resolution."""
     by_place = {(probe.phase, probe.model, probe.shape[0]): probe for probe in probes}
     edges = sorted({edge for *_, edge in by_place})
@@ -175,13 +175,13 @@ def _by_edge(
         for model in EXTRACTIONS
     ]
     head = ["Phase", "Model", *(f"{edge}³" for edge in edges)]
-    return Grid(f"Scaling with resolution: {caption}.", head, rows)
+    return Table(f"Scaling with resolution: {caption}.", head, rows)
 
 
 SCALING = Study(
     Layout("scaling", "Memory and time against the volume's resolution"),
     predicted=predicted,
     measured=measured,
-    tables=lambda found: scaling_grids(found.answers),
+    tables=lambda found: scaling_tables(found.answers),
     only_by_name=True,
 )

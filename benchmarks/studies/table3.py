@@ -11,7 +11,7 @@ from benchmarks.probes.published import (
     unet_memory,
     unet_probe,
 )
-from benchmarks.studies.memory_table import table3_grids
+from benchmarks.studies.memory_table import table3_tables
 from benchmarks.study import DeviceType, Layout, Probe, Study
 
 
@@ -51,6 +51,6 @@ TABLE3 = Study(
     Layout("table3", "Table 3: memory"),
     predicted=predicted,
     measured=measured,
-    tables=lambda found: table3_grids(found.answers),
+    tables=lambda found: table3_tables(found.answers),
     evidence=evidence,
 )

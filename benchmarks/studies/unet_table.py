@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.markup import NOTHING, Cell, Table
 from benchmarks.names import PAPER_NAMES, model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import UNETS, PublishedMemory, unet_memory, unet_probe
@@ -21,7 +21,7 @@ READING = (
 )
 
 
-def unets_grid(answers: Answers) -> Grid:
+def unets_table(answers: Answers) -> Table:
     """Return a row for each variant, with a column for each of the paper's numbers and the largest deviation."""
     numbers = unet_memory()
     ratios = {unets: [_ratio_to_paper(answers, number, unets) for number in numbers] for unets in UNETS}
@@ -38,7 +38,7 @@ def unets_grid(answers: Answers) -> Grid:
         rows.append([Cell(_name(unets)), *cells, _percent(largest[unets])])
     head = ["U-Nets", *(_title(number.probe) for number in numbers), "Largest deviation"]
     caption = "Table 3: variants of the paper's U-Nets (GB), predicted as for the released code."
-    return Grid(caption, head, rows, notes([*READING, *_closest(largest), *_without_image(answers)]))
+    return Table(caption, head, rows, notes([*READING, *_closest(largest), *_without_image(answers)]))
 
 
 def _closest(largest: dict[Implementation, float]) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from benchmarks.markup import NOTHING, Cell, Grid
+from benchmarks.markup import NOTHING, Cell, Table
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import PREDICTED
@@ -26,7 +26,7 @@ def measured(device_type: DeviceType) -> list[Probe]:
     return [SEGMENTATION]
 
 
-def whole_grids(answers: Answers) -> list[Grid]:
+def whole_tables(answers: Answers) -> list[Table]:
     """Return a table with rows for the predicted pass and segmentation, and one for each machine's measurement."""
     head = ["Work", "Source", "Tensors (GB)", "Allocator (GB)", "Process (GB)", "Process before (GB)", "Time (s)"]
     rows = [
@@ -35,7 +35,7 @@ def whole_grids(answers: Answers) -> list[Grid]:
     ]
     probe = SEGMENTATION
     caption = f"{model_name(probe.model)} segmenting {probe.resolution} voxels by {probe.extraction}: memory and time."
-    return [Grid(caption, head, rows, notes([OBJECT, TIME, WORKSPACES, *cpu_notes(answers), *machine_notes(answers)]))]
+    return [Table(caption, head, rows, notes([OBJECT, TIME, WORKSPACES, *cpu_notes(answers), *machine_notes(answers)]))]
 
 
 def _row(answers: Answers, work: str, machine: str, probe: Probe) -> list[Cell]:
@@ -53,6 +53,6 @@ WHOLE = Study(
     Layout("whole", "Segmenting 512^3 voxels"),
     predicted=predicted,
     measured=measured,
-    tables=lambda found: whole_grids(found.answers),
+    tables=lambda found: whole_tables(found.answers),
     only_by_name=True,
 )

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.markup import (
     NOTHING,
     Cell,
-    Grid,
+    Table,
     interval,
     latex,
     markdown,
@@ -17,7 +17,7 @@ from benchmarks.markup import (
     with_minus,
 )
 
-GRID = Grid("A caption, 50 %.", ["Model", "Dice ↑"], [[Cell("a|b"), Cell("0.8", bold=True)], [Cell("c_d"), NOTHING]])
+GRID = Table("A caption, 50 %.", ["Model", "Dice ↑"], [[Cell("a|b"), Cell("0.8", bold=True)], [Cell("c_d"), NOTHING]])
 
 
 def test_markdown() -> None:
@@ -32,14 +32,14 @@ def test_markdown() -> None:
 
 
 def test_each_column_may_have_its_alignment() -> None:
-    grid = Grid("Claims.", ["Claim", "Where", "Value"], [[Cell("One."), Cell("Section 1"), Cell("2")]], columns="plr")
+    grid = Table("Claims.", ["Claim", "Where", "Value"], [[Cell("One."), Cell("Section 1"), Cell("2")]], columns="plr")
     assert markdown(grid).split("\n")[3] == "| --- | --- | ---: |"
     assert r"\begin{tabular}{p{45mm}lr}" in latex(grid)
 
 
 def test_marks_in_a_cell_are_read_as_they_were() -> None:
     texts = ["unet2d-*", "a|b", "x_y ~ 5 %", "C:\\folder"]
-    (table,) = read_markdown(markdown(Grid("Marks.", ["Text"], [[Cell(text)] for text in texts])))
+    (table,) = read_markdown(markdown(Table("Marks.", ["Text"], [[Cell(text)] for text in texts])))
     assert table.rows == [[text] for text in texts]
 
 
@@ -49,13 +49,13 @@ def test_latex_escapes_and_marks() -> None:
     assert r"Model & Dice $\uparrow$ \\" in lines
     assert r"a|b & \textbf{0.8} \\" in lines
     assert r"c\_d & -- \\" in lines
-    escaped = latex(Grid("x", ["A"], [[Cell("50 % ± 2¹³ ~^ {a}_b & #$ ≥ ≤ − †")]]))
+    escaped = latex(Table("x", ["A"], [[Cell("50 % ± 2¹³ ~^ {a}_b & #$ ≥ ≤ − †")]]))
     assert r"50 \% $\pm$ 2\textsuperscript{1}\textsuperscript{3} \textasciitilde{}\textasciicircum{}" in escaped
     assert r"\{a\}\_b \& \#\$ $\geq$ $\leq$ $-$ \textdagger{}" in escaped
 
 
 def test_details_follow_a_cell_with_less_weight_and_notes_follow_the_table() -> None:
-    grid = Grid(
+    grid = Table(
         "Caption.", ["Model", "Dice"], [[Cell("a"), Cell("0.8", bold=True, detail="± 0.1 [0.7, 0.9]")]], "Note_1."
     )
     assert markdown(grid).split("\n")[-3:] == ["| a | **0.8** ± 0.1 [0.7, 0.9] |", "", "Note_1."]

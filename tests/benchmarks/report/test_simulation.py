@@ -22,7 +22,7 @@ from benchmarks.report.simulation import (
     before,
     missed,
     simulate,
-    simulation_grid,
+    simulation_table,
 )
 
 STUDIES = 2_000
@@ -126,13 +126,13 @@ def test_scores_without_spread_have_exact_intervals() -> None:
 
 def test_the_table_has_a_row_for_each_kind_and_number_of_seeds(written: tuple[str, Path]) -> None:
     frame = pd.read_csv(written[1] / "simulation.csv")
-    grid = simulation_grid(frame)
+    grid = simulation_table(frame)
     labels = [(kind, str(seeds)) for kind in KINDS for seeds in SEEDS]
     assert [(row[0].text, row[1].text) for row in grid.rows] == labels
     assert all(len(row) == len(grid.head) == len(HEADS) + 2 for row in grid.rows)
     assert all("→" in cell.text for row in grid.rows for cell in row[2:])
     # Two seeds are not judged.
-    assert simulation_grid(frame[frame["seeds"] == 2]).notes.endswith("between 93 and 97 %.")
+    assert simulation_table(frame[frame["seeds"] == 2]).notes.endswith("between 93 and 97 %.")
 
 
 def test_the_command_writes_what_it_prints(written: tuple[str, Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.phantom import ClosedFormField, make_volume
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.figure5 import FIGURE5, LOCATIONS, READINGS, SHAPES, figure5_grids, measured
+from benchmarks.studies.figure5 import FIGURE5, LOCATIONS, READINGS, SHAPES, figure5_tables, measured
 from ossnet.inference.extraction import EXTRACTORS
 
 
@@ -61,7 +61,7 @@ def test_what_the_released_code_saves_at_the_papers_resolution() -> None:
 def test_a_gpu_has_both_inferences_in_both_readings_their_stages_and_slices(record: Callable[..., ProbeRecord]) -> None:
     times = {"mise": 4.0, "paper-prior": 2.0, "released": 3.0, "released-prior": 1.0, "dense": 5.0}
     records = {p: record("figure5", p, "GPU A", seconds=times[str(p.extraction)]) for p in measured("cuda")}
-    inferences, stages, slices = figure5_grids(Answers({"GPU A": records}))
+    inferences, stages, slices = figure5_tables(Answers({"GPU A": records}))
     assert [cell.text for cell in inferences.rows[0]] == ["2⁸", "4", "2", "2.000", "3", "1", "3.000"]
     assert [cell.text for cell in stages.rows[0]] == [
         *("mise", "2⁸", "0.1", "0.2", "0.3", "0.4"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.figure6 import figure6_grids, measured, predicted
+from benchmarks.studies.figure6 import figure6_tables, measured, predicted
 
 
 def test_one_pass_of_both_models_at_every_number_of_locations() -> None:
@@ -36,7 +36,7 @@ def test_figure_6_has_the_papers_numbers_where_table_3_has_them(record: Callable
             "NVIDIA H100": {p: record("figure6", p, "NVIDIA H100", 2.0) for p in probes},
         }
     )
-    (grid,) = figure6_grids(answers)
+    (grid,) = figure6_tables(answers)
     assert len(grid.rows) == 11
     assert grid.head[1:5] == [
         "O-Net, paper (GB)",

@@ -1,24 +1,24 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks.markup import Grid
+from benchmarks.markup import Table
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import extractions, paper_batches, published_memory
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.memory_table import table3_grids
+from benchmarks.studies.memory_table import table3_tables
 
 Record = Callable[..., ProbeRecord]
 
 PROBES = [number.probe for number in published_memory()]
 
 
-def row_of(grid: Grid, *labels: str) -> dict[str, str]:
+def row_of(grid: Table, *labels: str) -> dict[str, str]:
     (row,) = (row for row in grid.rows if {cell.text for cell in row} >= set(labels))
     return dict(zip(grid.head, (cell.text for cell in row), strict=True))
 
 
 def test_without_records_every_number_but_the_papers_is_absent() -> None:
-    main, batches, whole, beyond, parts, _ = table3_grids(Answers({}))
+    main, batches, whole, beyond, parts, _ = table3_tables(Answers({}))
     assert len(main.rows) == len(beyond.rows) == len(parts.rows) == len(published_memory())
     assert (len(batches.rows), len(whole.rows)) == (len(paper_batches()), len(extractions()))
     assert row_of(whole, "OSS-Net C", "LiTS")["Octree, predicted (GB)"] == "–"
@@ -41,7 +41,7 @@ def test_the_paper_the_prediction_and_the_measurement_are_compared(record: Recor
             "NVIDIA H100": {probe: record("table3", probe, "NVIDIA H100", 2.5)},
         }
     )
-    main, _, _, beyond, parts, _ = table3_grids(answers)
+    main, _, _, beyond, parts, _ = table3_tables(answers)
     labels = ["OSS-Net C", "BraTS 2020", "256x256x160", "training", "2¹⁴"]
     row = row_of(main, "OSS-Net C", "BraTS 2020", "training")
     assert list(row.values()) == [*labels, "2.59", "2.59", "1.000", "2.00", "2.50", "0.800"]
@@ -63,7 +63,7 @@ def test_a_whole_extraction_stands_beside_one_pass(record: Record) -> None:
     result = dict(predicted[probe].result or {}) | {"by_part": {"octree": 900_000_000}}
     predicted[probe] = replace(predicted[probe], result=result)
     answers = Answers({"predicted": predicted, "NVIDIA H100": {probe: record("table3", probe, "NVIDIA H100", 2.5)}})
-    row = row_of(table3_grids(answers)[2], "OSS-Net C", "LiTS")
+    row = row_of(table3_tables(answers)[2], "OSS-Net C", "LiTS")
     assert list(row.values())[:4] == ["OSS-Net C", "LiTS", "512x512x512", "2¹⁴"]
     assert (row["One pass, predicted (GB)"], row["Octree, predicted (GB)"]) == ("2.00", "0.90")
     assert (row["This suite, predicted (GB)"], row["Measured, NVIDIA H100 (GB)"]) == ("3.00", "2.50")
@@ -73,6 +73,6 @@ def test_a_whole_extraction_stands_beside_one_pass(record: Record) -> None:
 def test_lack_of_memory_shows_as_such(record: Record) -> None:
     batch = paper_batches()[0]
     answers = Answers({"NVIDIA H100": {batch: record("table3", batch, "NVIDIA H100", failure="OOM")}})
-    batches = table3_grids(answers)[1]
+    batches = table3_tables(answers)[1]
     assert batches.rows[0][-2].text == "OOM"
     assert batches.rows[0][-1].text == "–"

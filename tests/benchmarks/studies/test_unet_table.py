@@ -4,7 +4,7 @@ from benchmarks.markup import Cell
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import UNETS, unet_memory, unet_probe
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.unet_table import unets_grid
+from benchmarks.studies.unet_table import unets_table
 
 Record = Callable[..., ProbeRecord]
 
@@ -20,7 +20,7 @@ def answered(record: Record, factors: dict[str, float]) -> Answers:
 
 
 def test_without_predictions_nothing_is_found() -> None:
-    grid = unets_grid(Answers({}))
+    grid = unets_table(Answers({}))
     assert grid.head[:3] == ["U-Nets", "3D, BraTS 2020, training", "3D, BraTS 2020, inference"]
     assert [cell.text for cell in grid.rows[0]] == ["Paper", "14.41", "3.57", "1.16", "0.46", "4.29", "1.20", "–"]
     assert [cell.text for cell in grid.rows[1]] == ["This suite's", *["not predicted"] * 6, "–"]
@@ -30,7 +30,7 @@ def test_without_predictions_nothing_is_found() -> None:
 
 def test_the_closest_are_bold_and_named(record: Record) -> None:
     factors = dict.fromkeys(UNETS, 2.0) | {"average pooling": 0.9, "ReLU not in place": 1.25}
-    grid = unets_grid(answered(record, factors))
+    grid = unets_table(answered(record, factors))
     rows = {row[0].text: row[1:] for row in grid.rows}
     assert rows["Average pooling"] == [
         *(Cell(text, bold=True, detail="(0.900)") for text in ("12.97", "3.21", "1.04", "0.41", "3.86", "1.08")),
@@ -43,5 +43,5 @@ def test_the_closest_are_bold_and_named(record: Record) -> None:
 
 def test_u_nets_that_are_as_close_are_all_named(record: Record) -> None:
     factors = dict.fromkeys(UNETS, 2.0) | {"released": 1.5, "average pooling": 1.5}
-    grid = unets_grid(answered(record, factors))
+    grid = unets_table(answered(record, factors))
     assert "Closest to all numbers at once: This suite's; Average pooling, with" in grid.notes

@@ -4,7 +4,7 @@ from dataclasses import replace
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import extractions
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.studies.whole import ONE_PASS, SEGMENTATION, measured, whole_grids
+from benchmarks.studies.whole import ONE_PASS, SEGMENTATION, measured, whole_tables
 
 
 def test_every_machine_measures_it_and_table_3_has_it_too() -> None:
@@ -21,7 +21,7 @@ def test_the_pass_the_prediction_and_the_machine_stand_together(record: Callable
         "predicted": {p: record("whole", p, "predicted", size) for p, size in ((ONE_PASS, 1.0), (SEGMENTATION, 2.5))},
         "cpu": {SEGMENTATION: replace(cpu, result={**(cpu.result or {}), **of_process})},
     }
-    (grid,) = whole_grids(Answers(records))
+    (grid,) = whole_tables(Answers(records))
     assert [[cell.text for cell in row] for row in grid.rows] == [
         ["one pass", "Predicted", "1.00", "2.00", "–", "–", "–"],
         ["segmentation", "Predicted", "2.50", "5.00", "–", "–", "–"],
