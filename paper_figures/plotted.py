@@ -129,8 +129,9 @@ def _values(values: ArrayLike) -> Any:
     array = _floats(values)
     if array.size > LISTED:
         return _digest(array)
-    rounded = np.array([float(text) for text in _rounded(array)]).reshape(array.shape)
-    return np.where(np.isfinite(rounded), rounded, None).tolist()
+    rounded = np.array([float(text) for text in _rounded(array)]).reshape(array.shape).astype(object)
+    rounded[~np.isfinite(array)] = None
+    return rounded.tolist()
 
 
 def _digest(array: np.ndarray) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def _digest(array: np.ndarray) -> dict[str, Any]:
 
 
 def _floats(values: Any) -> np.ndarray:
-    array = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
+    array: np.ndarray = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
     largest = np.max(np.abs(array), initial=0, where=np.isfinite(array))
     return np.where(np.abs(array) <= NEGLIGIBLE * largest, 0, array)
 

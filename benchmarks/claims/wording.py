@@ -7,7 +7,7 @@ from typing import get_args
 from benchmarks.claims.measures import Interval, Row
 from benchmarks.claims.schema import Kind, Setting
 from benchmarks.markup import interval, power_of_two, with_minus
-from benchmarks.names import MODEL_NAMES, PAPER_NAMES
+from benchmarks.names import PAPER_NAMES, model_name
 from ossnet.evaluation.quantities import QUANTITIES
 
 WORDS = {
@@ -25,12 +25,12 @@ def words_of(row: Row) -> dict[str, str]:
     """Return the words for what identifies a number, or a selected one that is missing, by column."""
     words: dict[str, str] = {}
     if dataset := row.get("source", row.get("dataset")):
-        words["dataset"] = PAPER_NAMES.get(dataset, dataset)
+        words["dataset"] = PAPER_NAMES.get(str(dataset), str(dataset))
     if "quantity" in row:
         quantity = row["quantity"]
         words["quantity"] = QUANTITIES[quantity].name if quantity in QUANTITIES else quantity.replace("_", " ")
     if "model" in row:
-        words["model"] = MODEL_NAMES.get(row["model"], row["model"])
+        words["model"] = model_name(str(row["model"]))
     for setting in get_args(Setting):
         if setting == "locations" and setting in row:
             drawn = f" ({row['drawn']:.0f} drawn)" if row.get("drawn", row[setting]) != row[setting] else ""

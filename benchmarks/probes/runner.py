@@ -119,6 +119,7 @@ class ProbeRunner:
         if self.options.force:
             for ledger in self.ledgers:
                 ledger.clear()
+        answer_probe: Callable[[Probe, float], Outcome]
         with ExitStack() as stack:
             if self.machine.device is None:
                 title, answer_probe = "predicting", predict
