@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ sys.exit(pytest.main(sys.argv[1:]))
 def run(folder: Path, what: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run benchmarks in a process of their own, since they set torch's number of threads."""
     command = [sys.executable, "-c", RUN, str(what), "-q", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # In a worker of pytest-xdist, pytest-benchmark would time nothing.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def test_predictions_then_measurements(tmp_path: Path, machine: FakeMachine) -> 
     assert answer_probes([STUDY], request(tmp_path))
     probes = [("predicted", SMALL), ("predicted", LARGE), ("cpu", SMALL), ("cpu", TIMED)]
     assert machines(tmp_path).keys() == {(machine, name_of(probe)) for machine, probe in probes}
-    assert (machine.predicted, machine.measured) == ([SMALL, LARGE], [SMALL, TIMED])
+    assert (machine.predicted[:2], machine.measured) == ([SMALL, LARGE], [SMALL, TIMED])
     (first, *_) = read_records(tmp_path, ["table3"])
     assert first.provenance["command"] == "python -m benchmarks run table3"
 

@@ -21,14 +21,14 @@ class Reader(SegmentationModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.double = nn.Linear(1, 1)
-        self.double.forward = partial(torch.mul, other=2)
+        self.twice = nn.Linear(1, 1)
+        self.twice.forward = partial(torch.mul, other=2)
 
     def parts(self) -> Parts:
         return {**super().parts(), "reading": [self.volume]}
 
     def volume(self, offset: float) -> Callable[[Tensor], Tensor]:
-        return lambda x: self.double(x) + offset
+        return lambda x: self.twice(x) + offset
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         raise NotImplementedError
@@ -50,7 +50,7 @@ class Watch:
         self.events.append(f"end {name}")
 
 
-READ = ["begin reading", "end reading", "begin reading", "begin double", "end double", "end reading"]
+READ = ["begin reading", "end reading", "begin reading", "begin twice", "end twice", "end reading"]
 
 
 def test_modules_methods_and_what_they_return_are_computed_in_their_context() -> None:
@@ -62,10 +62,10 @@ def test_modules_methods_and_what_they_return_are_computed_in_their_context() ->
 
 def test_after_it_the_model_is_as_before() -> None:
     model, watch = Reader(), Watch()
-    forward = model.double.forward
+    forward = model.twice.forward
     with pytest.raises(ZeroDivisionError), watched(model, watch):
         raise ZeroDivisionError
-    assert model.double.forward is forward
+    assert model.twice.forward is forward
     assert "volume" not in vars(model)
     assert model.volume(1)(torch.tensor(3)) == 7
     assert watch.events == []
