@@ -43,6 +43,32 @@ class OccupancyField(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class SubstituteField:
+    """Base of fields that evaluate the field of a network and return other occupancies in place of its predictions.
+
+    Attributes:
+        field: field of the network.
+    """
+
+    field: OccupancyField
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Grid (H, W, D) of the image in voxels."""
+        return self.field.shape
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the network."""
+        return self.field.device
+
+    @property
+    def classes(self) -> int:
+        """Number of classes with the background."""
+        return self.field.classes
+
+
 @dataclass(frozen=True)
 class Grid:
     """Grid of the voxels to segment.

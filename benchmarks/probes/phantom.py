@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ossnet.field import OccupancyField
+from ossnet.field import SubstituteField
 
 Shape = tuple[int, int, int]
 
@@ -104,36 +104,19 @@ def _label(shape: Shape, device: torch.device | str) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class ClosedFormField:
+class ClosedFormField(SubstituteField):
     """Field of two classes of a network that is evaluated at every location, with the target's occupancies.
 
     Integer locations are voxels of the volume and are looked up in its label, which takes next to no time in comparison
     with the network; between voxels the closed form is computed.
 
     Attributes:
-        field: field of the network, which is evaluated and whose predictions are dropped.
         label: target [H, W, D] bool, see `ClosedFormVolume`.
         prior: coarse segmentation [h, w, d] that an extraction starts from; None for a network without one.
     """
 
-    field: OccupancyField
     label: Tensor
     prior: Tensor | None = None
-
-    @property
-    def shape(self) -> Shape:
-        """Grid (H, W, D) of the image in voxels."""
-        return self.field.shape
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the network."""
-        return self.field.device
-
-    @property
-    def classes(self) -> int:
-        """Number of classes with the background."""
-        return self.field.classes
 
     def __call__(self, locations: Tensor) -> Tensor:
         """Return the target's occupancies [n] at locations [n, 3], float32."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ossnet.field import OccupancyField
+from ossnet.field import SubstituteField
 from ossnet.inference.extraction import INITIAL_STRIDE
 from ossnet.inference.octree import lattice_shape
 
@@ -29,30 +29,10 @@ POINTS_PER_CELL = 10
 
 
 @dataclass(frozen=True, eq=False)
-class EllipsoidField:
-    """Field of a network that is evaluated at every location, and then replaced by an ellipsoid of class 1.
+class EllipsoidField(SubstituteField):
+    """Field of a network that is evaluated at every location, and then replaced by an ellipsoid of class 1."""
 
-    Attributes:
-        field: field of the network.
-    """
-
-    field: OccupancyField
     prior: None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Grid (H, W, D) of the image in voxels."""
-        return self.field.shape
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the network."""
-        return self.field.device
-
-    @property
-    def classes(self) -> int:
-        """Number of classes with the background."""
-        return self.field.classes
 
     def __call__(self, locations: Tensor) -> Tensor:
         """Return the ellipsoid's probabilities [n], or [n, k] for k > 2 classes, at locations [n, 3]."""
