@@ -40,7 +40,7 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## Set up .venv and do nothing else
 
-tables: $(READY)  ## Tables 1, 2 and 3 and the comparison of inferences: make what is missing, then tables and figures
+tables: $(READY)  ## Tables 3, 2 and 1 and the comparison of inferences, each printed when it is complete, then figures
 	@$(call run_and_draw,,sampling models tradeoff figure1 segmentations memory_parts)
 
 table1: $(READY)  ## Table 1: sampling strategies and numbers of locations

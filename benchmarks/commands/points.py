@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -36,8 +36,15 @@ OTHER_RUNS = "--force also deletes {} other runs that share these trainings; run
 """Message about runs that are deleted although they were not named, with their number."""
 
 
-def make_points(studies: Sequence[Study], request: Request) -> bool:
-    """Train and score the missing points of studies; return whether every point has a result.
+def make_points(
+    studies: Sequence[Study], request: Request, report_complete: Callable[[Study], None] = lambda _: None
+) -> bool:
+    """Train and score the missing points of studies in turn; return whether every point has a result.
+
+    Args:
+        studies: studies with points, in the order in which their runs start.
+        request: the options.
+        report_complete: called with each study as soon as all its points have results.
 
     Raises:
         UserError: the profile, the data or the executor cannot be used, or `--force` would delete a run in progress.
@@ -57,11 +64,33 @@ def make_points(studies: Sequence[Study], request: Request) -> bool:
     pace = _pace(plans)
     if missing:
         log(_total(missing, pace, anew=False))
-    Sweep(longest_first(missing), executor, pace, "runs").run()
+    incomplete = list(zip(studies, plans, strict=True))
+
+    def report_new() -> None:
+        for pair in list(incomplete):
+            study, plan = pair
+            if all(run.done for run in plan.runs):
+                incomplete.remove(pair)
+                report_complete(study)
+
+    report_new()
+    Sweep(_in_order(plans, missing), executor, pace, "runs", report_new).run()
     failed = [planned_run for planned_run in planned if not planned_run.run.done]
     if failed:
         log(f"{len(failed)} of {len(planned)} runs have failed; use --retry-failed to try them again")
     return not failed
+
+
+def check_points(studies: Sequence[Study], request: Request) -> None:
+    """Refuse options with which `make_points` would fail at its start; make and change nothing.
+
+    Raises:
+        UserError: the profile, the data or the executor cannot be used.
+    """
+    profile = load_profile(request.profile)
+    settings = _slurm_settings(request, profile)
+    _executor(request, settings)
+    _plan(studies, request, profile, settings, make_cases=False)
 
 
 def list_points(studies: Sequence[Study], request: Request) -> None:
@@ -112,6 +141,15 @@ def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedR
     """Return the runs to make, before any of them starts."""
     kept = {State.DONE} if retry_failed else {State.DONE, State.FAILED}
     return [planned_run for planned_run in planned if planned_run.run.state not in kept]
+
+
+def _in_order(plans: Sequence[Plan], missing: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Sort missing runs by the first study that needs them, and the longest of a study first."""
+    first: dict[Path, int] = {}
+    for place, plan in enumerate(plans):
+        for run in plan.runs:
+            first.setdefault(run.folder, place)
+    return sorted(longest_first(missing), key=lambda planned_run: first[planned_run.run.folder])
 
 
 def _clear_training_failures(runs: Sequence[Run]) -> None:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,14 +65,23 @@ class Sweep:
         executor: starts their processes.
         pace: pace of earlier runs, for the time to go.
         label: text at the beginning of the progress line.
+        after_run: called after each run that has got a result.
     """
 
-    def __init__(self, planned: Sequence[PlannedRun], executor: Executor, pace: Pace, label: str) -> None:
+    def __init__(
+        self,
+        planned: Sequence[PlannedRun],
+        executor: Executor,
+        pace: Pace,
+        label: str,
+        after_run: Callable[[], None] = lambda: None,
+    ) -> None:
         self.waiting = list(planned)
         self.active: list[_ActiveRun] = []
         self.executor = executor
         self.pace = pace
         self.label = label
+        self.after_run = after_run
         self.losses: dict[Path, int] = defaultdict(int)
         # A failure that comes up later is another sweep's, and stands.
         self.failed_before = {each.run.folder for each in planned if each.run.failure is not None}
@@ -136,6 +145,7 @@ class Sweep:
         run = item.planned.run
         if run.done:
             log(f"{run.name}: done after {time.time() - item.start:.0f} s")
+            self.after_run()
         elif run.failure is not None:
             log(f"{run.name}: failed: {run.failure}")
         elif item.task is not None and item.task.ending() == Ending.RETURNED:

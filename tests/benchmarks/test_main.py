@@ -56,7 +56,9 @@ def test_every_kind_of_study_goes_through_every_command(
     assert ("1 probes to answer" in listing) == study.has_probes
     assert not (finished / "tables").exists()
     assert run_tiny(finished, study=study.name) == 0
-    assert capsys.readouterr().out == f"{finished}/tables/{study.name}.md\n"
+    table = (finished / "tables" / f"{study.name}.md").read_text()
+    caption, cells = table.split("\n\n")[:2]
+    assert capsys.readouterr().out == f"\n{caption}\n\n{cells}\n\n{finished}/tables/{study.name}.md\n"
     written = {path.name: path.read_bytes() for path in (finished / "tables").iterdir()}
     assert {f"{study.name}.{ending}" for ending in ("md", "csv", "tex")} <= written.keys()
     assert (f"{study.name}-probes.csv" in written) == (kind == "both")

@@ -8,7 +8,7 @@ from benchmarks.commands import points
 from benchmarks.commands.points import CPU_WORKERS, local_executor, visible_gpus
 from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.runs.local import LocalExecutor
-from benchmarks.runs.plan import PlannedRun
+from benchmarks.runs.plan import Plan, PlannedRun
 from benchmarks.runs.run_folder import Run, lock
 from ossnet.errors import UserError
 
@@ -71,6 +71,16 @@ def test_force_deletes_other_runs_of_the_same_training(
     assert "1 other runs" in capsys.readouterr().err
     points._delete([planned["other"]], tmp_path, executor)
     assert capsys.readouterr().err == ""
+
+
+def test_runs_of_the_first_study_come_first_and_its_longest_of_all(tmp_path: Path) -> None:
+    short, long, shared, longest = (
+        PlannedRun(Run(tmp_path / name, "c", 0, epochs=1, work=work), {}, {})
+        for name, work in {"short": 1.0, "long": 2.0, "shared": 1.5, "longest": 9.0}.items()
+    )
+    first = Plan("table2", "own", "tiny", (short.run, shared.run, long.run))
+    second = Plan("table1", "own", "tiny", (shared.run, longest.run))
+    assert points._in_order([first, second], [longest, shared, short, long]) == [long, shared, short, longest]
 
 
 def test_the_failure_of_a_training_in_progress_is_kept(planned: dict[str, PlannedRun]) -> None:

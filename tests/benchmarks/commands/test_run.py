@@ -60,11 +60,15 @@ def test_a_sweep_leaves_runs_records_and_tables(swept: Path) -> None:
     assert (swept / "tables" / "table1-comparisons.md").exists()
 
 
-def test_called_again_it_makes_nothing_again(finished: Path, run_tiny: Run) -> None:
+def test_called_again_it_makes_nothing_again_and_prints_the_table(
+    finished: Path, run_tiny: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     before, table = times_of(finished, RESULTS), (finished / "tables" / "table1.md").read_bytes()
     assert run_tiny(finished) == 0
     assert times_of(finished, RESULTS) == before
     assert (finished / "tables" / "table1.md").read_bytes() == table
+    caption, cells = table.decode().split("\n\n")[:2]
+    assert capsys.readouterr().out == f"\n{caption}\n\n{cells}\n\n{finished / 'tables' / 'table1.md'}\n"
 
 
 def test_a_dry_run_makes_and_writes_nothing(

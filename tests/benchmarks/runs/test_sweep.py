@@ -122,6 +122,13 @@ def test_as_many_at_a_time_as_the_executor_takes(planned: list[PlannedRun]) -> N
     assert json.loads((planned[3].run.folder / "spec.json").read_text()) == {"n": 3}
 
 
+def test_each_result_is_reported_while_others_are_missing(planned: list[PlannedRun]) -> None:
+    done: list[int] = []
+    executor = FakeExecutor(succeed)
+    Sweep(planned, executor, Pace(), "runs", lambda: done.append(sum(each.run.done for each in planned))).run()
+    assert done == [2, 2, 4, 4, 5]
+
+
 def test_a_failure_is_told_and_the_others_go_on(planned: list[PlannedRun], capfd: Capture) -> None:
     def fail_one(folder: Path) -> FakeTask:
         if folder.name != "run1":
