@@ -1,7 +1,8 @@
 """Terms of Equation 2 (Section 3.2), and probabilities, from logits of one output or of k classes.
 
 `ossnet.network.occupancy_network.OccupancyNetwork.loss` puts Equation 2 together: its first term is `class_loss` of the
-logits at the drawn locations, its second term alpha times `class_loss` of the encoder's segmentation.
+logits at the drawn locations, its second term alpha times `class_loss` of the encoder's segmentation. (k is the number
+of classes here; in Equation 2 it is the batch size.)
 """
 
 import torch.nn.functional as F

@@ -70,8 +70,9 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
 
     The paper defines neither hull nor distance. Here the hull consists of the foreground voxels that share a face with
     background, and the border region of all voxels within (border_width - 1) / 2 of it, by Euclidean distance between
-    voxel centres: a width of 25 is 25 voxels across a plane. A label without foreground has no border. Departure: the
-    released code has another border, which the protocol `released` takes (see `Sampling`).
+    voxel centres. Where the hull is flat and the width is 25, the region is 25 voxels thick: the hull's layer and 12 on
+    each side. A label without foreground has no border. Departure: the released code has another border, which the
+    protocol `released` takes (see `Sampling`).
     """
     foreground = label > 0
     if not foreground.any():

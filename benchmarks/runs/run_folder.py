@@ -2,8 +2,8 @@
 
 A run measures a trained model. Its folder holds
 
-- `spec.json`, the specification of what is measured. Its hash, computed by `identity`, is the run's identity, and
-  nothing else decides the outcome. `benchmarks.scoring.scoring.folder_of` names the folder by it;
+- `spec.json`, the specification of what is measured. Its hash, computed by `identity`, is the run's identity, by
+  which `benchmarks.scoring.scoring.folder_of` names the folder;
 - `job.json`, how the run is made: where the data are, threads, the command;
 - `lock`, held by the process that is at work on the run;
 - `provenance.json`, where and when it was made, by which code, and how long it took since its model was trained (see

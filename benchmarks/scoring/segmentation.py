@@ -105,13 +105,14 @@ class Segmentation:
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
-            if case.label is not None and not class_indices(case.label, preprocessing, name).any():
-                without_foreground.append(name)
+            has_foreground = case.label is None or class_indices(case.label, preprocessing, name).any()
             if not case.spacing_known:
                 without_spacing.append(name)
             # The figure shows the first case with foreground, or the first case where none has any.
-            if index in (0, len(without_foreground)):
+            if index == 0 or (has_foreground and len(without_foreground) == index):
                 _write_case(folder / "case.npz", case, segmentation, float(rows["value"].iloc[0]), preprocessing)
+            if not has_foreground:
+                without_foreground.append(name)
             if index < DENSE_CASES and self.extraction != "dense":
                 to_compare[name] = segmentation
         # After the loop, since the dense evaluation takes another amount of memory.

@@ -132,8 +132,8 @@ class FirstState:
 def paper_first_state(field: OccupancyField, grid: Grid) -> FirstState:
     """Up-sample the encoder's segmentation trilinearly to the octree's first lattice and threshold it.
 
-    Voxels are cells of the space that the image covers. The paper does not say how to up-sample; this is how locations
-    correspond everywhere in this package.
+    Voxels are cells of the space that the image covers. The paper does not say how to up-sample; these are the
+    corresponding locations of `Grid.over`.
 
     Raises:
         UserError: the model's encoder has no segmentation.
@@ -145,8 +145,8 @@ def paper_first_state(field: OccupancyField, grid: Grid) -> FirstState:
 def released_first_state(field: OccupancyField, grid: Grid) -> FirstState:
     """Up-sample the encoder's segmentation trilinearly to every fourth voxel and threshold it.
 
-    The first and the last of these voxels in the image are the segmentation's corners. The released code extracts on
-    the image's own grid, where this is an interpolation with aligned corners.
+    The first and the last of these voxels coincide with the centres of the segmentation's corner voxels. The released
+    code extracts on the image's own grid, where this is an interpolation with aligned corners.
 
     Raises:
         UserError: the model's encoder has no segmentation.

@@ -34,7 +34,7 @@ class Level:
     Attributes:
         field: occupancy field that is evaluated.
         grid: voxels to segment.
-        stride: distance between points of the lattice, in voxels of the grid.
+        stride: distance between points of the lattice, in voxels of the grid; a power of two.
         max_locations: maximum number of locations per pass.
         axes: voxel indices of the lattice along each axis: [h], [w] and [d], int64.
         labels: class indices [h, w, d] uint8: evaluated, given by a prior, or inherited from the coarser level.
@@ -134,7 +134,7 @@ class Level:
 
 
 LevelCallback = Callable[[Level], None]
-"""Called with each level twice: before anything is evaluated at it, and when no disagreement is left.
+"""Called with each level twice: before anything is evaluated at it, and when its disagreements are resolved.
 
 It must copy what it keeps, since the level changes.
 """
@@ -147,8 +147,9 @@ def ignore_level(_level: Level) -> None:
 def refine(level: Level, callback: LevelCallback = ignore_level) -> tuple[Tensor, tuple[int, ...]]:
     """Refine a first level to full resolution.
 
-    All points of the first level that are not known are evaluated. At each level disagreements are then resolved, and
-    at the next finer level the points in the cells whose corners disagree are evaluated.
+    All points of the first level that are not known are evaluated. At each level the unknown corners of cells whose
+    corners disagree are then evaluated, until all corners of such cells are known, and at the next finer level the
+    points in these cells.
 
     Returns:
         Class indices [H, W, D] uint8, and the number of locations evaluated at each level, from coarse to fine.

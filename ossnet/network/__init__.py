@@ -11,6 +11,6 @@ In reading order:
 - `execution`: gradient checkpointing and bfloat16;
 - `released`: import of the released weights.
 
-Logits become probabilities in `ossnet.losses`. `Departure:` marks where the suite does something else than the paper or
-its released code, in this package as everywhere.
+Logits become probabilities in `ossnet.losses`. `Departure:` marks where the suite departs from the paper or its
+released code, in this package as everywhere.
 """

@@ -87,7 +87,7 @@ def _replace(before: str, after: str, name: str) -> str:
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Load a plain state dict, without running code from the file and without the prefixes of `DataParallel`.
+    """Load a plain state dict, without running code from the file and without the prefixes of wrappers (`WRAPPERS`).
 
     Raises:
         UserError: the file is missing, truncated, holds more than tensors, or is not a state dict.
@@ -133,7 +133,8 @@ def load_released(
     differences = _differences(released, network.state_dict())
     if differences:
         raise UserError(
-            f"{path} is no {variant} for {dataset}: {len(differences)} entries differ, the first is {differences[0]}"
+            f"{path} is no checkpoint of {variant} for {dataset}: {len(differences)} entries differ, "
+            f"the first is {differences[0]}"
         )
     network.load_state_dict(state)
     return network.eval()

@@ -1,14 +1,14 @@
-"""Sizes of the occupancy networks for volumes of any resolution; it is imported without torch."""
+"""Sizes of the occupancy networks for volumes of any resolution; importable without torch."""
 
 LAST_CHANNELS = 128
 LOWEST_EDGE = 8
-"""On both of the paper's data sets the encoder ends with so many channels and a lowest grid of about this edge."""
+"""Both of the paper's encoders end with this number of channels, on a grid whose longest edge has about so many voxels."""
 
 
 def encoder_channels(shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Return encoder filters for a volume of any resolution, by what the paper does for 256 and 512 voxels a side.
+    """Return the encoder's channels for volumes of any resolution, as the paper has them for 256 and 512 voxels a side.
 
-    Each doubling of the resolution takes one block more, whose filters are half of the next one's.
+    Each doubling of the resolution takes one block more, with half as many channels as the next one.
     """
     blocks = 1
     while max(shape) // 2 ** (blocks + 2) >= LOWEST_EDGE:

@@ -1,6 +1,7 @@
 """Run: one model trained on one data set with one recipe and seed, and the folder that holds it.
 
-`RunSpec.identity` decides which runs are the same.
+`RunSpec.identity` decides which runs are the same. In `benchmarks` this is called a training, and a run is one way of
+scoring the trained model.
 """
 
 import json
@@ -31,7 +32,9 @@ from ossnet.training.seen_cases import SeenCases
 
 @dataclass(frozen=True, config=STRICT)
 class RunSpec:
-    """Specification of a run: everything that decides its numbers, and nothing else.
+    """Specification of a run: the settings that decide its numbers.
+
+    The code, versions of libraries and the machine, which decide how the numbers are rounded, are provenance.
 
     Attributes:
         model: name of the model in the registry.

@@ -90,7 +90,7 @@ def test_tensors_are_counted_of_the_largest_case(
     assert counted("d", "e") == counted("e", "d") == large
 
 
-@pytest.mark.parametrize(("healthy", "drawn"), [((), "c"), (("c",), "d"), (("c", "d", "e"), "c")])
+@pytest.mark.parametrize(("healthy", "drawn"), [((), "c"), (("d",), "c"), (("c",), "d"), (("c", "d", "e"), "c")])
 def test_the_case_to_draw_has_foreground_where_one_has(
     healthy: tuple[str, ...],
     drawn: str,

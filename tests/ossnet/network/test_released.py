@@ -116,7 +116,7 @@ def weights_of_a(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_weights_of_another_variant_are_refused(variant: str, dataset: str, first: str, weights_of_a: Path) -> None:
-    with pytest.raises(UserError, match=f"is no {variant} for {dataset}: .* entries differ, the first is {first}"):
+    with pytest.raises(UserError, match=f"{variant} for {dataset}: .* entries differ, the first is {first}"):
         load_released(weights_of_a, variant, dataset)
 
 
