@@ -41,10 +41,10 @@ def write_claims(frame: pd.DataFrame, stem: str | Path, basis: str) -> None:
     every = pd.DataFrame(comparisons, columns=COMPARISON_COLUMNS)
     write_text(f"{stem}.csv", frame[VERDICT_COLUMNS].to_csv(index=False, lineterminator="\n"))
     write_text(f"{stem}-comparisons.csv", every.to_csv(index=False, lineterminator="\n"))
-    counts, grids = _counts(frame, basis), _grids(frame)
-    headed = [replace(grid, caption=f"## {grid.caption}") for grid in grids]
+    counts, tables = _counts(frame, basis), _tables(frame)
+    headed = [replace(table, caption=f"## {table.caption}") for table in tables]
     write_text(f"{stem}.md", "\n\n".join(["# The paper's claims", *map(markdown, [counts, *headed])]) + "\n")
-    captioned = [replace(grid, caption=f"Claims of the paper: {grid.caption}.") for grid in grids]
+    captioned = [replace(table, caption=f"Claims of the paper: {table.caption}.") for table in tables]
     write_text(f"{stem}.tex", "\n\n".join(map(latex, [counts, *captioned])) + "\n")
 
 
@@ -93,15 +93,15 @@ def _counts(frame: pd.DataFrame, basis: str) -> Table:
     return Table(f"Verdicts on {len(frame)} claims of the paper.", ["Verdict", *SIDES], rows, notes)
 
 
-def _grids(frame: pd.DataFrame) -> list[Table]:
+def _tables(frame: pd.DataFrame) -> list[Table]:
     """Return a table of the claims on each subject."""
-    grids = []
+    tables = []
     for subject, claims in frame.groupby("subject", sort=False):
         explanations = "; ".join(dict.fromkeys(filter(None, claims["explanation"])))
         notes = f"Numbers that explain the verdicts: {explanations}." if explanations else ""
         rows = [_cells(row) for row in claims.to_dict("records")]
-        grids.append(Table(str(subject), HEAD, rows, notes, ALIGNMENT))
-    return grids
+        tables.append(Table(str(subject), HEAD, rows, notes, ALIGNMENT))
+    return tables
 
 
 def _cells(row: Mapping[Hashable, Any]) -> list[Cell]:

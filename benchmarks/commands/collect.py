@@ -74,22 +74,22 @@ def write_study(study: Study, found: Findings, stem: Path) -> None:
     Raises:
         UserError: a file cannot be written.
     """
-    grids = study.tables(found)
+    tables = study.tables(found)
     if any(part.rows for part in found.records):
-        _write_scores(study, found, stem, grids)
+        _write_scores(study, found, stem, tables)
     else:
-        write_tables(grids, stem)
+        write_tables(tables, stem)
     if found.answers.by_machine:
         write_probe_records(found.answers, Path(f"{stem}-probes") if study.has_points else stem)
 
 
-def _write_scores(study: Study, found: Findings, stem: Path, grids: Sequence[Table]) -> None:
+def _write_scores(study: Study, found: Findings, stem: Path, tables: Sequence[Table]) -> None:
     reference = found.reference
     committed = read_records(reference / "records", [study.name]) if reference is not None else []
     scores = scores_of(found.records)
     numbers = summary_of(study, scores, committed)
     caveats = caveats_of(found.records)
-    write_table(numbers, stem, study.layout, failures_of(found.records), grids, caveats)
+    write_table(numbers, stem, study.layout, failures_of(found.records), tables, caveats)
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout, caveats)
     write_protocols(found.records, stem, study.layout, caveats)
     write_costs(found.records, numbers, stem, study.layout, caveats)

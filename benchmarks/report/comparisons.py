@@ -72,12 +72,12 @@ def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats |
         layout: the table's layout.
         caveats: further notes.
     """
-    return ("\n\n".join(markdown(grid) for grid in _grids(frame, layout, caveats)) or NO_PAIRS) + "\n"
+    return ("\n\n".join(markdown(table) for table in _tables(frame, layout, caveats)) or NO_PAIRS) + "\n"
 
 
 def comparisons_latex(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
     """Return the comparisons as LaTeX; the arguments are those of `comparisons_markdown`."""
-    return ("\n\n".join(latex(grid) for grid in _grids(frame, layout, caveats)) or NO_PAIRS) + "\n"
+    return ("\n\n".join(latex(table) for table in _tables(frame, layout, caveats)) or NO_PAIRS) + "\n"
 
 
 def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, caveats: Caveats | None = None) -> None:
@@ -97,16 +97,16 @@ def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, cav
     write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout, caveats))
 
 
-def _grids(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Table]:
-    grids = []
-    for key, of_grid in frame.groupby([*GROUP, "quantity"], sort=False):
+def _tables(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Table]:
+    tables = []
+    for key, pairs in frame.groupby([*GROUP, "quantity"], sort=False):
         dataset, profile, protocol, quantity = map(str, key)
         of_table = (caveats or {}).get((dataset, profile, protocol), ())
-        grids.append(_grid(of_grid, (dataset, profile, protocol, quantity), layout, of_table))
-    return grids
+        tables.append(_table(pairs, (dataset, profile, protocol, quantity), layout, of_table))
+    return tables
 
 
-def _grid(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Table:
+def _table(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Table:
     dataset, profile, protocol, quantity = key
     first = list(pairs[list(layout.columns)].itertuples(index=False, name=None))
     second = list(pairs[[f"other_{column}" for column in layout.columns]].itertuples(index=False, name=None))

@@ -101,8 +101,8 @@ def write_costs(
     """
     costs = summarise_costs(records, numbers, layout)
     failed = failed_rows(failures_of(records), layout)
-    grids = [
-        _grid(
+    tables = [
+        _table(
             costs[(costs[GROUP] == list(key)).all(axis=1)],
             key,
             layout,
@@ -112,11 +112,11 @@ def write_costs(
         for key in group_keys(costs)
     ]
     write_text(f"{stem}-cost.csv", costs.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}-cost.md", "\n\n".join(map(markdown, grids)) + "\n")
-    write_text(f"{stem}-cost.tex", "\n\n".join(map(latex, grids)) + "\n")
+    write_text(f"{stem}-cost.md", "\n\n".join(map(markdown, tables)) + "\n")
+    write_text(f"{stem}-cost.tex", "\n\n".join(map(latex, tables)) + "\n")
 
 
-def _grid(
+def _table(
     costs: pd.DataFrame,
     key: tuple[str, str, str],
     layout: Layout,

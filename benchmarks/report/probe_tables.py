@@ -24,14 +24,14 @@ SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_shar
 """Parts of a result that are columns, in addition to the parts of the peak and the stages."""
 
 
-def write_tables(grids: Sequence[Table], stem: Path) -> None:
+def write_tables(tables: Sequence[Table], stem: Path) -> None:
     """Write tables as `stem`.md and `stem`.tex, each whole or not at all.
 
     Raises:
         UserError: a file cannot be written.
     """
-    write_text(f"{stem}.md", "\n\n".join(map(markdown, grids)) + "\n")
-    write_text(f"{stem}.tex", "\n\n".join(map(latex, grids)) + "\n")
+    write_text(f"{stem}.md", "\n\n".join(map(markdown, tables)) + "\n")
+    write_text(f"{stem}.tex", "\n\n".join(map(latex, tables)) + "\n")
 
 
 def write_probe_records(answers: Answers, stem: Path) -> None:

@@ -70,17 +70,17 @@ def write_protocols(
         (dataset, profile, by_several(protocol)): sentences
         for (dataset, profile, protocol), sentences in (caveats or {}).items()
     }
-    grids = [
-        _grid(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity, of_tables.get(key, ()))
+    tables = [
+        _table(numbers[(numbers[GROUP] == list(key)).all(axis=1)], key, layout, quantity, of_tables.get(key, ()))
         for key in group_keys(numbers)
         for quantity in QUANTITIES
         if quantity in set(numbers["quantity"])
     ]
-    write_text(f"{stem}-protocols.md", "\n\n".join(map(markdown, grids)) + "\n")
-    write_text(f"{stem}-protocols.tex", "\n\n".join(map(latex, grids)) + "\n")
+    write_text(f"{stem}-protocols.md", "\n\n".join(map(markdown, tables)) + "\n")
+    write_text(f"{stem}-protocols.tex", "\n\n".join(map(latex, tables)) + "\n")
 
 
-def _grid(
+def _table(
     numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, quantity: str, caveats: Sequence[str]
 ) -> Table:
     """Return a row for each row of the study's table and a column for each protocol."""

@@ -31,14 +31,14 @@ def to_markdown(
             `layout.columns`. None and empty are the same.
         caveats: further notes.
     """
-    return "\n\n".join(markdown(grid) for grid in _grids(frame, layout, failures, caveats)) + "\n"
+    return "\n\n".join(markdown(table) for table in _tables(frame, layout, failures, caveats)) + "\n"
 
 
 def to_latex(
     frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None, caveats: Caveats | None = None
 ) -> str:
     """Return the numbers of `summarise` as LaTeX; the arguments are those of `to_markdown`."""
-    return "\n\n".join(latex(grid) for grid in _grids(frame, layout, failures, caveats)) + "\n"
+    return "\n\n".join(latex(table) for table in _tables(frame, layout, failures, caveats)) + "\n"
 
 
 def write_table(
@@ -64,7 +64,7 @@ def write_table(
     """
     write_text(f"{stem}.csv", frame[columns_of(layout)].to_csv(index=False, lineterminator="\n"))
     for ending, markup, table in (("md", markdown, to_markdown), ("tex", latex, to_latex)):
-        parts = [table(frame, layout, failures, caveats), *(f"{markup(grid)}\n" for grid in appendix)]
+        parts = [table(frame, layout, failures, caveats), *(f"{markup(other)}\n" for other in appendix)]
         write_text(f"{stem}.{ending}", "\n".join(parts))
 
 
@@ -81,14 +81,14 @@ def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str
     return failed
 
 
-def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Table]:
+def _tables(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Table]:
     failed = failed_rows(failures, layout)
     keys = group_keys(frame)
     # A data set on which every run failed has no rows, but has a table.
     scored = {key[:2] for key in keys}
     keys += [(*where, "") for where in failed if where not in scored]
     return [
-        _grid(
+        _table(
             frame[(frame[GROUP] == list(key)).all(axis=1)],
             key,
             layout,
@@ -99,7 +99,7 @@ def _grids(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, c
     ]
 
 
-def _grid(
+def _table(
     numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout, failed: Failed, caveats: Sequence[str]
 ) -> Table:
     by_row: dict[Row, dict[str, Numbers]] = {}

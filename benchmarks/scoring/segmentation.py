@@ -90,7 +90,8 @@ class Segmentation:
         """
         split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
-        parts, evaluated, without_foreground, without_spacing = [], [], [], []
+        parts, evaluated = [], []
+        without_foreground, without_spacing = list[str](), list[str]()
         from_dense: dict[str, float] = {}
 
         def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:

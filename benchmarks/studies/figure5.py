@@ -98,19 +98,19 @@ def figure5_tables(answers: Answers) -> list[Table]:
 
     Only a GPU measures the slicing U-Net.
     """
-    grids = []
+    tables = []
     for machine in answers.shown:
         probes = measured(device_type_of(machine))
         by_inference = [probe for probe in probes if probe.model == MODEL]
         for shape in dict.fromkeys(probe.shape for probe in by_inference):
             of_shape = [probe for probe in by_inference if probe.shape == shape]
-            grids.append(_runtimes(answers, machine, of_shape))
+            tables.append(_runtimes(answers, machine, of_shape))
             if machine in answers.by_machine:
-                grids.append(_stages(answers, machine, of_shape))
+                tables.append(_stages(answers, machine, of_shape))
         if slicing := [probe for probe in probes if probe.model == SLICING]:
-            grids.append(_slicing(answers, machine, slicing))
-    last = replace(grids[-1], notes=notes([READING, ONE_VOLUME, TRAINED, INTERVAL, SHARE, *machine_notes(answers)]))
-    return [*grids[:-1], last]
+            tables.append(_slicing(answers, machine, slicing))
+    last = replace(tables[-1], notes=notes([READING, ONE_VOLUME, TRAINED, INTERVAL, SHARE, *machine_notes(answers)]))
+    return [*tables[:-1], last]
 
 
 def _runtimes(answers: Answers, machine: str, probes: Sequence[Probe]) -> Table:

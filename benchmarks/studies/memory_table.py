@@ -58,8 +58,8 @@ ASSUMPTIONS = (
 
 def table3_tables(answers: Answers) -> list[Table]:
     """Return the paper's table, then its batches, whole extractions, other memory, parts of the peaks, and U-Nets."""
-    grids = [_main(answers), _batches(answers), _extractions(answers), _reserved(answers), _parts(answers)]
-    return [*grids, unets_table(answers)]
+    tables = [_main(answers), _batches(answers), _extractions(answers), _reserved(answers), _parts(answers)]
+    return [*tables, unets_table(answers)]
 
 
 def _main(answers: Answers) -> Table:

@@ -138,18 +138,18 @@ def _locations(model: str) -> int | None:
 
 def scaling_tables(answers: Answers) -> list[Table]:
     """Return the table of predicted memory, and for each machine those of measured memory and time."""
-    grids = [_by_edge("predicted memory in GB (10^9 bytes)", predicted(), gigabytes, answers, PREDICTED)]
+    tables = [_by_edge("predicted memory in GB (10^9 bytes)", predicted(), gigabytes, answers, PREDICTED)]
     for machine in answers.shown:
         probes = measured(device_type_of(machine))
         of_memory = [probe for probe in probes if probe.quantity == "memory"]
         of_runtime = [probe for probe in probes if probe.quantity == "runtime"]
         title = answers.title(machine)
-        grids.append(_by_edge(f"measured memory in GB (10^9 bytes), {title}", of_memory, gigabytes, answers, machine))
-        grids.append(_by_edge(f"measured time in s, {title}", of_runtime, seconds, answers, machine))
+        tables.append(_by_edge(f"measured memory in GB (10^9 bytes), {title}", of_memory, gigabytes, answers, machine))
+        tables.append(_by_edge(f"measured time in s, {title}", of_runtime, seconds, answers, machine))
     sentences = [*SCALING_STEPS.values(), ENCODERS, OBJECT, WORKSPACES, INTERVAL]
     if CPU in answers.shown:
         sentences.append(SCALING_ABSENT)
-    return [*grids[:-1], replace(grids[-1], notes=notes([*sentences, *memory_notes(answers)]))]
+    return [*tables[:-1], replace(tables[-1], notes=notes([*sentences, *memory_notes(answers)]))]
 
 
 def _by_edge(
