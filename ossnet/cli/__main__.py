@@ -43,9 +43,9 @@ def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
     if arguments.precision:
         set_execution(model, Execution(precision=arguments.precision))
     if arguments.max_slices:
-        config: Any = model.config
-        if not hasattr(config, "max_slices"):
+        if model.slice_axis is None:
             raise UserError("--max-slices applies only to models that process volumes slice by slice; omit it")
+        config: Any = model.config
         model.config = replace(config, max_slices=arguments.max_slices)
 
 
