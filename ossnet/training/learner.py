@@ -43,8 +43,8 @@ class Learner:
         set_statistics(model, statistics)
         self._loss: nn.Module = _Loss(model)
         if processes.count > 1:
-            # Running statistics are equal by themselves, or are made so after each epoch (`Processes.take_buffers`).
-            self._loss = DistributedDataParallel(self._loss, broadcast_buffers=False, gradient_as_bucket_view=True)
+            # Gradients as views of what is sent take no memory twice.
+            self._loss = DistributedDataParallel(self._loss, gradient_as_bucket_view=True)
 
     def loss(self, batch: Batch, generator: torch.Generator, cases: int) -> Tensor:
         """Return the loss of this process's share of a batch of `cases` cases.
