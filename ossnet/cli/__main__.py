@@ -26,8 +26,8 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     name = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and is_launched():
-        name = f"cuda:{local_rank()}"
+    if is_launched() and name.startswith("cuda"):
+        return _device_of_process(name)
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -38,9 +38,19 @@ def _device(arguments: argparse.Namespace) -> torch.device:
         )
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"--device {name} is not supported; give cpu, cuda or cuda:N")
-    if is_launched() and device.type == "cuda" and device.index != local_rank():
-        raise UserError(f"--device {name} is a single GPU for several processes; omit it under torchrun")
     return device
+
+
+def _device_of_process(name: str) -> torch.device:
+    """Return the GPU of this process, one of several on this machine."""
+    if name != "cuda":
+        raise UserError(f"--device {name} is one GPU for several processes; give cuda or omit it under torchrun")
+    if local_rank() >= torch.cuda.device_count():
+        raise UserError(
+            f"torchrun has started more processes than the {torch.cuda.device_count()} GPUs that torch finds; lower "
+            "--nproc-per-node or add --device cpu"
+        )
+    return torch.device("cuda", local_rank())
 
 
 def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Residual 3-D CNN encoder: global latent vectors and a coarse segmentation of a volume (Section 3.1, Figure 3).
 
 Kernel sizes, poolings and biases are those that the released weights need. Departure: in training, batch norms take
-their statistics from the whole batch, see `ossnet.network.decoder`.
+their statistics from the whole batch by default, see `ossnet.network.decoder`.
 """
 
 from dataclasses import dataclass

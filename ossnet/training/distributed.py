@@ -1,4 +1,4 @@
-"""Training by several processes, one per device, which `torchrun` starts (`ossnet.cli` for the command).
+"""Training by several processes, one per device, which `torchrun` starts (see ossnet/README.md).
 
 Every process draws the random numbers of the whole batch and learns from its share of the cases. Draws, losses,
 gradients and statistics are therefore those of one process that has the whole batch, up to the rounding of sums, and
@@ -27,8 +27,8 @@ PATIENCE = timedelta(days=7)
 """Time that processes wait for each other, for instance while the first prepares a data set. Whether one has ended is
 noticed by `torchrun` and by the connections, not by this limit."""
 
-LOST_CONNECTION = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "gloo", "NCCL")
-"""Parts of the messages of torch's errors after another process has ended."""
+LOST_CONNECTION = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "ncclRemoteError")
+"""Parts of the messages of Gloo's and NCCL's errors after another process has ended."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The processes run this file as a program, see the end of it.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,13 +202,14 @@ def test_a_norm_of_one_and_of_two_parts_by_hand(norm_parts: int, place: Path) ->
         assert values["running"] == pytest.approx(RUNNING[norm_parts], abs=1e-6)
 
 
-def test_killed_and_resumed_it_has_the_weights_of_a_training_without_interruption(place: Path) -> None:
+def test_killed_and_resumed_it_has_the_weights_of_a_training_without_interruption(place: Path, tmp_path: Path) -> None:
     (first_status, first_error), (second_status, _) = launch(place, "kill")
     assert second_status == -signal.SIGKILL
     assert first_status == 2
     assert first_error.startswith("test: another process of this training has ended")
     assert first_error.count("\n") == 1
     assert len(load_checkpoint(place / "interrupted" / "checkpoint.pt")["history"]) == 1
+    shutil.copytree(place / "interrupted", tmp_path / "one")
     assert launch(place, "resume") == [(0, ""), (0, "")]
     for name in ("model.safetensors", "checkpoint.pt"):
         load = load_weights if name == "model.safetensors" else lambda path: load_checkpoint(path)["model"]
@@ -215,6 +217,9 @@ def test_killed_and_resumed_it_has_the_weights_of_a_training_without_interruptio
         assert all(torch.equal(found[key], value) for key, value in expected.items())
     states = [load_checkpoint(place / folder / "checkpoint.pt") for folder in ("interrupted", "whole")]
     assert torch.equal(states[0]["unsureness"], states[1]["unsureness"])
+    # One process can go on, too, up to rounding.
+    train_in(tmp_path / "one", ALONE)
+    assert relative_error(load_checkpoint(tmp_path / "one" / "checkpoint.pt")["model"], states[1]["model"]) < 1e-3
 
 
 def test_a_training_of_two_processes_is_that_of_one(place: Path, tmp_path: Path) -> None:
