@@ -16,11 +16,16 @@ PIPE_CLOSED = 141
 """Exit status of a program whose output is no longer read, as shells report it: 128 + SIGPIPE."""
 
 
-def run_command(program: str, command: Callable[[], int]) -> int:
+def run_command(program: str, command: Callable[[], int], prints: Callable[[], bool] = lambda: True) -> int:
     """Run `command` and return its exit status, 2 for an error that the user can correct or 130 when interrupted.
 
     The last two print one line to standard error that starts with the program's name; any other error is raised. Where
     the reader of the output has gone, as in `ossnet models | head -1`, return `PIPE_CLOSED` and print nothing.
+
+    Args:
+        program: name of the program in messages.
+        command: the command, which returns its own exit status.
+        prints: function that is asked before a message whether this process prints it.
     """
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal cannot encode must not lose the result printed with it.
@@ -49,7 +54,8 @@ def run_command(program: str, command: Callable[[], int]) -> int:
             raise
         _discard_unwritten()
         problem, status = f"cannot write all of the output: {error.strerror}; free space there", 2
-    print(f"{program}: {problem}", file=sys.stderr)
+    if prints():
+        print(f"{program}: {problem}", file=sys.stderr)
     return status
 
 

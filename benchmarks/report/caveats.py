@@ -44,10 +44,12 @@ def _sentences(dataset: str, protocol: str, runs: Sequence[Record]) -> Iterator[
             "new cases would score lower"
         )
     trainings = [run["spec"]["training"] for run in runs]
-    batches = sorted({training["recipe"]["batch_size"] for training in trainings if _has_batch_norm(training)})
-    if batches:
+    recipes = [training["recipe"] for training in trainings if _has_batch_norm(training)]
+    for parts in sorted({recipe.get("norm_parts", 1) for recipe in recipes}):
+        batches = sorted({recipe["batch_size"] for recipe in recipes if recipe.get("norm_parts", 1) == parts})
+        whole = "whole batches" if parts == 1 else f"each of {parts} parts of batches"
         yield (
-            f"Batch normalisation (O-Net, OSS-Net) uses the statistics of whole batches of {_listed(batches)} cases; "
+            f"Batch normalisation (O-Net, OSS-Net) uses the statistics of {whole} of {_listed(batches)} cases; "
             "the paper trained on two GPUs, each of which used the statistics of its half"
         )
     for width, shape in sorted({border for training in trainings if (border := _border(training)) is not None}):

@@ -16,6 +16,7 @@ from ossnet.errors import UserError
 from ossnet.files import require_writable, require_writable_folder, write_text
 from ossnet.model import SegmentationModel
 from ossnet.network.execution import Execution, set_execution
+from ossnet.training.distributed import Processes, is_first_failure, is_launched, joined, local_rank
 
 RUNS = Path("results/runs")
 """Folder of the runs of `train` without --out."""
@@ -25,6 +26,8 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     name = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if is_launched() and name.startswith("cuda"):
+        return _device_of_process(name)
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -36,6 +39,18 @@ def _device(arguments: argparse.Namespace) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"--device {name} is not supported; give cpu, cuda or cuda:N")
     return device
+
+
+def _device_of_process(name: str) -> torch.device:
+    """Return the GPU of this process, one of several on this machine."""
+    if name != "cuda":
+        raise UserError(f"--device {name} is one GPU for several processes; give cuda or omit it under torchrun")
+    if local_rank() >= torch.cuda.device_count():
+        raise UserError(
+            f"torchrun has started more processes than the {torch.cuda.device_count()} GPUs that torch finds; lower "
+            "--nproc-per-node or add --device cpu"
+        )
+    return torch.device("cuda", local_rank())
 
 
 def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
@@ -50,17 +65,27 @@ def _adapt(model: SegmentationModel, arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    device = _device(arguments)
+    with joined(device) as processes:
+        _train_in(processes, device, arguments)
+
+
+def _train_in(processes: Processes, device: torch.device, arguments: argparse.Namespace) -> None:
     from ossnet.progress import ProgressLine
     from ossnet.training.loop import best_epoch
     from ossnet.training.profile import load_profile
     from ossnet.training.run import train_run
 
-    device = _device(arguments)
     require_writable_folder(arguments.out or RUNS)
     profile = load_profile(arguments.profile)
-    dataset = open_with_progress(arguments.data, profile.generator(arguments.data), arguments.cache)
+    source = arguments.data, profile.generator(arguments.data), arguments.cache
+    with processes.first_alone():
+        dataset = open_with_progress(*source) if processes.is_first else open_dataset(*source, workers=0)
     spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
     folder = arguments.out or RUNS / f"{dataset.name}-{arguments.model}-seed{arguments.seed}"
+    if not processes.is_first:
+        train_run(spec, dataset, folder, arguments.cache, device, lambda *_: None, processes=processes)
+        return
     with ProgressLine(f"training {arguments.model} on {dataset.name}", spec.recipe.epochs) as line:
         history = train_run(
             spec,
@@ -70,6 +95,7 @@ def _train(arguments: argparse.Namespace) -> None:
             device,
             lambda report, left: line.update(report.epoch + 1, f"loss {report.loss:.4f}", left),
             lambda done, total: line.update(0, f"case {done} of {total} prepared"),
+            processes,
         )
     best = best_epoch(history)
     protocol = spec.recipe.validation.protocol
@@ -235,9 +261,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         arguments = make_parser(_train, _evaluate, _segment, _models, _fits).parse_args(argv)
+        if is_launched() and arguments.command is not _train:
+            raise UserError("torchrun is for ossnet train; run the other commands without it")
         return arguments.command(arguments) or 0
 
-    return run_command("ossnet", command)
+    return run_command("ossnet", command, prints=is_first_failure)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ Command = Callable[[argparse.Namespace], int | None]
 EPILOG = """examples:
   ossnet models
   ossnet train --data cases.csv --model c --out runs/c
+  torchrun --standalone --nproc-per-node 2 -m ossnet.cli train --data cases.csv --model c --out runs/c
   ossnet evaluate runs/c --data cases.csv --split test
   ossnet segment flair.nii.gz t1.nii.gz t1ce.nii.gz t2.nii.gz --model runs/c -o mask.nii.gz
   ossnet fits c --shape 256 256 160 --modalities 4 --batch 8 --memory 16GiB
@@ -93,7 +94,9 @@ def make_parser(
         help="train a model, or continue an interrupted training",
         description="Train a model on the split train of a data set, and choose the best epoch on the split "
         "validation. The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint from "
-        "which the same command continues an interrupted training.",
+        "which the same command continues an interrupted training. With `torchrun --standalone --nproc-per-node N "
+        "-m ossnet.cli train ...`, N processes share each batch, one per GPU, and give the same run up to rounding; "
+        "--device cpu makes them share the CPU.",
     )
     training.add_argument("--model", required=True, help="name of the model, as listed by `ossnet models`")
     training.add_argument(

@@ -1,7 +1,8 @@
 """Occupancy decoder: from locations, local and global latent vectors to logits (Section 3.1, Figure 2).
 
-Departure: in training, batch norms take their statistics from the whole batch, on one device. The paper spread each
-batch over two GPUs (Section 4.1), and each GPU normalised its half by that half alone.
+Departure: in training, batch norms take their statistics from the whole batch, on any number of devices. The paper
+spread each batch over two GPUs (Section 4.1), and each GPU normalised its half by that half alone; `recipe.norm_parts`
+of 2 does the same, on two devices or on one.
 """
 
 from dataclasses import replace
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.execution import ExecutableModule
+from ossnet.network.normalization import BatchNormalization
 
 NormalizationName = Literal["scalar", "feature"]
 
 
-class ScalarBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation with a single mean and a single variance over all samples, locations and features.
+class ScalarBatchNorm(BatchNormalization, nn.BatchNorm1d):
+    """Batch normalisation of x [B, n, F] by a single mean and variance over all samples, locations and features.
 
     It has no affine map. The paper does not say so, but the released weights need it; statistics for each feature, as
     in `FeatureBatchNorm`, are usual and an ablation here.
@@ -26,20 +28,20 @@ class ScalarBatchNorm(nn.BatchNorm1d):
     def __init__(self) -> None:
         super().__init__(1, affine=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return normalised x [B, n, F]."""
-        return super().forward(x.reshape(1, 1, -1)).view_as(x)
+    def by_feature(self, x: Tensor) -> Tensor:
+        """Return x [B, n, F] as a single feature [1, 1, B n F]."""
+        return x.reshape(1, 1, -1)
 
 
-class FeatureBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of each feature over all samples and locations, without affine map."""
+class FeatureBatchNorm(BatchNormalization, nn.BatchNorm1d):
+    """Batch normalisation of each feature of x [B, n, F] over all samples and locations, without affine map."""
 
     def __init__(self, features: int) -> None:
         super().__init__(features, affine=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return normalised x [B, n, F]."""
-        return super().forward(x.flatten(0, 1)).view_as(x)
+    def by_feature(self, x: Tensor) -> Tensor:
+        """Return x [B, n, F] as [B n, F]."""
+        return x.flatten(0, 1)
 
 
 class ConditionalBatchNorm(nn.Module):

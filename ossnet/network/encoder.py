@@ -1,7 +1,7 @@
 """Residual 3-D CNN encoder: global latent vectors and a coarse segmentation of a volume (Section 3.1, Figure 3).
 
 Kernel sizes, poolings and biases are those that the released weights need. Departure: in training, batch norms take
-their statistics from the whole batch, see `ossnet.network.decoder`.
+their statistics from the whole batch by default, see `ossnet.network.decoder`.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.execution import ExecutableModule
+from ossnet.network.normalization import BatchNorm3d
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.main = nn.Sequential(
             nn.Conv3d(in_channels, out_channels, 3, padding=1, bias=False),
-            nn.BatchNorm3d(out_channels),
+            BatchNorm3d(out_channels),
             activation(),
             HalfResolution(),
             nn.Conv3d(out_channels, out_channels, 3, padding=1, bias=False),
-            nn.BatchNorm3d(out_channels),
+            BatchNorm3d(out_channels),
         )
         same = in_channels == out_channels
         self.skip = nn.Identity() if same else nn.Conv3d(in_channels, out_channels, 1, bias=False)
@@ -78,7 +79,7 @@ class OutputSkip(nn.Module):
         super().__init__()
         self.grid = grid
         self.convolution = nn.Conv3d(channels, channels // 2, 5, padding=2, bias=False)
-        self.norm = nn.BatchNorm3d(channels // 2)
+        self.norm = BatchNorm3d(channels // 2)
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -117,7 +118,7 @@ class VolumeEncoder(ExecutableModule):
         )
         self.skips = nn.ModuleList(OutputSkip(c, grid, activation) for c in channels) if output_skips else None
         joined = sum(c // 2 for c in channels) if output_skips else channels[-1]
-        self.head = nn.Sequential(nn.Conv3d(joined, latents, 5, padding=2), nn.BatchNorm3d(latents), activation())
+        self.head = nn.Sequential(nn.Conv3d(joined, latents, 5, padding=2), BatchNorm3d(latents), activation())
         self.segmentation = (
             nn.Conv3d(channels[-1], segmentation_channels, 5, padding=2, bias=False) if segmentation_channels else None
         )

@@ -6,6 +6,8 @@ In reading order:
 - `run`: specification of a run, its identity (`RunSpec.identity`) and its folder;
 - `recipe`: configuration of a training;
 - `loop`: the training itself, which resumes after an interruption;
+- `distributed`: several processes that share each batch, one per device;
+- `learner`, `synchronised_norm`: losses, gradients and statistics of shared batches;
 - `batches`: batches, read ahead while the network learns;
 - `augmentation`: flips, brightness and noise;
 - `confidence`: sampling by the uncertainty of past predictions, which the paper leaves to future work;

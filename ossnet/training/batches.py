@@ -23,6 +23,7 @@ from ossnet.training.augmentation import (
     draw,
 )
 from ossnet.training.confidence import ConfidenceMemory
+from ossnet.training.distributed import ALONE, Processes, Share
 
 MAX_READERS = 4
 """Maximum number of threads that read cases. They read and copy; the thread that trains does the arithmetic."""
@@ -68,6 +69,8 @@ class BatchMaker:
         slicing: slices that the model learns from; None for whole volumes.
         readers: pool of threads that read the cases, see `reading_threads`.
         device: device of the batches.
+        processes: processes that share each batch. A batch has this process's share of the cases, whereas random
+            numbers are drawn for all of them.
     """
 
     cases: Cases
@@ -77,6 +80,7 @@ class BatchMaker:
     slicing: Slicing | None
     readers: Executor
     device: torch.device
+    processes: Processes = ALONE
 
     def begin(self, indices: Sequence[int], generator: torch.Generator) -> Callable[[], Batch]:
         """Draw the augmentation and the slices of the cases at `indices`, and start to read the cases.
@@ -87,21 +91,24 @@ class BatchMaker:
         chosen = [self.cases[index] for index in indices]
         draws = [draw(self.augmentation, len(case.image), generator) for case in chosen]
         parts = [None if self.slicing is None else self.slicing.draw(case.shape, generator) for case in chosen]
+        share = self.processes.share(len(indices))
         reading = [
             self.readers.submit(_read, case, None if part is None else part.flipped(drawn.flips))
-            for case, drawn, part in zip(chosen, draws, parts, strict=True)
+            for case, drawn, part in zip(chosen[share.cases], draws[share.cases], parts[share.cases], strict=True)
         ]
-        return lambda: self._finish(indices, chosen, draws, parts, [future.result() for future in reading])
+        return lambda: self._finish(indices, share, chosen, draws, parts, [future.result() for future in reading])
 
     def _finish(
         self,
         indices: Sequence[int],
-        chosen: Sequence[PreparedCase],
+        share: Share,
+        of_batch: Sequence[PreparedCase],
         draws: Sequence[AugmentationDraw],
         parts: Sequence[Slices | None],
         read: Sequence[_Voxels],
     ) -> Batch:
-        """Augment the cases that were read and stack them to a batch."""
+        """Augment the cases that were read, those of the share, and stack them to a batch."""
+        chosen, draws, parts = of_batch[share.cases], draws[share.cases], parts[share.cases]
         images = [
             augment_image(voxels.image.to(self.device), self.augmentation, drawn, case.maximum, part)
             for case, drawn, part, voxels in zip(chosen, draws, parts, read, strict=True)
@@ -110,6 +117,9 @@ class BatchMaker:
             augment_label(voxels.label.to(self.device), drawn, part)
             for drawn, part, voxels in zip(draws, parts, read, strict=True)
         ]
+        # Borders of other processes' cases stay on disk: few of their voxels are looked up, and only to be drawn.
+        borders = [case.border for case in of_batch]
+        borders[share.cases] = [voxels.border for voxels in read]
 
         def flip(locations: Tensor) -> Tensor:
             flipped = [augment_locations(p, case.shape, d) for p, case, d in zip(locations, chosen, draws, strict=True)]
@@ -117,18 +127,19 @@ class BatchMaker:
 
         def draw_all(generator: torch.Generator) -> Draw:
             if self.memory is not None:
-                locations, weights = self.memory.draw(indices, generator)
+                locations, weights = (drawn[share.cases] for drawn in self.memory.draw(indices, generator))
                 return Draw(flip(locations).to(self.device), weights.to(self.device))
             drawn = [
-                draw_locations(self.sampling, case.shape, voxels.border, generator)
-                for case, voxels in zip(chosen, read, strict=True)
+                draw_locations(self.sampling, case.shape, border, generator)
+                for case, border in zip(of_batch, borders, strict=True)
             ]
-            return Draw(flip(torch.stack(drawn)).to(self.device))
+            return Draw(flip(torch.stack(drawn[share.cases])).to(self.device))
 
         def update_memory(locations: Tensor, probabilities: Tensor) -> None:
             if self.memory is not None:
                 # The memory holds the cases before augmentation, and a flip is its own inverse.
-                self.memory.update(indices, flip(locations.cpu()), probabilities.cpu())
+                of_share = flip(locations.cpu()), probabilities.cpu()
+                self.memory.update(indices, *(self.processes.join(values, share, len(indices)) for values in of_share))
 
         return Batch(torch.stack(images), torch.stack(labels), draw_all, update_memory)
 

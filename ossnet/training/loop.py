@@ -20,6 +20,8 @@ from ossnet.network.execution import set_execution
 from ossnet.training.batches import MAX_READERS, BatchMaker, reading_threads
 from ossnet.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from ossnet.training.confidence import ConfidenceMemory
+from ossnet.training.distributed import ALONE, Processes
+from ossnet.training.learner import Learner
 from ossnet.training.optimization import make_optimizer, set_learning_rates
 from ossnet.training.recipe import Recipe
 from ossnet.training.validation import score
@@ -66,6 +68,7 @@ def train(
     folder: Path,
     identity: str,
     report: Callable[[EpochReport], None] = lambda _: None,
+    processes: Processes = ALONE,
 ) -> None:
     """Train a model in place, then load the weights of its best epoch; without validation cases, of its last epoch.
 
@@ -75,6 +78,9 @@ def train(
     - `model.safetensors`: the weights of the best epoch so far, see `best_epoch`;
     - `history.csv`: an `EpochReport` per row, with the protocol of the validation;
     - `checkpoint.pt`: everything that the training needs to resume.
+
+    Several processes each call this with the same arguments, except for `report` and the device of the model. The first
+    writes the files, which the others must be able to read.
 
     Args:
         model: model with its initial weights, on its device.
@@ -87,10 +93,12 @@ def train(
         identity: identity of the run, see `ossnet.training.run.RunSpec.identity`.
         report: function that is called with the report of each epoch at its end; the epochs of an earlier call are
             reported at the start.
+        processes: processes that share the training.
 
     Raises:
         UserError: the checkpoint is damaged or has another identity, the disk is full, the loss is no longer finite,
-            or the model does not support the recipe's checkpointing or precision.
+            the model does not support the recipe's checkpointing, precision or parts of batch norms, or batches cannot
+            be divided among the processes.
     """
     set_execution(model, recipe.execution)
     device = next(model.parameters()).device
@@ -105,37 +113,26 @@ def train(
         history = _restore(load_checkpoint(checkpoint), model, optimizer, generator, memory, identity, checkpoint)
         for past in history:
             report(past)
+    learner = Learner(model, processes, recipe)
     for epoch in range(len(history), recipe.epochs):
         start = time.monotonic()
-        loss = _train_epoch(model, cases, recipe, epoch, optimizer, generator, memory, device)
+        loss = _train_epoch(learner, cases, recipe, epoch, optimizer, generator, memory, device)
         dice = iou = None
         if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
-            scores = score(model, validation_cases, model.config.classes, recipe.validation)
+            own = processes.part(validation_cases)
+            scores = processes.merge(score(model, own, model.config.classes, recipe.validation))
             dice, iou = (valid_mean(s[quantity] for s in scores.values())[0] for quantity in ("dice", "iou"))
         history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou))
-        if not len(validation_cases) or best_epoch(history) is history[-1]:
-            save_weights(folder / "model.safetensors", model.state_dict())
-        with replacing(folder / "history.csv") as temporary:
-            pd.DataFrame(history).assign(protocol=recipe.validation.protocol).to_csv(temporary, index=False)
-        # Last of the three files: after an interruption before it, the epoch is repeated with the same result.
-        save_checkpoint(
-            checkpoint,
-            {
-                "identity": identity,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "generator": generator.get_state(),
-                # The key keeps its name, so that earlier checkpoints can be resumed.
-                "unsureness": None if memory is None else memory.uncertainty,
-                "history": [asdict(past) for past in history],
-            },
-        )
+        if processes.is_first:
+            best = not len(validation_cases) or best_epoch(history) is history[-1]
+            _save(folder, model, optimizer, generator, memory, identity, history, recipe.validation.protocol, best)
         report(history[-1])
+    processes.wait()  # for the last files
     model.load_state_dict(load_weights(folder / "model.safetensors"))
 
 
 def _train_epoch(
-    model: SegmentationModel,
+    learner: Learner,
     cases: Cases,
     recipe: Recipe,
     epoch: int,
@@ -145,27 +142,32 @@ def _train_epoch(
     device: torch.device,
 ) -> float:
     """Train for one epoch and return the mean of its losses."""
+    model, processes = learner.model, learner.processes
     model.train()
     batches = _epoch_order(len(cases), recipe, generator).split(recipe.batch_size)
     losses = []
     with reading_threads(min(MAX_READERS, recipe.batch_size)) as readers:
-        maker = BatchMaker(cases, recipe.sampling, recipe.augmentation, memory, model.slicing, readers, device)
+        maker = BatchMaker(
+            cases, recipe.sampling, recipe.augmentation, memory, model.slicing, readers, device, processes
+        )
         batch = maker.begin(batches[0].tolist(), generator)
         for step in range(len(batches)):
             set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
             optimizer.zero_grad()  # First, so that the forward pass can use the memory of the previous gradients.
-            loss = model.loss(batch(), generator)
+            loss = learner.loss(batch(), generator, len(batches[step]))
             if step + 1 < len(batches):
                 # All random numbers of this step are drawn: the next batch is read while gradients are computed.
                 batch = maker.begin(batches[step + 1].tolist(), generator)
             loss.backward()
             optimizer.step()
-            losses.append(float(loss.detach()))
+            losses.append(processes.mean(float(loss.detach())))
             if not math.isfinite(losses[-1]):
                 raise UserError(
                     f"the loss became {losses[-1]} in epoch {epoch + 1}; lower recipe.optimization.learning_rate "
                     "(the last whole epoch is kept)"
                 )
+    processes.require_same_draws(generator)
+    processes.take_buffers(model)
     return float(np.mean(losses))
 
 
@@ -174,6 +176,37 @@ def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torc
     wanted = recipe.cases_per_epoch(count)
     orders = [torch.randperm(count, generator=generator) for _ in range(-(-wanted // count))]
     return torch.cat(orders)[:wanted]
+
+
+def _save(
+    folder: Path,
+    model: SegmentationModel,
+    optimizer: Any,
+    generator: torch.Generator,
+    memory: ConfidenceMemory | None,
+    identity: str,
+    history: Sequence[EpochReport],
+    protocol: str,
+    is_best: bool,
+) -> None:
+    """Write the three files of a training after an epoch; the weights only if the epoch is the best so far."""
+    if is_best:
+        save_weights(folder / "model.safetensors", model.state_dict())
+    with replacing(folder / "history.csv") as temporary:
+        pd.DataFrame(history).assign(protocol=protocol).to_csv(temporary, index=False)
+    # Last of the three files: after an interruption before it, the epoch is repeated with the same result.
+    save_checkpoint(
+        folder / "checkpoint.pt",
+        {
+            "identity": identity,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "generator": generator.get_state(),
+            # The key keeps its name, so that earlier checkpoints can be resumed.
+            "unsureness": None if memory is None else memory.uncertainty,
+            "history": [asdict(past) for past in history],
+        },
+    )
 
 
 def _restore(

@@ -1,5 +1,7 @@
 """Recipe of a training: budget, optimisation, sampling, augmentation, validation and execution."""
 
+from typing import Annotated
+
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -16,12 +18,12 @@ from ossnet.training.validation import Validation
 class Recipe:
     """Recipe of a training; the defaults are the paper's for function-space models on BraTS 2020 (Section 4.1).
 
-    Departure: the paper trains on two GPUs, this suite on one device. Batch norms therefore take their statistics from
-    the whole batch and not from each half of it.
+    Departure: the paper trains on two GPUs, on each of which batch norms take their statistics from half of the batch.
+    By default they take them here from the whole batch, on any number of devices; `norm_parts` of 2 divides it.
 
     Attributes:
         epochs: number of epochs.
-        batch_size: number of cases per step.
+        batch_size: number of cases per step, of all devices together.
         steps_per_epoch: number of steps per epoch; None for one pass over the training cases. It serves the slicing
             U-Net, which learns from a few slices of a case per step, and data sets of very few cases.
         optimization: optimiser and learning rates.
@@ -33,6 +35,9 @@ class Recipe:
             anew and sum in another order.
         precision: floating-point precision of the blocks of the network, in training and whenever the trained model is
             used, see `Execution`.
+        norm_parts: number of parts of a batch that batch norms normalise separately in training, as data-parallel
+            training does on each of as many devices. It defines what is computed and not where: several processes may
+            have one part, whose statistics are then synchronised, or a part each, and one process any number.
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -44,6 +49,11 @@ class Recipe:
     validation: Validation = Field(default_factory=Validation)
     checkpointing: bool = newer(False)
     precision: Precision = newer("float32")
+    norm_parts: Annotated[int, Field(ge=1)] = newer(1)
+
+    def __post_init__(self) -> None:
+        if self.norm_parts > self.batch_size:
+            raise ValueError(f"norm_parts is {self.norm_parts}, but a batch has only {self.batch_size} cases")
 
     @property
     def execution(self) -> Execution:

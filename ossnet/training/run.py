@@ -6,6 +6,7 @@ scoring the trained model.
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.network.execution import set_execution
 from ossnet.registry import model_type
 from ossnet.training.checkpoint import load_weights
+from ossnet.training.distributed import ALONE, Processes
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.recipe import Recipe
 from ossnet.training.seen_cases import SeenCases
@@ -152,6 +154,7 @@ def train_run(
     device: torch.device,
     report: Callable[[EpochReport, float], None],
     report_prepared: Callable[[int, int], None] = lambda *_: None,
+    processes: Processes = ALONE,
 ) -> list[EpochReport]:
     """Train the model of a specification in a folder, or resume its training there, and return the history.
 
@@ -164,11 +167,14 @@ def train_run(
         report: called after each epoch with its report and the estimated seconds to the end of the training.
         report_prepared: called before the first epoch, after each case of a split, with the number of cases prepared
             and their total.
+        processes: processes that share the training, each of which calls this. The folder and the cache are the same
+            for all of them; the first prepares the cases and writes the folder.
 
     Raises:
         UserError: the folder holds a run of another specification, another process is training there, the data set has
             no training case or a case that cannot be prepared, or `train` raises it.
     """
+    processes.require_division(spec.recipe.batch_size, spec.recipe.norm_parts)
     _refuse_another_run(folder, spec)
     if not dataset.splits["train"]:
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
@@ -176,8 +182,9 @@ def train_run(
     model = spec.make_model().to(device)
     cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling, model.slicing)
     validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
-    cases.prepare(report_prepared)
-    validation_cases.prepare(report_prepared)
+    with processes.first_alone():
+        cases.prepare(report_prepared)
+        validation_cases.prepare(report_prepared)
     history: list[EpochReport] = []
 
     def after_epoch(past: EpochReport) -> None:
@@ -185,13 +192,15 @@ def train_run(
         report(past, sum(p.seconds for p in history) / len(history) * (recipe.epochs - len(history)))
 
     # The folder is made only now, so that a wrong specification or data set leaves none behind.
-    with hold(folder / "training.lock") as mine:
+    with hold(folder / "training.lock") if processes.is_first else nullcontext(True) as mine:
         if not mine:
             raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
-        _refuse_another_run(folder, spec)
-        write_spec(folder, spec)
-        SeenCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
-        train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch)
+        with processes.first_alone():
+            _refuse_another_run(folder, spec)
+            if processes.is_first:
+                write_spec(folder, spec)
+                SeenCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
+        train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch, processes)
     return history
 
 

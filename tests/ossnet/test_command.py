@@ -100,3 +100,8 @@ def test_any_file_name_can_be_told_on_any_terminal(encoding: str, tmp_path: Path
         assert (process.returncode, told) == (0, "")
         assert out.splitlines()[-1].startswith("99998 b")
         assert out.splitlines()[-1].endswith(r"-\udce4.nii")
+
+
+def test_one_of_several_processes_can_leave_the_message_to_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("program", failing(UserError("give y")), prints=lambda: False) == 2
+    assert capsys.readouterr().err == ""

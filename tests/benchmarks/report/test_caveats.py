@@ -29,6 +29,8 @@ def record(
         "preprocessing": {"shape": result.pop("shape", [64, 64, 64])},
         "recipe": {"batch_size": result.pop("batch_size", 4), "sampling": sampling},
     }
+    if "norm_parts" in result:
+        training["recipe"]["norm_parts"] = result.pop("norm_parts")
     return {
         **{"study": "table2", "dataset": dataset, "profile": "laptop", "model": "c", "seed": 0, "columns": {}},
         **{"spec": {"training": training}, "result": {"protocol": protocol} | result, "scores": {"dice": {"x": 0.5}}},
@@ -80,6 +82,8 @@ def test_without_a_border_none_is_mentioned(changes: dict[str, Any]) -> None:
 def test_batches_of_batch_norms() -> None:
     assert "4 or 8 cases" in caveats(record(), record(batch_size=8), record(batch_size=2, network={}))
     assert caveats(record(network={"groups": 8})) == ""
+    assert "of each of 2 parts of batches of 8 cases" in caveats(record(batch_size=8, norm_parts=2))
+    assert len(caveats(record(), record(norm_parts=2)).split(" | ")) == 2
 
 
 def test_lits_is_scored_on_its_own_grids_and_its_stand_in_needs_no_remark() -> None:

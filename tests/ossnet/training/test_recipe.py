@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ossnet.config import build, digest, plain
+from ossnet.errors import UserError
 from ossnet.training.recipe import Recipe
 
 RECORDS = Path(__file__).parents[3] / "results/reference/records/table2-glioma-laptop.jsonl"
@@ -24,5 +27,13 @@ def test_committed_records_keep_their_identity() -> None:
 
 def test_execution_makes_another_identity() -> None:
     recipes = [make_recipe(), make_recipe(checkpointing=True), make_recipe(precision="bfloat16")]
-    assert len({digest(plain(recipe)) for recipe in recipes}) == 3
+    recipes += [make_recipe(norm_parts=2), make_recipe(norm_parts=4)]
+    assert len({digest(plain(recipe)) for recipe in recipes}) == 5
+    assert digest(plain(make_recipe(norm_parts=1))) == digest(plain(make_recipe()))
     assert all(build(Recipe, plain(recipe), "again") == recipe for recipe in recipes)
+
+
+def test_a_batch_has_no_more_parts_than_cases() -> None:
+    assert make_recipe(batch_size=2, norm_parts=2).norm_parts == 2
+    with pytest.raises(UserError, match="norm_parts is 3"):
+        make_recipe(batch_size=2, norm_parts=3)
