@@ -2,7 +2,7 @@
 
 LAST_CHANNELS = 128
 LOWEST_EDGE = 8
-"""Both of the paper's encoders end with this number of channels, on a grid whose longest edge has about so many voxels."""
+"""Channels that both of the paper's encoders end with, and about the longest edge, in voxels, of their last grid."""
 
 
 def encoder_channels(shape: tuple[int, int, int]) -> tuple[int, ...]:
