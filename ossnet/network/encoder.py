@@ -5,6 +5,7 @@ their statistics from the whole batch, see `ossnet.network.decoder`.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.execution import ExecutableModule
+from ossnet.network.lean.host import to_device
+from ossnet.network.lean.tiles import is_large, run_block
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class VolumeEncoder(ExecutableModule):
         activation: function that makes the activation of a layer.
     """
 
+    has_lean: ClassVar[bool] = True
+
     def __init__(
         self,
         shape: tuple[int, int, int],
@@ -123,11 +128,12 @@ class VolumeEncoder(ExecutableModule):
         )
 
     def forward(self, volume: Tensor) -> Encoding:
-        """Return the encoding of a volume [B, C, H, W, D]."""
-        features = volume
+        """Return the encoding of a volume [B, C, H, W, D], which in lean training may be in host memory."""
+        lean = self.training and self.execution.lean
+        features = to_device(volume, self.head[0].weight.device) if lean and not is_large(self.blocks[0], volume) else volume
         joined = []
         for i, block in enumerate(self.blocks):
-            features = self.execution.run(block, features)  # [B, channels[i], H / 2^(i+1), ...]
+            features = run_block(block, features, self.execution) if lean else self.execution.run(block, features)  # [B, channels[i], H / 2^(i+1), ...]
             if self.skips is not None:
                 joined.append(self.execution.run(self.skips[i], features))  # [B, channels[i] / 2, h, w, d]
         features = features.to(volume.dtype)  # [B, channels[-1], h, w, d]

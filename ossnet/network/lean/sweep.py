@@ -1,0 +1,203 @@
+"""Patch encoder and decoder, swept layer by layer over chunks of locations.
+
+A batch norm looks at all locations; everything else in patch encoder and decoder is local to one. So the forward pass
+is a sweep over the chunks for each batch norm, and once the statistics are known, the input of any block can be
+computed again for one chunk after the other. Of all locations, only these are in memory: the local latent vectors, the
+input of a block in the middle, input and both linear maps of the block at hand, and, in the backward pass, its
+gradient. The paper's decoder computes half of its products a third time, after the forward and with the backward pass.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ossnet.network.decoder import OccupancyDecoder
+from ossnet.network.lean.block import SweptBlock, swept_block
+from ossnet.network.lean.gradients import Gradients
+from ossnet.network.lean.moments import Moments
+from ossnet.network.lean.patch_layers import PatchLayers
+from ossnet.network.patches import PatchEncoder
+
+CHUNK = 2**10
+"""Number of locations per chunk."""
+
+Gather = Callable[[int, slice], Tensor]
+"""Function of a sample and a range of its locations: the patches [c, s, s, s, C] there, on the network's device."""
+
+
+def swept_logits(
+    patch_encoder: PatchEncoder | None, decoder: OccupancyDecoder, coordinates: Tensor, gather: Gather, latents: Tensor
+) -> Tensor:
+    """Return the logits [B, n, outputs] in training; the running statistics follow.
+
+    Args:
+        patch_encoder: patch encoder; None for a network without patches.
+        decoder: occupancy decoder.
+        coordinates: locations [B, n, 3], in the form that the decoder takes.
+        gather: function that gathers patches; it is called twice for each chunk.
+        latents: global latent vectors [B, m, L].
+    """
+    sweep = _Sweep(patch_encoder, decoder, coordinates, gather, latents)
+    result: Tensor = _Swept.apply(sweep, *sweep.tensors())
+    return result
+
+
+class _Swept(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sweep: "_Sweep", *tensors: Tensor) -> Tensor:
+        ctx.sweep = sweep
+        return sweep.forward()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        sweep: _Sweep = ctx.sweep
+        # The graph, and with it this context, outlives the backward pass.
+        ctx.sweep = None
+        return None, *sweep.backward(upstream).of_all(sweep.values())
+
+
+class _Sweep:
+    def __init__(
+        self,
+        patch_encoder: PatchEncoder | None,
+        decoder: OccupancyDecoder,
+        coordinates: Tensor,
+        gather: Gather,
+        latents: Tensor,
+    ) -> None:
+        self._patch_layers = None if patch_encoder is None else PatchLayers(patch_encoder)
+        self._blocks: list[SweptBlock] = [
+            swept_block(block, condition, latents[:, 0] if i == 0 else None)
+            for i, (block, condition) in enumerate(zip(decoder.blocks, decoder.conditions(latents), strict=True))
+        ]
+        self._head = decoder.head.weight
+        self._width = decoder.head.in_features
+        self._coordinates = coordinates
+        self._gather = gather
+        # The block whose input is kept from the forward pass for the backward pass.
+        self._middle = len(self._blocks) // 2
+        self._local: Tensor | None = None
+        self._kept: Tensor | None = None
+        self._last: tuple[Tensor | None, Tensor, Tensor] | None = None
+
+    def tensors(self) -> list[Tensor]:
+        """Return all tensors in a graph that the logits depend on."""
+        return [tensor for part in self._parts() for tensor in part.tensors] + self._parameters()
+
+    def values(self) -> list[Tensor]:
+        """Return the tensors that gradients are known by, in the order of `tensors`."""
+        return [tensor for part in self._parts() for tensor in part.values] + self._parameters()
+
+    def forward(self) -> Tensor:
+        """Return the logits [B, n, outputs]."""
+        if self._patch_layers is not None:
+            self._local = self._buffer(self._blocks[0].layer1.weight.shape[1] - 3)
+            for b, rows in self._chunks():
+                self._local[b, rows] = self._patch_layers.forward(self._gather(b, rows))
+        x: Tensor | None = None
+        u = self._buffer(self._width)
+        for i, block in enumerate(self._blocks):
+            if i == self._middle:
+                self._kept = x
+            dims = (0, 1) if block.module.norm1.norm.num_features == 1 else (0,)
+            moments = Moments(dims)
+            for b, rows in self._chunks():
+                u[b, rows] = part = block.layer1.linear(b, self._input(x, b, rows))
+                moments.add(part)
+            block.layer1.normalization = moments.normalization(block.module.norm1.norm)
+            moments = Moments(dims)
+            v = self._buffer(self._width)
+            for b, rows in self._chunks():
+                v[b, rows] = part = block.second(b, u[b, rows])
+                moments.add(part)
+            block.layer2.normalization = moments.normalization(block.module.norm2.norm)
+            del part
+            if i + 1 < len(self._blocks):
+                for b, rows in self._chunks():
+                    v[b, rows] = block.output(b, self._input(x, b, rows), v[b, rows])
+                x = v
+                del v
+        self._last = x, u, v
+        logits = [block.output(b, self._input(x, b, rows), v[b, rows]) @ self._head.T for b, rows in self._chunks()]
+        return torch.cat(logits).view(*self._coordinates.shape[:2], -1)
+
+    def backward(self, of_logits: Tensor) -> Gradients:
+        """Return the gradients of all tensors for that of the logits [B, n, outputs]."""
+        gradients = Gradients()
+        of_z = self._buffer(self._width)
+        for b, rows in self._chunks():
+            torch.mm(of_logits[b, rows], self._head, out=of_z[b, rows])
+        for i, block in reversed(list(enumerate(self._blocks))):
+            x, u, v = self._rebuilt(i)
+            if i == self._middle:
+                self._kept = None
+            for b, rows in self._chunks():
+                # From here on the gradient of the block's output is that of z, which has the same size.
+                of_z[b, rows], output = block.output_gradient(
+                    gradients, b, self._input(x, b, rows), v[b, rows], of_z[b, rows]
+                )
+                if i + 1 == len(self._blocks):
+                    gradients.of(self._head).addmm_(of_logits[b, rows].T, output)
+                del output
+            totals = block.layer2.totals(gradients)
+            for b, rows in self._chunks():
+                # From here on v is the gradient of the first norm's result.
+                v[b, rows] = block.hidden_gradient(gradients, b, u[b, rows], v[b, rows], of_z[b, rows], totals)
+            totals = block.layer1.totals(gradients)
+            for b, rows in self._chunks():
+                of_input = block.input_gradient(
+                    gradients, b, self._input(x, b, rows), u[b, rows], v[b, rows], of_z[b, rows], totals
+                )
+                if i > 0:
+                    of_z[b, rows] = of_input
+                elif self._patch_layers is not None:
+                    self._patch_layers.backward(self._gather(b, rows), of_input[:, 3:], gradients)
+                del of_input
+            del x, u, v
+        return gradients
+
+    def _rebuilt(self, i: int) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Return the input of block i and the results of its two linear maps, at all locations."""
+        if self._last is not None:
+            last, self._last = self._last, None
+            return last
+        start = self._middle if i >= self._middle else 0
+        kept = self._kept if i >= self._middle else None
+        x = kept if i == start else self._buffer(self._width)
+        u, v = self._buffer(self._width), self._buffer(self._width)
+        for b, rows in self._chunks():
+            part = self._input(kept, b, rows)
+            for block in self._blocks[start:i]:
+                part = block.forward(b, part)
+            if x is not None and x is not kept:
+                x[b, rows] = part
+            u[b, rows] = part = self._blocks[i].layer1.linear(b, part)
+            v[b, rows] = self._blocks[i].second(b, part)
+        return x, u, v
+
+    def _parts(self) -> list[PatchLayers | SweptBlock]:
+        return [*([] if self._patch_layers is None else [self._patch_layers]), *self._blocks]
+
+    def _parameters(self) -> list[Tensor]:
+        activations = [activation for part in self._parts() for activation in part.activations]
+        return [self._head, *(parameter for activation in activations for parameter in activation.parameters())]
+
+    def _chunks(self) -> Iterator[tuple[int, slice]]:
+        samples, locations = self._coordinates.shape[:2]
+        for sample in range(samples):
+            for start in range(0, locations, CHUNK):
+                yield sample, slice(start, min(start + CHUNK, locations))
+
+    def _input(self, x: Tensor | None, sample: int, rows: slice) -> Tensor:
+        """Return the input of a block for one chunk; x is None for the first block."""
+        if x is not None:
+            return x[sample, rows]
+        own = [self._coordinates[sample, rows]]
+        return torch.cat(own if self._local is None else [*own, self._local[sample, rows]], -1)
+
+    def _buffer(self, features: int) -> Tensor:
+        return self._head.new_empty(*self._coordinates.shape[:2], features)
