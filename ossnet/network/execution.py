@@ -15,6 +15,7 @@ from ossnet.errors import UserError
 from ossnet.network.activation import PadeActivationUnit
 
 Precision = Literal["float32", "bfloat16"]
+Memory = Literal["plain", "checkpointing", "lean"]
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 

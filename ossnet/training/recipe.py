@@ -5,7 +5,7 @@ from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
 from ossnet.config import newer
-from ossnet.network.execution import Execution, Precision
+from ossnet.network.execution import Execution, Memory, Precision
 from ossnet.sampling import Sampling
 from ossnet.training.augmentation import Augmentation
 from ossnet.training.optimization import Optimization
@@ -28,9 +28,11 @@ class Recipe:
         sampling: locations per case and how they are drawn.
         augmentation: augmentation of the training cases.
         validation: protocol and interval of the validation.
-        checkpointing: whether the blocks of the network are computed again in the backward pass, see `Execution`. It
-            changes no number on a CPU but is part of a run's identity where it is on: on a GPU, kernels may be chosen
-            anew and sum in another order.
+        checkpointing: older name of `memory = "checkpointing"`. Identities are computed from this one.
+        memory: how much memory a training takes: `plain`; `checkpointing`, less by computing blocks of the network
+            again; or `lean`, least, by going through locations and volumes in parts and by using host memory. See
+            `Execution`. On a CPU `checkpointing` changes no number, `lean` rounds otherwise. Either is part of a run's
+            identity: on a GPU, kernels may be chosen anew and sum in another order.
         precision: floating-point precision of the blocks of the network, in training and whenever the trained model is
             used, see `Execution`.
     """
@@ -44,11 +46,20 @@ class Recipe:
     validation: Validation = Field(default_factory=Validation)
     checkpointing: bool = newer(False)
     precision: Precision = newer("float32")
+    memory: Memory = Field(default="plain", exclude_if=lambda memory: memory != "lean")
+
+    def __post_init__(self) -> None:
+        if self.memory == "lean" and (self.checkpointing or self.precision != "float32"):
+            raise ValueError("memory is lean; leave checkpointing out and precision at float32")
+        # Both names stand for one training, and so for one identity.
+        checkpointing = self.checkpointing or self.memory == "checkpointing"
+        object.__setattr__(self, "checkpointing", checkpointing)
+        object.__setattr__(self, "memory", "checkpointing" if checkpointing else self.memory)
 
     @property
     def execution(self) -> Execution:
         """Execution of the blocks of the network."""
-        return Execution(self.checkpointing, self.precision)
+        return Execution(self.checkpointing, self.precision, self.memory == "lean")
 
     def steps(self, cases: int) -> int:
         """Return the number of steps per epoch for a number of training cases."""

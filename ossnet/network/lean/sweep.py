@@ -21,7 +21,7 @@ from ossnet.network.lean.moments import Moments
 from ossnet.network.lean.patch_layers import PatchLayers
 from ossnet.network.patches import PatchEncoder
 
-CHUNK = 2**10
+CHUNK = 2**9
 """Number of locations per chunk."""
 
 Gather = Callable[[int, slice], Tensor]
@@ -82,6 +82,7 @@ class _Sweep:
         self._middle = len(self._blocks) // 2
         self._local: Tensor | None = None
         self._kept: Tensor | None = None
+        # The last block's input and what its norms normalise, for the backward pass.
         self._last: tuple[Tensor | None, Tensor, Tensor] | None = None
 
     def tensors(self) -> list[Tensor]:
@@ -127,48 +128,73 @@ class _Sweep:
 
     def backward(self, of_logits: Tensor) -> Gradients:
         """Return the gradients of all tensors for that of the logits [B, n, outputs]."""
+        assert self._last is not None
         gradients = Gradients()
-        of_z = self._buffer(self._width)
+        x, u, of_z = self._last
+        self._last = None
+        block = self._blocks[-1]
         for b, rows in self._chunks():
-            torch.mm(of_logits[b, rows], self._head, out=of_z[b, rows])
-        for i, block in reversed(list(enumerate(self._blocks))):
+            # Here v becomes the gradient of z.
+            of_z[b, rows], output = block.output_gradient(
+                gradients, b, self._input(x, b, rows), of_z[b, rows], of_logits[b, rows] @ self._head
+            )
+            gradients.of(self._head).addmm_(of_logits[b, rows].T, output)
+            del output
+        self._backward_from_z(len(self._blocks) - 1, gradients, x, u, None, of_z)
+        for i in reversed(range(len(self._blocks) - 1)):
+            del x, u
             x, u, v = self._rebuilt(i)
-            if i == self._middle:
-                self._kept = None
+            block = self._blocks[i]
             for b, rows in self._chunks():
-                # From here on the gradient of the block's output is that of z, which has the same size.
-                of_z[b, rows], output = block.output_gradient(
-                    gradients, b, self._input(x, b, rows), v[b, rows], of_z[b, rows]
+                # The gradient of the block's output becomes that of z.
+                of_z[b, rows], _ = block.output_gradient(
+                    gradients, b, self._input(x, b, rows), self._v(block, u, v, b, rows), of_z[b, rows]
                 )
-                if i + 1 == len(self._blocks):
-                    gradients.of(self._head).addmm_(of_logits[b, rows].T, output)
-                del output
-            totals = block.layer2.totals(gradients)
-            for b, rows in self._chunks():
-                # From here on v is the gradient of the first norm's result.
-                v[b, rows] = block.hidden_gradient(gradients, b, u[b, rows], v[b, rows], of_z[b, rows], totals)
-            totals = block.layer1.totals(gradients)
-            for b, rows in self._chunks():
-                of_input = block.input_gradient(
-                    gradients, b, self._input(x, b, rows), u[b, rows], v[b, rows], of_z[b, rows], totals
-                )
-                if i > 0:
-                    of_z[b, rows] = of_input
-                elif self._patch_layers is not None:
-                    self._patch_layers.backward(self._gather(b, rows), of_input[:, 3:], gradients)
-                del of_input
-            del x, u, v
+                del _
+            self._backward_from_z(i, gradients, x, u, v, of_z)
+            del v
         return gradients
 
-    def _rebuilt(self, i: int) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Return the input of block i and the results of its two linear maps, at all locations."""
-        if self._last is not None:
-            last, self._last = self._last, None
-            return last
+    def _backward_from_z(
+        self, i: int, gradients: Gradients, x: Tensor | None, u: Tensor, v: Tensor | None, of_z: Tensor
+    ) -> None:
+        """Add the gradients of block i; the gradient of z becomes that of the block's input.
+
+        Without v, that and later u are computed again, and u is overwritten.
+        """
+        block = self._blocks[i]
+        of_y = u if v is None else v
+        totals = block.layer2.totals(gradients)
+        for b, rows in self._chunks():
+            of_y[b, rows] = block.hidden_gradient(
+                gradients, b, u[b, rows], self._v(block, u, v, b, rows), of_z[b, rows], totals
+            )
+        totals = block.layer1.totals(gradients)
+        for b, rows in self._chunks():
+            own = self._input(x, b, rows)
+            linear = block.layer1.linear(b, own) if v is None else u[b, rows]
+            of_input = block.input_gradient(gradients, b, own, linear, of_y[b, rows], of_z[b, rows], totals)
+            if i > 0:
+                of_z[b, rows] = of_input
+            elif self._patch_layers is not None:
+                self._patch_layers.backward(self._gather(b, rows), of_input[:, 3:], gradients)
+            del own, linear, of_input
+
+    def _v(self, block: SweptBlock, u: Tensor, v: Tensor | None, sample: int, rows: slice) -> Tensor:
+        return block.second(sample, u[sample, rows]) if v is None else v[sample, rows]
+
+    def _rebuilt(self, i: int) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """Return the input of block i and the results of its two linear maps at all locations.
+
+        The second one is None while the input of the block in the middle is kept, too.
+        """
         start = self._middle if i >= self._middle else 0
         kept = self._kept if i >= self._middle else None
+        if i <= self._middle:
+            self._kept = None
         x = kept if i == start else self._buffer(self._width)
-        u, v = self._buffer(self._width), self._buffer(self._width)
+        u = self._buffer(self._width)
+        v = self._buffer(self._width) if i <= self._middle else None
         for b, rows in self._chunks():
             part = self._input(kept, b, rows)
             for block in self._blocks[start:i]:
@@ -176,7 +202,8 @@ class _Sweep:
             if x is not None and x is not kept:
                 x[b, rows] = part
             u[b, rows] = part = self._blocks[i].layer1.linear(b, part)
-            v[b, rows] = self._blocks[i].second(b, part)
+            if v is not None:
+                v[b, rows] = self._blocks[i].second(b, part)
         return x, u, v
 
     def _parts(self) -> list[PatchLayers | SweptBlock]:
