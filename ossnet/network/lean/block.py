@@ -41,14 +41,16 @@ class ConditionedLayer:
         assert self.normalization is not None
         return self.normalization(linear)
 
-    def conditioned(self, sample: int, x_hat: Tensor) -> Tensor:
-        """Return y [c, F]."""
-        return torch.addcmul(self.beta[sample], x_hat, self.gamma[sample])
+    def conditioned(self, sample: int, linear: Tensor) -> Tensor:
+        """Return y [c, F] for the result [c, F] of the linear map."""
+        assert self.normalization is not None
+        factor = self.gamma[sample] * self.normalization.scale
+        return torch.addcmul(self.beta[sample] - self.normalization.mean * factor, linear, factor)
 
-    def add_to(self, gradients: Gradients, sample: int, x_hat: Tensor, upstream: Tensor) -> None:
+    def add_to(self, gradients: Gradients, sample: int, linear: Tensor, upstream: Tensor) -> None:
         """Add the gradients of gamma and beta for a chunk with the gradient [c, F] of y."""
         gradients.of(self.beta)[sample] += upstream.sum(0)
-        gradients.of(self.gamma)[sample] += (upstream * x_hat).sum(0)
+        gradients.of(self.gamma)[sample] += self.normalized(linear).mul_(upstream).sum(0)
 
     def totals(self, gradients: Gradients) -> Totals:
         """Return the sums that the gradient of the norm needs; they follow from the gradients of beta and gamma."""
@@ -99,12 +101,11 @@ class SweptBlock:
 
     def second(self, sample: int, u: Tensor) -> Tensor:
         """Return v for u."""
-        y = self.layer1.conditioned(sample, self.layer1.normalized(u))
-        return self.layer2.linear(sample, self.module.activation1(y))
+        return self.layer2.linear(sample, self.module.activation1(self.layer1.conditioned(sample, u)))
 
     def output(self, sample: int, x: Tensor, v: Tensor) -> Tensor:
         """Return the block's output [c, F] for x and v."""
-        result: Tensor = self.module.activation2(self._z(sample, x, self.layer2.normalized(v)))
+        result: Tensor = self.module.activation2(self._z(sample, x, v))
         return result
 
     def forward(self, sample: int, x: Tensor) -> Tensor:
@@ -115,10 +116,9 @@ class SweptBlock:
         self, gradients: Gradients, sample: int, x: Tensor, v: Tensor, upstream: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the gradient of z for that of the output, and the output: the first step."""
-        v_hat = self.layer2.normalized(v)
-        output = RecordedActivation(self.module.activation2, self._z(sample, x, v_hat))
+        output = RecordedActivation(self.module.activation2, self._z(sample, x, v))
         upstream = output.backward(upstream, gradients)
-        self.layer2.add_to(gradients, sample, v_hat, upstream)
+        self.layer2.add_to(gradients, sample, v, upstream)
         if self.skip is not None:
             weight, shift = self.skip
             gradients.of(weight).addmm_(upstream.T, x)
@@ -126,14 +126,19 @@ class SweptBlock:
         return upstream, output.result
 
     def hidden_gradient(
-        self, gradients: Gradients, sample: int, u: Tensor, v: Tensor, of_z: Tensor, totals: Totals
+        self, gradients: Gradients, sample: int, u: Tensor, v: Tensor | None, of_z: Tensor, totals: Totals
     ) -> Tensor:
-        """Return the gradient of the first norm's result for that of z and the totals of `layer2`: the second step."""
-        u_hat = self.layer1.normalized(u)
-        hidden = RecordedActivation(self.module.activation1, self.layer1.conditioned(sample, u_hat))
-        of_v = self.layer2.linear_gradient(gradients, sample, hidden.result, v, of_z, totals)
-        upstream = hidden.backward(of_v @ self.layer2.weight, gradients)
-        self.layer1.add_to(gradients, sample, u_hat, upstream)
+        """Return the gradient of the first norm's result for that of z and the totals of `layer2`: the second step.
+
+        If v is None, it is computed from u.
+        """
+        hidden = RecordedActivation(self.module.activation1, self.layer1.conditioned(sample, u))
+        if v is None:
+            v = self.layer2.linear(sample, hidden.result)
+        upstream = self.layer2.linear_gradient(gradients, sample, hidden.result, v, of_z, totals)
+        del v
+        upstream = hidden.backward(upstream @ self.layer2.weight, gradients)
+        self.layer1.add_to(gradients, sample, u, upstream)
         return upstream
 
     def input_gradient(
@@ -144,8 +149,8 @@ class SweptBlock:
         of_skip = of_z if self.skip is None else of_z @ self.skip[0]
         return torch.addmm(of_skip, of_u, self.layer1.weight)
 
-    def _z(self, sample: int, x: Tensor, v_hat: Tensor) -> Tensor:
-        z = self.layer2.conditioned(sample, v_hat)
+    def _z(self, sample: int, x: Tensor, v: Tensor) -> Tensor:
+        z = self.layer2.conditioned(sample, v)
         return z.add_(x) if self.skip is None else z.add_(self.skip[1][sample]).addmm_(x, self.skip[0].T)
 
 

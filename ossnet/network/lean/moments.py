@@ -21,7 +21,9 @@ class Moments:
 
     def add(self, part: Tensor) -> None:
         """Add a part."""
-        variance, mean = torch.var_mean(part, self._dims, correction=0, keepdim=True)
+        # On a CPU this takes a tenth of the time of `torch.var_mean`.
+        mean = part.mean(self._dims, keepdim=True)
+        variance = (part - mean).square_().mean(self._dims, keepdim=True)
         self._parts.append((part.numel() // mean.numel(), mean, variance))
 
     def normalization(self, norm: BatchNorm) -> "Normalization":

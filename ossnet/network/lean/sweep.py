@@ -166,9 +166,8 @@ class _Sweep:
         of_y = u if v is None else v
         totals = block.layer2.totals(gradients)
         for b, rows in self._chunks():
-            of_y[b, rows] = block.hidden_gradient(
-                gradients, b, u[b, rows], self._v(block, u, v, b, rows), of_z[b, rows], totals
-            )
+            own = None if v is None else v[b, rows]
+            of_y[b, rows] = block.hidden_gradient(gradients, b, u[b, rows], own, of_z[b, rows], totals)
         totals = block.layer1.totals(gradients)
         for b, rows in self._chunks():
             own = self._input(x, b, rows)

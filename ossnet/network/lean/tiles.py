@@ -164,6 +164,17 @@ class _Half:
         activated = RecordedActivation(self.activation, self._y(x_hat))
         return activated.backward(unpooled(upstream, x_hat.shape), gradients)
 
+    def kernel_gradient(self, read: Tensor, tile: _Tile, upstream: Tensor) -> Tensor:
+        """Return the gradient [c, in, 3, 3, 3] of a kernel whose result has the gradient `upstream`, [B, c, ...]."""
+        padded = F.pad(read, tile.padding)
+        size = (upstream.shape[1], *self.weight.shape[1:])
+        return torch.nn.grad.conv3d_weight(padded, size, upstream, padding=(1, 1, 0))
+
+    def returned(self, gradients: Gradients, x: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of all arguments of the function."""
+        tensors = [x, self.weight, self.gamma, self.beta, *self.activation.parameters()]
+        return None, *gradients.of_all(tensors)
+
     def broadcast(self, values: Tensor) -> Tensor:
         """Return values [C] as [1, C, 1, 1, 1]."""
         return values.view(1, -1, 1, 1, 1)
@@ -202,12 +213,25 @@ class _Tiled(torch.autograd.Function):
         x, weight, gamma, beta = ctx.saved_tensors
         half = _Half(ctx.block, weight, gamma, beta, ctx.normalization)
         gradients = Gradients()
+        channels, *kernel = weight.shape
+        sums = weight.new_zeros(2 * channels + 1, *kernel)
         for tile in _tiles(half.block, x):
-            x_hat = half.normalized(half.convolve(half.read(x, tile), tile))
+            read = half.read(x, tile)
+            x_hat = half.normalized(half.convolve(read, tile))
             of_y = half.finish_gradient(x_hat, of_pooled[..., tile.pooled], gradients)
             gradients.of(beta).add_(of_y.sum(half.DIMS))
-            gradients.of(gamma).add_(of_y.mul_(x_hat).sum(half.DIMS))
-            del x_hat, of_y
+            gradients.of(gamma).add_((of_y * x_hat).sum(half.DIMS))
+            if not x.requires_grad:
+                joined = torch.cat([of_y, x_hat, torch.ones_like(x_hat[:, :1])], 1)
+                sums += half.kernel_gradient(read, tile, joined)
+                del joined
+            del read, x_hat, of_y
+        if not x.requires_grad:
+            of_beta, of_gamma = (gradients.of(tensor).view(-1, 1, 1, 1, 1) for tensor in (beta, gamma))
+            direct, of_hats, of_ones = sums.split([channels, channels, 1])
+            direct -= (of_gamma * of_hats + of_beta * of_ones) / half.normalized.count
+            gradients.of(weight).add_(direct * (gamma * half.normalized.scale.flatten()).view_as(of_beta))
+            return half.returned(gradients, x)
         totals = [half.broadcast(gamma * gradients.of(tensor)) for tensor in (beta, gamma)]
         for tile in _tiles(half.block, x):
             read = half.read(x, tile).detach().requires_grad_(x.requires_grad)
@@ -225,7 +249,7 @@ class _Tiled(torch.autograd.Function):
             for part in of_read:
                 gradients.of(x)[..., tile.reach] += part
             del read, convolved, shortcut, x_hat, of_hat, results, upstream, of_weight, of_read
-        return None, *gradients.of_all([x, weight, gamma, beta, *half.activation.parameters()])
+        return half.returned(gradients, x)
 
 
 def unpooled(upstream: Tensor, shape: torch.Size) -> Tensor:
