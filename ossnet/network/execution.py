@@ -15,7 +15,7 @@ from ossnet.errors import UserError
 from ossnet.network.activation import PadeActivationUnit
 
 Precision = Literal["float32", "bfloat16"]
-Memory = Literal["plain", "checkpointing", "lean"]
+Memory = Literal["plain", "checkpointing", "lean", "leanest"]
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
@@ -37,11 +37,13 @@ class Execution:
         lean: whether training goes through locations and large volumes in parts and keeps images, labels and optimiser
             in host memory, see `ossnet.network.lean`; the rest is checkpointed. Losses, gradients and statistics stay
             the same but for rounding. Only in float32, and only for parts with `has_lean`.
+        least: whether lean training computes even more again.
     """
 
     checkpointing: bool = False
     precision: Precision = "float32"
     lean: bool = False
+    least: bool = False
 
     def run(self, block: nn.Module, *inputs: Tensor) -> Tensor:
         """Return `block(*inputs)`, in bfloat16 if that is the precision.

@@ -194,7 +194,8 @@ class OccupancyNetwork(SegmentationModel):
             return to_device(volumes[sample](near[sample, rows]), latents.device)
 
         coordinates = self._coordinates(locations.to(latents.device), latents)
-        return swept_logits(self.patch_encoder, self.decoder, coordinates, gather, latents)
+        least = self.decoder.execution.least
+        return swept_logits(self.patch_encoder, self.decoder, coordinates, gather, latents, least)
 
     def _coordinates(self, locations: Tensor, latents: Tensor) -> Tensor:
         """Return voxel coordinates [B, n, 3] in the form and dtype that the decoder takes."""

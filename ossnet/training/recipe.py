@@ -30,9 +30,10 @@ class Recipe:
         validation: protocol and interval of the validation.
         checkpointing: older name of `memory = "checkpointing"`. Identities are computed from this one.
         memory: how much memory a training takes: `plain`; `checkpointing`, less by computing blocks of the network
-            again; or `lean`, least, by going through locations and volumes in parts and by using host memory. See
-            `Execution`. On a CPU `checkpointing` changes no number, `lean` rounds otherwise. Either is part of a run's
-            identity: on a GPU, kernels may be chosen anew and sum in another order.
+            again; `lean`, far less, by going through locations and volumes in parts and by using host memory; or
+            `leanest`, by computing more of that again. See `Execution`. On a CPU `checkpointing` changes no number,
+            the lean ones round otherwise. All are part of a run's identity: on a GPU, kernels may be chosen anew and
+            sum in another order.
         precision: floating-point precision of the blocks of the network, in training and whenever the trained model is
             used, see `Execution`.
     """
@@ -46,11 +47,11 @@ class Recipe:
     validation: Validation = Field(default_factory=Validation)
     checkpointing: bool = newer(False)
     precision: Precision = newer("float32")
-    memory: Memory = Field(default="plain", exclude_if=lambda memory: memory != "lean")
+    memory: Memory = Field(default="plain", exclude_if=lambda memory: memory in ("plain", "checkpointing"))
 
     def __post_init__(self) -> None:
-        if self.memory == "lean" and (self.checkpointing or self.precision != "float32"):
-            raise ValueError("memory is lean; leave checkpointing out and precision at float32")
+        if self.execution.lean and (self.checkpointing or self.precision != "float32"):
+            raise ValueError(f"memory is {self.memory}; leave checkpointing out and precision at float32")
         # Both names stand for one training, and so for one identity.
         checkpointing = self.checkpointing or self.memory == "checkpointing"
         object.__setattr__(self, "checkpointing", checkpointing)
@@ -59,7 +60,8 @@ class Recipe:
     @property
     def execution(self) -> Execution:
         """Execution of the blocks of the network."""
-        return Execution(self.checkpointing, self.precision, self.memory == "lean")
+        lean = self.memory in ("lean", "leanest")
+        return Execution(self.checkpointing, self.precision, lean, least=self.memory == "leanest")
 
     def steps(self, cases: int) -> int:
         """Return the number of steps per epoch for a number of training cases."""

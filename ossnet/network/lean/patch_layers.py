@@ -1,4 +1,4 @@
-"""Patch encoder for a chunk of locations at a time, whose backward pass computes its hidden layer again."""
+"""Patch encoder for a chunk of locations at a time."""
 
 import torch
 from torch import Tensor, nn
@@ -27,18 +27,27 @@ class PatchLayers:
         """The activations of both layers."""
         return [self._activation1, self._activation2]
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """Return local latent vectors [c, s^3] for patches [c, s, s, s, C]."""
-        matrix1, bias1, matrix2, bias2 = self.values
-        hidden = self._activation1(torch.addmm(bias1, patches.flatten(1), matrix1))
-        result: Tensor = self._activation2(torch.addmm(bias2, hidden, matrix2))
+    @property
+    def hidden_features(self) -> int:
+        """Number of features of the hidden layer."""
+        return len(self.values[1])
+
+    def hidden(self, patches: Tensor) -> Tensor:
+        """Return the hidden layer before its activation, [c, s^3 C'], for patches [c, s, s, s, C]."""
+        matrix, bias, _, _ = self.values
+        return torch.addmm(bias, patches.flatten(1), matrix)
+
+    def local(self, hidden: Tensor) -> Tensor:
+        """Return local latent vectors [c, s^3] for the hidden layer."""
+        _, _, matrix, bias = self.values
+        result: Tensor = self._activation2(torch.addmm(bias, self._activation1(hidden), matrix))
         return result
 
-    def backward(self, patches: Tensor, upstream: Tensor, gradients: Gradients) -> None:
-        """Add the gradients for patches [c, s, s, s, C] and the gradient [c, s^3] of their local latent vectors."""
+    def backward(self, patches: Tensor, linear: Tensor, upstream: Tensor, gradients: Gradients) -> None:
+        """Add the gradients for patches, their hidden layer, and the gradient [c, s^3] of the local latent vectors."""
         matrix1, bias1, matrix2, bias2 = self.values
         patches = patches.flatten(1)
-        hidden = RecordedActivation(self._activation1, torch.addmm(bias1, patches, matrix1))
+        hidden = RecordedActivation(self._activation1, linear)
         local = RecordedActivation(self._activation2, torch.addmm(bias2, hidden.result, matrix2))
         upstream = local.backward(upstream, gradients)
         gradients.of(matrix2).addmm_(hidden.result.T, upstream)

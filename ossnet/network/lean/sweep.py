@@ -29,7 +29,12 @@ Gather = Callable[[int, slice], Tensor]
 
 
 def swept_logits(
-    patch_encoder: PatchEncoder | None, decoder: OccupancyDecoder, coordinates: Tensor, gather: Gather, latents: Tensor
+    patch_encoder: PatchEncoder | None,
+    decoder: OccupancyDecoder,
+    coordinates: Tensor,
+    gather: Gather,
+    latents: Tensor,
+    least: bool,
 ) -> Tensor:
     """Return the logits [B, n, outputs] in training; the running statistics follow.
 
@@ -39,8 +44,9 @@ def swept_logits(
         coordinates: locations [B, n, 3], in the form that the decoder takes.
         gather: function that gathers patches; it is called twice for each chunk.
         latents: global latent vectors [B, m, L].
+        least: whether more is computed again to keep even less.
     """
-    sweep = _Sweep(patch_encoder, decoder, coordinates, gather, latents)
+    sweep = _Sweep(patch_encoder, decoder, coordinates, gather, latents, least)
     result: Tensor = _Swept.apply(sweep, *sweep.tensors())
     return result
 
@@ -68,6 +74,7 @@ class _Sweep:
         coordinates: Tensor,
         gather: Gather,
         latents: Tensor,
+        least: bool,
     ) -> None:
         self._patch_layers = None if patch_encoder is None else PatchLayers(patch_encoder)
         self._blocks: list[SweptBlock] = [
@@ -78,10 +85,12 @@ class _Sweep:
         self._width = decoder.head.in_features
         self._coordinates = coordinates
         self._gather = gather
-        # The block whose input is kept from the forward pass for the backward pass.
+        self._least = least
+        # From the first to the second are the blocks whose inputs are kept from the forward pass.
         self._middle = len(self._blocks) // 2
+        self._kept: dict[int, Tensor] = {}
+        self._hidden: Tensor | None = None
         self._local: Tensor | None = None
-        self._kept: Tensor | None = None
         # The last block's input and what its norms normalise, for the backward pass.
         self._last: tuple[Tensor | None, Tensor, Tensor] | None = None
 
@@ -97,13 +106,17 @@ class _Sweep:
         """Return the logits [B, n, outputs]."""
         if self._patch_layers is not None:
             self._local = self._buffer(self._blocks[0].layer1.weight.shape[1] - 3)
+            self._hidden = None if self._least else self._buffer(self._patch_layers.hidden_features)
             for b, rows in self._chunks():
-                self._local[b, rows] = self._patch_layers.forward(self._gather(b, rows))
+                part = self._patch_layers.hidden(self._gather(b, rows))
+                self._local[b, rows] = self._patch_layers.local(part)
+                if self._hidden is not None:
+                    self._hidden[b, rows] = part
         x: Tensor | None = None
         u = self._buffer(self._width)
         for i, block in enumerate(self._blocks):
-            if i == self._middle:
-                self._kept = x
+            if x is not None and (i == self._middle or (i > self._middle and not self._least)):
+                self._kept[i] = x
             dims = (0, 1) if block.module.norm1.norm.num_features == 1 else (0,)
             moments = Moments(dims)
             for b, rows in self._chunks():
@@ -130,18 +143,20 @@ class _Sweep:
         """Return the gradients of all tensors for that of the logits [B, n, outputs]."""
         assert self._last is not None
         gradients = Gradients()
-        x, u, of_z = self._last
+        x, u, v = self._last
         self._last = None
         block = self._blocks[-1]
+        of_z = v if self._least else torch.empty_like(v)
         for b, rows in self._chunks():
-            # Here v becomes the gradient of z.
             of_z[b, rows], output = block.output_gradient(
-                gradients, b, self._input(x, b, rows), of_z[b, rows], of_logits[b, rows] @ self._head
+                gradients, b, self._input(x, b, rows), v[b, rows], of_logits[b, rows] @ self._head
             )
             gradients.of(self._head).addmm_(of_logits[b, rows].T, output)
             del output
-        self._backward_from_z(len(self._blocks) - 1, gradients, x, u, None, of_z)
+        self._backward_from_z(len(self._blocks) - 1, gradients, x, u, None if self._least else v, of_z)
+        del v
         for i in reversed(range(len(self._blocks) - 1)):
+            self._kept.pop(i + 1, None)
             del x, u
             x, u, v = self._rebuilt(i)
             block = self._blocks[i]
@@ -176,7 +191,10 @@ class _Sweep:
             if i > 0:
                 of_z[b, rows] = of_input
             elif self._patch_layers is not None:
-                self._patch_layers.backward(self._gather(b, rows), of_input[:, 3:], gradients)
+                patches = self._gather(b, rows)
+                hidden = self._patch_layers.hidden(patches) if self._hidden is None else self._hidden[b, rows]
+                self._patch_layers.backward(patches, hidden, of_input[:, 3:], gradients)
+                del patches, hidden
             del own, linear, of_input
 
     def _v(self, block: SweptBlock, u: Tensor, v: Tensor | None, sample: int, rows: slice) -> Tensor:
@@ -185,15 +203,13 @@ class _Sweep:
     def _rebuilt(self, i: int) -> tuple[Tensor | None, Tensor, Tensor | None]:
         """Return the input of block i and the results of its two linear maps at all locations.
 
-        The second one is None while the input of the block in the middle is kept, too.
+        The second one is None where it would be too much beside the input of the block in the middle.
         """
-        start = self._middle if i >= self._middle else 0
-        kept = self._kept if i >= self._middle else None
-        if i <= self._middle:
-            self._kept = None
+        start = max((kept for kept in self._kept if kept <= i), default=0)
+        kept = self._kept.get(start)
         x = kept if i == start else self._buffer(self._width)
         u = self._buffer(self._width)
-        v = self._buffer(self._width) if i <= self._middle else None
+        v = None if self._least and i > self._middle else self._buffer(self._width)
         for b, rows in self._chunks():
             part = self._input(kept, b, rows)
             for block in self._blocks[start:i]:
