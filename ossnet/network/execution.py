@@ -45,6 +45,19 @@ class Execution:
     lean: bool = False
     least: bool = False
 
+    @classmethod
+    def of(cls, memory: Memory, precision: Precision = "float32") -> "Execution":
+        """Return the execution of a training that is to take as much memory as `memory` says."""
+        lean = memory in ("lean", "leanest")
+        return cls(memory == "checkpointing", precision, lean, least=memory == "leanest")
+
+    @property
+    def memory(self) -> Memory:
+        """Name of the memory that training takes; the inverse of `of`."""
+        if self.lean:
+            return "leanest" if self.least else "lean"
+        return "checkpointing" if self.checkpointing else "plain"
+
     def run(self, block: nn.Module, *inputs: Tensor) -> Tensor:
         """Return `block(*inputs)`, in bfloat16 if that is the precision.
 

@@ -60,8 +60,7 @@ class Recipe:
     @property
     def execution(self) -> Execution:
         """Execution of the blocks of the network."""
-        lean = self.memory in ("lean", "leanest")
-        return Execution(self.checkpointing, self.precision, lean, least=self.memory == "leanest")
+        return Execution.of(self.memory, self.precision)
 
     def steps(self, cases: int) -> int:
         """Return the number of steps per epoch for a number of training cases."""
