@@ -174,8 +174,8 @@ def changes(workload: Workload) -> list[Change]:
     """Return the changes that lower a workload's memory, beginning with those that change the results least.
 
     At inference and extraction the number of locations or slices per pass changes no result. In training checkpointing
-    changes none, lean training next to none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices
-    or locations in a step.
+    and lean training change none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or
+    locations in a step.
     """
     if workload.phase != "training":
         found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload)]
@@ -330,7 +330,9 @@ def describe(answer: Answer) -> str:
             " ".join(change.option.format(change.values[-1]) for change in chosen)
             for chosen in _largest_sets(changes(workload))
         ]
-        lines.append(f"  nor does it with all that lowers it: {', or '.join(sets)}" if sets[0] else "  no setting lowers it")
+        lines.append(
+            f"  nor does it with all that lowers it: {', or '.join(sets)}" if sets[0] else "  no setting lowers it"
+        )
     return "\n".join(lines)
 
 

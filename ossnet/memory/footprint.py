@@ -101,7 +101,7 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
     account.hold(step.inputs, HOST if on_host else "inputs")
     account.hold(step.slow_weights, HOST if on_host else "optimizer_state")
     if step.host_weights is not None:
-        step.update = account.part(HOST)(step.update)
+        step.update = account.part(HOST)(step.update)  # type: ignore[method-assign]
         step.host_weights.fetch = account.part(HOST)(step.host_weights.fetch)
     with watched(model, account.part):
         if model.slice_axis is not None and step.optimizer is None and step.inputs[0].is_meta:

@@ -267,7 +267,7 @@ class OccupancyNetwork(SegmentationModel):
         return super().config_for(shape, modalities, **{"encoder_channels": encoder_channels(shape)} | settings)
 
     def parts(self) -> Parts:
-        """Return encoder, patch encoder and decoder as parts, what reads patches, and what lean training does on the host."""
+        """Return encoder, patch encoder and decoder, what reads patches, and what lean training does on the host."""
         parts = {**super().parts(), PATCHES: [self.patch_volume, self.read_patches]}
         if not (self.training and self.decoder.execution.lean):
             return parts

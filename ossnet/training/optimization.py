@@ -96,7 +96,11 @@ def make_optimizer(
     weights = HostWeights(model) if on_host else None
     rates = {"weights": optimization.learning_rate, "activation": optimization.activation_learning_rate}
     groups = [
-        {"params": parameters if weights is None else weights.of(parameters), "lr": rates[name], "initial_lr": rates[name]}
+        {
+            "params": parameters if weights is None else weights.of(parameters),
+            "lr": rates[name],
+            "initial_lr": rates[name],
+        }
         for name, parameters in model.parameter_groups().items()
         if parameters
     ]

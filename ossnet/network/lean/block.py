@@ -170,7 +170,10 @@ def swept_block(module: DecoderBlock, condition: Tensor, first: Tensor | None) -
     if isinstance(module.skip, nn.Linear):
         tensors += _split(module.skip, first, len(condition))
     values = [tensor.detach() for tensor in tensors]
-    layer1, layer2 = ConditionedLayer(*values[:4]), ConditionedLayer(*values[4:8])
+    weight, shift, gamma, beta = values[:4]
+    layer1 = ConditionedLayer(weight, shift, gamma, beta)
+    weight, shift, gamma, beta = values[4:8]
+    layer2 = ConditionedLayer(weight, shift, gamma, beta)
     skip = (values[8], values[9]) if len(values) > 8 else None
     return SweptBlock(module, layer1, layer2, skip, tensors, values)
 

@@ -35,7 +35,9 @@ class HostWeights:
 
     def __init__(self, model: nn.Module) -> None:
         self.fetch: Callable[[Tensor], Tensor] = to_host
-        self._copies = {weight: to_host(weight.detach()).requires_grad_() for weight in model.parameters()}
+        self._copies: dict[Tensor, Tensor] = {
+            weight: to_host(weight.detach()).requires_grad_() for weight in model.parameters()
+        }
         for weight in self._copies:
             weight.register_post_accumulate_grad_hook(self._take_gradient)
 

@@ -7,14 +7,14 @@ input of a block in the middle, input and both linear maps of the block at hand,
 gradient. The paper's decoder computes half of its products a third time, after the forward and with the backward pass.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ossnet.network.decoder import OccupancyDecoder
+from ossnet.network.decoder import DecoderBlock, OccupancyDecoder
 from ossnet.network.lean.block import SweptBlock, swept_block
 from ossnet.network.lean.gradients import Gradients
 from ossnet.network.lean.moments import Moments
@@ -77,9 +77,10 @@ class _Sweep:
         least: bool,
     ) -> None:
         self._patch_layers = None if patch_encoder is None else PatchLayers(patch_encoder)
-        self._blocks: list[SweptBlock] = [
+        blocks = cast(Sequence[DecoderBlock], decoder.blocks)
+        self._blocks = [
             swept_block(block, condition, latents[:, 0] if i == 0 else None)
-            for i, (block, condition) in enumerate(zip(decoder.blocks, decoder.conditions(latents), strict=True))
+            for i, (block, condition) in enumerate(zip(blocks, decoder.conditions(latents), strict=True))
         ]
         self._head = decoder.head.weight
         self._width = decoder.head.in_features
@@ -113,7 +114,7 @@ class _Sweep:
                 if self._hidden is not None:
                     self._hidden[b, rows] = part
         x: Tensor | None = None
-        u = self._buffer(self._width)
+        u = v = self._buffer(self._width)
         for i, block in enumerate(self._blocks):
             if x is not None and (i == self._middle or (i > self._middle and not self._least)):
                 self._kept[i] = x
@@ -134,7 +135,6 @@ class _Sweep:
                 for b, rows in self._chunks():
                     v[b, rows] = block.output(b, self._input(x, b, rows), v[b, rows])
                 x = v
-                del v
         self._last = x, u, v
         logits = self._buffer(len(self._head))
         for b, rows in self._chunks():
@@ -145,18 +145,18 @@ class _Sweep:
         """Return the gradients of all tensors for that of the logits [B, n, outputs]."""
         assert self._last is not None
         gradients = Gradients()
-        x, u, v = self._last
+        x, u, last_v = self._last
         self._last = None
         block = self._blocks[-1]
-        of_z = v if self._least else torch.empty_like(v)
+        of_z = last_v if self._least else torch.empty_like(last_v)
         for b, rows in self._chunks():
             of_z[b, rows], output = block.output_gradient(
-                gradients, b, self._input(x, b, rows), v[b, rows], of_logits[b, rows] @ self._head
+                gradients, b, self._input(x, b, rows), last_v[b, rows], of_logits[b, rows] @ self._head
             )
             gradients.of(self._head).addmm_(of_logits[b, rows].T, output)
             del output
-        self._backward_from_z(len(self._blocks) - 1, gradients, x, u, None if self._least else v, of_z)
-        del v
+        self._backward_from_z(len(self._blocks) - 1, gradients, x, u, None if self._least else last_v, of_z)
+        del last_v
         for i in reversed(range(len(self._blocks) - 1)):
             self._kept.pop(i + 1, None)
             del x, u
@@ -164,10 +164,9 @@ class _Sweep:
             block = self._blocks[i]
             for b, rows in self._chunks():
                 # The gradient of the block's output becomes that of z.
-                of_z[b, rows], _ = block.output_gradient(
+                of_z[b, rows] = block.output_gradient(
                     gradients, b, self._input(x, b, rows), self._v(block, u, v, b, rows), of_z[b, rows]
-                )
-                del _
+                )[0]
             self._backward_from_z(i, gradients, x, u, v, of_z)
             del v
         return gradients

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv3d_weight
 
 from ossnet.network.execution import BatchNorm, Execution
 from ossnet.network.lean.gradients import Gradients, RecordedActivation
@@ -40,14 +41,21 @@ def run_block(block: "ResidualBlock", x: Tensor, execution: Execution) -> Tensor
     """
     if not is_large(block, x):
         return execution.run(block, x)
-    convolution, norm, activation = block.main[:3]
-    tensors = [x, convolution.weight, norm.weight, norm.bias, *activation.parameters()]
-    return execution.run(_SecondHalf(block), *_Tiled.apply(block, *tensors))
+    norm = block.main[1]
+    tensors = [x, _kernel(block), norm.weight, norm.bias, *block.main[2].parameters()]
+    pooled, shortcut = _Tiled.apply(block, *tensors)
+    return execution.run(_SecondHalf(block), pooled, shortcut)
+
+
+def _kernel(block: "ResidualBlock") -> Tensor:
+    convolution = block.main[0]
+    assert isinstance(convolution, nn.Conv3d)
+    return convolution.weight
 
 
 def is_large(block: "ResidualBlock", x: Tensor) -> bool:
     """Return whether the first layer of a block is large enough to be tiled, for an input [B, in, H, W, D]."""
-    return block.main[0].out_channels * x[:, 0].numel() >= TILED_ELEMENTS
+    return len(_kernel(block)) * x[:, 0].numel() >= TILED_ELEMENTS
 
 
 class _SecondHalf(nn.Module):
@@ -112,7 +120,7 @@ def _tiles(block: "ResidualBlock", x: Tensor) -> list[_Tile]:
     Across another axis, torch would convolve on a CPU by a slow algorithm, which it takes if planes are small.
     """
     depth = x.shape[-1]
-    plane = block.main[0].out_channels * x[:, 0, :, :, 0].numel()
+    plane = len(_kernel(block)) * x[:, 0, :, :, 0].numel()
     planes = max(TILE_ELEMENTS // plane // 2, 1) * 2
     # The last plane of an odd number is not pooled, yet counts in the statistics.
     starts = range(0, depth - depth % 2, planes)
@@ -169,7 +177,7 @@ class _Half:
         """Return the gradient [c, in, 3, 3, 3] of a kernel whose result has the gradient `upstream`, [B, c, ...]."""
         padded = F.pad(read, tile.padding)
         size = (upstream.shape[1], *self.weight.shape[1:])
-        return torch.nn.grad.conv3d_weight(padded, size, upstream, padding=(1, 1, 0))
+        return conv3d_weight(padded, size, upstream, padding=(1, 1, 0))
 
     def returned(self, gradients: Gradients, x: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all arguments of the function."""
@@ -256,4 +264,6 @@ class _Tiled(torch.autograd.Function):
 def unpooled(upstream: Tensor, shape: torch.Size) -> Tensor:
     """Return the gradient of the input [B, c, H, W, D] of a pooling for that of its result."""
     even = F.interpolate(upstream / 8, scale_factor=2, mode="nearest")
-    return F.pad(even, [rest for s, e in zip(reversed(shape), reversed(even.shape), strict=True) for rest in (0, s - e)])
+    return F.pad(
+        even, [rest for s, e in zip(reversed(shape), reversed(even.shape), strict=True) for rest in (0, s - e)]
+    )

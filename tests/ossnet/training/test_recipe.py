@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ossnet.config import build, digest, plain
+from ossnet.errors import UserError
+from ossnet.network.execution import Execution
 from ossnet.training.recipe import Recipe
 
 RECORDS = Path(__file__).parents[3] / "results/reference/records/table2-glioma-laptop.jsonl"
@@ -24,5 +28,20 @@ def test_committed_records_keep_their_identity() -> None:
 
 def test_execution_makes_another_identity() -> None:
     recipes = [make_recipe(), make_recipe(checkpointing=True), make_recipe(precision="bfloat16")]
-    assert len({digest(plain(recipe)) for recipe in recipes}) == 3
+    recipes += [make_recipe(memory="lean"), make_recipe(memory="leanest")]
+    assert len({digest(plain(recipe)) for recipe in recipes}) == 5
     assert all(build(Recipe, plain(recipe), "again") == recipe for recipe in recipes)
+
+
+def test_checkpointing_has_one_identity_by_either_name() -> None:
+    older, newer = make_recipe(checkpointing=True), make_recipe(memory="checkpointing")
+    assert older == newer
+    assert older.execution == Execution(checkpointing=True)
+    assert plain(newer) == plain(make_recipe()) | {"checkpointing": True}
+
+
+@pytest.mark.parametrize("changes", [{"checkpointing": True}, {"precision": "bfloat16"}])
+def test_lean_training_excludes_other_executions(changes: dict[str, Any]) -> None:
+    assert make_recipe(memory="leanest").execution == Execution(lean=True, least=True)
+    with pytest.raises(UserError, match="memory is lean"):
+        make_recipe(memory="lean", **changes)
