@@ -28,6 +28,9 @@ from, and the number of slices per pass at inference."""
 PATCHES = "patches"
 """Name of the part of a model that reads local observations around locations: the stage `gather` of an extraction."""
 
+HOST = "host"
+"""Name of the part of a model that is computed in host memory, which does not count as memory of the device."""
+
 WRAPPERS = ("module.", "_orig_mod.")
 """Prefixes that `DataParallel` (distributed or not) and `torch.compile` give to the names of a model's weights."""
 

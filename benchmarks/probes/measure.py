@@ -14,6 +14,7 @@ from benchmarks.probes.released_memory import released_footprint
 from benchmarks.study import Probe
 from ossnet.memory import footprint
 from ossnet.memory.workload import Workload
+from ossnet.network.execution import Execution
 from ossnet.registry import model_type
 
 TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 2.0}
@@ -27,15 +28,17 @@ def workload_of(probe: Probe) -> Workload:
     """Return the workload of a probe of memory, or of the runtime of a step.
 
     Raises:
-        ValueError: the probe is of the released implementation, which cannot be run here, or of an extraction that is
-            no workload.
+        ValueError: the probe is of the released implementation, which cannot be run here, of lean work other than
+            training, or of an extraction that is no workload.
     """
     extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
-    if probe.extraction != extraction or probe.implementation != "suite":
+    can_run = probe.implementation == "suite" or (probe.implementation == "lean" and probe.phase == "training")
+    if probe.extraction != extraction or not can_run:
         raise ValueError(f"no workload of this suite: {probe}")
     # A batch of slices is in the configuration; the slices come from one volume.
     volumes = probe.batch_size if model_type(probe.model).slice_axis is None else 1
-    return Workload(probe.model, probe.config, probe.phase, volumes, probe.locations)
+    execution = Execution(lean=probe.implementation == "lean")
+    return Workload(probe.model, probe.config, probe.phase, volumes, probe.locations, execution)
 
 
 def predict_probe(probe: Probe) -> dict[str, Any]:
@@ -46,7 +49,7 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
-    of_suite = probe.implementation == "suite"
+    of_suite = probe.implementation in ("suite", "lean")
     predicted = footprint.predict(workload_of(probe)) if of_suite else released_footprint(probe)
     return {
         "allocated_bytes": predicted.allocated_bytes,

@@ -66,6 +66,15 @@ def unet_probe(number: PublishedMemory, unets: Implementation) -> Probe:
     return replace(number.probe, implementation=unets)
 
 
+def lean_trainings() -> list[Probe]:
+    """Return the lean training of each function-space model in the paper's table."""
+    return [
+        replace(number.probe, implementation="lean")
+        for number in published_memory()
+        if number.probe.phase == "training" and number.probe.model in FUNCTION_SPACE
+    ]
+
+
 def extractions() -> list[Probe]:
     """Return whole segmentations of the paper's volumes in function space, of which the paper has no numbers.
 

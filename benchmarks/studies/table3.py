@@ -6,6 +6,7 @@ from benchmarks.probes.published import (
     FULL_LOCATIONS,
     UNETS,
     extractions,
+    lean_trainings,
     paper_batches,
     published_memory,
     unet_memory,
@@ -18,23 +19,23 @@ from benchmarks.study import DeviceType, Layout, Probe, Study
 def predicted() -> list[Probe]:
     """Return each of the paper's numbers for this suite and for the paper's code, and what the paper has no numbers of.
 
-    The latter are the paper's batches, whole segmentations, and variants of its U-Nets.
+    The latter are lean trainings, the paper's batches, whole segmentations, and variants of its U-Nets.
     """
     rows = [number.probe for number in published_memory()]
     released = [replace(probe, implementation="released") for probe in rows]
     variants = [unet_probe(number, unets) for unets in UNETS for number in unet_memory()]
-    return list(dict.fromkeys([*rows, *released, *paper_batches(), *extractions(), *variants]))
+    return list(dict.fromkeys([*rows, *released, *lean_trainings(), *paper_batches(), *extractions(), *variants]))
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """Return, on a GPU, each of the paper's numbers, its batches and whole segmentations.
+    """Return, on a GPU, each of the paper's numbers, lean trainings, the paper's batches and whole segmentations.
 
     On a CPU only what takes seconds is measured: one pass of the function-space models on BraTS. A training step takes
     up to a minute there, and so does a slice of the slicing U-Net, which has many filters.
     """
     rows = [number.probe for number in published_memory()]
     if device_type == "cuda":
-        return [*rows, *paper_batches(), *extractions()]
+        return [*rows, *lean_trainings(), *paper_batches(), *extractions()]
     return [
         probe
         for probe in rows

@@ -242,7 +242,7 @@ def _fits(arguments: argparse.Namespace) -> int:
     from ossnet.memory.fits import answer, describe, model_config, workloads
 
     config = model_config(arguments.model, arguments.shape, arguments.modalities, settings(arguments.set))
-    execution = Execution(arguments.checkpointing, arguments.precision)
+    execution = Execution.of(arguments.training_memory, arguments.precision)
     answers = [
         answer(workload, arguments.memory)
         for workload in workloads(arguments.model, config, arguments.batch, arguments.locations, execution)

@@ -13,6 +13,13 @@ from ossnet.errors import UserError
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.network.execution import Precision
 
+TRAINING_MEMORY = {
+    "checkpointing": "recompute activations in the backward pass instead of storing them",
+    "lean": "train occupancy networks on parts of volume and locations, with images and optimiser in host memory",
+    "leanest": "like --lean, and recompute more",
+}
+"""Options of `fits` with their help, see `ossnet.training.recipe.Recipe.memory`."""
+
 Command = Callable[[argparse.Namespace], int | None]
 """Function of a command. It returns the exit status, or None for success."""
 
@@ -205,11 +212,10 @@ def _add_fits(commands: Any, fits: Command) -> None:
         metavar="GB",
         help="memory of the GPU, such as 16 or 16GB (10^9 bytes per GB), or 16GiB",
     )
-    fitting.add_argument(
-        "--checkpointing",
-        action="store_true",
-        help="recompute activations in the backward pass instead of storing them",
-    )
+    memory = fitting.add_mutually_exclusive_group()
+    for name, text in TRAINING_MEMORY.items():
+        memory.add_argument(f"--{name}", dest="training_memory", action="store_const", const=name, help=text)
+    fitting.set_defaults(training_memory="plain")
     fitting.add_argument(
         "--precision",
         choices=get_args(Precision),

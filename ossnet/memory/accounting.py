@@ -46,6 +46,7 @@ class StorageAccount(TorchDispatchMode):
             allocates what is requested, as torch's on the CPU does.
         workspace: memory of an operator while it runs; see `Workspace`.
         device: device whose tensors count, such as `cuda`; None for all devices.
+        elsewhere: name of a part whose tensors do not count, since they stand for tensors on another device.
 
     Attributes:
         peak_bytes: largest number of bytes that were alive at once.
@@ -57,8 +58,10 @@ class StorageAccount(TorchDispatchMode):
         allocator: CachingAllocator | None = None,
         workspace: Workspace = no_workspace,
         device: torch.device | None = None,
+        elsewhere: str | None = None,
     ) -> None:
         super().__init__()
+        self._elsewhere = elsewhere
         self.peak_bytes = self.live_bytes = 0
         self._allocator = allocator
         self._workspace = workspace
@@ -85,7 +88,7 @@ class StorageAccount(TorchDispatchMode):
     def hold(self, tensors: Iterable[Tensor], part: str) -> None:
         """Count tensors from outside if they are not counted yet, and attribute them to `part`, in a past peak too."""
         for tensor in filter(self._counts, tensors):
-            self._count(tensor).part = part
+            self._count(tensor, part).part = part
         self._note_peak()
 
     def once(self, function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -129,12 +132,12 @@ class StorageAccount(TorchDispatchMode):
     def _counts(self, value: Any) -> bool:
         return isinstance(value, Tensor) and (self._device is None or value.device.type == self._device.type)
 
-    def _count(self, tensor: Tensor) -> _Allocation:
+    def _count(self, tensor: Tensor, part: str | None = None) -> _Allocation:
         storage = tensor.untyped_storage()
         # Two Python objects may stand for one storage; its address is one, and no other's while it lives.
         key = storage._cdata
         if key not in self._live:
-            self._live[key] = self._allocate(storage.nbytes(), self._part)
+            self._live[key] = self._allocate(storage.nbytes(), part or self._part)
             weakref.finalize(storage, self._free, key).atexit = False
         return self._live[key]
 
@@ -142,6 +145,8 @@ class StorageAccount(TorchDispatchMode):
         self._release(self._live.pop(key))
 
     def _allocate(self, size: int, part: str) -> _Allocation:
+        if part == self._elsewhere:
+            size = 0
         block = self._allocator.allocate(size) if self._allocator is not None and size else None
         allocation = _Allocation(size if block is None else block.size, part, block)
         self.live_bytes += allocation.bytes

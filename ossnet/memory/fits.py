@@ -28,6 +28,11 @@ DEFAULT_LOCATIONS = 2**14
 FEWEST_LOCATIONS = 2**8
 """Smallest number of locations that is advised; by then they are a small part of the memory."""
 
+CHECKPOINTING = "--set recipe.checkpointing=true"
+LEAN = "--set recipe.memory={}"
+BFLOAT16 = "--set recipe.precision={}"
+"""Options of a training that lower its memory."""
+
 Predict = Callable[[Workload, float], Footprint]
 """Function of a workload and of the bytes that a GPU has for torch's allocator: the workload's footprint there."""
 
@@ -40,11 +45,13 @@ class Change:
         option: option of the command line, with `{}` for the value.
         values: values of the setting, from the mildest on.
         apply: function that returns a workload with a value of the setting.
+        excludes: options of changes that cannot be made together with this one.
     """
 
     option: str
     values: Sequence[Any]
     apply: Callable[[Workload, Any], Workload]
+    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,12 +119,12 @@ def workloads(
         batch_size: number of volumes of the training step.
         locations: number of locations of each volume in training and per pass at inference; None for
             `DEFAULT_LOCATIONS` if the model evaluates locations.
-        execution: precision and checkpointing of the model; nothing is checkpointed at inference.
+        execution: execution of the model; its precision alone matters at inference.
     """
     if locations is None:
         locations = locations_for(model, DEFAULT_LOCATIONS)
     training = Workload(model, config, "training", batch_size, locations, execution)
-    inference = Workload(model, config, "inference", 1, locations, replace(execution, checkpointing=False))
+    inference = Workload(model, config, "inference", 1, locations, Execution(precision=execution.precision))
     extractions = [] if locations is None else [replace(inference, phase="extraction")]
     return training, inference, *extractions
 
@@ -150,11 +157,12 @@ def answer(workload: Workload, memory_bytes: float, predict: Predict = predict_w
     if fits(workload):
         return Answer(workload, footprint, True, ())
     known = changes(workload)
-    for count in range(1, len(known) + 1) if fits(_strongest(workload, known)) else ():
+    can_fit = any(fits(_strongest(workload, chosen)) for chosen in _largest_sets(known))
+    for count in range(1, len(known) + 1) if can_fit else ():
         remedies = [
             Remedy(options, needed_bytes(predicted(changed)))
             for chosen in combinations(known, count)
-            if fits(_strongest(workload, chosen))
+            if _are_compatible(chosen) and fits(_strongest(workload, chosen))
             for options, changed in [_mildest(workload, chosen, fits)]
         ]
         if remedies:
@@ -166,12 +174,13 @@ def changes(workload: Workload) -> list[Change]:
     """Return the changes that lower a workload's memory, beginning with those that change the results least.
 
     At inference and extraction the number of locations or slices per pass changes no result. In training checkpointing
-    changes none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or locations in a step.
+    and lean training change none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or
+    locations in a step.
     """
     if workload.phase != "training":
         found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload)]
         return [*found, *_bfloat16(workload, "--precision {}")]
-    found = [*_checkpointing(workload), *_bfloat16(workload, "--set recipe.precision={}")]
+    found = [*_checkpointing(workload), *_lean(workload), *_bfloat16(workload, BFLOAT16)]
     if workload.batch_size > 1:
         fewer = range(workload.batch_size - 1, 0, -1)
         found.append(Change("--set recipe.batch_size={}", fewer, lambda w, value: replace(w, batch_size=value)))
@@ -180,12 +189,12 @@ def changes(workload: Workload) -> list[Change]:
 
 
 @cache
-def _has_executions(model: str, config: ModelConfig) -> bool:
-    """Return whether a model can be computed with checkpointing and in bfloat16."""
+def _has_execution(model: str, config: ModelConfig, execution: Execution) -> bool:
+    """Return whether a model can be computed in a certain way."""
     with torch.device("meta"):
         made = model_type(model)(config)
     try:
-        set_execution(made, Execution(checkpointing=True))
+        set_execution(made, execution)
     except UserError:
         return False
     return True
@@ -195,16 +204,29 @@ def _checkpointing(workload: Workload) -> list[Change]:
     def apply(workload: Workload, value: bool) -> Workload:
         return replace(workload, execution=replace(workload.execution, checkpointing=value))
 
-    if workload.execution.checkpointing or not _has_executions(workload.model, workload.config):
+    execution = workload.execution
+    if execution.memory != "plain" or not _has_execution(workload.model, workload.config, Execution(True)):
         return []
-    return [Change("--set recipe.checkpointing=true", [True], apply)]
+    return [Change(CHECKPOINTING, [True], apply)]
+
+
+def _lean(workload: Workload) -> list[Change]:
+    execution = workload.execution
+    stronger = {"plain": ["lean", "leanest"], "lean": ["leanest"]}.get(execution.memory, [])
+    is_possible = _has_execution(workload.model, workload.config, Execution(lean=True))
+    if not stronger or execution.precision != "float32" or not is_possible:
+        return []
+    return [Change(LEAN, stronger, lambda w, v: replace(w, execution=Execution.of(v)), (CHECKPOINTING, BFLOAT16))]
 
 
 def _bfloat16(workload: Workload, option: str) -> list[Change]:
     def apply(workload: Workload, value: Any) -> Workload:
         return replace(workload, execution=replace(workload.execution, precision=value))
 
-    if workload.execution.precision != "float32" or not _has_executions(workload.model, workload.config):
+    execution = workload.execution
+    if execution.precision != "float32" or execution.lean:
+        return []
+    if not _has_execution(workload.model, workload.config, Execution(precision="bfloat16")):
         return []
     return [Change(option, ["bfloat16"], apply)]
 
@@ -236,6 +258,21 @@ def _fewer_slices(workload: Workload) -> list[Change]:
 
     option = f"--set network.{name}={{}}" if workload.phase == "training" else "--max-slices {}"
     return [Change(option, range(slices - 1, 0, -1), apply)] if slices > 1 else []
+
+
+def _are_compatible(chosen: Sequence[Change]) -> bool:
+    options = {change.option for change in chosen}
+    return not any(options.intersection(change.excludes) for change in chosen)
+
+
+def _largest_sets(known: Sequence[Change]) -> list[list[Change]]:
+    """Return the largest sets of changes that can be made together: without lean training, or without what it excludes.
+
+    The first is all changes where none excludes another.
+    """
+    excluded = {option for change in known for option in change.excludes}
+    without = [change for change in known if not change.excludes]
+    return [without, [change for change in known if change.option not in excluded]] if excluded else [without]
 
 
 def _applied(workload: Workload, chosen: Sequence[Change], values: Sequence[Any]) -> Workload:
@@ -277,7 +314,7 @@ def describe(answer: Answer) -> str:
         f"batch {workload.batch_size}": workload.phase == "training",
         f"{workload.locations} locations": workload.locations is not None,
         of_slices: slices is not None,
-        "checkpointing": execution.checkpointing,
+        execution.memory: execution.memory != "plain",
         execution.precision: True,
     }
     needed = needed_bytes(footprint)
@@ -289,8 +326,13 @@ def describe(answer: Answer) -> str:
     ]
     lines += [f"  fits with {' '.join(remedy.options)}: {_gb(remedy.needed_bytes)}" for remedy in answer.remedies]
     if not answer.fits and not answer.remedies:
-        strongest = " ".join(change.option.format(change.values[-1]) for change in changes(workload))
-        lines.append(f"  nor does it with all that lowers it: {strongest}" if strongest else "  no setting lowers it")
+        sets = [
+            " ".join(change.option.format(change.values[-1]) for change in chosen)
+            for chosen in _largest_sets(changes(workload))
+        ]
+        lines.append(
+            f"  nor does it with all that lowers it: {', or '.join(sets)}" if sets[0] else "  no setting lowers it"
+        )
     return "\n".join(lines)
 
 

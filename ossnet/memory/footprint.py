@@ -13,6 +13,7 @@ from ossnet.memory.accounting import StorageAccount
 from ossnet.memory.allocator import CachingAllocator
 from ossnet.memory.parts import watched
 from ossnet.memory.workload import Step, Workload
+from ossnet.model import HOST
 
 Target = Literal["gpu", "cpu"]
 
@@ -84,7 +85,7 @@ def make_account(device: torch.device, capacity_bytes: float = math.inf) -> Stor
     """Return an account of a device's memory; on a GPU, torch's allocator may use `capacity_bytes` of it."""
     if device.type == "cpu":
         return StorageAccount(None, unfolded_input, device)
-    return StorageAccount(CachingAllocator(capacity_bytes), gpu_workspace, device)
+    return StorageAccount(CachingAllocator(capacity_bytes), gpu_workspace, device, elsewhere=HOST)
 
 
 def footprint_of(step: Step, account: StorageAccount) -> Footprint:
@@ -96,8 +97,12 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
         model.field = account.part("other")(model.field)  # type: ignore[method-assign]
     step.backward = account.part("backward")(step.backward)
     account.hold([*parameters, *model.buffers()], "parameters")
-    account.hold(step.inputs, "inputs")
-    account.hold(step.slow_weights, "optimizer_state")
+    on_host = step.host_weights is not None
+    account.hold(step.inputs, HOST if on_host else "inputs")
+    account.hold(step.slow_weights, HOST if on_host else "optimizer_state")
+    if step.host_weights is not None:
+        step.update = account.part(HOST)(step.update)  # type: ignore[method-assign]
+        step.host_weights.fetch = account.part(HOST)(step.host_weights.fetch)
     with watched(model, account.part):
         if model.slice_axis is not None and step.optimizer is None and step.inputs[0].is_meta:
             # A large volume has hundreds of slices, and each takes the same memory.
@@ -107,7 +112,7 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
             for _ in range(1 if step.optimizer is None else 2):
                 step()
                 account.hold((p.grad for p in parameters if p.grad is not None), "gradients")
-                account.hold(_state_tensors(step.optimizer), "optimizer_state")
+                account.hold(_state_tensors(step.optimizer), HOST if on_host else "optimizer_state")
     return Footprint(account.peak_bytes, account.reserved_bytes, account.peak_by_part())
 
 

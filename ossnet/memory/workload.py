@@ -14,6 +14,7 @@ from ossnet.inference.extraction import EXTRACTORS
 from ossnet.memory.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network.execution import DEFAULT, Execution, set_execution
+from ossnet.network.lean.host import HostWeights
 from ossnet.network.patches import has_no_values
 from ossnet.registry import model_type
 
@@ -37,6 +38,8 @@ class Step:
         slow_weights: copy of the weights that Lookahead holds from its beginning on; empty at inference.
         extracts: whether the evaluation is a whole extraction.
         backward: function that computes the gradients of the loss.
+        host_weights: weights in host memory, which the optimiser works on in lean training; None otherwise. The inputs,
+            too, are then in host memory.
     """
 
     model: SegmentationModel
@@ -46,6 +49,7 @@ class Step:
     slow_weights: Sequence[Tensor] = ()
     extracts: bool = False
     backward: Callable[[Tensor], None] = Tensor.backward
+    host_weights: HostWeights | None = None
 
     def __call__(self) -> None:
         """Make the step."""
@@ -54,7 +58,14 @@ class Step:
         loss = self.evaluate()
         if self.optimizer is not None and loss is not None:
             self.backward(loss)
-            self.optimizer.step()
+            self.update()
+
+    def update(self) -> None:
+        """Let the optimiser update the weights."""
+        assert self.optimizer is not None
+        self.optimizer.step()
+        if self.host_weights is not None:
+            self.host_weights.write()
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Workload:
         batch_size: number of volumes of a training step; the other phases take one volume.
         locations: number of locations of each volume in training, and per pass in the other phases; None for models of
             all voxels.
-        execution: precision and checkpointing of the model.
+        execution: execution of the model.
     """
 
     model: str
@@ -97,6 +108,10 @@ class Workload:
             model = kind(self.config).train(self.phase == "training")
         set_execution(model, self.execution)
         volumes = self.batch_size if self.phase == "training" else 1
+        on_host = self.execution.lean and self.phase == "training"
+        host_weights = HostWeights(model) if on_host else None
+        if on_host and device.type != "meta":
+            device = torch.device("cpu")
         # The meta device has no generator, and draws nothing.
         generator = None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
         slicing = model.slicing
@@ -120,7 +135,8 @@ class Workload:
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))
         learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
-        return Step(model, [images, labels, *located], learn, *_make_optimizer(model, device))
+        optimizer, slow_weights = _make_optimizer(model, device, host_weights)
+        return Step(model, [images, labels, *located], learn, optimizer, slow_weights, host_weights=host_weights)
 
 
 def locations_for(model: str, count: int) -> int | None:
@@ -163,14 +179,17 @@ def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:
     return Draw(locations)
 
 
-def _make_optimizer(model: SegmentationModel, device: torch.device) -> tuple[torch.optim.Optimizer, list[Tensor]]:
+def _make_optimizer(
+    model: SegmentationModel, device: torch.device, host_weights: HostWeights | None
+) -> tuple[torch.optim.Optimizer, list[Tensor]]:
     """Return RAdam over the model's parameter groups and Lookahead's slow weights, as training has them.
 
     `ossnet.training.optimization.make_optimizer` needs packages that a machine that only measures models need not have.
     Every few steps Lookahead joins weights and slow weights in place; this is left out, as it takes no memory and next
     to no time.
     """
-    groups = [{"params": parameters} for parameters in model.parameter_groups().values() if parameters]
+    parameters = [group for group in model.parameter_groups().values() if group]
+    groups = [{"params": group if host_weights is None else host_weights.of(group)} for group in parameters]
     # The meta device stands for a GPU, where torch's optimisers work on all parameters at once.
     optimizer = torch.optim.RAdam(groups, foreach=True if device.type == "meta" else None)
-    return optimizer, [parameter.detach().clone() for parameter in model.parameters()]
+    return optimizer, [weight.detach().clone() for group in groups for weight in group["params"]]

@@ -17,7 +17,7 @@ LEAKY_RELU_DENOMINATOR = (3.30847488e-06, 3.98021568, 5.12471206e-07, 3.01830109
 CPU_BLOCK = 2**16
 """Number of elements per block on a CPU: the intermediates of a block stay in the core's cache."""
 
-GPU_BLOCK = 2**22
+GPU_BLOCK = 2**19
 """Number of elements per block on any other device: it bounds the memory of the intermediates."""
 
 

@@ -6,7 +6,7 @@ of 2 does the same, on two devices or on one.
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,8 @@ class OccupancyDecoder(ExecutableModule):
         activation: function that makes the activation of a layer.
     """
 
+    has_lean: ClassVar[bool] = True
+
     def __init__(
         self,
         local_size: int,
@@ -118,18 +120,24 @@ class OccupancyDecoder(ExecutableModule):
     def forward(self, locations: Tensor, local: Tensor | None, latents: Tensor) -> Tensor:
         """Return logits [B, n, outputs] for locations [B, n, 3], local latents [B, n, l] and global latents [B, m, L].
 
-        The first global latent joins the input. The others condition one block each; if there is only one (m = 1), it
-        conditions all blocks. The released weights need this; the text has a single global latent vector.
+        The first global latent joins the input; see `conditions` for the others.
         """
-        first, *others = latents.unbind(1)
-        conditions = others or [first] * len(self.blocks)
-        inputs = [locations, first[:, None].expand(-1, locations.shape[1], -1)]
+        inputs = [locations, latents[:, :1].expand(-1, locations.shape[1], -1)]
         if local is not None:
             inputs.insert(1, local)
         x = torch.cat(inputs, -1)  # [B, n, 3 + l + L]
         # bfloat16 does not hold every integer above 256, so the block that reads voxel indices never uses it.
         execution = replace(self.execution, precision="float32")
-        for block, condition in zip(self.blocks, conditions, strict=True):
+        for block, condition in zip(self.blocks, self.conditions(latents), strict=True):
             x = execution.run(block, x, condition)  # [B, n, width]
             execution = self.execution
         return self.head(x.to(locations.dtype))
+
+    def conditions(self, latents: Tensor) -> list[Tensor]:
+        """Return the global latent vectors [B, L] that condition each block, of the vectors [B, m, L].
+
+        Behind the first, which joins the input, there is one for each block; if there is only one (m = 1), it
+        conditions all blocks. The released weights need this; the text has a single global latent vector.
+        """
+        first, *others = latents.unbind(1)
+        return others or [first] * len(self.blocks)

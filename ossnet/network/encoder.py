@@ -4,7 +4,9 @@ Kernel sizes, poolings and biases are those that the released weights need. Depa
 their statistics from the whole batch by default, see `ossnet.network.decoder`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.execution import ExecutableModule
+from ossnet.network.lean.host import to_device
+from ossnet.network.lean.tiles import is_large, run_block
 from ossnet.network.normalization import BatchNorm3d
 
 
@@ -100,6 +104,8 @@ class VolumeEncoder(ExecutableModule):
         activation: function that makes the activation of a layer.
     """
 
+    has_lean: ClassVar[bool] = True
+
     def __init__(
         self,
         shape: tuple[int, int, int],
@@ -124,11 +130,17 @@ class VolumeEncoder(ExecutableModule):
         )
 
     def forward(self, volume: Tensor) -> Encoding:
-        """Return the encoding of a volume [B, C, H, W, D]."""
-        features = volume
+        """Return the encoding of a volume [B, C, H, W, D], which in lean training may be in host memory."""
+        blocks = cast(Sequence[ResidualBlock], self.blocks)
+        lean = self.training and self.execution.lean
+        features = (
+            to_device(volume, next(self.parameters()).device) if lean and not is_large(blocks[0], volume) else volume
+        )
         joined = []
-        for i, block in enumerate(self.blocks):
-            features = self.execution.run(block, features)  # [B, channels[i], H / 2^(i+1), ...]
+        for i, block in enumerate(blocks):
+            features = (
+                run_block(block, features, self.execution) if lean else self.execution.run(block, features)
+            )  # [B, channels[i], H / 2^(i+1), ...]
             if self.skips is not None:
                 joined.append(self.execution.run(self.skips[i], features))  # [B, channels[i] / 2, h, w, d]
         features = features.to(volume.dtype)  # [B, channels[-1], h, w, d]

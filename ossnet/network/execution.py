@@ -1,10 +1,10 @@
-"""Execution of networks, apart from what they compute: gradient checkpointing, and float32 or bfloat16."""
+"""Execution of networks, apart from what they compute: what memory training takes, and float32 or bfloat16."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from ossnet.errors import UserError
 from ossnet.network.activation import PadeActivationUnit
 
 Precision = Literal["float32", "bfloat16"]
+Memory = Literal["plain", "checkpointing", "lean", "leanest"]
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
@@ -33,10 +34,29 @@ class Execution:
         precision: `bfloat16` holds the activations between the network's input and its output in bfloat16, and the
             weights while they are multiplied with them. Weights, gradients and optimiser stay in float32, and so do
             the sums of batch norms and Padé units, the latents, the logits and the loss.
+        lean: whether training goes through locations and large volumes in parts and keeps images, labels and optimiser
+            in host memory, see `ossnet.network.lean`; the rest is checkpointed. Losses, gradients and statistics stay
+            the same but for rounding. Only in float32, and only for parts with `has_lean`.
+        least: whether lean training computes even more again.
     """
 
     checkpointing: bool = False
     precision: Precision = "float32"
+    lean: bool = False
+    least: bool = False
+
+    @classmethod
+    def of(cls, memory: Memory, precision: Precision = "float32") -> "Execution":
+        """Return the execution of a training that is to take as much memory as `memory` says."""
+        lean = memory in ("lean", "leanest")
+        return cls(memory == "checkpointing", precision, lean, least=memory == "leanest")
+
+    @property
+    def memory(self) -> Memory:
+        """Name of the memory that training takes; the inverse of `of`."""
+        if self.lean:
+            return "leanest" if self.least else "lean"
+        return "checkpointing" if self.checkpointing else "plain"
 
     def run(self, block: nn.Module, *inputs: Tensor) -> Tensor:
         """Return `block(*inputs)`, in bfloat16 if that is the precision.
@@ -47,7 +67,7 @@ class Execution:
         if self.precision == "bfloat16":
             inputs = tuple(tensor.to(torch.bfloat16) for tensor in inputs)
             compute = partial(_in_bfloat16, block)
-        if not self.checkpointing:
+        if not self.checkpointing and not self.lean:
             return compute(*inputs)
         result: Tensor = checkpoint(
             compute,
@@ -63,8 +83,14 @@ DEFAULT = Execution()
 
 
 class ExecutableModule(nn.Module):
-    """Part of a model that computes its blocks by `execution.run`; its inputs and outputs have the weights' dtype."""
+    """Part of a model that computes its blocks by `execution.run`; its inputs and outputs have the weights' dtype.
 
+    Attributes:
+        has_lean: whether the part can be trained leanly.
+        execution: execution of the part.
+    """
+
+    has_lean: ClassVar[bool] = False
     execution = DEFAULT
 
 
@@ -72,7 +98,8 @@ def set_execution(model: nn.Module, execution: Execution) -> None:
     """Set the execution of all parts of a model.
 
     Raises:
-        UserError: the model has no `ExecutableModule`, so that only the default execution is possible.
+        UserError: the model has no `ExecutableModule`, so that only the default execution is possible; or lean training
+            is asked of a model that has none, or in bfloat16.
     """
     modules = [module for module in model.modules() if isinstance(module, ExecutableModule)]
     if not modules and execution != DEFAULT:
@@ -80,6 +107,10 @@ def set_execution(model: nn.Module, execution: Execution) -> None:
             f"model {type(model).__name__} has neither checkpointing nor bfloat16; "
             "leave checkpointing and precision at their defaults"
         )
+    if execution.lean and execution.precision != "float32":
+        raise UserError("lean training is in float32 only; choose checkpointing with bfloat16")
+    if execution.lean and not all(module.has_lean for module in modules):
+        raise UserError(f"model {type(model).__name__} has no lean training; choose checkpointing")
     for part in modules:
         part.execution = execution
 

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.losses import class_loss, probabilities
-from ossnet.model import PATCHES, Batch, ModelConfig, Parts, SegmentationModel
+from ossnet.model import HOST, PATCHES, Batch, ModelConfig, Parts, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
 from ossnet.network.decoder import NormalizationName, OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
+from ossnet.network.lean.host import to_device
+from ossnet.network.lean.sweep import swept_logits
 from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, validate_locations
 from ossnet.network.resolution import encoder_channels
 
@@ -142,12 +144,17 @@ class OccupancyNetwork(SegmentationModel):
             locations: voxel indices p, [B, n, 3].
         """
         encoding = self.encode(images)
+        if self.training and self.decoder.execution.lean:
+            return self.sweep(images, locations, encoding.latents), encoding
         return self.decode(locations, self.read_patches(images, locations), encoding.latents), encoding
 
     def encode(self, images: Tensor) -> Encoding:
         """Encode images [B, C, H, W, D], scaled down trilinearly to half the resolution."""
-        half = F.interpolate(images, self.config.encoder_shape, mode="trilinear", align_corners=False)
-        return self.encoder(half)
+        return self.encoder(self.scale_down(images))
+
+    def scale_down(self, images: Tensor) -> Tensor:
+        """Scale images [B, C, H, W, D] down trilinearly to half the resolution, the input of the encoder."""
+        return F.interpolate(images, self.config.encoder_shape, mode="trilinear", align_corners=False)
 
     def read_patches(self, images: Tensor, locations: Tensor) -> Tensor | None:
         """Return the patches z, [B, n, s, s, s, C], at voxels [B, n, 3] of images [B, C, H, W, D].
@@ -170,11 +177,33 @@ class OccupancyNetwork(SegmentationModel):
             local = self.patch_encoder(patches.flatten(0, 1)).unflatten(0, locations.shape[:2])  # [B, n, s^3]
             # Saves 1.4 GB while the decoder runs at inference (OSS-Net D, BraTS, 2^17 locations).
             del patches
-        coordinates = locations.to(latents.dtype)  # [B, n, 3]
-        if self.config.locations == "scaled":
-            last = torch.tensor(self.config.shape, device=coordinates.device) - 1
-            coordinates = 2 * coordinates / last.clamp(min=1) - 1
-        return self.decoder(coordinates, local, latents)
+        return self.decoder(self._coordinates(locations, latents), local, latents)
+
+    def sweep(self, images: Tensor, locations: Tensor, latents: Tensor) -> Tensor:
+        """Return logits [B, n, outputs] in lean training, see `ossnet.network.lean.sweep`.
+
+        Args:
+            images: normalised images [B, C, H, W, D], on the device or in host memory.
+            locations: voxel indices [B, n, 3], likewise.
+            latents: global latent vectors [B, m, L], on the device.
+        """
+        volumes = [self.patch_volume(image) for image in images] if self.config.patches else []
+        near = locations.to(images.device)
+
+        def gather(sample: int, rows: slice) -> Tensor:
+            return to_device(volumes[sample](near[sample, rows]), latents.device)
+
+        coordinates = self._coordinates(locations.to(latents.device), latents)
+        least = self.decoder.execution.least
+        return swept_logits(self.patch_encoder, self.decoder, coordinates, gather, latents, least)
+
+    def _coordinates(self, locations: Tensor, latents: Tensor) -> Tensor:
+        """Return voxel coordinates [B, n, 3] in the form and dtype that the decoder takes."""
+        coordinates = locations.to(latents.dtype)
+        if self.config.locations == "voxel":
+            return coordinates
+        last = torch.tensor(self.config.shape, device=coordinates.device) - 1
+        return 2 * coordinates / last.clamp(min=1) - 1
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss L of Equation 2: the occupancy term plus alpha times the auxiliary term (Section 3.2).
@@ -182,25 +211,33 @@ class OccupancyNetwork(SegmentationModel):
         Both terms are mean binary cross-entropies: over the n locations of all volumes, and over the voxels of the
         lowest grid of all volumes. For more than two classes they are cross-entropies over the classes.
 
-        The paper does not say how the label is down-sampled to y: it is max-pooled, so that a voxel of the lowest grid
-        takes the highest class index in it. Departure: a sampling strategy may weight the losses of the first term.
+        Departure: a sampling strategy may weight the losses of the first term.
         """
         locations, weights = batch.draw_locations(generator)
         coarse_label = None
         if self.has_prior:
             # The label y on the lowest grid, [B, h, w, d]: before the network, so that the labels in floating point,
             # 0.5 GB for a LiTS volume, are not in memory together with its activations.
-            coarse_label = F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
+            coarse_label = self.coarse_labels(batch)
         # f_theta(p, x, z) and, in the encoding, f_theta^e(x), both as logits.
         logits, encoding = self(batch.images, locations)
         # The labels o at the locations, [B, n].
         occupancy = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
-        occupancy_term = class_loss(logits.movedim(-1, 1), occupancy, weights)
+        if weights is not None:
+            weights = weights.to(logits.device)
+        occupancy_term = class_loss(logits.movedim(-1, 1), occupancy.to(logits.device), weights)
         batch.remember(locations, probabilities(logits.detach(), dim=-1))
         if encoding.segmentation is None or coarse_label is None:
             return occupancy_term
-        auxiliary_term = class_loss(encoding.segmentation, coarse_label)
+        auxiliary_term = class_loss(encoding.segmentation, coarse_label.to(logits.device))
         return occupancy_term + self.config.auxiliary_weight * auxiliary_term
+
+    def coarse_labels(self, batch: Batch) -> Tensor:
+        """Return the labels [B, h, w, d] of the auxiliary segmentation, the highest class index in each of its voxels.
+
+        The paper does not say how the label is down-sampled to y.
+        """
+        return F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
 
     @torch.no_grad()
     def field(self, image: Tensor) -> "NetworkField":
@@ -230,8 +267,12 @@ class OccupancyNetwork(SegmentationModel):
         return super().config_for(shape, modalities, **{"encoder_channels": encoder_channels(shape)} | settings)
 
     def parts(self) -> Parts:
-        """Return encoder, patch encoder and decoder as parts, and what reads patches."""
-        return {**super().parts(), PATCHES: [self.patch_volume, self.read_patches]}
+        """Return encoder, patch encoder and decoder, what reads patches, and what lean training does on the host."""
+        parts = {**super().parts(), PATCHES: [self.patch_volume, self.read_patches]}
+        if not (self.training and self.decoder.execution.lean):
+            return parts
+        on_host = [self.scale_down, self.patch_volume, self.coarse_labels]
+        return {**parts, "decoder": [self.sweep], PATCHES: [self.read_patches], HOST: on_host}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Local observations z of Equation 1: patches of a volume around locations, and their encoder (Sections 3 and 3.1)."""
 
 from functools import reduce
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -152,6 +152,8 @@ class PatchEncoder(ExecutableModule):
 
     These numbers and the kernels of s^3 are what the released weights need.
     """
+
+    has_lean: ClassVar[bool] = True
 
     def __init__(self, channels: int, size: int, activation: Activation) -> None:
         super().__init__()

@@ -41,6 +41,11 @@ class Learner:
         if processes.count == 1 and recipe.norm_parts > 1:
             statistics = SeparateParts(recipe.norm_parts)
         set_statistics(model, statistics)
+        if statistics is not None and recipe.execution.lean:
+            raise UserError(
+                f"training with memory = {recipe.memory} takes the statistics of batch norms from all of a batch on one "
+                "device; choose memory = checkpointing"
+            )
         self._loss: nn.Module = _Loss(model)
         if processes.count > 1:
             # Gradients as views of what is sent take no memory twice.

@@ -97,12 +97,13 @@ def train(
 
     Raises:
         UserError: the checkpoint is damaged or has another identity, the disk is full, the loss is no longer finite,
-            the model does not support the recipe's checkpointing, precision or parts of batch norms, or batches cannot
-            be divided among the processes.
+            the model does not support the recipe's memory, precision or parts of batch norms, or batches cannot be
+            divided among the processes.
     """
     set_execution(model, recipe.execution)
-    device = next(model.parameters()).device
-    optimizer = make_optimizer(model, recipe.optimization)
+    # Lean training keeps the batches, like its optimiser, in host memory.
+    device = torch.device("cpu") if recipe.execution.lean else next(model.parameters()).device
+    optimizer = make_optimizer(model, recipe.optimization, on_host=recipe.execution.lean)
     generator = torch.Generator().manual_seed(seed)
     # The memory knows a case by its index in `cases`, so their order is part of the run.
     by_confidence = recipe.sampling.strategy == "confidence"

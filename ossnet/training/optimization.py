@@ -1,7 +1,7 @@
 """Optimiser of a training: Lookahead over RAdam, with a separate learning rate for activations (Section 4.1)."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -10,6 +10,7 @@ from pytorch_optimizer import Lookahead
 
 from ossnet.checks import STRICT
 from ossnet.model import SegmentationModel
+from ossnet.network.lean.host import HostWeights
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -46,19 +47,69 @@ class Optimization:
         return self.decay ** sum(epoch >= milestone for milestone in self.milestones)
 
 
-def make_optimizer(model: SegmentationModel, optimization: Optimization) -> Lookahead:
-    """Make the optimiser of a model; each parameter group keeps its initial learning rate as `initial_lr`."""
+class HostOptimizer:
+    """Optimiser that works in host memory on copies of a model's weights, and writes them back after each step.
+
+    Its state and its checkpoints are those of the optimiser that it holds.
+    """
+
+    def __init__(self, optimizer: Lookahead, weights: HostWeights) -> None:
+        self._optimizer = optimizer
+        self._weights = weights
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The parameter groups of the copies."""
+        groups: list[dict[str, Any]] = self._optimizer.param_groups
+        return groups
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self._optimizer.zero_grad()
+
+    def step(self) -> None:
+        """Update the weights."""
+        self._optimizer.step()
+        self._weights.write()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the optimiser."""
+        state: dict[str, Any] = self._optimizer.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state; the model must have its weights already."""
+        self._weights.read()
+        self._optimizer.load_state_dict(state)
+
+
+def make_optimizer(
+    model: SegmentationModel, optimization: Optimization, on_host: bool = False
+) -> Lookahead | HostOptimizer:
+    """Make the optimiser of a model; each parameter group keeps its initial learning rate as `initial_lr`.
+
+    Args:
+        model: model on its device.
+        optimization: optimiser and learning rates.
+        on_host: whether the optimiser works in host memory.
+    """
+    weights = HostWeights(model) if on_host else None
     rates = {"weights": optimization.learning_rate, "activation": optimization.activation_learning_rate}
     groups = [
-        {"params": parameters, "lr": rates[name], "initial_lr": rates[name]}
+        {
+            "params": parameters if weights is None else weights.of(parameters),
+            "lr": rates[name],
+            "initial_lr": rates[name],
+        }
         for name, parameters in model.parameter_groups().items()
         if parameters
     ]
     radam = torch.optim.RAdam(groups, betas=optimization.betas)
-    return Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+    lookahead = Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+    return lookahead if weights is None else HostOptimizer(lookahead, weights)
 
 
-def set_learning_rates(optimizer: Lookahead, factor: float) -> None:
+def set_learning_rates(optimizer: Lookahead | HostOptimizer, factor: float) -> None:
     """Set the learning rate of every parameter group to `factor` times its initial one."""
     for group in optimizer.param_groups:
         group["lr"] = factor * group["initial_lr"]

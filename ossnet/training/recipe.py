@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
 from ossnet.config import newer
-from ossnet.network.execution import Execution, Precision
+from ossnet.network.execution import Execution, Memory, Precision
 from ossnet.sampling import Sampling
 from ossnet.training.augmentation import Augmentation
 from ossnet.training.optimization import Optimization
@@ -30,9 +30,12 @@ class Recipe:
         sampling: locations per case and how they are drawn.
         augmentation: augmentation of the training cases.
         validation: protocol and interval of the validation.
-        checkpointing: whether the blocks of the network are computed again in the backward pass, see `Execution`. It
-            changes no number on a CPU but is part of a run's identity where it is on: on a GPU, kernels may be chosen
-            anew and sum in another order.
+        checkpointing: older name of `memory = "checkpointing"`. Identities are computed from this one.
+        memory: how much memory a training takes: `plain`; `checkpointing`, less by computing blocks of the network
+            again; `lean`, far less, by going through locations and volumes in parts and by using host memory; or
+            `leanest`, by computing more of that again. See `Execution`. On a CPU `checkpointing` changes no number,
+            the lean ones round otherwise. All are part of a run's identity: on a GPU, kernels may be chosen anew and
+            sum in another order.
         precision: floating-point precision of the blocks of the network, in training and whenever the trained model is
             used, see `Execution`.
         norm_parts: number of parts of a batch that batch norms normalise separately in training, as data-parallel
@@ -50,15 +53,22 @@ class Recipe:
     checkpointing: bool = newer(False)
     precision: Precision = newer("float32")
     norm_parts: Annotated[int, Field(ge=1)] = newer(1)
+    memory: Memory = Field(default="plain", exclude_if=lambda memory: memory in ("plain", "checkpointing"))
 
     def __post_init__(self) -> None:
         if self.norm_parts > self.batch_size:
             raise ValueError(f"norm_parts is {self.norm_parts}, but a batch has only {self.batch_size} cases")
+        if self.execution.lean and (self.checkpointing or self.precision != "float32"):
+            raise ValueError(f"memory is {self.memory}; leave checkpointing out and precision at float32")
+        # Both names stand for one training, and so for one identity.
+        checkpointing = self.checkpointing or self.memory == "checkpointing"
+        object.__setattr__(self, "checkpointing", checkpointing)
+        object.__setattr__(self, "memory", "checkpointing" if checkpointing else self.memory)
 
     @property
     def execution(self) -> Execution:
         """Execution of the blocks of the network."""
-        return Execution(self.checkpointing, self.precision)
+        return Execution.of(self.memory, self.precision)
 
     def steps(self, cases: int) -> int:
         """Return the number of steps per epoch for a number of training cases."""

@@ -9,15 +9,15 @@ from benchmarks.study import UNetVariant
 def test_predictions_are_of_both_implementations_and_of_the_papers_batches() -> None:
     probes = predicted()
     # Of six numbers five variants, and other slices of the two that have any.
-    assert len(set(probes)) == len(probes) == 2 * 39 + 14 + 10 + 5 * 6 + 2
+    assert len(set(probes)) == len(probes) == 2 * 39 + 10 + 14 + 10 + 5 * 6 + 2
     released = [probe for probe in probes if probe.implementation == "released"]
     assert [replace(probe, implementation="suite") for probe in released] == [n.probe for n in published_memory()]
     assert {*paper_batches(), *extractions()} < set(probes)
-    assert {probe.implementation for probe in probes} == {"suite", "released", *get_args(UNetVariant)}
+    assert {probe.implementation for probe in probes} == {"suite", "lean", "released", *get_args(UNetVariant)}
 
 
 def test_a_gpu_measures_every_number_and_a_laptop_what_takes_seconds() -> None:
-    assert set(measured("cuda")) == {probe for probe in predicted() if probe.implementation == "suite"}
+    assert set(measured("cuda")) == {probe for probe in predicted() if probe.implementation in ("suite", "lean")}
     on_cpu = measured("cpu")
     assert {probe.model for probe in on_cpu} == {"onet", "a", "b", "c", "d"}
     assert {(probe.dataset, probe.phase, probe.locations) for probe in on_cpu} == {("brats", "inference", 2**14)}

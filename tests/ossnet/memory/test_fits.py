@@ -12,8 +12,10 @@ from ossnet.errors import UserError
 from ossnet.memory.fits import (
     CUDA_CONTEXT_BYTES,
     DEFAULT_LOCATIONS,
+    LEAN,
     Answer,
     answer,
+    changes,
     describe,
     model_config,
     needed_bytes,
@@ -95,6 +97,29 @@ def test_nothing_is_advised_that_is_not_enough() -> None:
     assert advice(ask(training, 64)) == [
         (CHECKPOINTING, BFLOAT16, "--set recipe.batch_size=1", "--set recipe.sampling.count=256")
     ]
+
+
+def halving(workload: Workload) -> Footprint:
+    """A byte a location of a case, a fourth in lean training, an eighth in the leanest."""
+    shares = {"plain": 1, "checkpointing": 2, "lean": 4, "leanest": 8}
+    return footprint(workload.batch_size * (workload.locations or 1000) / shares[workload.execution.memory])
+
+
+def test_lean_training_is_advised_as_far_as_it_is_needed() -> None:
+    (training, *_) = of("a", 1, 256)
+    assert advice(ask(training, 64, halving)) == [("--set recipe.memory=lean",)]
+    assert advice(ask(training, 63, halving)) == [("--set recipe.memory=leanest",)]
+    assert advice(ask(training, 31, halving)) == []
+    (training, *_) = of("a", 1, 256, Execution(lean=True))
+    assert advice(ask(training, 32, halving)) == [("--set recipe.memory=leanest",)]
+    (training, *_) = of("a", 2, 256)
+    assert advice(ask(training, 32, halving)) == [("--set recipe.memory=leanest", "--set recipe.batch_size=1")]
+
+
+def test_lean_training_is_advised_neither_with_bfloat16_nor_of_a_unet() -> None:
+    (training, *_) = of("a", 1, 256, Execution(precision="bfloat16"))
+    assert advice(ask(training, 64, halving)) == []
+    assert LEAN not in {change.option for change in changes(of("unet3d")[0])}
 
 
 def test_what_is_done_already_is_not_advised() -> None:

@@ -262,6 +262,11 @@ def test_parts_need_batch_norms_that_can_be_divided() -> None:
     Learner(model, ALONE, make_recipe())
 
 
+def test_lean_training_has_the_statistics_of_whole_batches_only() -> None:
+    with pytest.raises(UserError, match=r"memory = lean"):
+        Learner(make_model("c"), ALONE, make_recipe(norm_parts=2, memory="lean"))
+
+
 def work_of_a_process(store: str, folder: Path, work: str, rank: int) -> int:
     """Do what `launch` asks for in one of two processes and return the exit status."""
 
