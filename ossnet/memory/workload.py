@@ -14,7 +14,7 @@ from ossnet.inference.extraction import EXTRACTORS
 from ossnet.memory.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network.execution import DEFAULT, Execution, set_execution
-from ossnet.network.patches import has_no_values
+from ossnet.network.valueless import has_no_values
 from ossnet.registry import model_type
 
 Phase = Literal["training", "inference", "extraction"]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ossnet.network.valueless import representative
+
 Activation = Callable[[], nn.Module]
 """Function that makes an activation; each layer has one of its own, since it may be learned."""
 
@@ -28,7 +30,7 @@ def _block_size(x: Tensor) -> int:
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Split flat tensors of equal length into blocks."""
     size = _block_size(tensors[0])
-    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
+    return zip(*(representative(tensor.split(size), tensor) for tensor in tensors), strict=True)
 
 
 def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
@@ -113,6 +115,25 @@ class PadeActivationUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return PAU(x) for x of any shape."""
         return _SafePade.apply(x, self.numerator, self.denominator)
+
+
+def activate_in_place(activation: nn.Module, x: Tensor) -> None:
+    """Replace a contiguous x by `activation(x)`, in blocks; nothing is kept for a backward pass.
+
+    The values are those of `activation(x)`, and what it takes is the intermediates of a block.
+    """
+    flat = x.view(-1)
+    if not isinstance(activation, PadeActivationUnit):
+        for (part,) in _blocks(flat):
+            part.copy_(activation(part))
+        return
+    numerator, denominator = activation.numerator, activation.denominator
+    q = torch.cat([torch.ones_like(denominator[:1]), denominator.abs()])
+    workspace = numerator.new_empty(2, min(_block_size(flat), len(flat)))
+    for (part,) in _blocks(flat):
+        value, divisor = workspace[:, : len(part)]
+        _polynomial(part, numerator, value)
+        torch.div(value, _polynomial(part.abs_(), q, divisor), out=part)
 
 
 ActivationName = Literal["pau", "relu", "leaky_relu", "gelu", "silu"]
