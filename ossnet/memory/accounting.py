@@ -88,6 +88,13 @@ class StorageAccount(TorchDispatchMode):
             self._count(tensor).part = part
         self._note_peak()
 
+    def leave_out(self, tensors: Iterable[Tensor]) -> None:
+        """Count no bytes for tensors from outside or for views of them, such as those that stand for host memory."""
+        for tensor in filter(self._counts, tensors):
+            key = tensor.untyped_storage()._cdata
+            self._live[key] = _Allocation(0, self._part, None)
+            weakref.finalize(tensor.untyped_storage(), self._free, key).atexit = False
+
     def once(self, function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """Return a function that is evaluated once for each shape; later calls are only accounted for, the same way.
 

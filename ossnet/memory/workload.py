@@ -32,6 +32,7 @@ class Step:
     Attributes:
         model: model that is trained or evaluated.
         inputs: tensors that are on the device before the step.
+        host_inputs: tensors that stay in host memory.
         evaluate: function that evaluates the network; in training it returns the loss.
         optimizer: optimiser of a training step; None at inference.
         slow_weights: copy of the weights that Lookahead holds from its beginning on; empty at inference.
@@ -44,6 +45,7 @@ class Step:
     evaluate: Callable[[], Tensor | None]
     optimizer: torch.optim.Optimizer | None = None
     slow_weights: Sequence[Tensor] = ()
+    host_inputs: Sequence[Tensor] = ()
     extracts: bool = False
     backward: Callable[[Tensor], None] = Tensor.backward
 
@@ -102,8 +104,11 @@ class Workload:
         slicing = model.slicing
         learned = self.config.shape if slicing is None else slicing.grid(self.config.shape)
         grid = learned if self.phase == "training" else self.config.shape
-        images = torch.empty(volumes, self.config.modalities, *grid, device=device)
-        images.normal_(generator=generator)
+        # On the meta device, which stands for a GPU, host memory is a matter of the account.
+        on_host = model.host_images and self.phase != "training" and device.type != "cpu"
+        image_device = torch.device("cpu") if on_host and device.type != "meta" else device
+        images = torch.empty(volumes, self.config.modalities, *grid, device=image_device)
+        images.normal_(generator=generator if image_device == device else torch.Generator().manual_seed(seed))
         locations = None
         if self.locations is not None and self.phase != "extraction":
             along_axes = (
@@ -112,10 +117,13 @@ class Workload:
             )
             locations = torch.stack(list(along_axes), -1)
         located = [] if locations is None else [locations]
+        held, in_host_memory = ([], [images]) if on_host else ([images], [])
         if self.phase == "inference":
-            return Step(model, [images, *located], partial(_infer, model, images[0], locations))
+            infer = partial(_infer, model, images[0], locations)
+            return Step(model, [*held, *located], infer, host_inputs=in_host_memory)
         if self.phase == "extraction":
-            return Step(model, [images], partial(_extract, model, images[0], self.locations), extracts=True)
+            extract = partial(_extract, model, images[0], self.locations)
+            return Step(model, held, extract, host_inputs=in_host_memory, extracts=True)
         labels = torch.empty(volumes, *grid, dtype=torch.uint8, device=device)
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))

@@ -61,7 +61,10 @@ class CompiledDecoder:
         self.buffers = [self.head.new_empty(0) for _ in self.rows]
 
     def __call__(self, locations: Tensor, read_patches: ReadPatches | None) -> Tensor:
-        """Return logits [n, outputs] at voxel coordinates [n, 3]; a network with patches reads them by a function."""
+        """Return logits [n, outputs] at voxel coordinates [n, 3]; a network with patches reads them by a function.
+
+        Locations and patches may be on another device.
+        """
         logits = self.head.new_empty(len(locations), len(self.head))
         self._reserve(min(len(locations), self.chunk_size.largest))
         for chunk, part in self.chunk_size.split(locations):
@@ -72,7 +75,7 @@ class CompiledDecoder:
         hidden, inputs, features = self._matrices(len(locations))
         inputs[:3] = locations.T
         if patches is not None:
-            source = patches.flatten(1).T  # [s^3 C, n], then [s^3 C', n]
+            source = patches.to(self.head.device).flatten(1).T  # [s^3 C, n], then [s^3 C', n]
             for (products, activation), result in zip(self.layers, (hidden, inputs[3:]), strict=True):
                 for product in products:
                     _multiply(product.map, source[product.columns], result[product.rows])

@@ -99,11 +99,14 @@ class CompiledField(EncodedImage):
     Attributes:
         decoder: compiled decoder, with the patch encoder.
         read_patches: function that reads patches; None for a network without them.
+        image_device: device of the image, which patches are read on.
     """
 
     decoder: CompiledDecoder
     read_patches: ReadPatches | None
+    image_device: torch.device
 
     @torch.no_grad()
     def _outputs(self, locations: Tensor) -> Tensor:
-        return self.decoder(validate_locations(locations, self.shape), self.read_patches)
+        # A whole pass is moved at once: moving each chunk would wait for the one before it.
+        return self.decoder(validate_locations(locations, self.shape).to(self.image_device), self.read_patches)

@@ -107,6 +107,7 @@ class OccupancyNetwork(SegmentationModel):
     family: ClassVar[str] = "occupancy"
     evaluates_locations: ClassVar[bool] = True
     extraction: ClassVar[str] = "mise"
+    host_images: ClassVar[bool] = True
 
     def __init__(self, config: OccupancyNetworkConfig) -> None:
         super().__init__()
@@ -221,6 +222,7 @@ class OccupancyNetwork(SegmentationModel):
     def plain_field(self, image: Tensor) -> NetworkField:
         """Return the field that evaluates the network as it is, the reference for the compiled one."""
         self.check_image(image)
+        image = image.to(next(self.parameters()).device)
         encoding = self.encode(image[None])
         return NetworkField(self.config, encoding, self, self.patch_volume(image) if self.config.patches else None)
 
@@ -234,7 +236,8 @@ class OccupancyNetwork(SegmentationModel):
         self.check_image(image)
         encoding = self.encode_in_tiles(image)
         read_patches = self.patch_reader(image) if self.config.patches else None
-        return CompiledField(self.config, encoding, self.compile_decoder(encoding.latents[0]), read_patches)
+        decoder = self.compile_decoder(encoding.latents[0])
+        return CompiledField(self.config, encoding, decoder, read_patches, image.device)
 
     def encode_in_tiles(self, image: Tensor) -> Encoding:
         """Encode an image [C, H, W, D] in evaluation mode, as `encode` does, in less memory."""

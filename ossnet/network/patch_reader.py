@@ -33,14 +33,13 @@ class PatchReader:
         self.image, self.size, self.larger_context, self.pooling = image, size, larger_context, pooling
 
     def __call__(self, locations: Tensor) -> Tensor:
-        """Return patches [n, s, C, s, s], or 2 C channels with the larger context, on the device of the locations.
+        """Return patches [n, s, C, s, s], or 2 C channels with the larger context, on the image's device.
 
         The channels stand behind a patch's first axis, so that its planes lie one behind the other (see
-        `ossnet.network.folding`). Locations [n, 3] in voxels are as `validate_locations` returns them.
+        `ossnet.network.folding`). Locations [n, 3] in voxels are as `validate_locations` returns them, on that device.
         """
-        device, locations = locations.device, locations.to(self.image.device)
         if not locations.is_floating_point():
-            return self._at_voxels(locations).to(device)
+            return self._at_voxels(locations)
         corner = locations.floor()
         fraction = (locations - corner).to(self.image.dtype)
 
@@ -49,7 +48,7 @@ class PatchReader:
             patches = self._at_voxels(corner.long() + torch.tensor(offset, device=corner.device))
             return patches.mul_(weights[0].mul(weights[1]).mul_(weights[2])[:, None, None, None, None])
 
-        return reduce(Tensor.add_, map(weighted, product((0, 1), repeat=3))).to(device)
+        return reduce(Tensor.add_, map(weighted, product((0, 1), repeat=3)))
 
     def _at_voxels(self, voxels: Tensor) -> Tensor:
         if not self.larger_context:

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.testing import assert_close
 
 from ossnet.network import activation
-from ossnet.network.activation import ACTIVATIONS, PadeActivationUnit
+from ossnet.network.activation import ACTIVATIONS, PadeActivationUnit, activate_in_place
 
 A = (0.3, -0.5, 1.1, 0.7, -0.2, 0.4)
 B = (0.5, -0.7, 0.3, 0.2)
@@ -121,3 +121,13 @@ def test_every_activation_keeps_shape_and_type(name: str) -> None:
     value = ACTIVATIONS[name]()(x)
     assert (value.shape, value.dtype) == (x.shape, x.dtype)
     assert not torch.equal(value, x)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_in_place_is_the_same(name: str) -> None:
+    activation = ACTIVATIONS[name]()
+    x = torch.randn(3, 70_001, generator=torch.Generator().manual_seed(0))  # Several blocks.
+    with torch.no_grad():
+        expected = activation(x)
+        activate_in_place(activation, x)
+    assert torch.equal(x, expected)
