@@ -12,8 +12,8 @@ from torch import Tensor
 from ossnet.network.activation import activate_in_place
 from ossnet.network.chunks import ChunkSize
 from ossnet.network.decoder import OccupancyDecoder
-from ossnet.network.folding import Affine, fold_decoder, split_convolution
-from ossnet.network.patches import PatchConvolution, PatchEncoder
+from ossnet.network.folding import fold_decoder, fold_patch_encoder
+from ossnet.network.patches import PatchEncoder
 
 ReadPatches = Callable[[Tensor], Tensor]
 """Function that returns the patches at locations, see `ossnet.network.patch_reader.PatchReader`."""
@@ -43,18 +43,11 @@ class CompiledDecoder:
     ) -> None:
         self.blocks = fold_decoder(decoder, latents, scale, shift)
         self.head = decoder.head.weight.detach()
-        self.layers = []
-        patch = hidden = 0
-        if patch_encoder is not None:
-            first, activation1, second, activation2 = patch_encoder.layers
-            assert isinstance(first, PatchConvolution)
-            assert isinstance(second, PatchConvolution)
-            self.layers = [
-                (split_convolution(first, channels_inside=True), activation1),
-                (split_convolution(second, channels_inside=False), activation2),
-            ]
-            positions = first.size**3
-            patch, hidden = positions * first.in_channels, positions * first.out_channels
+        self.convolutions = [] if patch_encoder is None else fold_patch_encoder(patch_encoder)
+        patch, hidden = 0, 0
+        if self.convolutions:
+            last = self.convolutions[0].products[-1]
+            patch, hidden = last.columns.stop, last.rows.stop
         # Rows of the matrices: hidden features of the patch encoder, inputs of the decoder, features of its blocks.
         self.rows = (hidden, self.blocks[0].first.weight.shape[1], 2 * self.head.shape[1])
         self.chunk_size = ChunkSize.of(self.head.device, patch + sum(self.rows), self.head.itemsize)
@@ -76,19 +69,17 @@ class CompiledDecoder:
         inputs[:3] = locations.T
         if patches is not None:
             source = patches.to(self.head.device).flatten(1).T  # [s^3 C, n], then [s^3 C', n]
-            for (products, activation), result in zip(self.layers, (hidden, inputs[3:]), strict=True):
-                for product in products:
-                    _multiply(product.map, source[product.columns], result[product.rows])
-                activate_in_place(activation, result)
+            for convolution, result in zip(self.convolutions, (hidden, inputs[3:]), strict=True):
+                for product in convolution.products:
+                    torch.mm(product.weight, source[product.columns], out=result[product.rows])
+                activate_in_place(convolution.activation, result, convolution.bias)
                 source = result
         wide, x = features.chunk(2)  # [width, n] each
-        _multiply(self.blocks[0].first, inputs, features)
         for index, block in enumerate(self.blocks):
-            if index > 0:
-                _multiply(block.first, x, wide)
-            activate_in_place(block.activation1, wide)
-            x.addmm_(block.second.weight, wide).add_(block.second.bias)
-            activate_in_place(block.activation2, x)
+            torch.mm(block.first.weight, x if index else inputs, out=wide if index else features)
+            activate_in_place(block.activation1, wide, block.first.bias)
+            x.addmm_(block.second.weight, wide)
+            activate_in_place(block.activation2, x, block.second.bias)
         return (self.head @ x).T
 
     def _reserve(self, count: int) -> None:
@@ -99,7 +90,3 @@ class CompiledDecoder:
     def _matrices(self, count: int) -> Iterator[Tensor]:
         """Return the matrices [rows, count], each contiguous."""
         return (buffer[: rows * count].view(rows, count) for rows, buffer in zip(self.rows, self.buffers, strict=True))
-
-
-def _multiply(affine: Affine, x: Tensor, out: Tensor) -> None:
-    torch.addmm(affine.bias, affine.weight, x, out=out)

@@ -46,7 +46,7 @@ def run_in_tiles(block: ResidualBlock, x: Tensor) -> Tensor:
     pooled = x.new_empty(1, channels, *grid)
     for tile in representative(_tiles(grid[2], planes), x):
         hidden = norm1(_convolve(first, x, 2 * tile.start, 2 * tile.stop))
-        activate_in_place(activation, hidden)
+        activate_in_place(activation, hidden.view(channels * height, -1), hidden.new_zeros(channels * height, 1))
         pooled[..., tile] = halve(hidden)
     out = torch.empty_like(pooled)
     for tile in representative(_tiles(grid[2], 8 * planes), x):

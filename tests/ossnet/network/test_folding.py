@@ -45,12 +45,13 @@ def test_products_of_planes_are_the_convolution(size: int, channels_inside: bool
     ordered = patches.movedim(-1, 2) if channels_inside else patches
     columns = ordered.flatten(1).T
     products = split_convolution(convolution, channels_inside)
-    result = torch.cat([product.map.weight @ columns[product.columns] + product.map.bias for product in products])
-    assert_close(result.T, convolution(patches.flatten(1)))
+    result = torch.cat([product.weight @ columns[product.columns] for product in products])
+    assert_close(result.T, convolution(patches.flatten(1)) - convolution.bias.repeat(size**3))
 
 
 def test_planes_beyond_reach_are_left_out() -> None:
     products = split_convolution(PatchConvolution(1, 1, 7), channels_inside=False)
-    # Of seven planes each sees those up to three away: 4, 5, 6, 7, 6, 5 and 4 of them.
-    assert [product.map.weight.shape[1] // 49 for product in products] == [4, 5, 6, 7, 6, 5, 4]
-    assert [product.columns.start // 49 for product in products] == [0, 0, 0, 0, 1, 2, 3]
+    # Planes 0 and 1 take from 0 to 4, planes 2 and 3 from all, planes 4 and 5 from 1 to 6, and plane 6 from 3 to 6.
+    columns = [(product.columns.start // 49, product.columns.stop // 49) for product in products]
+    assert columns == [(0, 5), (0, 7), (1, 7), (3, 7)]
+    assert [product.rows.stop // 49 for product in products] == [2, 4, 6, 7]
