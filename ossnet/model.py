@@ -187,7 +187,11 @@ class SegmentationModel(nn.Module, ABC):
 
     def place(self, image: Tensor | np.ndarray) -> Tensor:
         """Return an image in float32 where `field` takes it: on the model's device, or with `host_images` as it is."""
-        return as_tensor(image, None if self.host_images else next(self.parameters()).device, torch.float32)
+        if not self.host_images:
+            device = next(self.parameters()).device
+        else:
+            device = image.device if isinstance(image, Tensor) else torch.device("cpu")
+        return as_tensor(image, device, torch.float32)
 
     def check_image(self, image: Tensor) -> None:
         """Refuse an image that does not fit this model; every `field` begins with it.
@@ -266,10 +270,8 @@ class VoxelisedModel(SegmentationModel):
         return labels_of(values, field.classes)
 
 
-def as_tensor(
-    values: Tensor | np.ndarray, device: torch.device | None = None, dtype: torch.dtype | None = None
-) -> Tensor:
-    """Return a tensor or any array, even a flipped one, as a tensor; its device and dtype are kept by default."""
+def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Return a tensor or any array, even a flipped one, as a tensor on a device; its dtype is kept by default."""
     if isinstance(values, np.ndarray):
         values = np.ascontiguousarray(values)  # Torch takes no negative strides.
     return torch.as_tensor(values, dtype=dtype, device=device)
