@@ -47,7 +47,7 @@ class Footprint:
 def predict(workload: Workload, target: Target = "gpu", capacity_bytes: float = math.inf) -> Footprint:
     """Predict the footprint on a GPU or a CPU by running the workload's own code on tensors without values.
 
-    It takes about a second at any resolution: of equal parts of the work, such as chunks of locations, two stand for
+    It takes about a second at any resolution: of equal parts of the work, such as chunks of locations, one stands for
     all (see `ossnet.network.valueless`).
 
     Args:

@@ -14,8 +14,8 @@ def has_no_values(tensor: Tensor) -> bool:
 
 
 def representative(parts: Sequence[T], tensor: Tensor) -> Sequence[T]:
-    """Return the parts of work on a tensor that have to be done: all of them, or two if the tensor has no values.
+    """Return the parts of work on a tensor that have to be done: all of them, or the first if the tensor has no values.
 
-    The first of several equal parts takes the memory of each, the last one may be smaller.
+    Parts are of one size, except for the last, which may be smaller: the first one takes as much memory as any other.
     """
-    return [parts[0], parts[-1]] if has_no_values(tensor) and len(parts) > 2 else parts
+    return parts[:1] if has_no_values(tensor) else parts
