@@ -113,6 +113,7 @@ class SegmentationModel(nn.Module, ABC):
         slice_axis: axis of (H, W, D) across which the model takes slices, if it goes through volumes slice by slice.
             Its configuration then has the `SLICE_FIELDS`, and each of its child modules maps a tensor to a tensor.
         any_grid: whether images may have another grid than the configuration's `shape`.
+        host_images: whether `field` takes an image in host memory and leaves it there, for a model on another device.
     """
 
     config: ModelConfig
@@ -123,6 +124,7 @@ class SegmentationModel(nn.Module, ABC):
     extraction: ClassVar[str] = "dense"
     slice_axis: ClassVar[int | None] = None
     any_grid: ClassVar[bool] = False
+    host_images: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -130,7 +132,9 @@ class SegmentationModel(nn.Module, ABC):
 
     @abstractmethod
     def field(self, image: Tensor) -> OccupancyField:
-        """Return the occupancy field of a normalised image [C, H, W, D] float32, on the model's device.
+        """Return the occupancy field of a normalised image [C, H, W, D] float32.
+
+        The image is on the model's device, or where `place` leaves it.
 
         Raises:
             UserError: the image does not have this model's channels or grid (see `check_image`).
@@ -184,6 +188,14 @@ class SegmentationModel(nn.Module, ABC):
         slicing = self.slicing
         return math.prod(self.config.shape if slicing is None else slicing.grid(self.config.shape))
 
+    def place(self, image: Tensor | np.ndarray) -> Tensor:
+        """Return an image in float32 where `field` takes it: on the model's device, or with `host_images` as it is."""
+        if not self.host_images:
+            device = next(self.parameters()).device
+        else:
+            device = image.device if isinstance(image, Tensor) else torch.device("cpu")
+        return as_tensor(image, device, torch.float32)
+
     def check_image(self, image: Tensor) -> None:
         """Refuse an image that does not fit this model; every `field` begins with it.
 
@@ -215,8 +227,7 @@ class SegmentationModel(nn.Module, ABC):
                 voxelised model goes on beyond it).
         """
         device = next(self.parameters()).device
-        image = as_tensor(image, device, torch.float32)
-        return evaluate(self.field(image), as_tensor(locations, device), max_locations)
+        return evaluate(self.field(self.place(image)), as_tensor(locations, device), max_locations)
 
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
@@ -228,7 +239,7 @@ class SegmentationModel(nn.Module, ABC):
         Raises:
             UserError: the image does not have this model's channels or grid (see `check_image`).
         """
-        field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
+        field = self.field(self.place(image))
         return dense(field, max_locations=max_locations).segmentation
 
 
@@ -257,7 +268,7 @@ class VoxelisedModel(SegmentationModel):
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:
         """Return class indices as inherited, without a walk over the voxels: `max_locations` has no effect."""
-        field = self.field(as_tensor(image, next(self.parameters()).device, torch.float32))
+        field = self.field(self.place(image))
         values = field.probabilities[0] if field.classes == 2 else field.probabilities.movedim(0, -1)
         return labels_of(values, field.classes)
 

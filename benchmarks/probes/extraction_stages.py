@@ -91,17 +91,19 @@ class _LocationsRun:
 
     def __init__(self, model: SegmentationModel, volume: ClosedFormVolume, extraction: str, max_locations: int) -> None:
         self.model, self.volume, self.max_locations = model, volume, max_locations
+        # Where the command line has it.
+        self.image = volume.image.cpu() if model.host_images else volume.image
         self.extract = EXTRACTORS[extraction]
-        coarse = model.field(volume.image).prior
+        coarse = model.field(self.image).prior
         self.prior = None if coarse is None else volume.prior((coarse.shape[0], coarse.shape[1], coarse.shape[2]))
 
     def plain(self) -> Extraction:
-        return self._extract(self.model.field(self.volume.image))
+        return self._extract(self.model.field(self.image))
 
     def by_stage(self, watch: _Watch) -> Extraction:
         with watched(self.model, watch.part):
             with watch.stage("encoder"):
-                field = self.model.field(self.volume.image)
+                field = self.model.field(self.image)
             return self._extract(_WatchedField(field, watch))
 
     def _extract(self, field: OccupancyField) -> Extraction:
@@ -109,10 +111,10 @@ class _LocationsRun:
 
     def flops(self, watch: _Watch) -> int:
         """Return the exact number of operations: a pass takes some per location, and some for any number of them."""
-        field = self.model.field(self.volume.image)
+        field = self.model.field(self.image)
         locations = torch.zeros(2, 3, dtype=torch.long, device=field.device)
         one, two = (count_flops(partial(field, locations[:count])) for count in (1, 2))
-        encoder = count_flops(partial(self.model.field, self.volume.image))
+        encoder = count_flops(partial(self.model.field, self.image))
         return encoder + watch.passes * (2 * one - two) + sum(watch.evaluated) * (two - one)
 
 

@@ -34,8 +34,8 @@ def released_footprint(probe: Probe, device: torch.device | str = "meta") -> Foo
     Assumed are a batch of one volume or slice; RAdam without Lookahead's copy of the weights, as if measured before
     that was made, since with it every training would lie further from the paper's number; a workspace of convolutions
     (`ossnet.memory.footprint.convolution_workspace`); and the layers of `benchmarks.probes.released_layers`. The full
-    volume is not on the device, where this package keeps it, with a padded copy if the model has patches: encoder
-    input, patches and locations come ready, in float32.
+    volume is not on the device, where this package keeps it in training, with a padded copy if the model has patches:
+    encoder input, patches and locations come ready, in float32.
 
     Args:
         probe: probe of memory of the released implementation or one of its variants.

@@ -15,7 +15,7 @@ from ossnet.evaluation.metrics import score_case, surface_tolerance_mm
 from ossnet.evaluation.quantities import SCORES
 from ossnet.field import Grid, OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction, Extractor
-from ossnet.model import SegmentationModel, as_tensor
+from ossnet.model import SegmentationModel
 from ossnet.progress import ProgressLine
 
 
@@ -48,7 +48,7 @@ def field_of_case(model: SegmentationModel, case: Case, preprocessing: Preproces
     """
     mapping = grid_map(case.shape, case.affine, preprocessing, case.name)
     prepared = prepare(case, preprocessing)
-    field = model.field(as_tensor(prepared.image, next(model.parameters()).device))
+    field = model.field(model.place(prepared.image))
     return field, original_grid(mapping)
 
 

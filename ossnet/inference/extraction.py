@@ -46,9 +46,9 @@ def dense(field: OccupancyField, grid: Grid | None = None, max_locations: int = 
     count = math.prod(grid.shape)
     labels = torch.empty(count, dtype=torch.uint8, device=field.device)
     for start in range(0, count, max_locations):
-        part = torch.arange(start, min(start + max_locations, count), device=field.device)
-        voxels = torch.stack(torch.unravel_index(part, grid.shape), -1)
-        labels[part] = labels_of(field(grid.locate(voxels)), field.classes)
+        stop = min(start + max_locations, count)
+        voxels = torch.stack(torch.unravel_index(torch.arange(start, stop, device=field.device), grid.shape), -1)
+        labels[start:stop] = labels_of(field(grid.locate(voxels)), field.classes)
     return Extraction(labels.reshape(grid.shape), (count,))
 
 

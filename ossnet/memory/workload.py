@@ -15,7 +15,7 @@ from ossnet.memory.ellipsoid import EllipsoidField, PointsAroundEllipsoid
 from ossnet.model import Batch, Draw, ModelConfig, SegmentationModel
 from ossnet.network.execution import DEFAULT, Execution, set_execution
 from ossnet.network.lean.host import HostWeights
-from ossnet.network.patches import has_no_values
+from ossnet.network.valueless import has_no_values
 from ossnet.registry import model_type
 
 Phase = Literal["training", "inference", "extraction"]
@@ -33,13 +33,13 @@ class Step:
     Attributes:
         model: model that is trained or evaluated.
         inputs: tensors that are on the device before the step.
+        host_inputs: tensors that stay in host memory.
         evaluate: function that evaluates the network; in training it returns the loss.
         optimizer: optimiser of a training step; None at inference.
         slow_weights: copy of the weights that Lookahead holds from its beginning on; empty at inference.
         extracts: whether the evaluation is a whole extraction.
         backward: function that computes the gradients of the loss.
-        host_weights: weights in host memory, which the optimiser works on in lean training; None otherwise. The inputs,
-            too, are then in host memory.
+        host_weights: weights in host memory, which the optimiser works on in lean training; None otherwise.
     """
 
     model: SegmentationModel
@@ -47,6 +47,7 @@ class Step:
     evaluate: Callable[[], Tensor | None]
     optimizer: torch.optim.Optimizer | None = None
     slow_weights: Sequence[Tensor] = ()
+    host_inputs: Sequence[Tensor] = ()
     extracts: bool = False
     backward: Callable[[Tensor], None] = Tensor.backward
     host_weights: HostWeights | None = None
@@ -108,17 +109,20 @@ class Workload:
             model = kind(self.config).train(self.phase == "training")
         set_execution(model, self.execution)
         volumes = self.batch_size if self.phase == "training" else 1
-        on_host = self.execution.lean and self.phase == "training"
-        host_weights = HostWeights(model) if on_host else None
-        if on_host and device.type != "meta":
+        lean = self.execution.lean and self.phase == "training"
+        host_weights = HostWeights(model) if lean else None
+        if lean and device.type != "meta":
             device = torch.device("cpu")
         # The meta device has no generator, and draws nothing.
         generator = None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
         slicing = model.slicing
         learned = self.config.shape if slicing is None else slicing.grid(self.config.shape)
         grid = learned if self.phase == "training" else self.config.shape
-        images = torch.empty(volumes, self.config.modalities, *grid, device=device)
-        images.normal_(generator=generator)
+        # On the meta device, which stands for a GPU, host memory is a matter of the account.
+        on_host = model.host_images and self.phase != "training" and device.type != "cpu"
+        image_device = torch.device("cpu") if on_host and device.type != "meta" else device
+        images = torch.empty(volumes, self.config.modalities, *grid, device=image_device)
+        images.normal_(generator=generator if image_device == device else torch.Generator().manual_seed(seed))
         locations = None
         if self.locations is not None and self.phase != "extraction":
             along_axes = (
@@ -127,16 +131,22 @@ class Workload:
             )
             locations = torch.stack(list(along_axes), -1)
         located = [] if locations is None else [locations]
+        held, in_host_memory = ([], [images]) if on_host else ([images], [])
         if self.phase == "inference":
-            return Step(model, [images, *located], partial(_infer, model, images[0], locations))
+            infer = partial(_infer, model, images[0], locations)
+            return Step(model, [*held, *located], infer, host_inputs=in_host_memory)
         if self.phase == "extraction":
-            return Step(model, [images], partial(_extract, model, images[0], self.locations), extracts=True)
+            extract = partial(_extract, model, images[0], self.locations)
+            return Step(model, held, extract, host_inputs=in_host_memory, extracts=True)
         labels = torch.empty(volumes, *grid, dtype=torch.uint8, device=device)
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))
         learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
         optimizer, slow_weights = _make_optimizer(model, device, host_weights)
-        return Step(model, [images, labels, *located], learn, optimizer, slow_weights, host_weights=host_weights)
+        inputs = [images, labels, *located]
+        if lean:
+            return Step(model, [], learn, optimizer, slow_weights, inputs, host_weights=host_weights)
+        return Step(model, inputs, learn, optimizer, slow_weights)
 
 
 def locations_for(model: str, count: int) -> int | None:

@@ -6,9 +6,13 @@ In reading order:
 - `patches`: the patches of a volume around locations, and their encoder;
 - `decoder`: locations, local and global latent vectors to logits;
 - `occupancy_network`: the three joined, their configuration, the loss, and the OSS-Nets A to D;
+- `field`: the occupancy field of one image, the plain one and the fast one of inference;
+- `folding`, `compiled`, `chunks`: the fast one's decoder, compiled for the image, and its chunks of locations;
+- `patch_reader`, `tiles`: patches and encoder of the fast one, in less memory;
 - `resolution`: sizes of the encoder for volumes of any resolution;
 - `activation`: the Padé activation unit and other activations;
 - `execution`: gradient checkpointing and bfloat16;
+- `valueless`: tensors without values, on which memory is predicted;
 - `released`: import of the released weights.
 
 Logits become probabilities in `ossnet.losses`. `Departure:` marks where the suite departs from the paper or its

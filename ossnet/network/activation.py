@@ -1,11 +1,13 @@
 """Learned and fixed activations of the function-space models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from ossnet.network.valueless import representative
 
 Activation = Callable[[], nn.Module]
 """Function that makes an activation; each layer has one of its own, since it may be learned."""
@@ -28,16 +30,21 @@ def _block_size(x: Tensor) -> int:
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Split flat tensors of equal length into blocks."""
     size = _block_size(tensors[0])
-    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
+    return zip(*(representative(tensor.split(size), tensor) for tensor in tensors), strict=True)
 
 
-def _polynomial(x: Tensor, coefficients: Tensor, out: Tensor) -> Tensor:
+def _polynomial(x: Tensor, coefficients: Sequence[Tensor], out: Tensor) -> Tensor:
     """Write c_0 + c_1 x + c_2 x^2 + ... to `out`, by Horner's rule, for at least two coefficients c."""
-    *rest, before_last, last = coefficients.unbind()
+    *rest, before_last, last = coefficients
     torch.mul(x, last, out=out).add_(before_last)
     for coefficient in reversed(rest):
         torch.addcmul(coefficient, out, x, out=out)
     return out
+
+
+def _denominator(coefficients: Tensor) -> Tensor:
+    """Return the coefficients 1, |b_1|, |b_2|, ... of Q for b_1, b_2, ..."""
+    return torch.cat([torch.ones_like(coefficients[:1]), coefficients.abs()])
 
 
 class _SafePade(torch.autograd.Function):
@@ -49,7 +56,7 @@ class _SafePade(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
-        q = torch.cat([torch.ones_like(denominator[:1]), denominator.abs()])
+        p, q = numerator.unbind(), _denominator(denominator).unbind()
         flat = x.reshape(-1)
         result = torch.empty_like(flat)
         size, divisor = numerator.new_empty(2, min(_block_size(flat), len(flat)))
@@ -58,7 +65,7 @@ class _SafePade(torch.autograd.Function):
             # No copies where the dtypes are equal.
             part, value = part.to(size.dtype), rounded.to(size.dtype)
             torch.abs(part, out=size[:n])
-            _polynomial(part, numerator, value).div_(_polynomial(size[:n], q, divisor[:n]))
+            _polynomial(part, p, value).div_(_polynomial(size[:n], q, divisor[:n]))
             rounded.copy_(value)
         # Keeping the output for the backward pass takes no memory: the layer that follows keeps it anyway.
         out = result.view(x.shape)
@@ -70,7 +77,7 @@ class _SafePade(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, out, numerator, denominator = ctx.saved_tensors
         b = denominator.abs()
-        q = torch.cat([torch.ones_like(b[:1]), b])
+        q = _denominator(denominator)
         p_slope = numerator[1:] * torch.arange(1, len(numerator), device=x.device)
         q_slope = b * torch.arange(1, len(q), device=x.device)
         flat, values, upstream = x.reshape(-1), out.reshape(-1), grad.reshape(-1)
@@ -81,11 +88,11 @@ class _SafePade(torch.autograd.Function):
             part, y, g, result = (t.to(workspace.dtype) for t in parts)
             size, over_q, y_over_q, power, scratch = workspace[:, : len(part)]
             torch.abs(part, out=size)
-            torch.div(g, _polynomial(size, q, over_q), out=over_q)
+            torch.div(g, _polynomial(size, q.unbind(), over_q), out=over_q)
             torch.mul(over_q, y, out=y_over_q)
             # d/dx (P/Q) = (P' - (P/Q) Q') / Q, where Q' carries the sign of x.
-            _polynomial(part, p_slope, result).mul_(over_q)
-            _polynomial(size, q_slope, scratch).mul_(torch.sign(part, out=power))
+            _polynomial(part, p_slope.unbind(), result).mul_(over_q)
+            _polynomial(size, q_slope.unbind(), scratch).mul_(torch.sign(part, out=power))
             result.addcmul_(y_over_q, scratch, value=-1)
             parts[-1].copy_(result)
             # d/da_i = x^i / Q and d/d|b_j| = -(P/Q) |x|^j / Q, each summed.
@@ -113,6 +120,30 @@ class PadeActivationUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return PAU(x) for x of any shape."""
         return _SafePade.apply(x, self.numerator, self.denominator)
+
+
+def activate_in_place(activation: nn.Module, x: Tensor, bias: Tensor) -> None:
+    """Replace x by `activation(x + bias)` in blocks of rows; nothing is kept for a backward pass.
+
+    The values are those of the activation as a module; what this takes is the intermediates of a block.
+
+    Args:
+        activation: one of `ACTIVATIONS`.
+        x: contiguous matrix [rows, n].
+        bias: what is added to each row first, [rows, 1].
+    """
+    rows = min(len(x), max(1, _block_size(x) // max(1, x.shape[1])))
+    blocks = representative(list(zip(x.split(rows), bias.split(rows), strict=True)), x)
+    if not isinstance(activation, PadeActivationUnit):
+        for part, shift in blocks:
+            part.copy_(activation(part.add_(shift)))
+        return
+    p, q = activation.numerator.unbind(), _denominator(activation.denominator).unbind()
+    workspace = x.new_empty(2, rows, x.shape[1])
+    for part, shift in blocks:
+        value, divisor = workspace[:, : len(part)]
+        _polynomial(part.add_(shift), p, value)
+        torch.div(value, _polynomial(part.abs_(), q, divisor), out=part)
 
 
 ActivationName = Literal["pau", "relu", "leaky_relu", "gelu", "silu"]

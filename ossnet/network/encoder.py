@@ -143,7 +143,10 @@ class VolumeEncoder(ExecutableModule):
             )  # [B, channels[i], H / 2^(i+1), ...]
             if self.skips is not None:
                 joined.append(self.execution.run(self.skips[i], features))  # [B, channels[i] / 2, h, w, d]
-        features = features.to(volume.dtype)  # [B, channels[-1], h, w, d]
-        latents = self.head(torch.cat(joined, 1).to(volume.dtype) if joined else features)  # [B, m, h, w, d]
+        return self.join(features.to(volume.dtype), [skipped.to(volume.dtype) for skipped in joined])
+
+    def join(self, features: Tensor, joined: Sequence[Tensor]) -> Encoding:
+        """Return the encoding by the last block's features [B, c, h, w, d] and by the output skips of all blocks."""
+        latents = self.head(torch.cat(list(joined), 1) if joined else features)  # [B, m, h, w, d]
         segmentation = None if self.segmentation is None else self.segmentation(features)  # [B, outputs, h, w, d]
         return Encoding(latents.flatten(2), segmentation)

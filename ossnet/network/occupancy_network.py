@@ -1,11 +1,10 @@
 """Occupancy network for semantic segmentation: f_theta(p, x, z) of Equation 1 and its training loss, Equation 2.
 
-`OccupancyNetwork` joins volume encoder, patch encoder and occupancy decoder; `NetworkField` evaluates it for one image.
-The OSS-Nets A to D of Table 2 are presets of its configuration, at the end.
+`OccupancyNetwork` joins volume encoder, patch encoder and occupancy decoder; `ossnet.network.field` evaluates it for
+one image. The OSS-Nets A to D of Table 2 are presets of its configuration, at the end.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,12 +15,16 @@ from ossnet.checks import STRICT, Field, PositiveInt, checked
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import HOST, PATCHES, Batch, ModelConfig, Parts, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, PadeActivationUnit
+from ossnet.network.compiled import CompiledDecoder
 from ossnet.network.decoder import NormalizationName, OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
+from ossnet.network.field import CompiledField, EncodedImage, NetworkField
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.sweep import swept_logits
-from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling, validate_locations
+from ossnet.network.patch_reader import PatchReader
+from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling
 from ossnet.network.resolution import encoder_channels
+from ossnet.network.tiles import encode_in_tiles
 
 
 @checked(frozen=True, config=STRICT)
@@ -106,6 +109,7 @@ class OccupancyNetwork(SegmentationModel):
     family: ClassVar[str] = "occupancy"
     evaluates_locations: ClassVar[bool] = True
     extraction: ClassVar[str] = "mise"
+    host_images: ClassVar[bool] = True
 
     def __init__(self, config: OccupancyNetworkConfig) -> None:
         super().__init__()
@@ -239,12 +243,52 @@ class OccupancyNetwork(SegmentationModel):
         """
         return F.adaptive_max_pool3d(batch.labels.to(batch.images.dtype), self.config.lowest_grid)
 
+    def field(self, image: Tensor) -> EncodedImage:
+        """Return the occupancy field of a normalised image [C, H, W, D], which is encoded once.
+
+        It is a `CompiledField` in evaluation mode with the precision float32, otherwise the `plain_field`.
+        """
+        if self.training or self.decoder.execution.precision != "float32":
+            return self.plain_field(image)
+        return self.compiled_field(image)
+
     @torch.no_grad()
-    def field(self, image: Tensor) -> "NetworkField":
-        """Return the occupancy field of a normalised image [C, H, W, D], which is encoded once."""
+    def plain_field(self, image: Tensor) -> NetworkField:
+        """Return the field that evaluates the network as it is, the reference for the compiled one."""
         self.check_image(image)
+        image = image.to(next(self.parameters()).device)
         encoding = self.encode(image[None])
-        return NetworkField(self, encoding, self.patch_volume(image) if self.config.patches else None)
+        return NetworkField(self.config, encoding, self, self.patch_volume(image) if self.config.patches else None)
+
+    @torch.no_grad()
+    def compiled_field(self, image: Tensor) -> CompiledField:
+        """Return the field that evaluates a decoder compiled for the image, for a network in evaluation mode.
+
+        The image may be in host memory and the network on another device. The image then stays where it is: the encoder
+        gets it at half the resolution, and the decoder the patches around each location.
+        """
+        self.check_image(image)
+        encoding = self.encode_in_tiles(image)
+        read_patches = self.patch_reader(image) if self.config.patches else None
+        decoder = self.compile_decoder(encoding.latents[0])
+        return CompiledField(self.config, encoding, decoder, read_patches, image.device)
+
+    def encode_in_tiles(self, image: Tensor) -> Encoding:
+        """Encode an image [C, H, W, D] in evaluation mode, as `encode` does, in less memory."""
+        return encode_in_tiles(self.encoder, self.scale_down(image[None]).to(next(self.parameters()).device))
+
+    def patch_reader(self, image: Tensor) -> PatchReader:
+        """Make what reads the patches of an image [C, H, W, D] for a compiled decoder."""
+        config = self.config
+        return PatchReader(image, config.patch_size, config.larger_context, config.context_pooling)
+
+    def compile_decoder(self, latents: Tensor) -> CompiledDecoder:
+        """Compile patch encoder and decoder for the latents [m, L] of an image."""
+        scale, shift = torch.ones_like(latents[0, :1]).expand(3), torch.zeros_like(latents[0, :1]).expand(3)
+        if self.config.locations == "scaled":
+            last = torch.tensor(self.config.shape, device=latents.device) - 1
+            scale, shift = 2 / last.clamp(min=1), shift - 1
+        return CompiledDecoder(self.decoder, self.patch_encoder, latents, scale, shift)
 
     @property
     def has_prior(self) -> bool:
@@ -267,63 +311,21 @@ class OccupancyNetwork(SegmentationModel):
         return super().config_for(shape, modalities, **{"encoder_channels": encoder_channels(shape)} | settings)
 
     def parts(self) -> Parts:
-        """Return encoder, patch encoder and decoder, what reads patches, and what lean training does on the host."""
-        parts = {**super().parts(), PATCHES: [self.patch_volume, self.read_patches]}
+        """Return the encoder, the decoder and what reads patches, and in lean training what is done on the host.
+
+        The compiled decoder includes the patch encoder.
+        """
+        patches = [self.patch_volume, self.read_patches, self.patch_reader]
+        parts: dict[str, Any] = {
+            **super().parts(),
+            "encoder": [self.encoder, self.encode_in_tiles],
+            "decoder": [self.decoder, self.compile_decoder],
+            PATCHES: patches,
+        }
         if not (self.training and self.decoder.execution.lean):
             return parts
         on_host = [self.scale_down, self.patch_volume, self.coarse_labels]
         return {**parts, "decoder": [self.sweep], PATCHES: [self.read_patches], HOST: on_host}
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkField:
-    """Occupancy field f_theta(., x, .) of one image.
-
-    Attributes:
-        network: network that is evaluated.
-        encoding: encoding of the image, with B = 1.
-        patches: volume from which patches are read; None for a network without them.
-    """
-
-    network: OccupancyNetwork
-    encoding: Encoding
-    patches: PatchVolume | None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Grid (H, W, D) of the image in voxels."""
-        return self.network.config.shape
-
-    @property
-    def device(self) -> torch.device:
-        """Device of locations and probabilities."""
-        return self.encoding.latents.device
-
-    @property
-    def classes(self) -> int:
-        """Number of classes with the background."""
-        return self.network.config.classes
-
-    @property
-    def prior(self) -> Tensor | None:
-        """Auxiliary segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; None without it."""
-        if self.encoding.segmentation is None:
-            return None
-        return probabilities(self.encoding.segmentation[0], dim=0)
-
-    @torch.no_grad()
-    def __call__(self, locations: Tensor) -> Tensor:
-        """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between.
-
-        Raises:
-            ValueError: a location is more than one voxel outside the volume.
-        """
-        decode, latents = self.network.decode, self.encoding.latents
-        if self.patches is None:
-            logits = decode(validate_locations(locations, self.shape)[None], None, latents)
-        else:
-            logits = decode(locations[None], self.patches(locations)[None], latents)
-        return probabilities(logits[0], dim=-1)
 
 
 class OSSNetA(OccupancyNetwork):

@@ -9,16 +9,12 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.execution import ExecutableModule
+from ossnet.network.valueless import has_no_values
 
 Pooling = Literal["average", "max"]
 
 PLANES = 16
 """Number of planes of a volume that are pooled at a time."""
-
-
-def has_no_values(tensor: Tensor) -> bool:
-    """Return whether a tensor is a meta or fake tensor; memory is predicted with such tensors."""
-    return tensor.untyped_storage().device.type == "meta"
 
 
 def validate_locations(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -43,8 +43,8 @@ class Learner:
         set_statistics(model, statistics)
         if statistics is not None and recipe.execution.lean:
             raise UserError(
-                f"training with memory = {recipe.memory} takes the statistics of batch norms from all of a batch on one "
-                "device; choose memory = checkpointing"
+                f"training with memory = {recipe.memory} takes the statistics of batch norms from whole batches on "
+                "one device; choose memory = checkpointing"
             )
         self._loss: nn.Module = _Loss(model)
         if processes.count > 1:

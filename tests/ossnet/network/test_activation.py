@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.testing import assert_close
 
 from ossnet.network import activation
-from ossnet.network.activation import ACTIVATIONS, PadeActivationUnit
+from ossnet.network.activation import ACTIVATIONS, PadeActivationUnit, activate_in_place
 
 A = (0.3, -0.5, 1.1, 0.7, -0.2, 0.4)
 B = (0.5, -0.7, 0.3, 0.2)
@@ -121,3 +121,15 @@ def test_every_activation_keeps_shape_and_type(name: str) -> None:
     value = ACTIVATIONS[name]()(x)
     assert (value.shape, value.dtype) == (x.shape, x.dtype)
     assert not torch.equal(value, x)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_in_place_is_the_same(name: str) -> None:
+    activation = ACTIVATIONS[name]()
+    generator = torch.Generator().manual_seed(0)
+    x, bias = torch.randn(70, 3001, generator=generator), torch.randn(70, 1, generator=generator)  # Several blocks.
+    with torch.no_grad():
+        expected = activation(x + bias)
+        activate_in_place(activation, x, bias)
+        activate_in_place(activation, x[:0], bias[:0])
+    assert_close(x, expected, atol=1e-7, rtol=1e-6)  # Vectorised tails may round otherwise.

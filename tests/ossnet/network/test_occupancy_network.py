@@ -146,7 +146,7 @@ def test_locations_are_fed_in_voxels_or_scaled(kind: str, expected: list[list[fl
     seen: list[Tensor] = []
     model = network(shape=(16, 16, 11), locations=kind).eval()
     model.decoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    model.occupancy(images()[0, ..., :11], torch.tensor([[0.0, 15.0, 7.5], [3.0, 0.0, 5.0]]))
+    model.plain_field(images()[0, ..., :11])(torch.tensor([[0.0, 15.0, 7.5], [3.0, 0.0, 5.0]]))
     assert_close(seen[0][0], torch.tensor(expected))
 
 

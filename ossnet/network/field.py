@@ -1,0 +1,112 @@
+"""Occupancy fields of one image by an occupancy network: the plain one, and the fast one that inference uses."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ossnet.losses import probabilities
+from ossnet.network.compiled import CompiledDecoder, ReadPatches
+from ossnet.network.encoder import Encoding
+from ossnet.network.patches import PatchVolume, validate_locations
+
+if TYPE_CHECKING:
+    from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedImage(ABC):
+    """Occupancy field f_theta(., x, .) of one encoded image x.
+
+    Attributes:
+        config: configuration of the network.
+        encoding: encoding of the image, with B = 1.
+    """
+
+    config: "OccupancyNetworkConfig"
+    encoding: Encoding
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Grid (H, W, D) of the image in voxels."""
+        return self.config.shape
+
+    @property
+    def device(self) -> torch.device:
+        """Device of locations and probabilities."""
+        return self.encoding.latents.device
+
+    @property
+    def classes(self) -> int:
+        """Number of classes with the background."""
+        return self.config.classes
+
+    @property
+    def prior(self) -> Tensor | None:
+        """Auxiliary segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; None without it."""
+        if self.encoding.segmentation is None:
+            return None
+        return probabilities(self.encoding.segmentation[0], dim=0)
+
+    def __call__(self, locations: Tensor) -> Tensor:
+        """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between.
+
+        Raises:
+            ValueError: a location is more than one voxel outside the volume.
+        """
+        return probabilities(self._outputs(locations), dim=-1)
+
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return logits [n] (two classes) or [n, k], of which `__call__` makes probabilities.
+
+        Raises:
+            ValueError: a location is more than one voxel outside the volume.
+        """
+        outputs = self._outputs(locations)
+        return outputs.squeeze(-1) if self.classes == 2 else outputs
+
+    @abstractmethod
+    def _outputs(self, locations: Tensor) -> Tensor:
+        """Return logits [n, outputs]."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkField(EncodedImage):
+    """Field that evaluates the network as it is: the reference for `CompiledField`.
+
+    Attributes:
+        network: network that is evaluated.
+        patches: volume from which patches are read; None for a network without them.
+    """
+
+    network: "OccupancyNetwork"
+    patches: PatchVolume | None
+
+    @torch.no_grad()
+    def _outputs(self, locations: Tensor) -> Tensor:
+        decode, latents = self.network.decode, self.encoding.latents
+        if self.patches is None:
+            return decode(validate_locations(locations, self.shape)[None], None, latents)[0]
+        return decode(locations[None], self.patches(locations)[None], latents)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledField(EncodedImage):
+    """Field by a decoder that is compiled for the image, with the answers of `NetworkField` up to rounding.
+
+    Attributes:
+        decoder: compiled decoder, with the patch encoder.
+        read_patches: function that reads patches; None for a network without them.
+        image_device: device of the image, which patches are read on.
+    """
+
+    decoder: CompiledDecoder
+    read_patches: ReadPatches | None
+    image_device: torch.device
+
+    @torch.no_grad()
+    def _outputs(self, locations: Tensor) -> Tensor:
+        # A whole pass is moved at once: moving each chunk would wait for the one before it.
+        return self.decoder(validate_locations(locations, self.shape).to(self.image_device), self.read_patches)
