@@ -270,19 +270,30 @@ class NetworkField:
             return None
         return probabilities(self.encoding.segmentation[0], dim=0)
 
-    @torch.no_grad()
     def __call__(self, locations: Tensor) -> Tensor:
         """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between.
 
         Raises:
             ValueError: a location is more than one voxel outside the volume.
         """
+        return probabilities(self._outputs(locations), dim=-1)
+
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return logits [n] (two classes) or [n, k], float32, at voxel coordinates [n, 3], integer or in between.
+
+        Raises:
+            ValueError: a location is more than one voxel outside the volume.
+        """
+        outputs = self._outputs(locations).float()
+        return outputs.squeeze(-1) if self.classes == 2 else outputs
+
+    @torch.no_grad()
+    def _outputs(self, locations: Tensor) -> Tensor:
+        """Return the decoder's logits [n, outputs] at voxel coordinates [n, 3]."""
         decode, latents = self.network.decode, self.encoding.latents
         if self.patches is None:
-            logits = decode(validate_locations(locations, self.shape)[None], None, latents)
-        else:
-            logits = decode(locations[None], self.patches(locations)[None], latents)
-        return probabilities(logits[0], dim=-1)
+            return decode(validate_locations(locations, self.shape)[None], None, latents)[0]
+        return decode(locations[None], self.patches(locations)[None], latents)[0]
 
 
 class OSSNetA(OccupancyNetwork):

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy.ndimage import label as components
 from torch import Tensor
 
-from benchmarks.probes.phantom import CENTRES, ClosedFormField, ClosedFormVolume, inside, make_volume
+from benchmarks.probes.phantom import (
+    CENTRES,
+    CONFIDENCE,
+    SLOPE,
+    ClosedFormField,
+    ClosedFormVolume,
+    inside,
+    make_volume,
+)
+from ossnet.field import labels_of_logits
 from ossnet.inference.extraction import EXTRACTORS
 
 Shape = tuple[int, int, int]
@@ -106,6 +115,19 @@ def test_the_network_is_asked_at_every_location_and_not_believed(volume: ClosedF
     assert torch.equal(field(between), inside(between, SHAPE).float())
     assert torch.equal(network.asked[1], between)
     assert (field.shape, field.classes, field.device, field.prior) == (SHAPE, 2, torch.device("cpu"), None)
+
+
+def test_logits_are_smooth_and_have_the_sign_of_the_label(volume: ClosedFormVolume) -> None:
+    network = CountingField(SHAPE, [])
+    logits = ClosedFormField(network, volume.label).logits(voxels(SHAPE))
+    assert torch.equal(labels_of_logits(logits, 2), volume.label.flatten().to(torch.uint8))
+    assert torch.equal(network.asked[0], voxels(SHAPE))
+    grid = logits.view(SHAPE)
+    assert grid.max() > 0.5
+    assert grid.min() < -0.98 * CONFIDENCE
+    # Lobes make it steeper than along a radius of a ball.
+    steepest = max(float(grid.diff(dim=axis).abs().max()) for axis in range(3))
+    assert 0.8 * SLOPE < steepest < 3 * SLOPE
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
