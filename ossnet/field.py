@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
 SATURATION = 1e-7
 """Smallest probability of which a logit is taken; float32 distinguishes one less it from one."""
 
