@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from scipy.ndimage import label as label_components
 from torch import Tensor
 
 from benchmarks.scoring.scoring import Outcome
@@ -33,6 +35,13 @@ ORIGINALS = ("mise", "released")
 
 The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all.
 """
+
+
+SMALL_VOXELS = 100
+"""Largest number of voxels of a component that is small: what an extraction most easily misses."""
+
+RECALLED = ("mise", "adaptive")
+"""Extractions whose recall of small components is recorded, for the extraction `dense`."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -119,7 +128,8 @@ def compare_extraction(
         Values by quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, the number
         of evaluated locations, and with several stages `evaluated_stage1` and so on; `disagreement_X`, the percentage
         of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS` and, of `dense`, for all
-        others; and of an extraction that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
+        others; of `dense` `small_found_X` for X in `RECALLED`, see
+        `recall_of_small`; and of an extraction that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
         see `prior_quality`.
     """
     values = {"evaluated_locations": float(sum(extraction.evaluated))}
@@ -130,9 +140,32 @@ def compare_extraction(
         if other != name and (other in ORIGINALS or (name == "dense" and has_first_state)):
             segmentation = EXTRACTORS[other](field, grid, max_locations).segmentation
             values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentation)
+            if name == "dense" and other in RECALLED:
+                values[f"small_found_{other}"] = recall_of_small(extraction.segmentation, segmentation)
     if name in FIRST_STATES:
         values |= prior_quality(FIRST_STATES[name](field, grid), field, grid, max_locations)
     return values
+
+
+def recall_of_small(everything: Tensor, segmentation: Tensor) -> float:
+    """Return the share of small components of a segmentation of every voxel that another segmentation has found.
+
+    Components are of one class, joined at faces, edges or corners, and of at most `SMALL_VOXELS` voxels. One is found
+    if any of its voxels has its class in the other segmentation. It is NaN where there is no small component.
+
+    Args:
+        everything: class indices [H, W, D] of the evaluation of every voxel.
+        segmentation: class indices [H, W, D] of the other segmentation.
+    """
+    truth, other = everything.cpu().numpy(), segmentation.cpu().numpy()
+    found = []
+    for index in np.unique(truth[truth > 0]):
+        components, count = label_components(truth == index, np.ones((3, 3, 3)))
+        small = np.bincount(components.ravel(), minlength=count + 1) <= SMALL_VOXELS
+        met = np.bincount(components.ravel(), weights=(other == index).ravel(), minlength=count + 1) > 0
+        found.append(met[1:][small[1:]])
+    hits = np.concatenate(found) if found else np.zeros(0)
+    return float(hits.mean()) if len(hits) else float("nan")
 
 
 def prior_quality(state: FirstState, field: OccupancyField, grid: Grid, max_locations: int = 2**14) -> dict[str, float]:

@@ -144,3 +144,11 @@ def test_every_extraction_finds_the_target(name: str) -> None:
     asked = torch.cat(network.asked)
     assert len(asked) == sum(extraction.evaluated) <= math.prod(shape)
     assert len(asked.unique(dim=0)) == len(asked)
+
+
+def test_adaptive_finds_the_target_of_the_papers_resolution_with_a_fifth_of_the_octrees_evaluations() -> None:
+    shape = (256, 256, 160)
+    volume = make_volume(shape, 1)
+    extraction = EXTRACTORS["adaptive"](ClosedFormField(CountingField(shape, []), volume.label), None, 2**14)
+    assert torch.equal(extraction.segmentation.bool(), volume.label)
+    assert sum(extraction.evaluated) <= 55_000

@@ -16,7 +16,12 @@ from benchmarks.commands.claims import judge_claims
 from benchmarks.report.score_records import collect
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, write_json
-from benchmarks.scoring.inference_comparison import InferenceComparison, compare_extraction, prior_quality
+from benchmarks.scoring.inference_comparison import (
+    InferenceComparison,
+    compare_extraction,
+    prior_quality,
+    recall_of_small,
+)
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.studies.inference import EXTRACTIONS
 from ossnet.config import plain
@@ -72,6 +77,27 @@ def test_an_original_inference_has_no_prior_and_is_not_compared_with_itself() ->
     assert everything["evaluated_locations"] == EDGE**3
     disagreements = {name: value for name, value in everything.items() if name.startswith("disagreement")}
     assert disagreements == {f"disagreement_{name}": 0 for name in EXTRACTORS if name != "dense"}
+
+
+def test_small_components_by_hand() -> None:
+    everything = torch.zeros(12, 12, 12, dtype=torch.uint8)
+    everything[:5, :5, :5] = 1  # 125 voxels are not small
+    everything[7:9, 7, 7] = 1
+    everything[9, 8, 8] = 1  # joined to the former at a corner
+    everything[11, 0, 0] = 1
+    everything[11, 11, 0] = 2
+    assert np.isnan(recall_of_small(torch.zeros_like(everything), everything))
+    found = everything.clone()
+    assert recall_of_small(everything, found) == 1
+    found[7:9] = 0
+    found[:5] = 0
+    assert recall_of_small(everything, found) == 1
+    found[9] = 0
+    found[11, 11, 0] = 1
+    assert recall_of_small(everything, found) == pytest.approx(1 / 3)
+    dense = compare("dense", "right")
+    assert np.isnan(dense["small_found_mise"])
+    assert np.isnan(dense["small_found_adaptive"])
 
 
 def test_a_right_prior_saves_what_each_reading_says() -> None:
