@@ -128,9 +128,8 @@ def compare_extraction(
         Values by quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, the number
         of evaluated locations, and with several stages `evaluated_stage1` and so on; `disagreement_X`, the percentage
         of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS` and, of `dense`, for all
-        others; of `dense` `small_found_X` for X in `RECALLED`, see
-        `recall_of_small`; and of an extraction that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
-        see `prior_quality`.
+        others; of `dense` also `small_found_X` for X in `RECALLED`, see `recall_of_small`; and of an extraction that
+        begins with the encoder's segmentation `prior_precision` and `prior_recall`, see `prior_quality`.
     """
     values = {"evaluated_locations": float(sum(extraction.evaluated))}
     if len(extraction.evaluated) > 1:
