@@ -33,7 +33,8 @@ from ossnet.training.run import RunSpec
 ORIGINALS = ("mise", "released")
 """The original inferences by the paper's text and by its code, with which every extraction is compared.
 
-The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all.
+The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all,
+and those of `adaptive` for itself.
 """
 
 
@@ -41,7 +42,7 @@ SMALL_VOXELS = 100
 """Largest number of voxels of a component that is small: what an extraction most easily misses."""
 
 RECALLED = ("mise", "adaptive")
-"""Extractions whose recall of small components is recorded, for the extraction `dense`."""
+"""Extractions whose recall of small components is recorded, for the extraction `adaptive`."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -127,20 +128,24 @@ def compare_extraction(
     Returns:
         Values by quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, the number
         of evaluated locations, and with several stages `evaluated_stage1` and so on; `disagreement_X`, the percentage
-        of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS` and, of `dense`, for all
-        others; of `dense` also `small_found_X` for X in `RECALLED`, see `recall_of_small`; and of an extraction that
-        begins with the encoder's segmentation `prior_precision` and `prior_recall`, see `prior_quality`.
+        of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS`, of `dense` for all others
+        of the paper, and of `adaptive` for `dense`; of `adaptive` also `small_found_X` for X in `RECALLED`, see
+        `recall_of_small`; and of an extraction that begins with the encoder's segmentation `prior_precision` and
+        `prior_recall`, see `prior_quality`.
     """
     values = {"evaluated_locations": float(sum(extraction.evaluated))}
     if len(extraction.evaluated) > 1:
         values |= {f"evaluated_stage{stage}": count for stage, count in enumerate(extraction.evaluated, start=1)}
+    others = {*ORIGINALS} | {"dense": {*EXTRACTORS} - {"adaptive"}, "adaptive": {"dense"}}.get(name, set())
+    if field.prior is None:
+        others -= FIRST_STATES.keys()
+    segmentations = {name: extraction.segmentation}
     for other in EXTRACTORS:
-        has_first_state = field.prior is not None or other not in FIRST_STATES
-        if other != name and (other in ORIGINALS or (name == "dense" and has_first_state)):
-            segmentation = EXTRACTORS[other](field, grid, max_locations).segmentation
-            values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentation)
-            if name == "dense" and other in RECALLED:
-                values[f"small_found_{other}"] = recall_of_small(extraction.segmentation, segmentation)
+        if other in others - {name}:
+            segmentations[other] = EXTRACTORS[other](field, grid, max_locations).segmentation
+            values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentations[other])
+    if name == "adaptive":
+        values |= {f"small_found_{x}": recall_of_small(segmentations["dense"], segmentations[x]) for x in RECALLED}
     if name in FIRST_STATES:
         values |= prior_quality(FIRST_STATES[name](field, grid), field, grid, max_locations)
     return values

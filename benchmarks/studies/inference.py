@@ -1,6 +1,5 @@
 """The study `inference`: savings and losses of the improved inference of Section 3.3, by each interpretation."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -20,7 +19,6 @@ MODEL = "c"
 EXTRACTIONS = {
     "mise": "Original, paper's text (mise)",
     "paper-prior": "Improved, paper's text (paper-prior)",
-    "adaptive": "Interpolated logits, ours (adaptive)",
     "released": "Original, released code (released)",
     "released-prior": "Improved, released code (released-prior)",
     "dense": "Every voxel (dense)",
@@ -48,8 +46,7 @@ def grid(profile: "Profile") -> Sequence[Point]:
 def closed_form_table(answers: Answers) -> Table:
     """Return the table of evaluations and runtimes of the closed-form volume, from the records of Figure 5."""
     shape = figure5.SHAPES["cuda"]
-    names = [name for name in EXTRACTIONS if name in ("dense", *itertools.chain(*figure5.READINGS.values()))]
-    probes = {name: figure5.probe(shape, figure5.FULL_LOCATIONS, name) for name in names}
+    probes = {name: figure5.probe(shape, figure5.FULL_LOCATIONS, name) for name in EXTRACTIONS}
     # The number of evaluated locations does not depend on the machine.
     counts: dict[str, list[int]] = {"dense": [math.prod(shape)]} | {
         name: evaluated

@@ -43,7 +43,7 @@ EXTRACTION_QUANTITIES = {
     "disagreement_released": Quantity("Disagreement with released", "%", higher_is_better=False, digits=4),
     "disagreement_paper-prior": Quantity("Disagreement with paper-prior", "%", higher_is_better=False, digits=4),
     "disagreement_released-prior": Quantity("Disagreement with released-prior", "%", higher_is_better=False, digits=4),
-    "disagreement_adaptive": Quantity("Disagreement with adaptive", "%", higher_is_better=False, digits=4),
+    "disagreement_dense": Quantity("Disagreement with dense", "%", higher_is_better=False, digits=4),
     "small_found_mise": Quantity("Small components found by mise", "", higher_is_better=True),
     "small_found_adaptive": Quantity("Small components found by adaptive", "", higher_is_better=True),
     "prior_precision": Quantity("Precision of the prior", "", higher_is_better=True),
