@@ -16,7 +16,7 @@ from ossnet.inference.octree import lattice_axes
 KNOWN = 128
 """Bit of a point's state that says that it was evaluated; the other bits are its class."""
 
-SLAB = 2**22
+SLAB = 2**20
 """Number of points whose neighbours are compared at once, which bounds the memory for it."""
 
 
