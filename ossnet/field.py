@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SATURATION = 1e-7
+"""Smallest probability of which a logit is taken; float32 distinguishes one less it from one."""
+
 
 class OccupancyField(Protocol):
     """f_theta(., x, .) of Equation 1 for one fixed image x."""
@@ -39,6 +42,13 @@ class OccupancyField(Protocol):
         """Return probabilities, float32, at voxel coordinates [n, 3], integer or in between.
 
         They are [n], of the foreground, for two classes and [n, k] for k > 2.
+        """
+        ...
+
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return logits, float32, at voxel coordinates [n, 3], integer or in between.
+
+        They are [n], the log-odds of the foreground, for two classes and [n, k], up to a common constant, for k > 2.
         """
         ...
 
@@ -111,6 +121,25 @@ def labels_of(probabilities: Tensor, classes: int) -> Tensor:
     return (probabilities > 0.5 if classes == 2 else probabilities.argmax(-1)).to(torch.uint8)
 
 
+def labels_of_logits(logits: Tensor, classes: int) -> Tensor:
+    """Return class indices [...] uint8 from logits [...] of two classes or [..., k].
+
+    They are those of the probabilities, rounding included: of a foreground that is ahead by less than a probability's
+    rounding, both make background.
+    """
+    return labels_of(logits.sigmoid() if classes == 2 else logits.softmax(-1), classes)
+
+
+def logits_of(probabilities: Tensor, classes: int) -> Tensor:
+    """Return finite logits from probabilities [...] of two classes or [..., k], no larger than 16.1 in size.
+
+    Probabilities are first clamped to `SATURATION` and, for two classes, to one less it.
+    """
+    if classes == 2:
+        return probabilities.logit(SATURATION)
+    return probabilities.clamp(min=SATURATION).log()
+
+
 class VoxelField:
     """Occupancy field of a voxelised prediction.
 
@@ -143,3 +172,7 @@ class VoxelField:
                 self.probabilities[None], grid[None, None, None], padding_mode="border", align_corners=True
             )[0, :, 0, 0]
         return values[0] if self.classes == 2 else values.T
+
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return the logits [n] (two classes) or [n, k] of the probabilities, see `logits_of`."""
+        return logits_of(self(locations), self.classes)

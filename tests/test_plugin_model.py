@@ -84,6 +84,11 @@ class LinearField:
     @torch.no_grad()
     def __call__(self, locations):
         return probabilities(self.linear(locations.float()), dim=-1)
+
+    @torch.no_grad()
+    def logits(self, locations):
+        outputs = self.linear(locations.float())
+        return outputs.squeeze(-1) if self.classes == 2 else outputs
 '''
 
 ENTRY_POINTS = """\

@@ -38,6 +38,11 @@ class BallField:
         centre = (torch.tensor(self.shape, device=self.device) - 1) / 2
         return ((locations - centre).square().sum(-1) < self.radius**2).float()
 
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return logits [n] of locations [n, 3] in voxels that fall by one per voxel."""
+        centre = (torch.tensor(self.shape, device=self.device) - 1) / 2
+        return self.radius - (locations - centre).norm(dim=-1)
+
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
 def bench_extraction(benchmark: BenchmarkFixture, measure: Measure, device: torch.device, extractor: str) -> None:

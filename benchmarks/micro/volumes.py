@@ -6,6 +6,9 @@ Shape = tuple[int, int, int]
 
 SHAPE: Shape = (96, 96, 64)
 
+BALLS = 320
+"""Number of small balls of which a share is found."""
+
 
 def ball(shape: Shape, radius: float, shift: float = 0.0) -> np.ndarray:
     """Return the mask [H, W, D] (bool) of a ball.

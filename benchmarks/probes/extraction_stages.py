@@ -85,6 +85,12 @@ class _WatchedField:
         with self.watch.stage("decoder"):
             return self.field(locations)
 
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return the field's logits at locations [n, 3]."""
+        self.watch.passes += 1
+        with self.watch.stage("decoder"):
+            return self.field.logits(locations)
+
 
 class _LocationsRun:
     """Segmentation of a closed-form volume by a model that evaluates locations."""

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from scipy.ndimage import label as label_components
 from torch import Tensor
 
 from benchmarks.scoring.scoring import Outcome
@@ -31,8 +33,16 @@ from ossnet.training.run import RunSpec
 ORIGINALS = ("mise", "released")
 """The original inferences by the paper's text and by its code, with which every extraction is compared.
 
-The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all.
+The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all,
+and those of `adaptive` for itself.
 """
+
+
+SMALL_VOXELS = 100
+"""Largest number of voxels of a component that is small: what an extraction most easily misses."""
+
+RECALLED = ("mise", "adaptive")
+"""Extractions whose recall of small components is recorded, for the extraction `adaptive`."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -118,21 +128,48 @@ def compare_extraction(
     Returns:
         Values by quantity of `ossnet.evaluation.quantities.EXTRACTION_QUANTITIES`: `evaluated_locations`, the number
         of evaluated locations, and with several stages `evaluated_stage1` and so on; `disagreement_X`, the percentage
-        of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS` and, of `dense`, for all
-        others; and of an extraction that begins with the encoder's segmentation `prior_precision` and `prior_recall`,
-        see `prior_quality`.
+        of voxels that differ from extraction X (Section 4.3), for the others in `ORIGINALS`, of `dense` for all others
+        of the paper, and of `adaptive` for `dense`; of `adaptive` also `small_found_X` for X in `RECALLED`, see
+        `recall_of_small`; and of an extraction that begins with the encoder's segmentation `prior_precision` and
+        `prior_recall`, see `prior_quality`.
     """
     values = {"evaluated_locations": float(sum(extraction.evaluated))}
     if len(extraction.evaluated) > 1:
         values |= {f"evaluated_stage{stage}": count for stage, count in enumerate(extraction.evaluated, start=1)}
+    others = {*ORIGINALS} | {"dense": {*EXTRACTORS} - {"adaptive"}, "adaptive": {"dense"}}.get(name, set())
+    if field.prior is None:
+        others -= FIRST_STATES.keys()
+    segmentations = {name: extraction.segmentation}
     for other in EXTRACTORS:
-        has_first_state = field.prior is not None or other not in FIRST_STATES
-        if other != name and (other in ORIGINALS or (name == "dense" and has_first_state)):
-            segmentation = EXTRACTORS[other](field, grid, max_locations).segmentation
-            values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentation)
+        if other in others - {name}:
+            segmentations[other] = EXTRACTORS[other](field, grid, max_locations).segmentation
+            values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentations[other])
+    if name == "adaptive":
+        values |= {f"small_found_{x}": recall_of_small(segmentations["dense"], segmentations[x]) for x in RECALLED}
     if name in FIRST_STATES:
         values |= prior_quality(FIRST_STATES[name](field, grid), field, grid, max_locations)
     return values
+
+
+def recall_of_small(everything: Tensor, segmentation: Tensor) -> float:
+    """Return the share of small components of a segmentation of every voxel that another segmentation has found.
+
+    Components are of one class, joined at faces, edges or corners, and of at most `SMALL_VOXELS` voxels. One is found
+    if any of its voxels has its class in the other segmentation. It is NaN where there is no small component.
+
+    Args:
+        everything: class indices [H, W, D] of the evaluation of every voxel.
+        segmentation: class indices [H, W, D] of the other segmentation.
+    """
+    truth, other = everything.cpu().numpy(), segmentation.cpu().numpy()
+    found = []
+    for index in np.unique(truth[truth > 0]):
+        components, count = label_components(truth == index, np.ones((3, 3, 3)))
+        small = np.bincount(components.ravel(), minlength=count + 1) <= SMALL_VOXELS
+        met = np.bincount(components.ravel(), weights=(other == index).ravel(), minlength=count + 1) > 0
+        found.append(met[1:][small[1:]])
+    hits = np.concatenate(found) if found else np.zeros(0)
+    return float(hits.mean()) if len(hits) else float("nan")
 
 
 def prior_quality(state: FirstState, field: OccupancyField, grid: Grid, max_locations: int = 2**14) -> dict[str, float]:

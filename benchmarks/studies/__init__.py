@@ -5,6 +5,7 @@ In reading order:
 - `registry`: all studies, and how to add one;
 - `table1`, `table2`: segmentation performance by sampling strategy and by model;
 - `inference`: improved inference of Section 3.3, by each interpretation of the paper;
+- `adaptive`: our adaptive extraction in comparison with the octree;
 - `figure4`: stages of one extraction;
 - `table3`: memory of every model, with its tables in `memory_table` and `unet_table`;
 - `figure5`: runtime of a segmentation against the locations per pass;

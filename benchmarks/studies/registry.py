@@ -12,6 +12,7 @@ A figure is one file and one line of `paper_figures`.
 
 from collections.abc import Sequence
 
+from benchmarks.studies.adaptive import ADAPTIVE
 from benchmarks.studies.figure4 import FIGURE4
 from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
@@ -25,7 +26,8 @@ from benchmarks.study import Study
 from ossnet.errors import UserError
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (TABLE3, TABLE2, INFERENCE, TABLE1, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE)
+    study.name: study
+    for study in (TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE)
 }
 """Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first.
 

@@ -177,7 +177,8 @@ def _segment(arguments: argparse.Namespace) -> None:
 
     from ossnet.data.case import Case
     from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, write_label
-    from ossnet.evaluation.evaluation import segment_case
+    from ossnet.evaluation.evaluation import extractor, field_of_case
+    from ossnet.inference.audit import extract_and_audit
     from ossnet.inference.mesh import MESH_SUFFIXES, mesh_of, write_mesh
     from ossnet.training.run import load_run
 
@@ -202,7 +203,14 @@ def _segment(arguments: argparse.Namespace) -> None:
     name, spacing_known = Path(arguments.images[0]).name, has_spacing(arguments.images[0])
     case = Case(name, image, None, affine, spec.modalities, spacing_known)
     extraction = arguments.extraction or model.extraction
-    result = segment_case(model, case, spec.preprocessing, extraction, arguments.max_locations)
+    extract = extractor(extraction)
+    field, grid = field_of_case(model, case, spec.preprocessing)
+    audit = None
+    if arguments.audit is None:
+        result = extract(field, grid, arguments.max_locations)
+    else:
+        generator = torch.Generator().manual_seed(arguments.audit_seed)
+        result, audit = extract_and_audit(extract, field, grid, arguments.max_locations, arguments.audit, generator)
     mask = result.segmentation.cpu().numpy()
     # The surface is written first, so that no mask is left behind if that fails.
     if arguments.mesh and mask.any():
@@ -214,6 +222,11 @@ def _segment(arguments: argparse.Namespace) -> None:
         f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
         f"{' + '.join(map(str, result.evaluated))} locations"
     )
+    if audit is not None:
+        print(
+            f"audit: of {audit.sampled} voxels, drawn from {audit.skipped} skipped ones, {audit.differing} differ from "
+            f"dense; at most {audit.bound:.2g} of all voxels do (95 % bound)"
+        )
     if arguments.mesh and not mask.any():
         print(f"{arguments.mesh}: not written, since the segmentation is empty")
     elif arguments.mesh and not spacing_known:

@@ -166,6 +166,16 @@ def make_parser(
         "-o", "--output", required=True, type=Path, metavar="OUT.nii.gz", help="file for the mask"
     )
     segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="file for the surface in mm, .ply or .obj")
+    segmentation.add_argument(
+        "--audit",
+        type=_share,
+        metavar="SHARE",
+        help="evaluate random voxels that the extraction skipped, and print an upper bound (95 %%) on the share of all "
+        "voxels that differ from dense; SHARE, such as 1e-3, is the bound to reach if none of these voxels differs",
+    )
+    segmentation.add_argument(
+        "--audit-seed", type=int, default=0, metavar="SEED", help="random seed of these voxels (default: %(default)s)"
+    )
     segmentation.set_defaults(command=segment)
 
     commands.add_parser("models", help="list the models").set_defaults(command=models)
@@ -247,6 +257,16 @@ def _positive(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1, such as 1e-3")
     return value
 
 

@@ -4,5 +4,8 @@ In reading order:
 
 - `extraction`: the extractors by name, of the paper's text and of its released code;
 - `octree`: the levels of an octree, and how contradicting labels are resolved;
+- `adaptive`: what the adaptive extraction evaluates;
+- `interpolated_level`: its levels, of evaluated and interpolated logits;
+- `audit`: bound on what an extraction misses, from random voxels that it skipped;
 - `mesh`: the surface of a segmentation as a triangle mesh.
 """

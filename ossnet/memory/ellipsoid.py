@@ -44,12 +44,30 @@ class EllipsoidField(SubstituteField):
         answers[:, 0], answers[:, 1] = ~inside, inside
         return answers
 
+    def logits(self, locations: Tensor) -> Tensor:
+        """Return logits [n], or [n, k] for k > 2 classes, at locations [n, 3], of the same classes as `__call__`.
+
+        They fall by about one per voxel across the surface of the ellipsoid.
+        """
+        answers = self.field.logits(locations)
+        margin = (1 - _squared_distance(locations, self.shape)) / 2 * SEMI_AXIS * sum(self.shape) / 3
+        if self.classes == 2:
+            return answers.copy_(margin)
+        answers.copy_(-margin.abs()[:, None] - 1)
+        answers[:, 0], answers[:, 1] = -margin / 2, margin / 2
+        return answers
+
 
 def in_ellipsoid(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Return the mask [n] of the voxel coordinates [n, 3] that lie in the ellipsoid amid a volume of `shape`."""
+    return _squared_distance(locations, shape) < 1
+
+
+def _squared_distance(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Return the squared distances [n] of voxel coordinates [n, 3] from the ellipsoid's middle; its surface is at 1."""
     edges = torch.tensor(shape, device=locations.device)
     offset = ((locations + 0.5) / edges - 0.5) / SEMI_AXIS
-    return offset.square().sum(-1) < 1
+    return offset.square().sum(-1)
 
 
 def points_around(shape: Sequence[int]) -> int:

@@ -25,9 +25,10 @@ import pytest
 from benchmarks.micro import volumes
 
 volumes.SHAPE = (48, 48, 48)
+volumes.BALLS = 2
 sys.exit(pytest.main(sys.argv[1:]))
 """
-"""Benchmarks of smaller volumes, which take less time."""
+"""Benchmarks of smaller and fewer volumes, which take less time."""
 
 
 def run(folder: Path, what: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -76,6 +77,13 @@ def test_every_file_model_and_extraction_has_its_benchmarks(saved: dict[str, Any
     params = [benchmark["params"] or {} for benchmark in benchmarks]
     assert {each["model"] for each in params if "model" in each} == {*model_names()}
     assert {each["extractor"] for each in params if "extractor" in each} == {*EXTRACTORS}
+
+
+def test_recall_is_a_share_of_the_balls(saved: dict[str, Any]) -> None:
+    infos = [each["extra_info"] for each in saved["benchmarks"] if each["group"] == "recall"]
+    assert {info["balls"] for info in infos} == {2}
+    assert {info["found"] for info in infos} <= {0, 0.5, 1}
+    assert all(info["evaluated"] > 0 for info in infos)
 
 
 def test_a_saved_file_names_the_hardware_but_no_host_and_no_path(folder: Path, saved: dict[str, Any]) -> None:

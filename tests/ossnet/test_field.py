@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from ossnet.field import Grid, VoxelField, evaluate, labels_of
+from ossnet.field import Grid, VoxelField, evaluate, labels_of, labels_of_logits, logits_of
 
 
 def random_field(*shape: int) -> VoxelField:
@@ -82,3 +82,24 @@ def test_the_fields_own_grid_keeps_whole_voxels() -> None:
     for grid in (Grid.over(field), Grid.over(field, (4, 6, 5))):
         assert grid.shape == (4, 6, 5)
         assert torch.equal(grid.locate(torch.tensor([[1, 2, 3]])), torch.tensor([[1, 2, 3]]))
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5), (3, 4, 3, 5)])
+def test_logits_are_those_of_the_probabilities(shape: tuple[int, ...]) -> None:
+    field = random_field(*shape)
+    places = voxels((4, 3, 5))
+    logits = field.logits(places)
+    if field.classes == 2:
+        assert_close(logits.sigmoid(), field(places))
+    else:
+        assert_close(logits.softmax(-1), field(places) / field(places).sum(-1, keepdim=True))
+    assert torch.equal(labels_of_logits(logits, field.classes), labels_of(field(places), field.classes))
+
+
+def test_saturated_probabilities_have_finite_logits() -> None:
+    assert logits_of(torch.tensor([0.0, 0.5, 1.0]), 2).tolist() == pytest.approx([-16.1, 0, 16.1], abs=0.2)
+    assert logits_of(torch.tensor([[0.0, 0.5, 0.5]]), 3).isfinite().all()
+
+
+def test_a_lead_within_rounding_is_none() -> None:
+    assert labels_of_logits(torch.tensor([-1.0, 0.0, 1e-9, 1e-3]), 2).tolist() == [0, 0, 0, 1]

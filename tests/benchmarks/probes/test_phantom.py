@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy.ndimage import label as components
 from torch import Tensor
 
-from benchmarks.probes.phantom import CENTRES, ClosedFormField, ClosedFormVolume, inside, make_volume
+from benchmarks.probes.phantom import (
+    CENTRES,
+    CONFIDENCE,
+    SLOPE,
+    ClosedFormField,
+    ClosedFormVolume,
+    inside,
+    make_volume,
+)
+from ossnet.field import labels_of_logits
 from ossnet.inference.extraction import EXTRACTORS
 
 Shape = tuple[int, int, int]
@@ -108,6 +117,19 @@ def test_the_network_is_asked_at_every_location_and_not_believed(volume: ClosedF
     assert (field.shape, field.classes, field.device, field.prior) == (SHAPE, 2, torch.device("cpu"), None)
 
 
+def test_logits_are_smooth_and_have_the_sign_of_the_label(volume: ClosedFormVolume) -> None:
+    network = CountingField(SHAPE, [])
+    logits = ClosedFormField(network, volume.label).logits(voxels(SHAPE))
+    assert torch.equal(labels_of_logits(logits, 2), volume.label.flatten().to(torch.uint8))
+    assert torch.equal(network.asked[0], voxels(SHAPE))
+    grid = logits.view(SHAPE)
+    assert grid.max() > 0.5
+    assert grid.min() < -0.98 * CONFIDENCE
+    # Lobes make it steeper than along a radius of a ball.
+    steepest = max(float(grid.diff(dim=axis).abs().max()) for axis in range(3))
+    assert 0.8 * SLOPE < steepest < 3 * SLOPE
+
+
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_every_extraction_finds_the_target(name: str) -> None:
     shape = (64, 56, 48)
@@ -122,3 +144,11 @@ def test_every_extraction_finds_the_target(name: str) -> None:
     asked = torch.cat(network.asked)
     assert len(asked) == sum(extraction.evaluated) <= math.prod(shape)
     assert len(asked.unique(dim=0)) == len(asked)
+
+
+def test_adaptive_finds_the_target_of_the_papers_resolution_with_a_fifth_of_the_octrees_evaluations() -> None:
+    shape = (256, 256, 160)
+    volume = make_volume(shape, 1)
+    extraction = EXTRACTORS["adaptive"](ClosedFormField(CountingField(shape, []), volume.label), None, 2**14)
+    assert torch.equal(extraction.segmentation.bool(), volume.label)
+    assert sum(extraction.evaluated) <= 55_000

@@ -16,7 +16,12 @@ from benchmarks.commands.claims import judge_claims
 from benchmarks.report.score_records import collect
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, write_json
-from benchmarks.scoring.inference_comparison import InferenceComparison, compare_extraction, prior_quality
+from benchmarks.scoring.inference_comparison import (
+    InferenceComparison,
+    compare_extraction,
+    prior_quality,
+    recall_of_small,
+)
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.studies.inference import EXTRACTIONS
 from ossnet.config import plain
@@ -71,7 +76,33 @@ def test_an_original_inference_has_no_prior_and_is_not_compared_with_itself() ->
     everything = compare("dense", "right")
     assert everything["evaluated_locations"] == EDGE**3
     disagreements = {name: value for name, value in everything.items() if name.startswith("disagreement")}
-    assert disagreements == {f"disagreement_{name}": 0 for name in EXTRACTORS if name != "dense"}
+    assert disagreements == {f"disagreement_{name}": 0 for name in EXTRACTORS if name not in ("dense", "adaptive")}
+    ours = compare("adaptive", "right")
+    assert {name: value for name, value in ours.items() if name.startswith("disagreement")} == {
+        "disagreement_mise": 0,
+        "disagreement_released": 0,
+        "disagreement_dense": 0,
+    }
+    # The ball is not small.
+    assert np.isnan([ours["small_found_mise"], ours["small_found_adaptive"]]).all()
+
+
+def test_small_components_by_hand() -> None:
+    everything = torch.zeros(12, 12, 12, dtype=torch.uint8)
+    everything[:5, :5, :5] = 1  # 125 voxels are not small
+    everything[7:9, 7, 7] = 1
+    everything[9, 8, 8] = 1  # joined to the former at a corner
+    everything[11, 0, 0] = 1
+    everything[11, 11, 0] = 2
+    assert np.isnan(recall_of_small(torch.zeros_like(everything), everything))
+    found = everything.clone()
+    assert recall_of_small(everything, found) == 1
+    found[7:9] = 0
+    found[:5] = 0
+    assert recall_of_small(everything, found) == 1
+    found[9] = 0
+    found[11, 11, 0] = 1
+    assert recall_of_small(everything, found) == pytest.approx(1 / 3)
 
 
 def test_a_right_prior_saves_what_each_reading_says() -> None:
@@ -153,7 +184,7 @@ def scored(tiny_spec: Callable[..., RunSpec], tmp_path_factory: pytest.TempPathF
         model: Any = BallModel(prior)
         results = tmp_path_factory.mktemp(prior)
         runs, outcomes = [], {}
-        for name in EXTRACTIONS:
+        for name in {**EXTRACTIONS, "adaptive": ""}:
             scorings = [InferenceComparison(spec, name) for spec in specs]
             both = [Run(results / f"{name}-{seed}", "c", seed, {"extraction": name}) for seed in (0, 1)]
             for run, scoring in zip(both, scorings, strict=True):

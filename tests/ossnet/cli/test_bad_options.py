@@ -60,6 +60,7 @@ FITS = "fits c --shape 32 32 32 --memory 16"
         (SEGMENT.replace("--model", "data/e-t1.nii.gz --model"), ["2 modalities (flair, t1)", "3"]),
         (f"{SEGMENT} --model none", ["none", "folder"]),
         (f"{SEGMENT} -o mask.png", ["-o mask.png", "NIfTI", ".nii.gz"]),
+        (f"{SEGMENT} --audit 2", ["--audit", "between 0 and 1"]),
         (f"{SEGMENT} --mesh mesh.stl", ["--mesh mesh.stl", "PLY or OBJ", ".ply"]),
         (f"{SEGMENT} -o data/../data/e-t1.nii.gz", ["-o data/../data/e-t1.nii.gz", "images", "overwrite"]),
         (f"{SEGMENT} --mesh data/e-t1.nii.gz", ["--mesh data/e-t1.nii.gz", "images", "overwrite"]),

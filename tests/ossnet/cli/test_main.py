@@ -122,6 +122,21 @@ def test_a_mask_does_not_depend_on_its_passes(model: str, some: str, others: str
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.usefixtures("place")
+def test_an_audit_is_printed_and_changes_nothing(learned: Learned, capsys: Capture) -> None:
+    plain = segment(learned("c").run, "--extraction", "adaptive")
+    summary = capsys.readouterr().out
+    audited = segment(learned("c").run, "--extraction", "adaptive", "--audit", "0.01")
+    np.testing.assert_array_equal(audited, plain)
+    first, audit = capsys.readouterr().out.splitlines(keepends=True)
+    assert first == summary
+    sampled, skipped, differing, bound = re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", audit)[:4]
+    # Without a miss, about 3 / 0.01 samples reach 0.01.
+    assert 200 < int(sampled) < 300
+    assert int(skipped) == plain.size - sum(map(int, re.findall(r"(\d+)(?= \+| locations)", summary)))
+    assert (float(bound) <= 0.01) is (int(differing) == 0)
+
+
 def test_an_empty_segmentation_has_no_surface(place: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ossnet.field.VoxelField.__call__", lambda self, locations: torch.zeros(len(locations)))
     assert not segment("run", "--mesh", "mesh.ply").any()

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ossnet.evaluation.metrics import disagreement_percent
-from ossnet.field import Grid
+from ossnet.field import Grid, logits_of
 from ossnet.inference.extraction import EXTRACTORS, paper_prior
 from ossnet.inference.octree import Level, lattice_axes
 from ossnet.memory.accounting import StorageAccount
@@ -31,6 +31,9 @@ class LabelField:
 
     def __call__(self, locations: Tensor) -> Tensor:
         return self.label[tuple(locations.long().T)]
+
+    def logits(self, locations: Tensor) -> Tensor:
+        return logits_of(self(locations), 2)
 
 
 def ball_label(shape: tuple[int, int, int]) -> Tensor:

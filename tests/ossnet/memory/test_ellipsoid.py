@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ossnet.field import VoxelField
+from ossnet.field import VoxelField, labels_of, labels_of_logits
 from ossnet.inference.extraction import mise
 from ossnet.memory.ellipsoid import EllipsoidField, PointsAroundEllipsoid, in_ellipsoid, points_around
 
@@ -40,6 +40,14 @@ def test_the_network_is_evaluated_and_the_ellipsoid_answers(classes: int) -> Non
     assert [a.tolist() for a in asked] == [locations.tolist()]
     rows = [0.0, 1.0] if classes == 2 else [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
     assert answers.tolist() == rows
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_its_logits_have_the_classes_of_its_probabilities(classes: int) -> None:
+    shape = (16, 12, 9)
+    field = EllipsoidField(VoxelField(torch.rand(*([classes] if classes > 2 else []), *shape)))
+    places = torch.cartesian_prod(*map(torch.arange, shape))
+    assert torch.equal(labels_of_logits(field.logits(places), classes), labels_of(field(places), classes))
 
 
 def test_points_by_hand() -> None:

@@ -158,6 +158,7 @@ def test_training_and_the_field_agree() -> None:
     for i, image in enumerate(images(2)):
         field = model.field(image)
         assert_close(field(locations[i]), logits[i, :, 0].sigmoid(), atol=1e-5, rtol=0)
+        assert_close(field.logits(locations[i]), logits[i, :, 0], atol=1e-4, rtol=0)
         assert field.prior is not None
         assert_close(field.prior, encoding.segmentation[i, 0].sigmoid(), atol=1e-5, rtol=0)
 
