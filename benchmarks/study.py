@@ -80,14 +80,14 @@ class Point:
     protocols: "tuple[Validation, ...] | None" = None
 
 
-Quantity = Literal["memory", "runtime"]
+Quantity = Literal["memory", "runtime", "comparison"]
 DeviceType = Literal["cpu", "cuda"]
 
-Phase = Literal["training", "inference", "extraction"]
+Phase = Literal["training", "inference", "decoder", "extraction"]
 """Work that a probe measures.
 
-`training` is one step of the optimiser, `inference` one evaluation of the network with its encoder, `extraction` a
-whole segmentation.
+`training` is one step of the optimiser, `inference` one evaluation of the network with its encoder, `decoder` one
+without, `extraction` a whole segmentation.
 """
 
 Shape = tuple[int, int, int]
@@ -118,10 +118,11 @@ difference.
 
 @dataclass(frozen=True)
 class Probe:
-    """A single measurement of memory or runtime.
+    """A single measurement of memory or runtime, or a comparison of runtimes.
 
     Attributes:
-        quantity: `memory` or `runtime`.
+        quantity: `memory`, `runtime`, or `comparison`: runtimes of the same work done in several ways, see
+            `benchmarks.probes.comparison`.
         model: name of the model in `ossnet.registry`.
         dataset: data set whose networks are measured: `brats`, `lits`, or `CUBE` for networks of any resolution, see
             `ossnet.model.SegmentationModel.config_for`.

@@ -9,6 +9,7 @@ import torch
 from benchmarks.machine.nvml import UsedMemory, used_memory
 from benchmarks.machine.resident import peak_resident, restart_peak_resident
 from benchmarks.machine.timing import Timing, count_flops, matmul_rate, time_repeated
+from benchmarks.probes.comparison import compare_ways
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.released_memory import released_footprint
 from benchmarks.study import Probe
@@ -31,7 +32,7 @@ def workload_of(probe: Probe) -> Workload:
             no workload.
     """
     extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
-    if probe.extraction != extraction or probe.implementation != "suite":
+    if probe.extraction != extraction or probe.implementation != "suite" or probe.phase == "decoder":
         raise ValueError(f"no workload of this suite: {probe}")
     # A batch of slices is in the configuration; the slices come from one volume.
     volumes = probe.batch_size if model_type(probe.model).slice_axis is None else 1
@@ -63,6 +64,8 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
         RuntimeError: the device ran out of memory, see `ossnet.out_of_memory.is_out_of_memory`.
     """
     device = torch.device(device)
+    if probe.quantity == "comparison":
+        return compare_ways(probe, device)
     if probe.quantity == "memory":
         return _cuda_memory(probe, device) if device.type == "cuda" else _cpu_memory(probe, device)
     return _extraction_time(probe, device) if probe.phase == "extraction" else _step_time(probe, device)
