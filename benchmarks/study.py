@@ -108,8 +108,11 @@ UNetVariant = Literal[
 ]
 """Differences that the paper's U-Nets may have from those of this suite: see `benchmarks.probes.unet_variants`."""
 
-Implementation = Literal["suite", "released"] | UNetVariant
+Implementation = Literal["suite", "plain", "checkpointing", "lean", "released"] | UNetVariant
 """Networks of this suite, or those behind the paper's Table 3, which hold other tensors in memory.
+
+`suite` is what this suite does by default, `plain` at inference the network as written for reading; `checkpointing` and
+`lean` are a recipe's settings of `memory` in training.
 
 The paper's U-Nets are not released. `released` stands for this suite's U-Nets, a variant for U-Nets with that
 difference.
@@ -133,7 +136,7 @@ class Probe:
         batch_size: number of volumes, or of slices for the slicing U-Net.
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`, in the phase `extraction` only.
             Memory is measured with `mise`, or with `dense` for a model that evaluates all voxels.
-        implementation: implementation of the network; only `suite` can be run, the others are predicted.
+        implementation: implementation of the network; only `suite` is measured, the others are predicted.
     """
 
     quantity: Quantity

@@ -1,8 +1,8 @@
 """Times and answers of the same work done in several ways, measured in turns in one process.
 
 The ways of inference are `released`, the layers as the released code computes them, `plain`, the network as it is
-written for reading, and `suite`, what this suite does by default. Those of a training step are the `MEMORY` settings of
-a recipe.
+written for reading, and `suite`, what this suite does by default. Those of a training step are those of a
+recipe's `memory`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,15 +16,24 @@ from torch import Tensor, nn
 from benchmarks.machine.timing import Timing, time_in_turns
 from benchmarks.probes.phantom import ClosedFormField, ClosedFormVolume, make_volume
 from benchmarks.probes.released_layers import use_released_layers
-from benchmarks.study import Probe
+from benchmarks.study import Implementation, Probe
 from ossnet.field import OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction
+from ossnet.memory.workload import Step, Workload
+from ossnet.network.execution import DEFAULT, Execution
 from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.registry import model_type
 
 ROUNDS = 7
 LIMIT_S = {"cpu": 30.0, "cuda": 5.0}
 """Number of rounds, and seconds after which a comparison has no more rounds than it must have, by type of device."""
+
+TRAINING_EXECUTIONS: Mapping[Implementation, Execution] = {
+    "plain": DEFAULT,
+    "checkpointing": Execution(checkpointing=True),
+    "lean": Execution(lean=True),
+}
+"""Ways of a training step: settings of a recipe's `memory`."""
 
 CONDITIONING = 0.05
 """Standard deviation of the weights of conditional batch norms, which an untrained network has at 0."""
@@ -40,6 +49,8 @@ def compare_ways(probe: Probe, device: torch.device | str) -> dict[str, Any]:
         ValueError: the probe is of another phase, or of a model that does not evaluate locations.
     """
     device = torch.device(device)
+    if probe.phase == "training":
+        return _compare_steps(probe, device)
     network = untrained(probe).to(device)
     volume = make_volume(probe.shape, probe.config.modalities, device)
     ways = ways_of(network)
@@ -71,6 +82,15 @@ def ways_of(network: OccupancyNetwork) -> dict[str, MakeField]:
     released = deepcopy(network)
     use_released_layers(released, computed=True)
     return {"released": released.plain_field, "plain": network.plain_field, "suite": network.field}
+
+
+def _compare_steps(probe: Probe, device: torch.device) -> dict[str, Any]:
+    """Compare training steps of the same network on the same volume."""
+    steps: dict[str, Step] = {
+        name: Workload(probe.model, probe.config, "training", 1, probe.locations, execution).prepare(device)
+        for name, execution in TRAINING_EXECUTIONS.items()
+    }
+    return _times(time_in_turns(steps, device, ROUNDS, LIMIT_S[device.type]))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Results of probes: memory as predicted, memory and time as measured."""
 
 import time
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,16 +10,22 @@ import torch
 from benchmarks.machine.nvml import UsedMemory, used_memory
 from benchmarks.machine.resident import peak_resident, restart_peak_resident
 from benchmarks.machine.timing import Timing, count_flops, matmul_rate, time_repeated
-from benchmarks.probes.comparison import compare_ways
+from benchmarks.probes.comparison import TRAINING_EXECUTIONS, compare_ways
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.released_memory import released_footprint
-from benchmarks.study import Probe
+from benchmarks.study import Implementation, Probe
 from ossnet.memory import footprint
+from ossnet.memory.footprint import Footprint
 from ossnet.memory.workload import Workload
+from ossnet.network.execution import DEFAULT, Execution
+from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.registry import model_type
 
 TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 2.0}
 """Seconds after which a timing has no more repeats than it must have, by type of device; see `timing.time_repeated`."""
+
+EXECUTIONS: Mapping[Implementation, Execution] = {"suite": DEFAULT, **TRAINING_EXECUTIONS}
+"""Executions of this suite's networks by implementation. At inference `plain` differs from `suite` by the field."""
 
 EXTRACTION_REPEATS = 5
 """Number of repeats of an extraction, which takes seconds."""
@@ -32,11 +39,12 @@ def workload_of(probe: Probe) -> Workload:
             no workload.
     """
     extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
-    if probe.extraction != extraction or probe.implementation != "suite" or probe.phase == "decoder":
+    if probe.extraction != extraction or probe.implementation not in EXECUTIONS or probe.phase == "decoder":
         raise ValueError(f"no workload of this suite: {probe}")
     # A batch of slices is in the configuration; the slices come from one volume.
     volumes = probe.batch_size if model_type(probe.model).slice_axis is None else 1
-    return Workload(probe.model, probe.config, probe.phase, volumes, probe.locations)
+    execution = EXECUTIONS[probe.implementation]
+    return Workload(probe.model, probe.config, probe.phase, volumes, probe.locations, execution)
 
 
 def predict_probe(probe: Probe) -> dict[str, Any]:
@@ -47,13 +55,27 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
-    of_suite = probe.implementation == "suite"
-    predicted = footprint.predict(workload_of(probe)) if of_suite else released_footprint(probe)
+    if probe.implementation not in EXECUTIONS:
+        predicted = released_footprint(probe)
+    elif probe.implementation == "plain":
+        predicted = _plain_footprint(workload_of(probe))
+    else:
+        predicted = footprint.predict(workload_of(probe))
     return {
         "allocated_bytes": predicted.allocated_bytes,
         "reserved_bytes": predicted.reserved_bytes,
         "by_part": dict(predicted.by_part),
     }
+
+
+def _plain_footprint(workload: Workload) -> Footprint:
+    """Predict an evaluation or an extraction by the network as written for reading."""
+    device = torch.device("meta")
+    step = workload.prepare(device)
+    network = step.model
+    assert isinstance(network, OccupancyNetwork)
+    network.field = network.plain_field  # type: ignore[method-assign, assignment]
+    return footprint.footprint_of(step, footprint.make_account(device))
 
 
 def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
