@@ -19,7 +19,7 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 inference adaptive tables figure4 figure5 figure6 scaling whole gpu figures \
+.PHONY: help setup table1 table2 table3 inference adaptive tables figure4 figure5 figure6 scaling whole speed gpu figures \
 	claims simulate status verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
@@ -27,8 +27,8 @@ help:  ## Show this help
 	@echo "Options:"
 	@echo "  of tables, table1, table2, inference, adaptive, figure4: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "    PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
-	@echo "  of these and of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--retry-failed (try again what has failed)"
-	@echo "  of table3, figure5, figure6, scaling, whole, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
+	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
+	@echo "  of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
 	@echo "  of gpu: OPTIONS='--limit-minutes 20'; of verify: DATASET, PROFILE and OPTIONS=--no-train; of claims: PROFILE"
 
 $(READY): pyproject.toml constraints.txt
@@ -72,6 +72,9 @@ scaling: $(READY)  ## Memory and time of every model against the volume's resolu
 
 whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a few minutes without a GPU)
 	@$(RUN) whole
+
+speed: $(READY)  ## Speed and memory of OSS-Net C against the plain path and the released code (about 15 minutes)
+	@$(call run_and_draw,speed,speed)
 
 gpu:  ## Measure all that needs a GPU, ten minutes per call; PYTHON=... with torch, numpy, pandas and nvidia-ml-py
 	@$(CHECK_PYTHON)

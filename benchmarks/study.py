@@ -80,14 +80,14 @@ class Point:
     protocols: "tuple[Validation, ...] | None" = None
 
 
-Quantity = Literal["memory", "runtime"]
+Quantity = Literal["memory", "runtime", "comparison"]
 DeviceType = Literal["cpu", "cuda"]
 
-Phase = Literal["training", "inference", "extraction"]
+Phase = Literal["training", "inference", "decoder", "extraction"]
 """Work that a probe measures.
 
-`training` is one step of the optimiser, `inference` one evaluation of the network with its encoder, `extraction` a
-whole segmentation.
+`training` is one step of the optimiser, `inference` one evaluation of the network with its encoder, `decoder` one
+without, `extraction` a whole segmentation.
 """
 
 Shape = tuple[int, int, int]
@@ -108,10 +108,12 @@ UNetVariant = Literal[
 ]
 """Differences that the paper's U-Nets may have from those of this suite: see `benchmarks.probes.unet_variants`."""
 
-Implementation = Literal["suite", "lean", "released"] | UNetVariant
+Implementation = Literal["suite", "plain", "checkpointing", "lean", "leanest", "released"] | UNetVariant
 """Networks of this suite, or those behind the paper's Table 3, which hold other tensors in memory.
 
-`lean` is this suite's lean training of its networks, see `ossnet.network.lean`.
+`suite` is what this suite does by default, `plain` at inference the network as written for reading; `checkpointing`,
+`lean` and `leanest` are settings of a recipe's `memory` in training (see `ossnet.network.lean`).
+
 The paper's U-Nets are not released. `released` stands for this suite's U-Nets, a variant for U-Nets with that
 difference.
 """
@@ -119,10 +121,11 @@ difference.
 
 @dataclass(frozen=True)
 class Probe:
-    """A single measurement of memory or runtime.
+    """A single measurement of memory or runtime, or a comparison of runtimes.
 
     Attributes:
-        quantity: `memory` or `runtime`.
+        quantity: `memory`, `runtime`, or `comparison`: runtimes of the same work done in several ways, see
+            `benchmarks.probes.comparison`.
         model: name of the model in `ossnet.registry`.
         dataset: data set whose networks are measured: `brats`, `lits`, or `CUBE` for networks of any resolution, see
             `ossnet.model.SegmentationModel.config_for`.
@@ -133,7 +136,7 @@ class Probe:
         batch_size: number of volumes, or of slices for the slicing U-Net.
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`, in the phase `extraction` only.
             Memory is measured with `mise`, or with `dense` for a model that evaluates all voxels.
-        implementation: implementation of the network; only `suite` and `lean` can be run, the others are predicted.
+        implementation: implementation of the network; the released one and the variants are only predicted.
     """
 
     quantity: Quantity

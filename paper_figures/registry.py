@@ -14,13 +14,14 @@ from paper_figures.picture import PaperFigure
 from paper_figures.sampling import SAMPLING
 from paper_figures.scaling import SCALING
 from paper_figures.segmentations import SEGMENTATIONS
+from paper_figures.speed import SPEED
 from paper_figures.tradeoff import TRADEOFF
 
 FIGURES: dict[str, PaperFigure] = {
     figure.name: figure
     for figure in (
         *(SAMPLING, MODELS, TRADEOFF, SEGMENTATIONS, CASES),
-        *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, MEMORY_PARTS),
+        *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, SPEED, MEMORY_PARTS),
     )
 }
 

@@ -6,7 +6,7 @@ statistics can be made.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import comb
@@ -163,6 +163,53 @@ def time_repeated(
         if len(seconds) >= fewest and late():
             break
     return Timing.of(seconds)
+
+
+def time_in_turns(
+    steps: Mapping[str, Callable[[], object]],
+    device: torch.device | str,
+    rounds: int = 7,
+    limit_s: float | None = None,
+    clock: Clock | None = None,
+) -> dict[str, Timing]:
+    """Time several steps in turns, so that what else the machine does slows all of them alike.
+
+    Args:
+        steps: the steps by name.
+        device: device that the steps run on.
+        rounds: highest number of rounds that count. Each runs every step once.
+        limit_s: time limit in seconds. A first round does not count, as it warms up, unless it takes longer than the
+            limit: then it is the only one. Later rounds end when the limit is over, but there are at least
+            `MIN_REPEATS`.
+        clock: clock to use; None for that of the device, see `clock_of`.
+
+    Returns:
+        Timings by name, with equally many repeats.
+
+    Raises:
+        ValueError: `rounds` is below 1.
+    """
+    clock = clock or clock_of(device)
+    begin = clock()
+
+    def round_of_all() -> dict[str, float]:
+        took = {}
+        for name, step in steps.items():
+            start = clock()
+            step()
+            took[name] = clock() - start
+        return took
+
+    def late() -> bool:
+        return limit_s is not None and clock() - begin >= limit_s
+
+    first = round_of_all()
+    counted = [first] if late() else []
+    while not counted or (len(counted) < rounds and first is not counted[0]):
+        counted.append(round_of_all())
+        if len(counted) >= MIN_REPEATS and late():
+            break
+    return {name: Timing.of([took[name] for took in counted]) for name in steps}
 
 
 def matmul_rate(

@@ -13,6 +13,7 @@ In reading order:
 - `measure`: prediction and measurement of a single probe;
 - `extraction_stages`: runtime of a whole segmentation by stage;
 - `phantom`: volume of closed form that is segmented;
-- `released_memory`, `released_layers`: memory of the code behind the paper's Table 3;
+- `comparison`: runtimes of the same work done in several ways;
+- `released_layers`, `released_memory`: what the released code computes, and its memory, which the paper's Table 3 has;
 - `unet_variants`: variants of the paper's U-Nets.
 """

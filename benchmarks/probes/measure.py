@@ -1,6 +1,8 @@
 """Results of probes: memory as predicted, memory and time as measured."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -9,16 +11,22 @@ import torch
 from benchmarks.machine.nvml import UsedMemory, used_memory
 from benchmarks.machine.resident import peak_resident, restart_peak_resident
 from benchmarks.machine.timing import Timing, count_flops, matmul_rate, time_repeated
+from benchmarks.probes.comparison import TRAINING_EXECUTIONS, compare_ways
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.released_memory import released_footprint
-from benchmarks.study import Probe
+from benchmarks.study import Implementation, Probe
 from ossnet.memory import footprint
+from ossnet.memory.footprint import Footprint
 from ossnet.memory.workload import Workload
-from ossnet.network.execution import Execution
+from ossnet.network.execution import DEFAULT, Execution
+from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.registry import model_type
 
 TIMING_LIMIT_S = {"cpu": 10.0, "cuda": 2.0}
 """Seconds after which a timing has no more repeats than it must have, by type of device; see `timing.time_repeated`."""
+
+EXECUTIONS: Mapping[Implementation, Execution] = {"suite": DEFAULT, **TRAINING_EXECUTIONS}
+"""Executions of this suite's networks by implementation. At inference `plain` differs from `suite` by the field."""
 
 EXTRACTION_REPEATS = 5
 """Number of repeats of an extraction, which takes seconds."""
@@ -32,12 +40,12 @@ def workload_of(probe: Probe) -> Workload:
             training, or of an extraction that is no workload.
     """
     extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
-    can_run = probe.implementation == "suite" or (probe.implementation == "lean" and probe.phase == "training")
-    if probe.extraction != extraction or not can_run:
+    can_run = probe.implementation == "suite" or (probe.implementation in EXECUTIONS and probe.phase == "training")
+    if probe.extraction != extraction or not can_run or probe.phase == "decoder":
         raise ValueError(f"no workload of this suite: {probe}")
     # A batch of slices is in the configuration; the slices come from one volume.
     volumes = probe.batch_size if model_type(probe.model).slice_axis is None else 1
-    execution = Execution(lean=probe.implementation == "lean")
+    execution = EXECUTIONS[probe.implementation]
     return Workload(probe.model, probe.config, probe.phase, volumes, probe.locations, execution)
 
 
@@ -49,13 +57,27 @@ def predict_probe(probe: Probe) -> dict[str, Any]:
     """
     if probe.quantity != "memory":
         raise ValueError(f"only memory can be predicted: {probe}")
-    of_suite = probe.implementation in ("suite", "lean")
-    predicted = footprint.predict(workload_of(probe)) if of_suite else released_footprint(probe)
+    if probe.implementation == "plain" and probe.phase != "training":
+        predicted = _plain_footprint(workload_of(replace(probe, implementation="suite")))
+    elif probe.implementation in EXECUTIONS:
+        predicted = footprint.predict(workload_of(probe))
+    else:
+        predicted = released_footprint(probe)
     return {
         "allocated_bytes": predicted.allocated_bytes,
         "reserved_bytes": predicted.reserved_bytes,
         "by_part": dict(predicted.by_part),
     }
+
+
+def _plain_footprint(workload: Workload) -> Footprint:
+    """Predict an evaluation or an extraction by the network as written for reading."""
+    device = torch.device("meta")
+    step = workload.prepare(device)
+    network = step.model
+    assert isinstance(network, OccupancyNetwork)
+    network.field = network.plain_field  # type: ignore[method-assign, assignment]
+    return footprint.footprint_of(step, footprint.make_account(device))
 
 
 def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
@@ -66,6 +88,8 @@ def measure_probe(probe: Probe, device: torch.device | str) -> dict[str, Any]:
         RuntimeError: the device ran out of memory, see `ossnet.out_of_memory.is_out_of_memory`.
     """
     device = torch.device(device)
+    if probe.quantity == "comparison":
+        return compare_ways(probe, device)
     if probe.quantity == "memory":
         return _cuda_memory(probe, device) if device.type == "cuda" else _cpu_memory(probe, device)
     return _extraction_time(probe, device) if probe.phase == "extraction" else _step_time(probe, device)

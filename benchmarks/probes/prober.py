@@ -61,6 +61,6 @@ class Prober:
         return self._worker.call(measure, probe, self._device, limit_s=max(0.0, deadline - time.monotonic()))
 
     def _kind_of(self, probe: Probe) -> Kind:
-        if probe.quantity == "runtime":
+        if probe.quantity != "memory":
             return "runtime"
         return "tensors" if self._device_type == "cuda" and probe.dataset == CUBE else "process"

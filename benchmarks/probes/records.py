@@ -29,7 +29,7 @@ The driver counts what it keeps for itself as in use: on large cards more than h
 FOLDER = "efficiency"
 """Folder of the records in a results folder."""
 
-SCHEMA_VERSIONS = {"memory": 3, "runtime": 1}
+SCHEMA_VERSIONS = {"memory": 3, "runtime": 1, "comparison": 1}
 """Version of records by the probe's quantity. Records of another version are not read.
 
 It is raised whenever the same probe would have another result, except by a change of speed.
@@ -64,7 +64,16 @@ class RuntimeResult(TypedDict):
     stages: NotRequired[dict[str, float] | None]
 
 
-RESULTS = {"memory": MemoryResult, "runtime": RuntimeResult}
+class ComparisonResult(TypedDict):
+    """Result of a comparison: see `ProbeRecord`."""
+
+    seconds: dict[str, list[float]]
+    largest_error: NotRequired[dict[str, float]]
+    evaluated: NotRequired[dict[str, list[int]]]
+    differing_voxels: NotRequired[dict[str, int]]
+
+
+RESULTS = {"memory": MemoryResult, "runtime": RuntimeResult, "comparison": ComparisonResult}
 """Type of the result by the probe's quantity, as far as tables and figures read it; a result may hold more."""
 
 
@@ -129,6 +138,13 @@ class ProbeRecord:
       `benchmarks.machine.timing.matmul_rate`;
     - `evaluated` and `locations_per_s`, of an extraction: number of evaluated locations by stage, and their rate;
     - `stages`, of an extraction by an octree: seconds of encoder, gather, decoder and bookkeeping.
+
+    The result of a comparison has, by way of doing the work (see `benchmarks.probes.comparison`),
+
+    - `seconds`: duration of the work in each round;
+    - `largest_error`, of a decoder: largest difference of a probability from that of the way `plain`;
+    - `evaluated` and `differing_voxels`, of an extraction: number of evaluated locations by stage, and number of voxels
+      whose label is not the closed form's.
 
     Attributes:
         study: name of the study.

@@ -1,6 +1,6 @@
-"""Layers that hold in memory what the released OSS-Net code holds, where this package gets the same result otherwise.
+"""Layers that do what the released OSS-Net code does, where this package gets the same result otherwise.
 
-They are for the account of memory alone: values are not computed where only sizes matter.
+They hold the same tensors in memory. For an account of memory, values are not computed where only sizes matter.
 """
 
 from functools import partial
@@ -31,6 +31,13 @@ class _PadeKernel(torch.autograd.Function):
 
 def _pade(unit: PadeActivationUnit, x: Tensor) -> Tensor:
     return _PadeKernel.apply(x, unit.numerator, unit.denominator)
+
+
+def _computed_pade(unit: PadeActivationUnit, x: Tensor) -> Tensor:
+    """Compute a unit by its formula on whole tensors, as without the kernel."""
+    powers = torch.stack([x**i for i in range(len(unit.numerator))], -1)
+    sizes = powers[..., 1 : len(unit.denominator) + 1].abs()
+    return (powers @ unit.numerator) / (1 + sizes @ unit.denominator.abs())
 
 
 def _conditional_batch_norm(layer: ConditionalBatchNorm, x: Tensor, latent: Tensor) -> Tensor:
@@ -68,11 +75,18 @@ _FORWARD: dict[type[nn.Module], Any] = {
 }
 
 
-def use_released_layers(network: nn.Module) -> None:
-    """Replace the layers of a network, which then holds what the released code holds; its output has no meaning."""
+def use_released_layers(network: nn.Module, computed: bool = False) -> None:
+    """Replace the layers of a network, which then does what the released code does.
+
+    Args:
+        network: the network.
+        computed: whether to compute the values of Padé units, without their kernel; otherwise the output of the network
+            has no meaning, and only its memory is that of the released code.
+    """
+    forward = _FORWARD | {PadeActivationUnit: _computed_pade} if computed else _FORWARD
     for module in network.modules():
-        if type(module) in _FORWARD:
-            module.forward = partial(_FORWARD[type(module)], module)
+        if type(module) in forward:
+            module.forward = partial(forward[type(module)], module)
 
 
 def decode(network: OccupancyNetwork, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:

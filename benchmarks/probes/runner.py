@@ -196,4 +196,4 @@ def as_memory(probe: Probe) -> Probe:
     """Return the probe of the memory that answering a probe takes; every extraction takes roughly that of `mise`."""
     if probe.phase == "extraction":
         return replace(probe, quantity="memory", extraction="dense" if probe.locations is None else "mise")
-    return replace(probe, quantity="memory")
+    return replace(probe, quantity="memory", phase="inference" if probe.phase == "decoder" else probe.phase)

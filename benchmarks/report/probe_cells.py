@@ -28,14 +28,14 @@ UNFOLDED_VOXELS = 512**3
 def gigabytes(answers: Answers, machine: str, probe: Probe, name: str = "allocated_bytes") -> Cell:
     """Return a number of bytes of a record's result in GB of 10^9 bytes, or the reason why there is none."""
     value = answers.value(machine, probe, name)
-    return _absent(answers, machine, probe) if value is None else Cell(f"{value / GIGABYTE:.2f}")
+    return absent(answers, machine, probe) if value is None else Cell(f"{value / GIGABYTE:.2f}")
 
 
 def seconds(answers: Answers, machine: str, probe: Probe) -> Cell:
     """Return the median of a runtime in seconds with its interval, if there are enough repeats for one."""
     median, low, high = (answers.value(machine, probe, name) for name in ("median_s", "low_s", "high_s"))
     if median is None:
-        return _absent(answers, machine, probe)
+        return absent(answers, machine, probe)
     return Cell(f"{median:.3g}", detail="" if low is None else interval(low, high, ".3g"))
 
 
@@ -44,7 +44,8 @@ def ratio(value: float | None, to: float | None) -> Cell:
     return NOTHING if value is None or not to else Cell(f"{value / to:.3f}")
 
 
-def _absent(answers: Answers, machine: str, probe: Probe) -> Cell:
+def absent(answers: Answers, machine: str, probe: Probe) -> Cell:
+    """Return why there is no value of a record: it is missing, ran out of memory or failed; or nothing."""
     record = answers.of(machine, probe)
     if record is None:
         return Cell("not predicted" if machine == PREDICTED else "not measured")

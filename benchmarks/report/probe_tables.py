@@ -19,7 +19,7 @@ BYTES = (
     *("allocated_bytes", "reserved_bytes", "process_bytes", "resident_before_bytes"),
     *("device_bytes", "device_bytes_before"),
 )
-LISTS = ("seconds", "evaluated")
+LISTS = ("seconds", "evaluated", "largest_error", "differing_voxels")
 SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s")
 """Parts of a result that are columns, in addition to the parts of the peak and the stages."""
 
@@ -52,7 +52,8 @@ def frame_of(answers: Answers) -> pd.DataFrame:
     `allocated_gb`, `reserved_gb`, `process_gb`, `resident_before_gb`, `device_gb`, `device_before_gb`, and
     `part_NAME_gb` for the parts of the peak; `process_source` and `wall_s` belong to it. Runtime has `seconds` and
     `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for
-    the stages. `benchmarks.probes.records.ProbeRecord` explains them.
+    the stages. A comparison has `seconds`, `evaluated`, `largest_error` and `differing_voxels` by way, as JSON.
+    `benchmarks.probes.records.ProbeRecord` explains them.
     """
     published = published_gigabytes()
     rows = [

@@ -18,6 +18,7 @@ from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
 from benchmarks.studies.inference import INFERENCE
 from benchmarks.studies.scaling import SCALING
+from benchmarks.studies.speed import SPEED
 from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2
 from benchmarks.studies.table3 import TABLE3
@@ -27,7 +28,7 @@ from ossnet.errors import UserError
 
 STUDIES: dict[str, Study] = {
     study.name: study
-    for study in (TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE)
+    for study in (TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED)
 }
 """Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first.
 

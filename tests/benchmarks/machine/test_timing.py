@@ -20,6 +20,7 @@ from benchmarks.machine.timing import (
     interval_rank,
     matmul_rate,
     median_interval,
+    time_in_turns,
     time_repeated,
 )
 
@@ -140,3 +141,28 @@ VOLUME, KERNEL = torch.ones(1, 2, 4, 4, 4), torch.ones(6, 2, 3, 3, 3)
 )
 def test_operations_by_hand(step: Callable[[], object], expected: int) -> None:
     assert count_flops(step) == expected
+
+
+def test_steps_in_turns_have_equally_many_rounds() -> None:
+    clock = Clock([])
+    order: list[str] = []
+
+    def step(name: str, seconds: float) -> None:
+        order.append(name)
+        clock.now += seconds
+
+    steps = {"slow": lambda: step("slow", 3.0), "fast": lambda: step("fast", 1.0)}
+    timings = time_in_turns(steps, "cpu", rounds=2, clock=clock)
+    assert order == ["slow", "fast"] * 3
+    assert {name: timing.seconds for name, timing in timings.items()} == {"slow": (3, 3), "fast": (1, 1)}
+
+
+@pytest.mark.parametrize(("limit", "rounds"), [(4.0, 1), (5.0, 3), (20.0, 4), (1000.0, 6)])
+def test_a_limit_ends_the_rounds(limit: float, rounds: int) -> None:
+    clock = Clock([])
+
+    def step() -> None:
+        clock.now += 2.0
+
+    timings = time_in_turns({"a": step, "b": step}, "cpu", rounds=6, limit_s=limit, clock=clock)
+    assert [len(timing.seconds) for timing in timings.values()] == [rounds, rounds]

@@ -79,7 +79,7 @@ def test_every_probe_can_be_answered_and_has_a_name_of_its_own(study: Study) -> 
 
 def test_the_most_important_is_measured_first_and_with_the_batches_of_the_paper() -> None:
     with_probes = [name for name, study in STUDIES.items() if study.has_probes]
-    assert with_probes == ["table3", "figure5", "figure6", "scaling", "whole"]
+    assert with_probes == ["table3", "figure5", "figure6", "scaling", "whole", "speed"]
     training = [probe for probe in STUDIES["table3"].measured("cuda") if probe.phase == "training"]
     assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "brats")} == {1, 8}
     assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "lits")} == {1, 4}
