@@ -8,7 +8,8 @@ In reading order:
 - `occupancy_network`: the three joined, their configuration, the loss, and the OSS-Nets A to D;
 - `resolution`: sizes of the encoder for volumes of any resolution;
 - `activation`: the Padé activation unit and other activations;
-- `execution`: gradient checkpointing and bfloat16;
+- `execution`: what memory a training takes, and bfloat16;
+- `lean`: training in little memory, in parts;
 - `released`: import of the released weights.
 
 Logits become probabilities in `ossnet.losses`. `Departure:` marks where the suite does something else than the paper or
