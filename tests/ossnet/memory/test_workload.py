@@ -161,7 +161,7 @@ def test_lean_training_is_of_occupancy_networks_in_float32() -> None:
     [
         ((256, 256, 160), 4, "lean", 0.3, 0.38),
         ((256, 256, 160), 4, "leanest", 0.2, 0.25),
-        ((512, 512, 512), 1, "lean", 0.4, 0.5),
+        ((512, 512, 512), 1, "leanest", 0.4, 0.5),
     ],
 )
 def test_the_papers_volumes_train_in_little_memory(
