@@ -28,14 +28,14 @@ def predicted() -> list[Probe]:
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
-    """Return, on a GPU, each of the paper's numbers, lean trainings, the paper's batches and whole segmentations.
+    """Return, on a GPU, each of the paper's numbers, its batches and whole segmentations.
 
     On a CPU only what takes seconds is measured: one pass of the function-space models on BraTS. A training step takes
     up to a minute there, and so does a slice of the slicing U-Net, which has many filters.
     """
     rows = [number.probe for number in published_memory()]
     if device_type == "cuda":
-        return [*rows, *lean_trainings(), *paper_batches(), *extractions()]
+        return [*rows, *paper_batches(), *extractions()]
     return [
         probe
         for probe in rows

@@ -11,7 +11,8 @@ In reading order:
 - `patch_reader`, `tiles`: patches and encoder of the fast one, in less memory;
 - `resolution`: sizes of the encoder for volumes of any resolution;
 - `activation`: the Padé activation unit and other activations;
-- `execution`: gradient checkpointing and bfloat16;
+- `execution`: what memory a training takes, and bfloat16;
+- `lean`: training in little memory, in parts;
 - `valueless`: tensors without values, on which memory is predicted;
 - `released`: import of the released weights.
 

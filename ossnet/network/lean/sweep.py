@@ -21,8 +21,11 @@ from ossnet.network.lean.moments import Moments
 from ossnet.network.lean.patch_layers import PatchLayers
 from ossnet.network.patches import PatchEncoder, has_no_values
 
-CHUNK = 2**9
-"""Number of locations per chunk."""
+CHUNK = 2**10
+"""Number of locations per chunk. Smaller ones take less memory and more time."""
+
+LEAST_CHUNK = 3 * 2**8
+"""The same where the least memory is to be taken."""
 
 Gather = Callable[[int, slice], Tensor]
 """Function of a sample and a range of its locations: the patches [c, s, s, s, C] there, on the network's device."""
@@ -87,6 +90,7 @@ class _Sweep:
         self._coordinates = coordinates
         self._gather = gather
         self._least = least
+        self._chunk = LEAST_CHUNK if least else CHUNK
         # From the first to the second are the blocks whose inputs are kept from the forward pass.
         self._middle = len(self._blocks) // 2
         self._kept: dict[int, Tensor] = {}
@@ -232,10 +236,10 @@ class _Sweep:
     def _chunks(self) -> Iterator[tuple[int, slice]]:
         samples, locations = self._coordinates.shape[:2]
         for sample in range(samples):
-            starts = range(0, locations, CHUNK)
+            starts = range(0, locations, self._chunk)
             # In a prediction of memory two chunks of each sample stand for all, which take the same.
             for start in starts[:2] if has_no_values(self._coordinates) else starts:
-                yield sample, slice(start, min(start + CHUNK, locations))
+                yield sample, slice(start, min(start + self._chunk, locations))
 
     def _input(self, x: Tensor | None, sample: int, rows: slice) -> Tensor:
         """Return the input of a block for one chunk; x is None for the first block."""

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from benchmarks.markup import Table
 from benchmarks.probes.answers import Answers
-from benchmarks.probes.published import extractions, paper_batches, published_memory
+from benchmarks.probes.published import extractions, lean_trainings, paper_batches, published_memory
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.studies.memory_table import table3_tables
 
@@ -54,6 +54,16 @@ def test_the_paper_the_prediction_and_the_measurement_are_compared(record: Recor
     assert (row["NVIDIA H100, allocator (GB)"], row["NVIDIA H100, process (GB)"]) == ("5.00", "–")
     row = row_of(parts, "OSS-Net C", "BraTS 2020", "training")
     assert list(row.values()) == [*labels, "2.00", "decoder 1.50", "parameters 0.50", "–", "–", "0.00"]
+
+
+def test_lean_training_has_a_column_once_it_is_predicted(record: Record) -> None:
+    probe = next(probe for probe in lean_trainings() if (probe.model, probe.dataset) == ("c", "brats"))
+    main, *_ = table3_tables(Answers({"predicted": {probe: record("table3", probe, "predicted", 0.35)}}))
+    column = "This suite, lean, predicted (GB)"
+    assert row_of(main, "OSS-Net C", "BraTS 2020", "training")[column] == "0.35"
+    assert row_of(main, "OSS-Net D", "BraTS 2020", "training")[column] == "not predicted"
+    assert row_of(main, "OSS-Net C", "BraTS 2020", "inference", "2¹⁴")[column] == "–"
+    assert column not in table3_tables(Answers({}))[0].head
 
 
 def test_a_whole_extraction_stands_beside_one_pass(record: Record) -> None:

@@ -17,7 +17,7 @@ def test_predictions_are_of_both_implementations_and_of_the_papers_batches() -> 
 
 
 def test_a_gpu_measures_every_number_and_a_laptop_what_takes_seconds() -> None:
-    assert set(measured("cuda")) == {probe for probe in predicted() if probe.implementation in ("suite", "lean")}
+    assert set(measured("cuda")) == {probe for probe in predicted() if probe.implementation == "suite"}
     on_cpu = measured("cpu")
     assert {probe.model for probe in on_cpu} == {"onet", "a", "b", "c", "d"}
     assert {(probe.dataset, probe.phase, probe.locations) for probe in on_cpu} == {("brats", "inference", 2**14)}

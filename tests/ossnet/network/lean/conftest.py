@@ -34,6 +34,7 @@ Make = Callable[..., OccupancyNetwork]
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 13 locations, and tiles of the first block, of which the last is ragged; the second stays whole."""
     monkeypatch.setattr(sweep, "CHUNK", 13)
+    monkeypatch.setattr(sweep, "LEAST_CHUNK", 13)
     monkeypatch.setattr(tiles, "TILED_ELEMENTS", 4 * 2 * 10 * 8 * 11)
     monkeypatch.setattr(tiles, "TILE_ELEMENTS", 4 * 2 * 10 * 8 * 4)
 

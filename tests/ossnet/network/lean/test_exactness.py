@@ -53,6 +53,7 @@ def test_in_float32_it_rounds_as_the_plain_path_does(normalization: str, make: M
 def test_chunks_change_nothing(chunk: int, make: Make, learn: Learn, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = learn(make("d", "lean"))
     monkeypatch.setattr(sweep, "CHUNK", chunk)
+    monkeypatch.setattr(sweep, "LEAST_CHUNK", chunk)
     for memory in ("lean", "leanest"):
         actual = learn(make("d", memory))
         assert off(actual.gradient, expected.gradient) < 1e-12
