@@ -76,7 +76,7 @@ def _plain_footprint(workload: Workload) -> Footprint:
     step = workload.prepare(device)
     network = step.model
     assert isinstance(network, OccupancyNetwork)
-    network.field = network.plain_field  # type: ignore[method-assign, assignment]
+    network.field = network.plain_field  # type: ignore[method-assign]
     return footprint.footprint_of(step, footprint.make_account(device))
 
 

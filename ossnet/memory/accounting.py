@@ -67,6 +67,7 @@ class StorageAccount(TorchDispatchMode):
         self._workspace = workspace
         self._device = device
         self._live: dict[int, _Allocation] = {}
+        self._on_host: set[int] = set()
         self._at_peak: list[_Allocation] = []
         self._part = "other"
         self._tape: _Tape | None = None
@@ -90,6 +91,25 @@ class StorageAccount(TorchDispatchMode):
         for tensor in filter(self._counts, tensors):
             self._count(tensor, part).part = part
         self._note_peak()
+
+    def leave_out(self, tensors: Iterable[Tensor]) -> None:
+        """Count no bytes for tensors that stand for host memory on the meta device, nor for what is computed there.
+
+        An operator runs where its tensors are, so that its results are in host memory if any argument is. The exception
+        is `copy_`, which takes values from there to a tensor on the device.
+        """
+        for tensor in filter(self._counts, tensors):
+            key = tensor.untyped_storage()._cdata
+            if key not in self._live:
+                self._live[key] = _Allocation(0, self._part, None)
+                self._on_host.add(key)
+                weakref.finalize(tensor.untyped_storage(), self._free, key).atexit = False
+
+    def _in_host_memory(self, arguments: Any) -> bool:
+        return any(
+            isinstance(value, Tensor) and value.untyped_storage()._cdata in self._on_host
+            for value in tree_leaves(arguments)
+        )
 
     def once(self, function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """Return a function that is evaluated once for each shape; later calls are only accounted for, the same way.
@@ -122,6 +142,9 @@ class StorageAccount(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
+        if self._on_host and func is not torch.ops.aten.copy_.default and self._in_host_memory(args):
+            self.leave_out(value for value in tree_leaves(result) if isinstance(value, Tensor))
+            return result
         for tensor in filter(self._counts, tree_leaves(result)):
             self._count(tensor)
         workspace = self._allocate(self._workspace(func, args, result), "workspace")
@@ -142,6 +165,7 @@ class StorageAccount(TorchDispatchMode):
         return self._live[key]
 
     def _free(self, key: int) -> None:
+        self._on_host.discard(key)
         self._release(self._live.pop(key))
 
     def _allocate(self, size: int, part: str) -> _Allocation:

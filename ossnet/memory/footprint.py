@@ -98,7 +98,10 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
     step.backward = account.part("backward")(step.backward)
     account.hold([*parameters, *model.buffers()], "parameters")
     account.hold(step.inputs, "inputs")
-    account.hold(step.host_inputs, HOST)
+    if step.host_weights is None:
+        account.leave_out(step.host_inputs)
+    else:
+        account.hold(step.host_inputs, HOST)
     of_optimizer = "optimizer_state" if step.host_weights is None else HOST
     account.hold(step.slow_weights, of_optimizer)
     if step.host_weights is not None:

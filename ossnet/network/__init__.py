@@ -8,7 +8,7 @@ In reading order:
 - `occupancy_network`: the three joined, their configuration, the loss, and the OSS-Nets A to D;
 - `field`: the occupancy field of one image, the plain one and the fast one of inference;
 - `folding`, `compiled`, `chunks`: the fast one's decoder, compiled for the image, and its chunks of locations;
-- `patch_reader`, `tiles`: patches and encoder of the fast one, in less memory;
+- `tiles`: its encoder, in less memory;
 - `resolution`: sizes of the encoder for volumes of any resolution;
 - `activation`: the Padé activation unit and other activations;
 - `execution`: what memory a training takes, and bfloat16;

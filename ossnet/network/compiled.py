@@ -16,7 +16,7 @@ from ossnet.network.folding import fold_decoder, fold_patch_encoder
 from ossnet.network.patches import PatchEncoder
 
 ReadPatches = Callable[[Tensor], Tensor]
-"""Function that returns the patches at locations, see `ossnet.network.patch_reader.PatchReader`."""
+"""Function that returns the patches at locations, such as a `PatchVolume`."""
 
 
 class CompiledDecoder:
@@ -48,9 +48,9 @@ class CompiledDecoder:
         if self.convolutions:
             last = self.convolutions[0].products[-1]
             patch, hidden = last.columns.stop, last.rows.stop
-        # Rows of the matrices: hidden features of the patch encoder, inputs of the decoder, features of its blocks.
-        self.rows = (hidden, self.blocks[0].first.weight.shape[1], 2 * self.head.shape[1])
-        self.chunk_size = ChunkSize.of(self.head.device, patch + sum(self.rows), self.head.itemsize)
+        # Rows of the matrices: patches, their encoder's hidden features, inputs of the decoder, features of its blocks.
+        self.rows = (patch, hidden, self.blocks[0].first.weight.shape[1], 2 * self.head.shape[1])
+        self.chunk_size = ChunkSize.of(self.head.device, sum(self.rows), self.head.itemsize)
         self.buffers = [self.head.new_empty(0) for _ in self.rows]
 
     def __call__(self, locations: Tensor, read_patches: ReadPatches | None) -> Tensor:
@@ -65,10 +65,10 @@ class CompiledDecoder:
         return logits
 
     def _chunk(self, locations: Tensor, patches: Tensor | None) -> Tensor:
-        hidden, inputs, features = self._matrices(len(locations))
+        patch, hidden, inputs, features = self._matrices(len(locations))
         inputs[:3] = locations.T
         if patches is not None:
-            source = patches.to(self.head.device).flatten(1).T  # [s^3 C, n], then [s^3 C', n]
+            source = patch.view(patches.shape).copy_(patches).flatten(1).T  # [s^3 C, n], then [s^3 C', n]
             for convolution, result in zip(self.convolutions, (hidden, inputs[3:]), strict=True):
                 for product in convolution.products:
                     torch.mm(product.weight, source[product.columns], out=result[product.rows])
@@ -85,6 +85,7 @@ class CompiledDecoder:
     def _reserve(self, count: int) -> None:
         """Make room for matrices with `count` columns."""
         if len(self.buffers[-1]) < self.rows[-1] * count:
+            self.buffers = []  # Released before there are new ones.
             self.buffers = [self.head.new_empty(rows * count) for rows in self.rows]
 
     def _matrices(self, count: int) -> Iterator[Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ossnet.losses import probabilities
-from ossnet.network.compiled import CompiledDecoder, ReadPatches
+from ossnet.network.compiled import CompiledDecoder
 from ossnet.network.encoder import Encoding
 from ossnet.network.patches import PatchVolume, validate_locations
 
@@ -98,15 +98,15 @@ class CompiledField(EncodedImage):
 
     Attributes:
         decoder: compiled decoder, with the patch encoder.
-        read_patches: function that reads patches; None for a network without them.
-        image_device: device of the image, which patches are read on.
+        patches: volume from which patches are read; None for a network without them.
+        image_device: device of the image and of that volume.
     """
 
     decoder: CompiledDecoder
-    read_patches: ReadPatches | None
+    patches: PatchVolume | None
     image_device: torch.device
 
     @torch.no_grad()
     def _outputs(self, locations: Tensor) -> Tensor:
         # A whole pass is moved at once: moving each chunk would wait for the one before it.
-        return self.decoder(validate_locations(locations, self.shape).to(self.image_device), self.read_patches)
+        return self.decoder(validate_locations(locations, self.shape).to(self.image_device), self.patches)

@@ -140,32 +140,30 @@ class FoldedConvolution:
 
 
 def fold_patch_encoder(encoder: PatchEncoder) -> list[FoldedConvolution]:
-    """Return the two convolutions of a patch encoder, for patches as `PatchReader` returns them."""
+    """Return the two convolutions of a patch encoder."""
     first, activation1, second, activation2 = encoder.layers
     assert isinstance(first, PatchConvolution)
     assert isinstance(second, PatchConvolution)
     return [
-        FoldedConvolution(split_convolution(first, channels_inside=True), _bias(first), activation1),
-        FoldedConvolution(split_convolution(second, channels_inside=False), _bias(second), activation2),
+        FoldedConvolution(split_convolution(layer), _bias(layer), activation)
+        for layer, activation in ((first, activation1), (second, activation2))
     ]
 
 
-def split_convolution(convolution: PatchConvolution, channels_inside: bool) -> list[PlaneProduct]:
+def _bias(convolution: PatchConvolution) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias.repeat(convolution.size**3)[:, None]
+
+
+def split_convolution(convolution: PatchConvolution) -> list[PlaneProduct]:
     """Return a patch convolution's matrix as products for planes of its result.
 
     A kernel of s^3 on a patch of s^3 positions reaches s // 2 positions to each side, the rest of its matrix is zero.
     Leaving out the planes beyond reach along the first axis saves 9 of 49 products for s = 7.
-
-    Args:
-        convolution: convolution, which is left as it is.
-        channels_inside: whether the patch has its channels behind its first axis, as `PatchReader` returns it, or last.
     """
     size, reach = convolution.size, convolution.size // 2
     channels, plane = convolution.in_channels, size * size
-    matrix = convolution.matrix().view(size, plane, channels, -1)
-    if channels_inside:
-        matrix = matrix.transpose(1, 2)
-    matrix = matrix.reshape(size * plane * channels, -1).T
+    matrix = convolution.matrix().T
     products = []
     for start in range(0, size, PLANES):
         stop = min(start + PLANES, size)
@@ -174,8 +172,3 @@ def split_convolution(convolution: PatchConvolution, channels_inside: bool) -> l
         columns = slice(begin * plane * channels, end * plane * channels)
         products.append(PlaneProduct(rows, columns, matrix[rows, columns].contiguous()))
     return products
-
-
-def _bias(convolution: PatchConvolution) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias.repeat(convolution.size**3)[:, None]

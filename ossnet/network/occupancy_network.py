@@ -21,7 +21,6 @@ from ossnet.network.encoder import Encoding, VolumeEncoder, lowest_grid
 from ossnet.network.field import CompiledField, EncodedImage, NetworkField
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.sweep import swept_logits
-from ossnet.network.patch_reader import PatchReader
 from ossnet.network.patches import PatchEncoder, PatchVolume, Pooling
 from ossnet.network.resolution import encoder_channels
 from ossnet.network.tiles import encode_in_tiles
@@ -264,23 +263,23 @@ class OccupancyNetwork(SegmentationModel):
     def compiled_field(self, image: Tensor) -> CompiledField:
         """Return the field that evaluates a decoder compiled for the image, for a network in evaluation mode.
 
-        The image may be in host memory and the network on another device. The image then stays where it is: the encoder
-        gets it at half the resolution, and the decoder the patches around each location.
+        The image may be in host memory and the network on another device. The image then stays there, with the volume
+        that patches are read from: the encoder gets it at half the resolution, and the decoder patches, a chunk of
+        locations at a time.
         """
         self.check_image(image)
         encoding = self.encode_in_tiles(image)
-        read_patches = self.patch_reader(image) if self.config.patches else None
+        patches = self.patch_volume(image) if self.config.patches else None
         decoder = self.compile_decoder(encoding.latents[0])
-        return CompiledField(self.config, encoding, decoder, read_patches, image.device)
+        return CompiledField(self.config, encoding, decoder, patches, image.device)
 
     def encode_in_tiles(self, image: Tensor) -> Encoding:
         """Encode an image [C, H, W, D] in evaluation mode, as `encode` does, in less memory."""
-        return encode_in_tiles(self.encoder, self.scale_down(image[None]).to(next(self.parameters()).device))
-
-    def patch_reader(self, image: Tensor) -> PatchReader:
-        """Make what reads the patches of an image [C, H, W, D] for a compiled decoder."""
-        config = self.config
-        return PatchReader(image, config.patch_size, config.larger_context, config.context_pooling)
+        half = self.scale_down(image[None])
+        # Copied on one device, too: so does the account of memory tell where an image in host memory ends.
+        on_device = torch.empty(half.shape, dtype=half.dtype, device=next(self.parameters()).device).copy_(half)
+        del half
+        return encode_in_tiles(self.encoder, on_device)
 
     def compile_decoder(self, latents: Tensor) -> CompiledDecoder:
         """Compile patch encoder and decoder for the latents [m, L] of an image."""
@@ -315,12 +314,11 @@ class OccupancyNetwork(SegmentationModel):
 
         The compiled decoder includes the patch encoder.
         """
-        patches = [self.patch_volume, self.read_patches, self.patch_reader]
         parts: dict[str, Any] = {
             **super().parts(),
             "encoder": [self.encoder, self.encode_in_tiles],
             "decoder": [self.decoder, self.compile_decoder],
-            PATCHES: patches,
+            PATCHES: [self.patch_volume, self.read_patches],
         }
         if not (self.training and self.decoder.execution.lean):
             return parts

@@ -22,7 +22,7 @@ from ossnet.network.chunks import ChunkSize
 from ossnet.network.compiled import CompiledDecoder, ReadPatches
 from ossnet.network.encoder import Encoding
 from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetA, OSSNetC, OSSNetD
-from ossnet.network.patch_reader import PatchReader
+from ossnet.network.patches import PatchVolume
 
 SHAPE = (24, 20, 16)
 VOXELS = 24 * 20 * 16
@@ -51,7 +51,7 @@ class Clock:
         return self.now
 
 
-class SlowPatches(PatchReader):
+class SlowPatches(PatchVolume):
     clock: Clock
 
     def __call__(self, locations: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class SlowNetwork(OSSNetC):
         self.clock.now += next(self.encoding_s)
         return super().encode_in_tiles(image)
 
-    def patch_reader(self, image: Tensor) -> PatchReader:
+    def patch_volume(self, image: Tensor) -> PatchVolume:
         self.clock.now += 1
         patches = SlowPatches(image, self.config.patch_size)
         patches.clock = self.clock

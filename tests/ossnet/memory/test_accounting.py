@@ -131,3 +131,21 @@ def test_backward_keeps_what_autograd_saved() -> None:
         del y
         # The gradient of x is all that is left.
         assert account.live_bytes == 1024
+
+
+def test_what_stands_for_host_memory_does_not_count_until_it_is_copied_to_the_device() -> None:
+    host = torch.zeros(1, KIB, device="meta")
+    index = torch.zeros(KIB, dtype=torch.int64, device="meta")
+    account = StorageAccount()
+    account.hold([index], "inputs")
+    account.leave_out([host])
+    with account:
+        view, more = host[0], host * 2
+        gathered = more[0, index].add_(1)
+        assert account.live_bytes == index.nbytes
+        there = torch.empty(KIB, device="meta").copy_(gathered)
+        assert account.live_bytes == index.nbytes + 1024
+        result = there + 1
+        assert account.live_bytes == index.nbytes + 2048
+        del view, more, gathered, there, result
+    assert account.live_bytes == index.nbytes

@@ -57,7 +57,8 @@ def unet2d(phase: Phase, side: int = 64, slices: int = 4) -> Workload:
 
 
 WORKLOADS = {
-    "d": lambda phase: Workload("d", SMALL, phase, batch_size=2, locations=512),
+    # A pass of no more locations than the smallest chunk, since on a CPU the size of chunks is chosen by trial.
+    "d": lambda phase: Workload("d", SMALL, phase, batch_size=2, locations=256),
     "unet3d": unet3d,
     "unet2d-depth": unet2d,
 }
@@ -136,19 +137,27 @@ def test_inference_in_the_decoder_by_hand() -> None:
 
 
 def test_patches_by_hand() -> None:
-    config = OccupancyNetworkConfig(
-        shape=(16, 16, 16), modalities=1, encoder_channels=(1,), decoder_width=128, decoder_blocks=2, patch_size=3
+    sizes = {
+        "shape": (16, 16, 16),
+        "modalities": 1,
+        "encoder_channels": (1,),
+        "decoder_width": 128,
+        "decoder_blocks": 2,
+    }
+    onet, a = (
+        predict(Workload(name, OccupancyNetworkConfig(patch_size=3, **sizes, **preset), "inference", locations=2**14))
+        for name, preset in (("onet", ONet.preset), ("a", {}))
     )
-    peak = predict(Workload("a", config, "inference", locations=2**14))
-    # They are few enough for one chunk.
-    assert peak.by_part["patches"] == 2**14 * 3**3 * 4
+    # Patches, hidden features and local features, in float32; the volume that they are read from is in host memory.
+    added = 2**14 * (27 + 27 + 27) * 4
+    assert a.by_part["decoder"] - onet.by_part["decoder"] == pytest.approx(added, rel=0.05)
+    assert "patches" not in a.by_part
 
 
 def test_inference_takes_no_more_memory_from_a_certain_number_of_locations_on() -> None:
-    peaks = [predict(Workload("d", LARGE, "inference", locations=n)) for n in (2**15, 2**16)]
-    parts = [{part: size for part, size in peak.by_part.items() if part != "inputs"} for peak in peaks]
-    # What is left of them are the locations themselves and their logits.
-    assert sum(parts[1].values()) - sum(parts[0].values()) == 2**15 * 4
+    few, many = (predict(Workload("d", LARGE, "inference", locations=n)).by_part["decoder"] for n in (2**15, 2**20))
+    # What is left of them are their logits.
+    assert many - few < 2**20 * 4
 
 
 @pytest.mark.parametrize("phase", ["inference", "extraction"])
