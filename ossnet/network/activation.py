@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from ossnet.network.valueless import representative
 
 Activation = Callable[[], nn.Module]
-"""Function that makes an activation; each layer has one of its own, since it may be learned."""
+"""Function that makes an activation: each layer has its own, whose coefficients may be learned."""
 
 LEAKY_RELU_NUMERATOR = (3.35583603e-02, 5.05000375e-01, 1.65343934, 2.01001052, 9.31901999e-01, 1.52424124e-01)
 LEAKY_RELU_DENOMINATOR = (3.30847488e-06, 3.98021568, 5.12471206e-07, 3.01830109e-01)
@@ -67,7 +67,7 @@ class _SafePade(torch.autograd.Function):
             torch.abs(part, out=size[:n])
             _polynomial(part, p, value).div_(_polynomial(size[:n], q, divisor[:n]))
             rounded.copy_(value)
-        # Keeping the output for the backward pass takes no memory: the layer that follows keeps it anyway.
+        # Keeping the output for the backward pass mostly takes no memory: the layer that follows keeps it, too.
         out = result.view(x.shape)
         ctx.save_for_backward(x, out, numerator, denominator)
         return out

@@ -21,8 +21,8 @@ NormalizationName = Literal["scalar", "feature"]
 class ScalarBatchNorm(BatchNormalization, nn.BatchNorm1d):
     """Batch normalisation of x [B, n, F] by a single mean and variance over all samples, locations and features.
 
-    It has no affine map. The paper does not say so, but the released weights need it; statistics for each feature, as
-    in `FeatureBatchNorm`, are usual and an ablation here.
+    It has no affine map. The paper does not say so, but the released weights require it; statistics for each feature,
+    as in `FeatureBatchNorm`, are usual; here they are an ablation.
     """
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class OccupancyDecoder(ExecutableModule):
         """Return the global latent vectors [B, L] that condition each block, of the vectors [B, m, L].
 
         Behind the first, which joins the input, there is one for each block; if there is only one (m = 1), it
-        conditions all blocks. The released weights need this; the text has a single global latent vector.
+        conditions all blocks. The released weights require this; the text has a single global latent vector.
         """
         first, *others = latents.unbind(1)
         return others or [first] * len(self.blocks)

@@ -1,6 +1,6 @@
 """Residual 3-D CNN encoder: global latent vectors and a coarse segmentation of a volume (Section 3.1, Figure 3).
 
-Kernel sizes, poolings and biases are those that the released weights need. Departure: in training, batch norms take
+Kernel sizes, poolings and biases are those that the released weights require. Departure: in training, batch norms take
 their statistics from the whole batch by default, see `ossnet.network.decoder`.
 """
 
@@ -71,7 +71,7 @@ class ResidualBlock(nn.Module):
 
 
 def lowest_grid(shape: tuple[int, int, int], blocks: int) -> tuple[int, int, int]:
-    """Return the grid behind the last of `blocks` residual blocks, for an encoder input with the grid `shape`."""
+    """Return the grid after the last of `blocks` residual blocks, for an encoder input with the grid `shape`."""
     height, width, depth = (size // 2**blocks for size in shape)
     return height, width, depth
 

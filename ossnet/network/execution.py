@@ -22,7 +22,7 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 @dataclass(frozen=True)
 class Execution:
-    """Settings that the blocks of a network are computed with; the defaults are the paper's.
+    """How the blocks of a network are computed; the defaults are the paper's.
 
     `torch.autocast` does not replace `bfloat16` here: it keeps the results of group norm and interpolation in float32,
     which are most of what a U-Net keeps, and it does not work on the meta device, on which memory is predicted.
@@ -120,7 +120,7 @@ def _in_bfloat16(block: nn.Module, *inputs: Tensor) -> Tensor:
     weights = {
         name: parameter.to(torch.bfloat16)
         for prefix, module in block.named_modules()
-        # These two take inputs in bfloat16 with weights in float32, and sum in float32.
+        # `BatchNorm` and `PadeActivationUnit` take inputs in bfloat16 with weights in float32, and sum in float32.
         if not isinstance(module, BatchNorm | PadeActivationUnit)
         for name, parameter in module.named_parameters(prefix, recurse=False)
     }

@@ -31,8 +31,8 @@ class OccupancyNetworkConfig(ModelConfig):
     """Sizes and switches of an occupancy network; the defaults are OSS-Net A for BraTS 2020.
 
     Each modification of the paper is a switch of its own: `patches`, `larger_context`, `output_skips`,
-    `auxiliary_weight` and `activation`. So are two facts of the released weights that the paper leaves open:
-    `normalization` and `locations`.
+    `auxiliary_weight` and `activation`. Two choices that the paper leaves open and the released weights
+    settle are switches as well: `normalization` and `locations`.
 
     Attributes:
         encoder_channels: number of output channels of each residual block of the encoder.
@@ -46,10 +46,10 @@ class OccupancyNetworkConfig(ModelConfig):
         decoder_width: number of features of each decoder block.
         decoder_blocks: number of residual blocks of the decoder.
         activation: activation of all parts of the network.
-        normalization: batch norm of the decoder: `scalar` with one mean and one variance, as the released weights need,
-            or `feature` with those of each feature.
-        locations: form in which locations are fed to the decoder: `voxel`, plain voxel indices, as the released weights
-            need, or `scaled` to [-1, 1] over the volume.
+        normalization: batch norm of the decoder: `scalar` with one mean and one variance, as the released weights
+            require, or `feature` with those of each feature.
+        locations: form in which locations are fed to the decoder: `voxel`, voxel coordinates as they are, as the
+            released weights require, or `scaled` to [-1, 1] over the volume.
     """
 
     encoder_channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=1)
@@ -174,7 +174,7 @@ class OccupancyNetwork(SegmentationModel):
         return PatchVolume(image, config.patch_size, config.larger_context, config.context_pooling)
 
     def decode(self, locations: Tensor, patches: Tensor | None, latents: Tensor) -> Tensor:
-        """Return logits [B, n, outputs] at voxel coordinates [B, n, 3], for their patches and for latents [B, m, L]."""
+        """Return logits [B, n, outputs] at voxel coordinates [B, n, 3], from their patches and latents [B, m, L]."""
         local = None
         if self.patch_encoder is not None and patches is not None:
             local = self.patch_encoder(patches.flatten(0, 1)).unflatten(0, locations.shape[:2])  # [B, n, s^3]
@@ -306,7 +306,7 @@ class OccupancyNetwork(SegmentationModel):
 
     @classmethod
     def config_for(cls, shape: tuple[int, int, int], modalities: int, **settings: Any) -> ModelConfig:
-        """Return the configuration as inherited, with the encoder's filters by the resolution."""
+        """Return the configuration as inherited, with the encoder's channels chosen for the resolution."""
         return super().config_for(shape, modalities, **{"encoder_channels": encoder_channels(shape)} | settings)
 
     def parts(self) -> Parts:

@@ -28,12 +28,12 @@ def validate_locations(locations: Tensor, shape: tuple[int, int, int]) -> Tensor
     if has_no_values(locations):
         return locations  # There is nothing to check.
     if not bool(((locations >= -1) & (locations <= torch.tensor(shape, device=locations.device))).all()):
-        raise ValueError(f"locations reach more than one voxel beyond the volume {shape}")
+        raise ValueError(f"locations lie more than one voxel outside the volume {shape}")
     return locations
 
 
 def _pad(image: Tensor, margin: int) -> Tensor:
-    """Return [H, W, D, C] of an image [C, H, W, D], with `margin` zeros before and `margin + 1` behind each axis."""
+    """Return [H, W, D, C] of an image [C, H, W, D], with `margin` zeros before, and `margin + 1` after, each axis."""
     padded = image.new_zeros(*(edge + 2 * margin + 1 for edge in image.shape[1:]), len(image))
     padded[tuple(slice(margin, margin + edge) for edge in image.shape[1:])] = image.permute(1, 2, 3, 0)
     return padded
@@ -146,7 +146,7 @@ class PatchConvolution(nn.Conv3d):
 class PatchEncoder(ExecutableModule):
     """Patch encoder: two 3-D convolutions (Section 3.1), from `channels` to half as many (at least 1) and to 1.
 
-    These numbers and the kernels of s^3 are what the released weights need.
+    These numbers and the kernels of s^3 are what the released weights require.
     """
 
     has_lean: ClassVar[bool] = True

@@ -262,7 +262,7 @@ def test_an_image_of_another_shape_is_refused(ask: str) -> None:
 
 @pytest.mark.parametrize("patches", [True, False])
 def test_no_network_answers_far_outside(patches: bool) -> None:
-    with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
+    with pytest.raises(ValueError, match="more than one voxel outside the volume"):
         network(patches=patches).eval().occupancy(images()[0], torch.tensor([[0.0, 0.0, 16.1]]))
 
 

@@ -80,7 +80,7 @@ def test_a_patch_in_between_is_the_trilinear_mean_of_its_eight_neighbours(point:
     ids=str,
 )
 def test_further_outside_is_an_error(place: Tensor) -> None:
-    with pytest.raises(ValueError, match="more than one voxel beyond the volume"):
+    with pytest.raises(ValueError, match="more than one voxel outside the volume"):
         PatchVolume(image(), 3)(torch.stack([torch.ones_like(place), place]))
 
 
