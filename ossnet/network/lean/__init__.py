@@ -2,8 +2,9 @@
 
 The networks are those of `ossnet.network`; only the order of the computation differs.
 
-- `moments`: statistics of a batch norm over values that come in parts, and its gradient;
-- `sweep`: patch encoder and decoder, swept layer by layer over chunks of locations;
+- `sweep`: patch encoder and decoder, swept layer by layer over chunks of locations; `patch_layers` and `block` are its
+  parts for one chunk;
 - `tiles`: first half of a large encoder block, tile by tile;
+- `moments`, `gradients`: a batch norm, and sums of gradients, over values that come in parts;
 - `host`: what is kept in host memory in place of the device's.
 """
