@@ -6,7 +6,8 @@ import torch
 from baselines.onet import ONet
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig, OSSNetC
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetC
 
 VOLUME = (256, 256, 160)
 LOCATIONS = 2**9

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
+from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.encoder import Encoding
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig, OSSNetA, OSSNetC
+from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetC
 
 VARIANTS: dict[str, type[OccupancyNetwork]] = {"plain": OSSNetA, "output skips": OSSNetC}
 VOLUME = (96, 96, 64)

@@ -90,7 +90,7 @@ def _quality_of_prior(shape: Shape) -> dict[str, dict[str, float]]:
     from benchmarks.scoring.inference_comparison import prior_quality
     from ossnet.field import Grid, VoxelField
     from ossnet.inference.extraction import FIRST_STATES
-    from ossnet.network.occupancy_network import OccupancyNetworkConfig
+    from ossnet.network.configuration import OccupancyNetworkConfig
 
     config = figure5.probe(shape, figure5.FULL_LOCATIONS, "mise").config
     assert isinstance(config, OccupancyNetworkConfig)

@@ -5,7 +5,8 @@ In reading order:
 - `encoder`: a volume to global latent vectors and a coarse segmentation;
 - `patches`: the patches of a volume around locations, and their encoder;
 - `decoder`: locations, local and global latent vectors to logits;
-- `occupancy_network`: the three joined, their configuration, the loss, and the OSS-Nets A to D;
+- `configuration`: sizes and switches;
+- `occupancy_network`: the three joined, the loss, and the OSS-Nets A to D;
 - `field`: the occupancy field of one image, the plain one and the fast one of inference;
 - `folding`, `compiled`, `chunks`: the fast one's decoder, compiled for the image, and its chunks of locations;
 - `tiles`: its encoder, in less memory;

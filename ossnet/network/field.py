@@ -13,7 +13,8 @@ from ossnet.network.encoder import Encoding
 from ossnet.network.patches import PatchVolume, validate_locations
 
 if TYPE_CHECKING:
-    from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+    from ossnet.network.configuration import OccupancyNetworkConfig
+    from ossnet.network.occupancy_network import OccupancyNetwork
 
 
 @dataclass(frozen=True, eq=False)

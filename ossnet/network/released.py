@@ -10,14 +10,8 @@ from torch import Tensor
 
 from ossnet.errors import UserError
 from ossnet.model import without_wrappers
-from ossnet.network.occupancy_network import (
-    OccupancyNetwork,
-    OccupancyNetworkConfig,
-    OSSNetA,
-    OSSNetB,
-    OSSNetC,
-    OSSNetD,
-)
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetB, OSSNetC, OSSNetD
 from ossnet.network.patches import Pooling
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]

@@ -1,7 +1,7 @@
 import torch
 
 from baselines.onet import ONet
-from ossnet.network.occupancy_network import OccupancyNetworkConfig
+from ossnet.network.configuration import OccupancyNetworkConfig
 
 
 def tiny() -> ONet:

@@ -20,8 +20,9 @@ from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.network.chunks import ChunkSize
 from ossnet.network.compiled import CompiledDecoder, ReadPatches
+from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.encoder import Encoding
-from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetA, OSSNetC, OSSNetD
+from ossnet.network.occupancy_network import OSSNetA, OSSNetC, OSSNetD
 from ossnet.network.patches import PatchVolume
 
 SHAPE = (24, 20, 16)

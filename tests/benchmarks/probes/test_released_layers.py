@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from benchmarks.probes.released_layers import decode, use_released_layers
-from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetD
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OSSNetD
 
 
 @pytest.mark.parametrize(("activation", "computed"), [("relu", False), ("relu", True), ("pau", True)])

@@ -29,7 +29,8 @@ from ossnet.memory.footprint import (
     unfolded_input,
 )
 from ossnet.memory.workload import Phase, Workload
-from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetD
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OSSNetD
 
 SHAPE = (32, 32, 16)
 SMALL = OccupancyNetworkConfig(

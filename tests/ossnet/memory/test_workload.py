@@ -12,8 +12,9 @@ from baselines.unet3d import UNet3dConfig
 from ossnet.errors import UserError
 from ossnet.memory.footprint import count, predict
 from ossnet.memory.workload import Phase, Step, Workload
+from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.execution import Execution, Memory
-from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC
+from ossnet.network.occupancy_network import OSSNetC
 from ossnet.training.optimization import Optimization, make_optimizer
 
 SHAPE = (16, 16, 8)

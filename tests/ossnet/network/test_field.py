@@ -11,17 +11,11 @@ from baselines.onet import ONet
 from ossnet.model import SegmentationModel
 from ossnet.network.activation import ACTIVATIONS
 from ossnet.network.chunks import ChunkSize
+from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.decoder import ConditionalBatchNorm
 from ossnet.network.execution import Execution, set_execution
 from ossnet.network.field import CompiledField, NetworkField
-from ossnet.network.occupancy_network import (
-    OccupancyNetwork,
-    OccupancyNetworkConfig,
-    OSSNetA,
-    OSSNetB,
-    OSSNetC,
-    OSSNetD,
-)
+from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetB, OSSNetC, OSSNetD
 
 SHAPE = (16, 14, 12)
 KINDS = (ONet, OSSNetA, OSSNetB, OSSNetC, OSSNetD)

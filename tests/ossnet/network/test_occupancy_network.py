@@ -12,8 +12,9 @@ from torch.testing import assert_close
 from ossnet.config import build
 from ossnet.errors import UserError
 from ossnet.model import Batch, Draw
+from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.encoder import Encoding
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig, OSSNetA, OSSNetD
+from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetD
 
 TINY = {
     "shape": (16, 16, 16),

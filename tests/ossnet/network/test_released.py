@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ossnet.errors import UserError
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.network.released import DATASETS, VARIANTS, load_released, read_state_dict, released_name, rename
 
 

@@ -16,7 +16,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ossnet.network.occupancy_network import OccupancyNetwork, OccupancyNetworkConfig
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.network.released import DATASETS, VARIANTS, load_released, released_name, rename
 
 ANSWERS = Path(__file__).parent / "released"

@@ -16,7 +16,8 @@ from ossnet.config import build
 from ossnet.data.prepared import PreparedCase
 from ossnet.errors import UserError
 from ossnet.model import Batch, SegmentationModel
-from ossnet.network.occupancy_network import OccupancyNetworkConfig, OSSNetC
+from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.occupancy_network import OSSNetC
 from ossnet.training import loop
 from ossnet.training.batches import BatchMaker
 from ossnet.training.checkpoint import load_checkpoint, load_weights
