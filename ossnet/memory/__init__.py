@@ -8,5 +8,6 @@ In reading order:
 - `parts`: contexts around the parts of a model, to which memory and time are attributed;
 - `accounting`: account of all storages, from their allocation to their release;
 - `allocator`: model of torch's caching allocator;
+- `changes`: settings that lower the memory of a workload;
 - `fits`: whether a model fits into a GPU, and with which settings it would.
 """

@@ -7,14 +7,13 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
-import torch
-
 from ossnet.config import build
 from ossnet.errors import UserError
+from ossnet.memory.changes import Change, changes, slices_at_once
 from ossnet.memory.footprint import Footprint, predict
 from ossnet.memory.workload import EXTRACTION, Workload, locations_for
-from ossnet.model import SLICE_FIELDS, ModelConfig
-from ossnet.network.execution import Execution, set_execution
+from ossnet.model import ModelConfig
+from ossnet.network.execution import Execution
 from ossnet.registry import model_type
 
 CUDA_CONTEXT_BYTES = 600_000_000
@@ -25,33 +24,8 @@ workspaces of cuBLAS, which torch allocates, 8 or 34 MB for each of two threads.
 DEFAULT_LOCATIONS = 2**14
 """Default number of locations per pass, and per volume in training."""
 
-FEWEST_LOCATIONS = 2**8
-"""Smallest number of locations that is advised; by then they are a small part of the memory."""
-
-CHECKPOINTING = "--set recipe.checkpointing=true"
-LEAN = "--set recipe.memory={}"
-BFLOAT16 = "--set recipe.precision={}"
-"""Options of a training that lower its memory."""
-
 Predict = Callable[[Workload, float], Footprint]
 """Function of a workload and of the bytes that a GPU has for torch's allocator: the workload's footprint there."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A setting that lowers the memory, the later its value the more.
-
-    Attributes:
-        option: option of the command line, with `{}` for the value.
-        values: values of the setting, from the mildest on.
-        apply: function that returns a workload with a value of the setting.
-        excludes: options of changes that cannot be made together with this one.
-    """
-
-    option: str
-    values: Sequence[Any]
-    apply: Callable[[Workload, Any], Workload]
-    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,96 +144,6 @@ def answer(workload: Workload, memory_bytes: float, predict: Predict = predict_w
     return Answer(workload, footprint, False, ())
 
 
-def changes(workload: Workload) -> list[Change]:
-    """Return the changes that lower a workload's memory, beginning with those that change the results least.
-
-    At inference and extraction the number of locations or slices per pass changes no result. In training checkpointing
-    and lean training change none, bfloat16 rounds them, and a smaller batch learns from fewer volumes, slices or
-    locations in a step.
-    """
-    if workload.phase != "training":
-        found = [*_fewer_locations(workload, "--max-locations {}"), *_fewer_slices(workload)]
-        return [*found, *_bfloat16(workload, "--precision {}")]
-    found = [*_checkpointing(workload), *_lean(workload), *_bfloat16(workload, BFLOAT16)]
-    if workload.batch_size > 1:
-        fewer = range(workload.batch_size - 1, 0, -1)
-        found.append(Change("--set recipe.batch_size={}", fewer, lambda w, value: replace(w, batch_size=value)))
-    found += _fewer_slices(workload)
-    return [*found, *_fewer_locations(workload, "--set recipe.sampling.count={}")]
-
-
-@cache
-def _has_execution(model: str, config: ModelConfig, execution: Execution) -> bool:
-    """Return whether a model can be computed in a certain way."""
-    with torch.device("meta"):
-        made = model_type(model)(config)
-    try:
-        set_execution(made, execution)
-    except UserError:
-        return False
-    return True
-
-
-def _checkpointing(workload: Workload) -> list[Change]:
-    def apply(workload: Workload, value: bool) -> Workload:
-        return replace(workload, execution=replace(workload.execution, checkpointing=value))
-
-    execution = workload.execution
-    if execution.memory != "plain" or not _has_execution(workload.model, workload.config, Execution(True)):
-        return []
-    return [Change(CHECKPOINTING, [True], apply)]
-
-
-def _lean(workload: Workload) -> list[Change]:
-    execution = workload.execution
-    stronger = {"plain": ["lean", "leanest"], "lean": ["leanest"]}.get(execution.memory, [])
-    is_possible = _has_execution(workload.model, workload.config, Execution(lean=True))
-    if not stronger or execution.precision != "float32" or not is_possible:
-        return []
-    return [Change(LEAN, stronger, lambda w, v: replace(w, execution=Execution.of(v)), (CHECKPOINTING, BFLOAT16))]
-
-
-def _bfloat16(workload: Workload, option: str) -> list[Change]:
-    def apply(workload: Workload, value: Any) -> Workload:
-        return replace(workload, execution=replace(workload.execution, precision=value))
-
-    execution = workload.execution
-    if execution.precision != "float32" or execution.lean:
-        return []
-    if not _has_execution(workload.model, workload.config, Execution(precision="bfloat16")):
-        return []
-    return [Change(option, ["bfloat16"], apply)]
-
-
-def _fewer_locations(workload: Workload, option: str) -> list[Change]:
-    halves = []
-    fewer = (workload.locations or 0) // 2
-    while fewer >= FEWEST_LOCATIONS:
-        halves.append(fewer)
-        fewer //= 2
-    return [Change(option, halves, lambda w, value: replace(w, locations=value))] if halves else []
-
-
-def _slices(workload: Workload) -> tuple[str, int] | None:
-    """Return the field and the number of slices at once, for a model that goes through volumes slice by slice."""
-    if model_type(workload.model).slice_axis is None:
-        return None
-    in_training, per_pass = SLICE_FIELDS
-    name = in_training if workload.phase == "training" else per_pass
-    return name, getattr(workload.config, name)
-
-
-def _fewer_slices(workload: Workload) -> list[Change]:
-    name, slices = _slices(workload) or ("", 1)
-
-    def apply(workload: Workload, value: int) -> Workload:
-        config: Any = workload.config
-        return replace(workload, config=replace(config, **{name: value}))
-
-    option = f"--set network.{name}={{}}" if workload.phase == "training" else "--max-slices {}"
-    return [Change(option, range(slices - 1, 0, -1), apply)] if slices > 1 else []
-
-
 def _are_compatible(chosen: Sequence[Change]) -> bool:
     options = {change.option for change in chosen}
     return not any(options.intersection(change.excludes) for change in chosen)
@@ -308,7 +192,7 @@ def describe(answer: Answer) -> str:
     """Return the text of an answer: one line, and one more for each remedy."""
     workload, footprint = answer.workload, answer.footprint
     execution = workload.execution
-    _, slices = _slices(workload) or ("", None)
+    _, slices = slices_at_once(workload) or ("", None)
     of_slices = f"{slices} slices of each volume" if workload.phase == "training" else f"{slices} slices per pass"
     done = {
         f"batch {workload.batch_size}": workload.phase == "training",

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ossnet.errors import UserError
+from ossnet.memory.changes import LEAN, changes
 from ossnet.memory.fits import (
     CUDA_CONTEXT_BYTES,
     DEFAULT_LOCATIONS,
-    LEAN,
     Answer,
     answer,
-    changes,
     describe,
     model_config,
     needed_bytes,
