@@ -156,6 +156,9 @@ class BallModel(nn.Module):
         self.anything = nn.Parameter(torch.zeros(1))
         self.make = PRIORS[prior]
 
+    def place(self, image: np.ndarray) -> Tensor:
+        return torch.from_numpy(image)
+
     def field(self, image: Tensor) -> BallField:
         return BallField((image[0] > 0.5).float(), self.make)
 
