@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from benchmarks.machine.timing import median_interval
+from benchmarks.machine.median import median_interval
 from benchmarks.markup import NOTHING, Cell, Table, interval, power_of_two
 from benchmarks.names import PAPER_NAMES, model_name
 from benchmarks.probes.answers import Answers

@@ -46,7 +46,7 @@ PROBES = [
 
 if __name__ == "__main__":
     assert not any(map(find_spec, ("pydantic", "scipy", "rich", "submitit", "pytorch_optimizer")))
-    assert sum(bool(study.measured("cuda")) for study in STUDIES.values()) == 5
+    assert sum(bool(study.measured("cuda")) for study in STUDIES.values()) == 6
     runner.available_memory = lambda: 2**40
     tiny = Study(Layout("tiny", ""), measured=lambda device_type: PROBES)
     assert measure_studies("cpu", [tiny], GpuRequest(Path(sys.argv[1]), 600, "", ProbeOptions()))

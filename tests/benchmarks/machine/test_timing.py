@@ -11,15 +11,12 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from benchmarks.machine import timing
+from benchmarks.machine.median import CONFIDENCE, coverage, interval_rank, median_interval
 from benchmarks.machine.timing import (
-    CONFIDENCE,
     Timing,
     clock_of,
     count_flops,
-    coverage,
-    interval_rank,
     matmul_rate,
-    median_interval,
     time_in_turns,
     time_repeated,
 )

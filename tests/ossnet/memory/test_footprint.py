@@ -29,6 +29,7 @@ from ossnet.memory.footprint import (
     unfolded_input,
 )
 from ossnet.memory.workload import Phase, Workload
+from ossnet.network.activation import GPU_BLOCK
 from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.occupancy_network import OSSNetD
 
@@ -132,7 +133,7 @@ def test_inference_in_the_decoder_by_hand() -> None:
     peak = predict(Workload("onet", config, "inference", locations=n))
     # While an activation works: a block's output and its hidden features, and two intermediates; and the inputs.
     wide = n * 128 * 4
-    assert peak.by_part["decoder"] == pytest.approx(4 * wide + n * 3 * 4, rel=1e-2)
+    assert peak.by_part["decoder"] == pytest.approx(2 * wide + 2 * GPU_BLOCK * 4 + n * 3 * 4, rel=2e-2)
     # Locations of 3 int64; the volume is in host memory.
     assert peak.by_part["inputs"] == n * 3 * 8
 
