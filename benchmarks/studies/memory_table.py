@@ -32,8 +32,9 @@ RELEASED_CODE = (
     "further from the paper's number"
 )
 THIS_SUITE = (
-    "This suite: prediction for this package on a GPU, which keeps the full volume there and, in training, everything "
-    "that its optimiser holds, Lookahead's copy of the weights included; measurements are compared with it"
+    "This suite: prediction for this package on a GPU. In training, the full volume and everything that the optimiser "
+    "holds are there, Lookahead's copy of the weights included; at inference, function-space models leave the volume in "
+    "host memory, which a CPU's measurement includes"
 )
 LEAN = (
     "This suite, lean: prediction for training with `recipe.memory=lean`, which gives the same gradients in about a "
