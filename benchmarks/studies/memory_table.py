@@ -33,8 +33,8 @@ RELEASED_CODE = (
 )
 THIS_SUITE = (
     "This suite: prediction for this package on a GPU. In training, the full volume and everything that the optimiser "
-    "holds are there, Lookahead's copy of the weights included; at inference, function-space models leave the volume in "
-    "host memory, which a CPU's measurement includes"
+    "holds are there, Lookahead's copy of the weights included; at inference, function-space models leave the volume "
+    "in host memory, which a CPU's measurement includes"
 )
 LEAN = (
     "This suite, lean: prediction for training with `recipe.memory=lean`, which gives the same gradients in about a "
