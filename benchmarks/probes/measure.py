@@ -76,6 +76,8 @@ def _plain_footprint(workload: Workload) -> Footprint:
     step = workload.prepare(device)
     network = step.model
     assert isinstance(network, OccupancyNetwork)
+    # The plain path takes the image to the device.
+    step.inputs, step.host_inputs = [*step.inputs, *step.host_inputs], []
     network.field = network.plain_field  # type: ignore[method-assign]
     return footprint.footprint_of(step, footprint.make_account(device))
 
