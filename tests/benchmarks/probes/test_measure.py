@@ -224,9 +224,9 @@ def test_runtime_of_an_extraction(stages: dict[str, float] | None, monkeypatch: 
 
 
 def test_the_plain_path_keeps_the_image_on_the_device() -> None:
-    probe = Probe("memory", "c", "cube", (32, 32, 32), "inference", locations=64)
+    probe = Probe("memory", "c", "brats", (256, 256, 160), "inference", locations=64)
     plain, suite = (predict_probe(replace(probe, implementation=way)) for way in ("plain", "suite"))
     # One image, and 3 int64 per location.
-    assert plain["by_part"]["inputs"] == 32**3 * 4 + 64 * 3 * 8
+    assert plain["by_part"]["inputs"] == 4 * 256 * 256 * 160 * 4 + 64 * 3 * 8
     assert suite["by_part"]["inputs"] == 64 * 3 * 8
     assert plain["allocated_bytes"] > suite["allocated_bytes"]
