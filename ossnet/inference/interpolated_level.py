@@ -124,7 +124,9 @@ class Level:
         finer = Level(self.field, self.grid, self.stride // 2, self.max_locations)
         state, logits = self.state & (KNOWN - 1), self.logits
         assert logits is not None
-        for axis, (coarse, fine) in enumerate(zip(self.axes, finer.axes, strict=True)):
+        # The last axis first, while there are fewest points: along it values are copied one by one, and then in runs.
+        for axis in (2, 1, 0):
+            coarse, fine = self.axes[axis], finer.axes[axis]
             below = torch.searchsorted(coarse, fine, right=True) - 1
             if finer.logits is None:
                 state = state.index_select(axis, below)
