@@ -74,10 +74,15 @@ def name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
         named = [
             group[0]
             if len(group) == 1
-            else replace(group[0], name=", ".join(curve.name for curve in group), colour=SEVERAL)
+            else replace(group[0], name=_joined(curve.name for curve in group), colour=SEVERAL)
             for group in group_alike(ends, SAME)
         ]
         write_names(axes, named, left)
+
+
+def _joined(names: Iterable[str]) -> str:
+    """Return names in a list that is short enough for the space beside a curve."""
+    return ", ".join(names).replace("A, B, C, D", "A–D")
 
 
 def write_names(axes: Axes, ends: Sequence[Curve], left: bool = False) -> None:

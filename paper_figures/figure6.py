@@ -36,6 +36,8 @@ def draw(rows: pd.DataFrame) -> Figure:
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 3.6), layout="constrained")
         text = f"Peak tensor memory of one pass, encoder included, {rows['resolution'].iloc[0]}"
+        if "cpu" in set(rows["kind"]):
+            text += "; on a CPU with the volume, which stays in host memory"
         figure.suptitle(title_of(text, rows), fontsize="medium")
         axes = figure.subplots()
         for model in models:
