@@ -8,7 +8,7 @@ recipe's `memory`.
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from benchmarks.study import Implementation, Probe
 from ossnet.field import OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction
 from ossnet.memory.workload import Step, Workload
-from ossnet.network.execution import DEFAULT, Execution
+from ossnet.network.execution import Execution, Memory
 from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.registry import model_type
 
@@ -28,12 +28,7 @@ ROUNDS = 7
 LIMIT_S = {"cpu": 30.0, "cuda": 5.0}
 """Number of rounds, and seconds after which a comparison has no more rounds than it must have, by type of device."""
 
-TRAINING_EXECUTIONS: Mapping[Implementation, Execution] = {
-    "plain": DEFAULT,
-    "checkpointing": Execution(checkpointing=True),
-    "lean": Execution(lean=True),
-    "leanest": Execution(lean=True, least=True),
-}
+TRAINING_EXECUTIONS: Mapping[Implementation, Execution] = {memory: Execution.of(memory) for memory in get_args(Memory)}
 """Ways of a training step: settings of a recipe's `memory`."""
 
 CONDITIONING = 0.05
@@ -54,11 +49,11 @@ def compare_ways(probe: Probe, device: torch.device | str) -> dict[str, Any]:
         return _compare_steps(probe, device)
     network = untrained(probe).to(device)
     volume = make_volume(probe.shape, probe.config.modalities, device)
-    ways = ways_of(network)
+    image, ways = volume.image_for(network), ways_of(network)
     if probe.phase == "decoder":
-        return _compare_decoders(ways, volume, probe.locations or 0, device)
+        return _compare_decoders(ways, image, probe.locations or 0, device)
     if probe.phase == "extraction":
-        return _compare_extractions(ways, volume, probe, device)
+        return _compare_extractions(ways, image, volume, probe, device)
     raise ValueError(f"no comparison of the phase {probe.phase}")
 
 
@@ -95,14 +90,12 @@ def _compare_steps(probe: Probe, device: torch.device) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _compare_decoders(
-    ways: Mapping[str, MakeField], volume: ClosedFormVolume, count: int, device: torch.device
-) -> dict[str, Any]:
+def _compare_decoders(ways: Mapping[str, MakeField], image: Tensor, count: int, device: torch.device) -> dict[str, Any]:
     """Compare a single pass over random voxels, without the encoder."""
     generator = torch.Generator().manual_seed(0)
-    along_axes = [torch.randint(size, (count,), generator=generator) for size in volume.label.shape]
+    along_axes = [torch.randint(size, (count,), generator=generator) for size in image.shape[1:]]
     locations = torch.stack(along_axes, -1).to(device)
-    fields = {name: make(volume.image) for name, make in ways.items()}
+    fields = {name: make(image) for name, make in ways.items()}
     answers = {name: field(locations) for name, field in fields.items()}
     steps = {name: partial(field, locations) for name, field in fields.items()}
     errors = {name: float((answer - answers["plain"]).abs().max()) for name, answer in answers.items()}
@@ -111,7 +104,7 @@ def _compare_decoders(
 
 @torch.no_grad()
 def _compare_extractions(
-    ways: Mapping[str, MakeField], volume: ClosedFormVolume, probe: Probe, device: torch.device
+    ways: Mapping[str, MakeField], image: Tensor, volume: ClosedFormVolume, probe: Probe, device: torch.device
 ) -> dict[str, Any]:
     """Compare whole segmentations, encoder included, of a closed-form volume.
 
@@ -121,22 +114,16 @@ def _compare_extractions(
     assert probe.locations is not None
     extract, max_locations = EXTRACTORS[probe.extraction], probe.locations
     found: dict[str, Extraction] = {}
+    prior = volume.prior_for(ways["plain"](image))
 
     def segment(name: str, make: MakeField) -> None:
-        field = make(volume.image)
-        prior = None if field.prior is None else volume.prior(_grid(field.prior))
-        found[name] = extract(ClosedFormField(field, volume.label, prior), None, max_locations)
+        found[name] = extract(ClosedFormField(make(image), volume.label, prior), None, max_locations)
 
     steps = {name: partial(segment, name, make) for name, make in ways.items()}
     times = time_in_turns(steps, device, ROUNDS, LIMIT_S[device.type])
     differing = {name: int((one.segmentation != volume.label).sum()) for name, one in found.items()}
     evaluated = {name: list(one.evaluated) for name, one in found.items()}
     return _times(times) | {"evaluated": evaluated, "differing_voxels": differing}
-
-
-def _grid(prior: Tensor) -> tuple[int, int, int]:
-    height, width, depth = prior.shape
-    return height, width, depth
 
 
 def _times(timings: Mapping[str, Timing]) -> dict[str, Any]:

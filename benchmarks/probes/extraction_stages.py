@@ -97,11 +97,9 @@ class _LocationsRun:
 
     def __init__(self, model: SegmentationModel, volume: ClosedFormVolume, extraction: str, max_locations: int) -> None:
         self.model, self.volume, self.max_locations = model, volume, max_locations
-        # Where the command line has it.
-        self.image = volume.image.cpu() if model.host_images else volume.image
+        self.image = volume.image_for(model)
         self.extract = EXTRACTORS[extraction]
-        coarse = model.field(self.image).prior
-        self.prior = None if coarse is None else volume.prior((coarse.shape[0], coarse.shape[1], coarse.shape[2]))
+        self.prior = volume.prior_for(model.field(self.image))
 
     def plain(self) -> Extraction:
         return self._extract(self.model.field(self.image))

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ossnet.field import SubstituteField
+from ossnet.field import OccupancyField, SubstituteField
+from ossnet.model import SegmentationModel
 
 Shape = tuple[int, int, int]
 
@@ -92,6 +93,17 @@ class ClosedFormVolume:
         See `ossnet.network.occupancy_network.OccupancyNetwork.loss`.
         """
         return F.adaptive_max_pool3d(self.label[None].float(), grid)[0]
+
+    def prior_for(self, field: OccupancyField) -> Tensor | None:
+        """Return the prior on the grid of a field's own; None for a field without one."""
+        if field.prior is None:
+            return None
+        height, width, depth = field.prior.shape
+        return self.prior((height, width, depth))
+
+    def image_for(self, model: SegmentationModel) -> Tensor:
+        """Return the image where the command line has it when the model segments it."""
+        return self.image.cpu() if model.host_images else self.image
 
 
 def make_volume(shape: Shape, modalities: int, device: torch.device | str = "cpu", seed: int = 0) -> ClosedFormVolume:

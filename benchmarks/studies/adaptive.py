@@ -18,11 +18,7 @@ EXTRACTIONS = {
 
 def grid(profile: "Profile") -> Sequence[Point]:
     """Return every extraction by the OSS-Net C of every seed; runs of `mise` and `dense` are those of `inference`."""
-    return [
-        Point(inference.MODEL, seed, {"extraction": extraction}, extraction=extraction)
-        for extraction in EXTRACTIONS
-        for seed in profile.seeds
-    ]
+    return inference.points(EXTRACTIONS, profile)
 
 
 ADAPTIVE = Study(

@@ -1,7 +1,7 @@
 """The study `inference`: savings and losses of the improved inference of Section 3.3, by each interpretation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -35,10 +35,15 @@ PRIOR = (
 
 
 def grid(profile: "Profile") -> Sequence[Point]:
-    """Return every extraction by the OSS-Net C of every seed, as Table 2 trains it."""
+    """Return every extraction by the OSS-Net C of every seed."""
+    return points(EXTRACTIONS, profile)
+
+
+def points(extractions: Iterable[str], profile: "Profile") -> Sequence[Point]:
+    """Return some extractions by the OSS-Net C of every seed, as Table 2 trains it."""
     return [
         Point(MODEL, seed, {"extraction": extraction}, extraction=extraction)
-        for extraction in EXTRACTIONS
+        for extraction in extractions
         for seed in profile.seeds
     ]
 

@@ -20,7 +20,7 @@ from ossnet.network.decoder import OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder
 from ossnet.network.field import CompiledField, EncodedImage, NetworkField
 from ossnet.network.lean.host import to_device
-from ossnet.network.lean.sweep import swept_logits
+from ossnet.network.lean.sweep import DecoderSweep
 from ossnet.network.patches import PatchEncoder, PatchVolume
 from ossnet.network.resolution import encoder_channels
 from ossnet.network.tiles import encode_in_tiles
@@ -129,7 +129,7 @@ class OccupancyNetwork(SegmentationModel):
 
         coordinates = self._coordinates(locations.to(latents.device), latents)
         least = self.decoder.execution.least
-        return swept_logits(self.patch_encoder, self.decoder, coordinates, gather, latents, least)
+        return DecoderSweep(self.patch_encoder, self.decoder, coordinates, gather, latents, least).logits()
 
     def _coordinates(self, locations: Tensor, latents: Tensor) -> Tensor:
         """Return voxel coordinates [B, n, 3] in the form and dtype that the decoder takes."""
@@ -206,11 +206,8 @@ class OccupancyNetwork(SegmentationModel):
 
     def encode_in_tiles(self, image: Tensor) -> Encoding:
         """Encode an image [C, H, W, D] in evaluation mode, as `encode` does, in less memory."""
-        half = self.scale_down(image[None])
-        # Copied on one device, too: so does the account of memory tell where an image in host memory ends.
-        on_device = torch.empty(half.shape, dtype=half.dtype, device=next(self.parameters()).device).copy_(half)
-        del half
-        return encode_in_tiles(self.encoder, on_device)
+        half = to_device(self.scale_down(image[None]), next(self.parameters()).device)
+        return encode_in_tiles(self.encoder, half)
 
     def compile_decoder(self, latents: Tensor) -> CompiledDecoder:
         """Compile patch encoder and decoder for the latents [m, L] of an image."""

@@ -13,9 +13,14 @@ def has_no_values(tensor: Tensor) -> bool:
     return tensor.untyped_storage().device.type == "meta"
 
 
-def representative(parts: Sequence[T], tensor: Tensor) -> Sequence[T]:
+def representative(parts: Sequence[T], tensor: Tensor, count: int = 1) -> Sequence[T]:
     """Return the parts of work on a tensor that have to be done: all of them, or the first if the tensor has no values.
 
-    Parts are of one size, except for the last, which may be smaller: the first one takes as much memory as any other.
+    Parts are of one size, except for the last, which may be smaller.
+
+    Args:
+        parts: the parts, in order.
+        tensor: tensor that is worked on.
+        count: number of first parts that together take as much memory as all.
     """
-    return parts[:1] if has_no_values(tensor) else parts
+    return parts[:count] if has_no_values(tensor) else parts

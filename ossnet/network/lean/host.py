@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Return a tensor in host memory on a device; there it takes memory, unless the device is the CPU."""
-    return tensor.clone() if tensor.is_meta else tensor.to(device, non_blocking=True)
+    if tensor.is_meta:
+        # By `copy_`, since the account of memory takes any other result of a tensor in host memory to be there, too.
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device=device).copy_(tensor)
+    return tensor.to(device, non_blocking=True)
 
 
 def to_host(tensor: Tensor) -> Tensor:

@@ -19,7 +19,8 @@ from ossnet.network.lean.block import SweptBlock, swept_block
 from ossnet.network.lean.gradients import Gradients
 from ossnet.network.lean.moments import Moments
 from ossnet.network.lean.patch_layers import PatchLayers
-from ossnet.network.patches import PatchEncoder, has_no_values
+from ossnet.network.patches import PatchEncoder
+from ossnet.network.valueless import representative
 
 CHUNK = 2**10
 """Number of locations per chunk. Smaller ones take less memory and more time."""
@@ -31,15 +32,23 @@ Gather = Callable[[int, slice], Tensor]
 """Function of a sample and a range of its locations: the patches [c, s, s, s, C] there, on the network's device."""
 
 
-def swept_logits(
-    patch_encoder: PatchEncoder | None,
-    decoder: OccupancyDecoder,
-    coordinates: Tensor,
-    gather: Gather,
-    latents: Tensor,
-    least: bool,
-) -> Tensor:
-    """Return the logits [B, n, outputs] in training; the running statistics follow.
+class _Swept(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sweep: "DecoderSweep", *tensors: Tensor) -> Tensor:
+        ctx.sweep = sweep
+        return sweep.forward()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        sweep: DecoderSweep = ctx.sweep
+        # The graph, and with it this context, outlives the backward pass.
+        ctx.sweep = None
+        return None, *sweep.backward(upstream).of_all(sweep.values())
+
+
+class DecoderSweep:
+    """Sweep over the locations of a batch in training.
 
     Args:
         patch_encoder: patch encoder; None for a network without patches.
@@ -49,27 +58,7 @@ def swept_logits(
         latents: global latent vectors [B, m, L].
         least: whether more is computed again to keep even less.
     """
-    sweep = _Sweep(patch_encoder, decoder, coordinates, gather, latents, least)
-    result: Tensor = _Swept.apply(sweep, *sweep.tensors())
-    return result
 
-
-class _Swept(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, sweep: "_Sweep", *tensors: Tensor) -> Tensor:
-        ctx.sweep = sweep
-        return sweep.forward()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        sweep: _Sweep = ctx.sweep
-        # The graph, and with it this context, outlives the backward pass.
-        ctx.sweep = None
-        return None, *sweep.backward(upstream).of_all(sweep.values())
-
-
-class _Sweep:
     def __init__(
         self,
         patch_encoder: PatchEncoder | None,
@@ -98,6 +87,11 @@ class _Sweep:
         self._local: Tensor | None = None
         # The last block's input and what its norms normalise, for the backward pass.
         self._last: tuple[Tensor | None, Tensor, Tensor] | None = None
+
+    def logits(self) -> Tensor:
+        """Return the logits [B, n, outputs] in the graph of their backward pass; the running statistics follow."""
+        result: Tensor = _Swept.apply(self, *self.tensors())
+        return result
 
     def tensors(self) -> list[Tensor]:
         """Return all tensors in a graph that the logits depend on."""
@@ -236,9 +230,7 @@ class _Sweep:
     def _chunks(self) -> Iterator[tuple[int, slice]]:
         samples, locations = self._coordinates.shape[:2]
         for sample in range(samples):
-            starts = range(0, locations, self._chunk)
-            # In a prediction of memory two chunks of each sample stand for all, which take the same.
-            for start in starts[:2] if has_no_values(self._coordinates) else starts:
+            for start in representative(range(0, locations, self._chunk), self._coordinates, 2):
                 yield sample, slice(start, min(start + self._chunk, locations))
 
     def _input(self, x: Tensor | None, sample: int, rows: slice) -> Tensor:

@@ -4,6 +4,7 @@ In full, its layers are the largest of the network: 0.34 GB of a BraTS volume, 2
 result is an eighth of one of them and is kept; the rest is computed again in the backward pass.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,7 @@ from ossnet.network.execution import BatchNorm, Execution
 from ossnet.network.lean.gradients import Gradients, RecordedActivation
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.moments import Moments, Normalization
-from ossnet.network.patches import has_no_values
+from ossnet.network.valueless import representative
 
 if TYPE_CHECKING:
     from ossnet.network.encoder import ResidualBlock
@@ -114,7 +115,7 @@ class _Tile:
         return slice(before, before + self.last - self.first)
 
 
-def _tiles(block: "ResidualBlock", x: Tensor) -> list[_Tile]:
+def _tiles(block: "ResidualBlock", x: Tensor) -> Sequence[_Tile]:
     """Cut the input [B, in, H, W, D] of a block across its last axis.
 
     Across another axis, torch would convolve on a CPU by a slow algorithm, which it takes if planes are small.
@@ -125,8 +126,7 @@ def _tiles(block: "ResidualBlock", x: Tensor) -> list[_Tile]:
     # The last plane of an odd number is not pooled, yet counts in the statistics.
     starts = range(0, depth - depth % 2, planes)
     tiles = [_Tile(start, end, depth) for start, end in zip(starts, [*starts[1:], depth], strict=True)]
-    # In a prediction of memory three tiles stand for all, which take the same or less.
-    return tiles[:3] if has_no_values(x) else tiles
+    return representative(tiles, x, 3)
 
 
 @dataclass(eq=False)
@@ -198,7 +198,7 @@ class _Tiled(torch.autograd.Function):
         ctx: Any, block: "ResidualBlock", x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, *coefficients: Tensor
     ) -> tuple[Tensor, Tensor]:
         half = _Half(block, weight, gamma, beta)
-        moments = Moments((0, 2, 3, 4))
+        moments = Moments(half.DIMS)
         for tile in _tiles(block, x):
             moments.add(half.convolve(half.read(x, tile), tile))
         half.normalization = moments.normalization(half.norm)
@@ -243,21 +243,18 @@ class _Tiled(torch.autograd.Function):
             return half.returned(gradients, x)
         totals = [half.broadcast(gamma * gradients.of(tensor)) for tensor in (beta, gamma)]
         for tile in _tiles(half.block, x):
-            read = half.read(x, tile).detach().requires_grad_(x.requires_grad)
+            read = half.read(x, tile).detach().requires_grad_()
             kernel = weight.detach().requires_grad_()
             with torch.enable_grad():
                 convolved = half.convolve(read, tile, kernel)
                 shortcut = half.block.halve(read[..., tile.inner])
             x_hat = half.normalized(convolved.detach())
             of_hat = half.finish_gradient(x_hat, of_pooled[..., tile.pooled]).mul_(half.broadcast(gamma))
-            results, upstream = [convolved], [half.normalized.input_gradient(x_hat, of_hat, *totals)]
-            if x.requires_grad:
-                results, upstream = [*results, shortcut], [*upstream, of_shortcut[..., tile.pooled]]
-            of_weight, *of_read = torch.autograd.grad(results, [kernel, read][: len(results)], upstream)
+            upstream = [half.normalized.input_gradient(x_hat, of_hat, *totals), of_shortcut[..., tile.pooled]]
+            of_weight, of_read = torch.autograd.grad([convolved, shortcut], [kernel, read], upstream)
             gradients.of(weight).add_(of_weight)
-            for part in of_read:
-                gradients.of(x)[..., tile.reach] += part
-            del read, convolved, shortcut, x_hat, of_hat, results, upstream, of_weight, of_read
+            gradients.of(x)[..., tile.reach] += of_read
+            del read, convolved, shortcut, x_hat, of_hat, upstream, of_weight, of_read
         return half.returned(gradients, x)
 
 
