@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ossnet.network.pade import CompiledPade, evaluate_in_place, is_compiled_for
 from ossnet.network.valueless import representative
 
 Activation = Callable[[], nn.Module]
@@ -47,15 +48,17 @@ def _denominator(coefficients: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(coefficients[:1]), coefficients.abs()])
 
 
-class _SafePade(torch.autograd.Function):
-    """P(x) / Q(x) with derivatives by hand, block by block.
+class SafePade(torch.autograd.Function):
+    """P(x) / Q(x) with derivatives by hand, block by block, for tensors of any device and dtype.
 
-    Autograd of the formula is several times slower and keeps every power of x. Computation is in the dtype of the
-    coefficients, so that for x in bfloat16 only the result is rounded.
+    It is the reference for `ossnet.network.pade.CompiledPade`. Autograd of the formula is several times slower and
+    keeps every power of x. Computation is in the dtype of the coefficients, so that for x in bfloat16 only the result
+    is rounded.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
+        """Return PAU(x) for coefficients a_0, a_1, ... and b_1, b_2, ..."""
         p, q = numerator.unbind(), _denominator(denominator).unbind()
         flat = x.reshape(-1)
         result = torch.empty_like(flat)
@@ -75,6 +78,7 @@ class _SafePade(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of x and of both kinds of coefficients, for that of PAU(x)."""
         x, out, numerator, denominator = ctx.saved_tensors
         b = denominator.abs()
         q = _denominator(denominator)
@@ -119,7 +123,8 @@ class PadeActivationUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return PAU(x) for x of any shape."""
-        return _SafePade.apply(x, self.numerator, self.denominator)
+        function = CompiledPade if is_compiled_for(x, self.numerator) else SafePade
+        return function.apply(x, self.numerator, self.denominator)
 
 
 def activate_in_place(activation: nn.Module, x: Tensor, bias: Tensor) -> None:
@@ -132,6 +137,9 @@ def activate_in_place(activation: nn.Module, x: Tensor, bias: Tensor) -> None:
         x: contiguous matrix [rows, n].
         bias: what is added to each row first, [rows, 1].
     """
+    if isinstance(activation, PadeActivationUnit) and is_compiled_for(x, activation.numerator):
+        evaluate_in_place(x, bias, activation.numerator, activation.denominator)
+        return
     rows = min(len(x), max(1, _block_size(x) // max(1, x.shape[1])))
     blocks = representative(list(zip(x.split(rows), bias.split(rows), strict=True)), x)
     if not isinstance(activation, PadeActivationUnit):
