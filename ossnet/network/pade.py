@@ -44,9 +44,9 @@ class CompiledPade(torch.autograd.Function):
         if not has_no_values(x):
             from ossnet.network import pade_kernels
 
-            p, q = _polynomials(numerator, denominator)
+            a, b = _array(numerator), _array(denominator)
             values, result = _in_memory_order(x, out), _in_memory_order(out, out)
-            _in_parts(lambda part: pade_kernels.evaluate(values[part], p, q, result[part]), len(values), PART)
+            _in_parts(lambda part: pade_kernels.evaluate(values[part], a, b, result[part]), len(values), PART)
         return out
 
     @staticmethod
@@ -59,21 +59,19 @@ class CompiledPade(torch.autograd.Function):
         if not has_no_values(x):
             from ossnet.network import pade_kernels
 
-            p, q = _polynomials(numerator, denominator)
-            coefficients = p, q, _slope(p), _slope(q)
+            a, b = _array(numerator), _array(denominator)
             values, upstream, result = (_in_memory_order(tensor, grad_x) for tensor in (x, grad, grad_x))
 
             def differentiate(elements: slice) -> None:
                 for start in range(elements.start, elements.stop, PART):
                     part = slice(start, min(start + PART, elements.stop))
-                    pade_kernels.differentiate(
-                        values[part], upstream[part], *coefficients, result[part], sums[start // PART]
-                    )
+                    total = sums[start // PART]
+                    pade_kernels.differentiate(values[part], upstream[part], a, b, result[part], total)
 
             _in_parts(differentiate, len(values), PART)
         gradients = torch.from_numpy(sums.sum(0)).to(numerator.dtype)
         grad_numerator, grad_size = gradients.split([len(numerator), len(denominator)])
-        return grad_x, grad_numerator, grad_size * denominator.sign()
+        return grad_x, grad_numerator, grad_size.mul_(denominator.sign())
 
 
 def evaluate_in_place(x: Tensor, bias: Tensor, numerator: Tensor, denominator: Tensor) -> None:
@@ -82,28 +80,20 @@ def evaluate_in_place(x: Tensor, bias: Tensor, numerator: Tensor, denominator: T
         return
     from ossnet.network import pade_kernels
 
-    p, q = _polynomials(numerator, denominator)
-    values, shifts = x.detach().numpy(), bias.detach().numpy()
+    a, b, values, shifts = map(_array, (numerator, denominator, x, bias))
     rows = max(1, PART // max(1, x.shape[1]))
-    _in_parts(lambda part: pade_kernels.evaluate_rows(values[part], shifts[part], p, q), len(values), rows)
+    _in_parts(lambda part: pade_kernels.evaluate_rows(values[part], shifts[part], a, b), len(values), rows)
 
 
-def _polynomials(numerator: Tensor, denominator: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return the coefficients of P and Q, from the constant on."""
-    b = denominator.detach().numpy()
-    return numerator.detach().numpy(), np.concatenate([np.ones_like(b[:1]), np.abs(b)])
-
-
-def _slope(coefficients: np.ndarray) -> np.ndarray:
-    """Return the coefficients of a polynomial's derivative."""
-    return coefficients[1:] * np.arange(1, len(coefficients), dtype=coefficients.dtype)
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().numpy()
 
 
 def _in_memory_order(x: Tensor, layout: Tensor) -> np.ndarray:
     """Return the elements of x, in the order in which those of `layout`, which has no gaps, lie in memory."""
     if x.stride() != layout.stride():
         x = torch.empty_like(layout).copy_(x)
-    return x.detach().as_strided((x.numel(),), (1,)).numpy()
+    return _array(x.as_strided((x.numel(),), (1,)))
 
 
 def _in_parts(work: Callable[[slice], None], count: int, part: int) -> None:

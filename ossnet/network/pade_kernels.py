@@ -3,9 +3,9 @@
 Compiled, because the arithmetic of an element is a hundred operations in registers, whereas tensor operations read and
 write memory for each of them: a single pass takes the place of about fifty, and an eighth of the time.
 
-Coefficients are p = (a_0, ..., a_5) and q = (1, |b_1|, ..., |b_4|), and those of the polynomials' derivatives, p_slope
-(5 of them) and q_slope (4). Arrays and coefficients are of one dtype. Results are the same from call to call. The
-compiler may fuse and reorder sums and products, but not assume that there is no NaN and no infinity.
+Arrays and the coefficients a = (a_0, ..., a_5) and b = (b_1, ..., b_4) are of one dtype, in which Python's numbers are
+wrapped, since they would widen it. The compiler may fuse and reorder sums and products, but must not assume that there
+is no NaN and no infinity.
 """
 
 from collections.abc import Callable
@@ -27,63 +27,70 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 
 @_compiled
-def _polynomial5(x, c):  # type: ignore[no-untyped-def]
-    return ((((c[5] * x + c[4]) * x + c[3]) * x + c[2]) * x + c[1]) * x + c[0]
+def _numerator(x, a):  # type: ignore[no-untyped-def]
+    return ((((a[5] * x + a[4]) * x + a[3]) * x + a[2]) * x + a[1]) * x + a[0]
 
 
 @_compiled
-def _polynomial4(x, c):  # type: ignore[no-untyped-def]
-    return (((c[4] * x + c[3]) * x + c[2]) * x + c[1]) * x + c[0]
+def _denominator(size, b):  # type: ignore[no-untyped-def]
+    return (((b[3] * size + b[2]) * size + b[1]) * size + b[0]) * size + type(size)(1)
 
 
 @_compiled
-def _polynomial3(x, c):  # type: ignore[no-untyped-def]
-    return ((c[3] * x + c[2]) * x + c[1]) * x + c[0]
+def _coefficients(a, b):  # type: ignore[no-untyped-def]
+    """Return a and |b| as tuples, which stay in registers."""
+    return (a[0], a[1], a[2], a[3], a[4], a[5]), (abs(b[0]), abs(b[1]), abs(b[2]), abs(b[3]))
 
 
 @_compiled
-def evaluate(x, p, q, out):  # type: ignore[no-untyped-def]
-    """Write P(x) / Q(|x|) to `out`, for x [n]."""
-    # As tuples the coefficients stay in registers.
-    p, q = (p[0], p[1], p[2], p[3], p[4], p[5]), (q[0], q[1], q[2], q[3], q[4])
+def evaluate(x, a, b, out):  # type: ignore[no-untyped-def]
+    """Write P / Q at x [n] to `out`."""
+    a, b = _coefficients(a, b)
     for i in range(x.size):
-        out[i] = _polynomial5(x[i], p) / _polynomial4(abs(x[i]), q)
+        out[i] = _numerator(x[i], a) / _denominator(abs(x[i]), b)
 
 
 @_compiled
-def evaluate_rows(x, bias, p, q):  # type: ignore[no-untyped-def]
+def evaluate_rows(x, bias, a, b):  # type: ignore[no-untyped-def]
     """Replace x [m, n] by P / Q at x + bias, for a bias [m, 1]."""
-    p, q = (p[0], p[1], p[2], p[3], p[4], p[5]), (q[0], q[1], q[2], q[3], q[4])
+    a, b = _coefficients(a, b)
     for row in range(x.shape[0]):
         values, shift = x[row], bias[row, 0]
         for i in range(values.size):
             value = values[i] + shift
-            values[i] = _polynomial5(value, p) / _polynomial4(abs(value), q)
+            values[i] = _numerator(value, a) / _denominator(abs(value), b)
 
 
 @_compiled
-def differentiate(x, upstream, p, q, p_slope, q_slope, grad_x, sums):  # type: ignore[no-untyped-def]
-    """Write the gradient of x [n], and add those of the coefficients to `sums` [10] in float64.
+def differentiate(x, upstream, a, b, grad_x, sums):  # type: ignore[no-untyped-def]
+    """Write the gradient of x [n], and add those of the coefficients a and |b| to `sums` [10] in float64.
 
     With y = P / Q and u = upstream / Q they are
 
     - u (P' - y Q' sign(x)) for x, where P' and Q' are the polynomials' derivatives;
     - the sums of u x^i for a_i and of -u y |x|^j for |b_j|.
     """
-    p, q = (p[0], p[1], p[2], p[3], p[4], p[5]), (q[0], q[1], q[2], q[3], q[4])
-    p_slope = (p_slope[0], p_slope[1], p_slope[2], p_slope[3], p_slope[4])
-    q_slope = (q_slope[0], q_slope[1], q_slope[2], q_slope[3])
-    one, zero = q[0], q[0] - q[0]  # In the dtype of the arrays, which literals would widen.
+    a, b = _coefficients(a, b)
+    number = type(a[0])
+    zero, one, two, three, four, five = number(0), number(1), number(2), number(3), number(4), number(5)
+    a_slope = (a[1], two * a[2], three * a[3], four * a[4], five * a[5])
+    b_slope = (b[0], two * b[1], three * b[2], four * b[3])
     for start in range(0, x.size, RUN):
+        # Slices, so that no index can be taken for one that counts from the end.
+        run, of_result, result = x[start : start + RUN], upstream[start : start + RUN], grad_x[start : start + RUN]
         a0 = a1 = a2 = a3 = a4 = a5 = b1 = b2 = b3 = b4 = zero
-        for i in range(start, min(start + RUN, x.size)):
-            value = x[i]
+        for i in range(run.size):
+            value = run[i]
             size = abs(value)
             sign = one if value > 0 else (-one if value < 0 else zero)
-            over_q = one / _polynomial4(size, q)
-            y = _polynomial5(value, p) * over_q
-            u = upstream[i] * over_q
-            grad_x[i] = u * (_polynomial4(value, p_slope) - y * _polynomial3(size, q_slope) * sign)
+            over_q = one / _denominator(size, b)
+            y = _numerator(value, a) * over_q
+            u = of_result[i] * over_q
+            p_slope = (((a_slope[4] * value + a_slope[3]) * value + a_slope[2]) * value + a_slope[1]) * value + a_slope[
+                0
+            ]
+            q_slope = ((b_slope[3] * size + b_slope[2]) * size + b_slope[1]) * size + b_slope[0]
+            result[i] = u * (p_slope - y * q_slope * sign)
             term = u
             a0 += term
             term *= value
@@ -102,13 +109,5 @@ def differentiate(x, upstream, p, q, p_slope, q_slope, grad_x, sums):  # type: i
             term *= size
             b3 -= term
             b4 -= term * size
-        sums[0] += a0
-        sums[1] += a1
-        sums[2] += a2
-        sums[3] += a3
-        sums[4] += a4
-        sums[5] += a5
-        sums[6] += b1
-        sums[7] += b2
-        sums[8] += b3
-        sums[9] += b4
+        for place, total in enumerate((a0, a1, a2, a3, a4, a5, b1, b2, b3, b4)):
+            sums[place] += total

@@ -88,15 +88,15 @@ def augment_image(
             equals the same slices of the augmented whole image: noise is drawn for the whole volume, which takes that
             much memory for a moment.
     """
-    image = image.flip([axis + 1 for axis in _flips_of(drawn, slices)])
+    image = image.flip([axis + 1 for axis in _flips_of(drawn, slices)])  # Always a copy.
     if drawn.shifts is not None:
         maximum = float(image.max()) if maximum is None else maximum
-        image = image + maximum * torch.tensor(drawn.shifts, device=image.device)[:, None, None, None]
+        image.add_(maximum * torch.tensor(drawn.shifts, device=image.device)[:, None, None, None])
     if drawn.noise_seed is not None:
         generator = torch.Generator(image.device).manual_seed(drawn.noise_seed)
         grid = image.shape[1:] if slices is None else slices.shape
         noise = torch.randn(len(image), *grid, generator=generator, device=image.device)
-        image = image + augmentation.noise * (noise if slices is None else slices.of(noise))
+        image.add_((noise if slices is None else slices.of(noise)).mul_(augmentation.noise))
     return image
 
 

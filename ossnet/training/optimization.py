@@ -104,7 +104,8 @@ def make_optimizer(
         for name, parameters in model.parameter_groups().items()
         if parameters
     ]
-    radam = torch.optim.RAdam(groups, betas=optimization.betas)
+    # A few calls for all parameters: calls for each would take longer than the arithmetic of a small network.
+    radam = torch.optim.RAdam(groups, betas=optimization.betas, foreach=True)
     lookahead = Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
     return lookahead if weights is None else HostOptimizer(lookahead, weights)
 
