@@ -9,6 +9,7 @@ import struct
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from torch import Tensor, nn
 
+from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forkserver_context
 from ossnet.config import merge
 from ossnet.data.case import Dataset
 from ossnet.data.nifti import write_label, write_volume
@@ -58,6 +60,14 @@ def overwrite() -> Callable[..., None]:
         path.write_bytes(contents)
 
     return edit
+
+
+@pytest.fixture(scope="session")
+def forkserver() -> None:
+    """Start the server of worker processes with what workers of both kinds import, not only those of the first test."""
+    imports = FOR_RUNS if torch.cuda.device_count() else FOR_RUNS_WITHOUT_GPU
+    forkserver_context([*imports, *FOR_MEASURING])
+    ensure_running()
 
 
 @pytest.fixture

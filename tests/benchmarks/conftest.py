@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 import torch
 
 from benchmarks.__main__ import main
-from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forkserver_context
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.statistics import describe
 from benchmarks.runs.run_folder import Run
@@ -82,14 +80,6 @@ def prepare_run(data_csv: Path) -> Callable[..., Run]:
         return run
 
     return prepare
-
-
-@pytest.fixture(scope="session")
-def forkserver() -> None:
-    """Start the server of worker processes with what workers of both kinds import, not only those of the first test."""
-    imports = FOR_RUNS if torch.cuda.device_count() else FOR_RUNS_WITHOUT_GPU
-    forkserver_context([*imports, *FOR_MEASURING])
-    ensure_running()
 
 
 @pytest.fixture(scope="session")

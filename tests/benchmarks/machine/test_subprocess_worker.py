@@ -15,6 +15,8 @@ import torch
 from benchmarks.machine import subprocess_worker as processes
 from benchmarks.machine.subprocess_worker import KILLED, OOM, Outcome, Worker, in_own_process
 
+pytestmark = pytest.mark.usefixtures("forkserver")
+
 
 class TestInOwnProcess:
     def test_no_process_has_touched_a_gpu(self) -> None:

@@ -12,6 +12,8 @@ from benchmarks.runs import local
 from benchmarks.runs.executor import Ending, MakeRun
 from benchmarks.runs.local import LocalExecutor
 
+pytestmark = pytest.mark.usefixtures("forkserver")
+
 # A worker need not be able to import this module: functions that are made within functions travel by value.
 
 

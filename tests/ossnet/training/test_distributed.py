@@ -1,16 +1,17 @@
 """Two processes with one case each against one process with both, on CPUs.
 
-The processes run this file as a program, see the end of it.
+The processes run this file, see the end of it.
 """
 
 import os
+import runpy
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -134,18 +135,19 @@ def train_in(folder: Path, processes: Processes, report: Callable[[EpochReport],
     train(make_model("c"), CASES, VALIDATION_CASES, make_recipe(), 7, folder, "identity", report, processes)
 
 
-def launch(folder: Path, work: str) -> list[tuple[int, str]]:
+def launch(folder: Path, work: str) -> list[tuple[int | None, str]]:
     """Run some work in two processes and return their exit statuses and what they print to standard error."""
-    store = folder / f"store of {work}"
-    command = [sys.executable, __file__, str(store), str(folder), work]
-    running = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
-    with ThreadPoolExecutor(2) as waiting:
-        errors = [future.result()[1] for future in [waiting.submit(each.communicate, None, 120) for each in running]]
-    return [(process.returncode, error) for process, error in zip(running, errors, strict=True)]
+    program = [(__file__, {"ARGUMENTS": (folder, work, rank)}, "process") for rank in range(2)]
+    running = [get_context("forkserver").Process(target=runpy.run_path, args=each, daemon=True) for each in program]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(120)
+    return [(process.exitcode, (folder / f"{work}-{rank}.err").read_text()) for rank, process in enumerate(running)]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(forkserver: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two processes have made all steps and trained without interruption."""
     folder = tmp_path_factory.mktemp("processes")
     assert launch(folder, "compare") == [(0, ""), (0, "")]
@@ -267,15 +269,17 @@ def test_lean_training_has_the_statistics_of_whole_batches_only() -> None:
         Learner(make_model("c"), ALONE, make_recipe(norm_parts=2, memory="lean"))
 
 
-def work_of_a_process(store: str, folder: Path, work: str, rank: int) -> int:
+def work_of_a_process(folder: Path, work: str, rank: int) -> int:
     """Do what `launch` asks for in one of two processes and return the exit status."""
+    with (folder / f"{work}-{rank}.err").open("wb") as errors:
+        os.dup2(errors.fileno(), sys.stderr.fileno())
 
     def report(past: EpochReport) -> None:
         if work == "kill" and rank == 1 and past.epoch == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def command() -> int:
-        with connected(dist.FileStore(store, 2), rank, 2, CPU) as processes:
+        with connected(dist.FileStore(str(folder / f"store of {work}"), 2), rank, 2, CPU) as processes:
             if work == "compare":
                 torch.save({name: step(processes, STEPS[name]) for name in STEPS}, folder / f"steps-{rank}.pt")
                 norms = {parts: norm_by_hand(processes, parts) for parts in (1, 2)}
@@ -288,5 +292,5 @@ def work_of_a_process(store: str, folder: Path, work: str, rank: int) -> int:
     return run_command("test", command)
 
 
-if __name__ == "__main__":
-    sys.exit(work_of_a_process(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+if __name__ == "process":
+    sys.exit(work_of_a_process(*globals()["ARGUMENTS"]))
