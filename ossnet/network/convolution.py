@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-
 LARGE = 2**14
 """Smallest number of voxels for which the gradient of a kernel is computed by slices."""
 
@@ -84,7 +83,7 @@ def kernel_gradient(x: Tensor, weight: Tensor, upstream: Tensor) -> Tensor:
     for plane, offset in enumerate(range(-(size // 2), size // 2 + 1)):
         # Slice h + offset of the input meets slice h of the result.
         first, last = max(0, -offset), min(height, height - offset)
-        for volume, of_result in zip(x, upstream, strict=True):
+        for volume, of_result in zip(x, upstream, strict=True) if first < last else ():
             gradient[:, :, plane] += _gradients(
                 volume[:, first + offset : last + offset].transpose(0, 1),
                 weight[:, :, plane],

@@ -75,6 +75,9 @@ class _GroupNorm(torch.autograd.Function):
 
 
 def _rows(x: Tensor) -> Tensor:
-    """Return x [B, C, *grid] with its channels last in memory as [B, n, k C]: rows of k voxels, long enough to be fast."""
+    """Return x [B, C, *grid], whose channels are last in memory, as rows of k voxels, [B, n, k C].
+
+    Torch is slow where rows that it repeats or sums are as short as one voxel's channels.
+    """
     voxels = x[0, 0].numel()
     return x.movedim(1, -1).reshape(len(x), -1, math.gcd(voxels, 32) * x.shape[1])
