@@ -68,8 +68,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, out, H/2, W/2, D/2] for x [B, in, H, W, D]."""
-        # A convolution of size 1 may as well follow the pooling, where it has an eighth of the voxels. On a GPU the order
-        # is that of the released code, whose memory the tables of the paper show.
+        # A convolution of size 1 may as well follow the pooling, where it has an eighth of the voxels. On a GPU the
+        # order is that of the released code, whose memory the tables of the paper show.
         shortcut = self.skip(self.halve(x)) if x.device.type == "cpu" else self.halve(self.skip(x))
         return self.activation(self.main(x) + shortcut)
 
