@@ -9,12 +9,14 @@ from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, checked
 from ossnet.model import ModelConfig
+from ossnet.network.convolution import Conv3d
 from ossnet.network.execution import ExecutableModule
+from ossnet.network.group_norm import GroupNorm
 
 Dimensions = Literal[2, 3]
 Filters = tuple[Annotated[int, Field(ge=1)], ...]
 
-CONVOLUTION: dict[Dimensions, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTION: dict[Dimensions, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: Conv3d}
 MAX_POOLING = {2: F.max_pool2d, 3: F.max_pool3d}
 LINEAR_INTERPOLATION = {2: "bilinear", 3: "trilinear"}
 CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -62,18 +64,18 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         convolution = CONVOLUTION[dimensions]
-        before = () if first else (nn.GroupNorm(groups, in_channels), nn.ReLU(inplace=True))
+        before = () if first else (GroupNorm(groups, in_channels), nn.ReLU(inplace=True))
         self.main = nn.Sequential(
             *before,
             convolution(in_channels, out_channels, 3, padding=1, bias=False),
-            nn.GroupNorm(groups, out_channels),
+            GroupNorm(groups, out_channels),
             nn.ReLU(inplace=True),
             convolution(out_channels, out_channels, 3, padding=1, bias=False),
         )
         self.shortcut: nn.Module = nn.Identity()
         if in_channels != out_channels:
             self.shortcut = nn.Sequential(
-                convolution(in_channels, out_channels, 1, bias=False), nn.GroupNorm(groups, out_channels)
+                convolution(in_channels, out_channels, 1, bias=False), GroupNorm(groups, out_channels)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,12 +112,12 @@ class ResidualUNet(ExecutableModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [B, outputs, *grid] of images [B, C, *grid]."""
-        x = images
+        x = self._in_fast_layout(images)
         skips: list[Tensor] = []
         for block in self.encoder:
             if skips:
                 x = self._pool(x)
-            x = self._in_fast_layout(self.execution.run(block, x))
+            x = self.execution.run(block, x)
             skips.append(x)
         skips.pop()
         for block in self.decoder:

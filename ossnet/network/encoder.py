@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
+from ossnet.network.convolution import Conv3d
 from ossnet.network.execution import ExecutableModule
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.tiles import is_large, run_block
@@ -53,21 +54,24 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, activation: Activation) -> None:
         super().__init__()
         self.main = nn.Sequential(
-            nn.Conv3d(in_channels, out_channels, 3, padding=1, bias=False),
+            Conv3d(in_channels, out_channels, 3, padding=1, bias=False),
             BatchNorm3d(out_channels),
             activation(),
             HalfResolution(),
-            nn.Conv3d(out_channels, out_channels, 3, padding=1, bias=False),
+            Conv3d(out_channels, out_channels, 3, padding=1, bias=False),
             BatchNorm3d(out_channels),
         )
         same = in_channels == out_channels
-        self.skip = nn.Identity() if same else nn.Conv3d(in_channels, out_channels, 1, bias=False)
+        self.skip = nn.Identity() if same else Conv3d(in_channels, out_channels, 1, bias=False)
         self.halve = HalfResolution()
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, out, H/2, W/2, D/2] for x [B, in, H, W, D]."""
-        return self.activation(self.main(x) + self.halve(self.skip(x)))
+        # A convolution of size 1 may as well follow the pooling, where it has an eighth of the voxels. On a GPU the
+        # order is that of the released code, whose memory the tables of the paper show.
+        shortcut = self.skip(self.halve(x)) if x.device.type == "cpu" else self.halve(self.skip(x))
+        return self.activation(self.main(x) + shortcut)
 
 
 def lowest_grid(shape: tuple[int, int, int], blocks: int) -> tuple[int, int, int]:
@@ -82,7 +86,7 @@ class OutputSkip(nn.Module):
     def __init__(self, channels: int, grid: tuple[int, int, int], activation: Activation) -> None:
         super().__init__()
         self.grid = grid
-        self.convolution = nn.Conv3d(channels, channels // 2, 5, padding=2, bias=False)
+        self.convolution = Conv3d(channels, channels // 2, 5, padding=2, bias=False)
         self.norm = BatchNorm3d(channels // 2)
         self.activation = activation()
 
@@ -124,9 +128,9 @@ class VolumeEncoder(ExecutableModule):
         )
         self.skips = nn.ModuleList(OutputSkip(c, grid, activation) for c in channels) if output_skips else None
         joined = sum(c // 2 for c in channels) if output_skips else channels[-1]
-        self.head = nn.Sequential(nn.Conv3d(joined, latents, 5, padding=2), BatchNorm3d(latents), activation())
+        self.head = nn.Sequential(Conv3d(joined, latents, 5, padding=2), BatchNorm3d(latents), activation())
         self.segmentation = (
-            nn.Conv3d(channels[-1], segmentation_channels, 5, padding=2, bias=False) if segmentation_channels else None
+            Conv3d(channels[-1], segmentation_channels, 5, padding=2, bias=False) if segmentation_channels else None
         )
 
     def forward(self, volume: Tensor) -> Encoding:

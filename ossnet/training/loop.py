@@ -21,6 +21,7 @@ from ossnet.training.batches import MAX_READERS, BatchMaker, reading_threads
 from ossnet.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from ossnet.training.confidence import ConfidenceMemory
 from ossnet.training.distributed import ALONE, Processes
+from ossnet.training.host_memory import keep_released_memory
 from ossnet.training.learner import Learner
 from ossnet.training.optimization import make_optimizer, set_learning_rates
 from ossnet.training.recipe import Recipe
@@ -103,6 +104,8 @@ def train(
     set_execution(model, recipe.execution)
     # Lean training keeps the batches, like its optimiser, in host memory.
     device = torch.device("cpu") if recipe.execution.lean else next(model.parameters()).device
+    if next(model.parameters()).device.type == "cpu":
+        keep_released_memory()
     optimizer = make_optimizer(model, recipe.optimization, on_host=recipe.execution.lean)
     generator = torch.Generator().manual_seed(seed)
     # The memory knows a case by its index in `cases`, so their order is part of the run.
