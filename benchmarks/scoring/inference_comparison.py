@@ -1,11 +1,12 @@
 """Scoring of the study `inference`: evaluations of an extraction, and comparison of its segmentations."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy.ndimage import label as label_components
@@ -22,7 +23,7 @@ from ossnet.errors import UserError
 from ossnet.evaluation.evaluation import field_of_case
 from ossnet.evaluation.metrics import dice_per_class, disagreement_percent, valid_mean
 from ossnet.evaluation.quantities import QUANTITIES
-from ossnet.field import Grid, OccupancyField, evaluate, labels_of
+from ossnet.field import Grid, OccupancyField, VoxelField, evaluate, labels_of
 from ossnet.files import write_text
 from ossnet.inference.extraction import EXTRACTORS, FIRST_STATES, Extraction, FirstState
 from ossnet.model import SegmentationModel
@@ -140,15 +141,50 @@ def compare_extraction(
     if field.prior is None:
         others -= FIRST_STATES.keys()
     segmentations = {name: extraction.segmentation}
-    for other in EXTRACTORS:
+    answers = field
+    for other in EXTRACTORS:  # `dense` is the first, and has the answers to the others.
         if other in others - {name}:
-            segmentations[other] = EXTRACTORS[other](field, grid, max_locations).segmentation
+            segmentations[other] = EXTRACTORS[other](answers, grid, max_locations).segmentation
             values[f"disagreement_{other}"] = disagreement_percent(extraction.segmentation, segmentations[other])
+        if other == "dense" and "dense" in segmentations:
+            answers = answered_field(field, grid, segmentations["dense"])
     if name == "adaptive":
         values |= {f"small_found_{x}": recall_of_small(segmentations["dense"], segmentations[x]) for x in RECALLED}
     if name in FIRST_STATES:
         values |= prior_quality(FIRST_STATES[name](field, grid), field, grid, max_locations)
     return values
+
+
+class AnsweredField(VoxelField):
+    """Field of a network that has been evaluated at every voxel: it has its labels there, and its prior.
+
+    It stands in for the network's field in extractions that use labels alone: all but `adaptive`.
+
+    Args:
+        field: field of the network.
+        labels: class indices [H, W, D] uint8 at the voxels of the field's image.
+    """
+
+    def __init__(self, field: OccupancyField, labels: Tensor) -> None:
+        occupied = labels if field.classes == 2 else F.one_hot(labels.long(), field.classes).movedim(-1, 0)
+        super().__init__(occupied.float())
+        self.prior: Any = field.prior
+
+
+def answered_field(field: OccupancyField, grid: Grid, segmentation: Tensor) -> OccupancyField:
+    """Return a field that answers, at the voxels of a grid, from a segmentation [H, W, D] of all of them.
+
+    Voxels of the grid that lie between those of the field's image have no place there: for them, the field itself is
+    returned.
+    """
+    labels = segmentation.new_zeros(field.shape)
+    first, *others = (torch.arange(size, device=field.device) for size in grid.shape)
+    for index in first:  # In planes, since the locations of a whole volume take 24 times its memory.
+        locations = grid.locate(torch.cartesian_prod(index[None], *others))
+        if locations.is_floating_point():
+            return field
+        labels[tuple(locations.T)] = segmentation[index].flatten()
+    return AnsweredField(field, labels)
 
 
 def recall_of_small(everything: Tensor, segmentation: Tensor) -> float:

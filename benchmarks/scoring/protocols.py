@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmarks.names import PAPER_DATASETS
-from ossnet.data.prepared import Cases
-from ossnet.model import SegmentationModel
+from ossnet.data.prepared import PreparedCase
+from ossnet.field import OccupancyField
 from ossnet.training.run import RunSpec
-from ossnet.training.validation import Validation, score
+from ossnet.training.validation import Validation, score_field
 
 RELEASED_LITS_BORDER_SHARE = 0.4
 """Share of border locations among those that the released code draws from each volume of LiTS."""
@@ -33,12 +33,23 @@ def sampled_protocols(training: RunSpec) -> tuple[Validation, ...]:
     return (paper,)
 
 
-def score_sampled(model: SegmentationModel, cases: Cases, protocols: Sequence[Validation]) -> pd.DataFrame:
-    """Score each case by each protocol; return rows of `protocol`, `case`, `quantity` (`dice`, `iou`) and `value`."""
+def score_sampled(
+    field: OccupancyField, case: PreparedCase, protocols: Sequence[Validation], max_locations: int = 2**14
+) -> pd.DataFrame:
+    """Score the field of a case by each protocol.
+
+    Args:
+        field: field of the case's image.
+        case: the case.
+        protocols: sampled protocols.
+        max_locations: maximal number of locations per pass.
+
+    Returns:
+        Rows of `protocol`, `case`, `quantity` (`dice`, `iou`) and `value`.
+    """
     rows = [
-        (protocol.protocol, case, quantity, value)
+        (protocol.protocol, case.name, quantity, value)
         for protocol in protocols
-        for case, values in score(model, cases, model.config.classes, protocol).items()
-        for quantity, value in values.items()
+        for quantity, value in score_field(field, case, protocol, max_locations).items()
     ]
     return pd.DataFrame(rows, columns=["protocol", "case", "quantity", "value"])

@@ -18,8 +18,9 @@ from ossnet.data.case import Case, Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import score_segmentation, segment_case
+from ossnet.evaluation.evaluation import field_of_case, score_segmentation, segment_case
 from ossnet.evaluation.metrics import disagreement_percent, surface_tolerance_mm
+from ossnet.field import OccupancyField
 from ossnet.files import replacing, write_text
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
@@ -90,22 +91,28 @@ class Segmentation:
         """
         split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
-        parts, evaluated = [], []
+        parts, sampled, evaluated = [], [], []
         without_foreground, without_spacing = list[str](), list[str]()
         from_dense: dict[str, float] = {}
 
-        def segment(case: Case, extraction: str) -> tuple[np.ndarray, int]:
-            extracted = segment_case(model, case, preprocessing, extraction, self.max_locations)
-            return extracted.segmentation.cpu().numpy(), sum(extracted.evaluated)
+        def segment(case: Case) -> tuple[OccupancyField, np.ndarray, int]:
+            field, grid = field_of_case(model, case, preprocessing)
+            extracted = EXTRACTORS[self.extraction](field, grid, self.max_locations)
+            return field, extracted.segmentation.cpu().numpy(), sum(extracted.evaluated)
 
-        costs = SegmentationCosts(model, lambda case: segment(case, self.extraction))
+        costs = SegmentationCosts(model, segment)
         to_compare: dict[str, np.ndarray] = {}
+        protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
+        prepared = PreparedCases(dataset, split, preprocessing, cache)
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)
-            segmentation, locations = costs.segment(case)
+            field, segmentation, locations = costs.segment(case)
             evaluated.append(locations)
             rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
             parts.append(rows)
+            # In passes of the extraction's size, so that an allocator keeps no more memory than the extraction takes.
+            sampled.append(score_sampled(field, prepared[index], protocols, self.max_locations))
+            del field  # Before the next one is made.
             has_foreground = case.label is None or class_indices(case.label, preprocessing, name).any()
             if not case.spacing_known:
                 without_spacing.append(name)
@@ -118,12 +125,12 @@ class Segmentation:
                 to_compare[name] = segmentation
         # After the loop, since the dense evaluation takes another amount of memory.
         for name, segmentation in to_compare.items():
-            from_dense[name] = disagreement_percent(segmentation, segment(dataset.load(name), "dense")[0])
+            every_voxel = segment_case(model, dataset.load(name), preprocessing, "dense", self.max_locations)
+            from_dense[name] = disagreement_percent(segmentation, every_voxel.segmentation)
         costs.count_tensors(dataset)
         write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
-        protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
-        sampled = score_sampled(model, PreparedCases(dataset, split, preprocessing, cache), protocols)
-        write_text(folder / "sampled.csv", sampled.to_csv(index=False))
+        by_protocol = pd.concat(sampled).sort_values("protocol", kind="stable")
+        write_text(folder / "sampled.csv", by_protocol.to_csv(index=False))
         result: dict[str, Any] = {
             "protocol": dense_protocol(split),
             "sampled_protocols": [plain(protocol) for protocol in protocols],

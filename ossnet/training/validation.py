@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 
 from ossnet.checks import STRICT
 from ossnet.data.prepared import PreparedCase
 from ossnet.evaluation.metrics import dice_per_class, iou_per_class, valid_mean
-from ossnet.field import labels_of
+from ossnet.field import OccupancyField, evaluate, labels_of
 from ossnet.model import SegmentationModel
 from ossnet.sampling import Sampling, border_voxels, draw_locations
 
@@ -39,35 +40,55 @@ class Validation:
             raise ValueError("border_share is for the released protocol only; set protocol = released with it")
 
 
+@torch.no_grad()
 def score(
     model: SegmentationModel, cases: Iterable[PreparedCase], classes: int, validation: Validation
 ) -> dict[str, dict[str, float]]:
     """Score a model on cases and return their Dice and IoU by case name and quantity.
 
-    Scores are means over the foreground classes in which they are defined. The locations of a case depend on its name
-    alone, so that they are the same for every model and epoch.
+    Scores are means over the foreground classes in which they are defined.
     """
     model.eval()
     scores = {}
     for case in cases:
         image = case.image.contiguous()
         if validation.protocol == "dense":
-            prediction, label = model.segment(image).cpu(), case.label
+            scores[case.name] = _overlap(model.segment(image), case.label, classes)
         else:
-            released = validation.protocol == "released"
-            sampling = Sampling(
-                strategy="border" if validation.border_share else "uniform",
-                count=validation.locations,
-                border_share=validation.border_share,
-                protocol="released" if released else "paper",
-            )
-            border = torch.from_numpy(border_voxels(case.label.numpy(), sampling)) if validation.border_share else None
-            generator = torch.Generator().manual_seed(zlib.crc32(case.name.encode()))
-            locations = draw_locations(sampling, case.shape, border, generator)
-            prediction = labels_of(model.occupancy(image, locations), classes).cpu()
-            label = case.label[tuple(locations.T)]
-        scores[case.name] = {
-            "dice": valid_mean(dice_per_class(prediction, label, classes).values())[0],
-            "iou": valid_mean(iou_per_class(prediction, label, classes).values())[0],
-        }
+            scores[case.name] = score_field(model.field(model.place(image)), case, validation)
     return scores
+
+
+@torch.no_grad()
+def score_field(
+    field: OccupancyField, case: PreparedCase, validation: Validation, max_locations: int = 2**14
+) -> dict[str, float]:
+    """Return the Dice and the IoU, as in `score`, of a case's field by a sampled protocol.
+
+    The locations depend on the name of the case alone, so that they are the same for every model and epoch.
+
+    Args:
+        field: field of the case's image.
+        case: the case.
+        validation: protocol `paper` or `released`.
+        max_locations: maximal number of locations per pass.
+    """
+    sampling = Sampling(
+        strategy="border" if validation.border_share else "uniform",
+        count=validation.locations,
+        border_share=validation.border_share,
+        protocol="released" if validation.protocol == "released" else "paper",
+    )
+    border = torch.from_numpy(border_voxels(case.label.numpy(), sampling)) if validation.border_share else None
+    generator = torch.Generator().manual_seed(zlib.crc32(case.name.encode()))
+    locations = draw_locations(sampling, case.shape, border, generator)
+    probabilities = evaluate(field, locations.to(field.device), max_locations)
+    return _overlap(labels_of(probabilities, field.classes), case.label[tuple(locations.T)], field.classes)
+
+
+def _overlap(prediction: Tensor, label: Tensor, classes: int) -> dict[str, float]:
+    prediction = prediction.cpu()
+    return {
+        "dice": valid_mean(dice_per_class(prediction, label, classes).values())[0],
+        "iou": valid_mean(iou_per_class(prediction, label, classes).values())[0],
+    }

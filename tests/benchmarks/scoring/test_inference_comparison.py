@@ -17,7 +17,9 @@ from benchmarks.report.score_records import collect
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, write_json
 from benchmarks.scoring.inference_comparison import (
+    AnsweredField,
     InferenceComparison,
+    answered_field,
     compare_extraction,
     prior_quality,
     recall_of_small,
@@ -85,6 +87,25 @@ def test_an_original_inference_has_no_prior_and_is_not_compared_with_itself() ->
     }
     # The ball is not small.
     assert np.isnan([ours["small_found_mise"], ours["small_found_adaptive"]]).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_known_labels_answer_as_the_field_does(classes: int) -> None:
+    labels = torch.from_numpy(ball(10, 6) + (classes == 3) * ball(12, 9))[:24]
+    probabilities = labels.float() if classes == 2 else torch.stack([labels == k for k in range(3)]).float()
+    field: Any = VoxelField(0.9 * probabilities)
+    field.prior = probabilities[..., ::4, ::4, ::4]
+    shape = (30, 24, 20)
+    # Flipped, transposed and cropped; outside the grid nothing is known.
+    turned = Grid(shape, lambda indices: torch.tensor([23, 31, 2]) + torch.tensor([-1, -1, 1]) * indices[:, [1, 0, 2]])
+    known = answered_field(field, turned, EXTRACTORS["dense"](field, turned, 1000).segmentation)
+    assert isinstance(known, AnsweredField)
+    for name in {*EXTRACTORS} - {"adaptive"}:  # It follows logits, not labels.
+        first, second = (EXTRACTORS[name](each, turned, 1000) for each in (field, known))
+        assert first.evaluated == second.evaluated
+        assert torch.equal(first.segmentation, second.segmentation), name
+    finer = Grid.over(field, (48, 66, 66))
+    assert answered_field(field, finer, torch.zeros(finer.shape, dtype=torch.uint8)) is field
 
 
 def test_small_components_by_hand() -> None:

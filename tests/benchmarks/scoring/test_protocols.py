@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -36,9 +37,9 @@ def test_each_case_is_scored_by_each_protocol(intensity_model: Callable[..., Seg
     right = PreparedCase("right", label[None].float(), label, None, torch.eye(4).numpy(), (1, 1, 1))
     # Everything is found to be occupied: of the half that is, an IoU of 1/2.
     all_bright = replace(right, name="bright", image=torch.ones(1, 8, 8, 8))
-    scores = score_sampled(
-        intensity_model((8, 8, 8)), [right, all_bright], [Validation("paper", 4096), Validation("released", 4096)]
-    )
+    model = intensity_model((8, 8, 8))
+    protocols = [Validation("paper", 4096), Validation("released", 4096)]
+    scores = pd.concat(score_sampled(model.field(case.image), case, protocols, 1000) for case in (right, all_bright))
     assert list(scores) == ["protocol", "case", "quantity", "value"]
     values = scores.set_index(["protocol", "case", "quantity"])["value"]
     assert len(values) == 2 * 2 * 2
