@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
-from ossnet.network.execution import ExecutableModule
+from ossnet.network.execution import HALF, ExecutableModule
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.tiles import is_large, run_block
 from ossnet.network.normalization import BatchNorm3d
@@ -42,8 +42,8 @@ class HalfResolution(nn.AvgPool3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, c, H/2, W/2, D/2] for x [B, c, H, W, D]."""
-        # Torch has no average pooling of bfloat16 on a CPU.
-        wide = x.float() if x.dtype == torch.bfloat16 and x.device.type == "cpu" else x
+        # Torch has no average pooling of 16 bits on a CPU.
+        wide = x.float() if x.dtype in HALF.values() and x.device.type == "cpu" else x
         return super().forward(wide).to(x.dtype)
 
 

@@ -161,7 +161,7 @@ def test_what_a_block_keeps(execution: Execution, kept: int, device: str) -> Non
 
 
 def test_a_model_that_knows_no_other_way_says_so() -> None:
-    with pytest.raises(UserError, match="model Linear has neither checkpointing nor bfloat16"):
+    with pytest.raises(UserError, match="model Linear has neither checkpointing nor another precision"):
         set_execution(nn.Linear(1, 1), Execution(checkpointing=True))
     set_execution(nn.Linear(1, 1), DEFAULT)
 

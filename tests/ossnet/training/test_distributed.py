@@ -111,7 +111,7 @@ def step(processes: Processes, setting: dict[str, Any]) -> dict[str, dict[str, A
     loss = learner.loss(batch, generator, len(indices))
     loss.backward()
     processes.require_same_draws(generator)
-    processes.take_buffers(model)
+    processes.take(model.buffers())
     state = {"loss": torch.tensor(processes.mean(loss.item()), dtype=torch.float64), "generator": generator.get_state()}
     return {
         "state": state if memory is None else state | {"memory": memory.uncertainty},
