@@ -58,7 +58,9 @@ class Profile:
         of_dataset = datasets.get(dataset.name, datasets.get("own", {}))
         levels = [part for table in (self.table, of_dataset) for part in _levels(table, kind.family, model)]
         settings = merge(*levels, overrides or {})
-        require_parts(settings)
+        for part, values in settings.items():
+            if part not in PARTS or not isinstance(values, Mapping):
+                raise UserError(f"unknown setting {part!r}; settings start with {', '.join(f'{p}.' for p in PARTS)}")
         where = f"profile {self.name}, model {model}"
         network = settings.get("network", {})
         for key, value in kind.preset.items():
@@ -95,13 +97,6 @@ def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str,
 def profile_names() -> list[str]:
     """Return the names of the profiles of the package, sorted."""
     return sorted(path.name.removesuffix(".toml") for path in files("ossnet").joinpath("profiles").iterdir())
-
-
-def require_parts(settings: Mapping[str, Any]) -> None:
-    """Raise a UserError if settings are not tables of `PARTS`."""
-    for part, values in settings.items():
-        if part not in PARTS or not isinstance(values, Mapping):
-            raise UserError(f"unknown setting {part!r}; settings start with {', '.join(f'{p}.' for p in PARTS)}")
 
 
 def load_profile(name: str) -> Profile:
