@@ -129,6 +129,7 @@ def _simulate(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     # This imports torch, and commands that only read records do without it.
     from benchmarks.commands.verify import VerifyRequest, verify
+    from ossnet.cli.options import settings
 
     (study,) = find_studies([options.study])
     if not study.has_points:
@@ -144,6 +145,7 @@ def _verify(options: argparse.Namespace) -> int:
         seed=options.seed,
         train=not options.no_train,
         command=options.command_line,
+        settings=settings(options.set),
     )
     return verify(request)
 
@@ -243,8 +245,8 @@ def _parser() -> argparse.ArgumentParser:
         "verify",
         _verify,
         "Show the records behind a number of a table, compute it from them again, and train one of its seeds again. "
-        "The exit status is 0 if everything is equal, or differs by no more than another machine explains, otherwise "
-        "1.",
+        "The exit status is 0 if everything is equal, or differs by no more than another machine or changed setting "
+        "explains, otherwise 1.",
     )
     with_scores = [study.name for study in find_studies([]) if study.has_points]
     verify.add_argument("study", metavar="STUDY", help=f"name of the study: {', '.join(with_scores)}")
@@ -260,6 +262,14 @@ def _parser() -> argparse.ArgumentParser:
     with_profile(verify)
     with_data(verify)
     verify.add_argument("--seed", type=int, help="seed to train again (default: the first one of the row)")
+    verify.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the training, such as recipe.memory=lean, to see what it does to the scores; can be "
+        "repeated",
+    )
     verify.add_argument("--no-train", action="store_true", help="only compare the table with its records")
     return parser
 

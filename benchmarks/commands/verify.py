@@ -2,9 +2,9 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -33,15 +33,15 @@ from benchmarks.runs.sweep import Sweep
 from benchmarks.scoring.registry import build_scoring
 from benchmarks.scoring.scoring import Job
 from benchmarks.study import Study
-from ossnet.config import plain
+from ossnet.config import merge, plain
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
-from ossnet.training.profile import Profile, load_profile
+from ossnet.training.profile import PARTS, Profile, load_profile
 
-OTHER_MACHINE_SPREADS = 2.0
-"""Tolerance for another machine or version of a library, in standard deviations of the seeds' means.
+TOLERATED_SPREADS = 2.0
+"""Tolerance for another machine, version of a library or setting, in standard deviations of the seeds' means.
 
-They round differently, and a training amplifies that.
+Machines and versions round differently, and a training amplifies that.
 """
 
 
@@ -59,6 +59,7 @@ class VerifyRequest:
         seed: seed to train again; None for the first of the cell.
         train: whether to train a seed again, rather than only compare the table with its records.
         command: the command line, for the provenance of the new records.
+        settings: settings of the training that are changed, such as `{"recipe": {"memory": "lean"}}`.
     """
 
     study: Study
@@ -70,6 +71,7 @@ class VerifyRequest:
     seed: int | None
     train: bool
     command: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,14 @@ class Comparison:
         spread: standard deviation of the seeds' means; NaN for a single seed.
         made_then: code, versions and machine of the record, as `made_with` returns them.
         made_now: the same of the new record.
+        changed: whether settings of the training were changed.
     """
 
     scores: pd.DataFrame
     spread: float
     made_then: Mapping[str, str]
     made_now: Mapping[str, str]
+    changed: bool = False
 
     @property
     def equal(self) -> bool:
@@ -112,8 +116,9 @@ class Comparison:
 
     @property
     def within_bound(self) -> bool:
-        """True if another machine explains the difference."""
-        return self.another_machine and abs(self.mean_difference) <= OTHER_MACHINE_SPREADS * self.spread
+        """True if another machine or setting explains the difference."""
+        expected = self.another_machine or self.changed
+        return expected and abs(self.mean_difference) <= TOLERATED_SPREADS * self.spread
 
 
 def verify(request: VerifyRequest) -> int:
@@ -143,7 +148,7 @@ class Retraining(NamedTuple):
     """Outcome of training a seed again.
 
     Attributes:
-        confirmed: whether the scores are equal, or differ by no more than another machine explains.
+        confirmed: whether the scores are equal, or differ by no more than another machine or setting explains.
         lines: lines of text that describe the outcome.
     """
 
@@ -154,11 +159,13 @@ class Retraining(NamedTuple):
 def train_again(origin: Origin, request: VerifyRequest, profile: Profile) -> Retraining:
     """Train one of the cell's seeds again in `results/verify`, score it, and compare it with its record.
 
+    With changed settings it is another training, whose scores may differ as much as those of another machine.
+
     A training that an earlier call began there is continued. A finished one is used only if it was made by this commit
     without changes, with these versions, on this machine.
 
     Raises:
-        UserError: the cell has no such seed, or the data are not those of its record.
+        UserError: the cell has no such seed, the data are not those of its record, or a setting is none of a training.
     """
     seed = min(origin.runs) if request.seed is None else request.seed
     if seed not in origin.runs:
@@ -174,25 +181,29 @@ def train_again(origin: Origin, request: VerifyRequest, profile: Profile) -> Ret
     (now,) = collect(Plan(origin.study.name, origin.records.dataset, profile.name, (run,))).rows
     if "failure" in now:
         return Retraining(False, [f"Seed {seed} trained again: it failed: {now['failure']}"])
-    comparison = compare(record, now, origin.quantity, origin.numbers["std_seeds"])
+    comparison = compare(record, now, origin.quantity, origin.numbers["std_seeds"], bool(request.settings))
+    means = [scores_by_case(other, origin.quantity).mean() for other in origin.runs.values()]
+    mean = comparison.scores["now"].mean()
     lines = [
         f"Seed {seed} trained again in {run.training}: {agreement(comparison)}",
+        f"Means of seeds: {min(means):.4f} to {max(means):.4f} in the records, {mean:.4f} now",
         f"Then and now differ in: {differences(comparison.changes)}",
     ]
     return Retraining(comparison.equal or comparison.within_bound, lines)
 
 
-def compare(then: Record, now: Record, quantity: str, spread: float) -> Comparison:
-    """Compare the scores of two records of one specification.
+def compare(then: Record, now: Record, quantity: str, spread: float, changed: bool = False) -> Comparison:
+    """Compare the scores of two records of one specification, or with settings that were changed.
 
     Args:
         then: the earlier record.
         now: the later record.
         quantity: quantity whose scores are compared.
         spread: standard deviation of the seeds' means.
+        changed: whether settings of the training were changed.
     """
     scores = pd.DataFrame({"then": scores_by_case(then, quantity), "now": scores_by_case(now, quantity)})
-    return Comparison(scores, spread, made_with(then), made_with(now))
+    return Comparison(scores, spread, made_with(then), made_with(now), changed)
 
 
 def agreement(comparison: Comparison) -> str:
@@ -216,10 +227,10 @@ def agreement(comparison: Comparison) -> str:
         f"the difference of the seed's mean is {comparison.mean_difference:+.3g}{of_spread} the standard deviation "
         f"over seeds ({comparison.spread:.3g})"
     )
-    bound = f"{OTHER_MACHINE_SPREADS:g} standard deviations, the tolerance for another machine or version"
+    bound = f"{TOLERATED_SPREADS:g} standard deviations, the tolerance for another machine, version or setting"
     if comparison.within_bound:
         verdict = f"this is within {bound}"
-    elif comparison.another_machine:
+    elif comparison.another_machine or comparison.changed:
         verdict = f"this is more than {bound}"
     else:
         verdict = "this machine with these versions should reproduce the scores exactly"
@@ -256,6 +267,10 @@ def _plan(record: Record, request: VerifyRequest, profile: Profile) -> PlannedRu
             f"--data {request.source} with --profile {profile.name} is not the data of {name} (cases, files or splits "
             "differ); give the --data and --profile of the record, or use --no-train"
         )
+    if request.settings:
+        if request.settings.keys() - set(PARTS):
+            raise UserError(f"--set: settings start with {', '.join(f'{part}.' for part in PARTS)}")
+        scoring = build_scoring(merge(record["spec"], {"training": request.settings}), "--set")
     threads = provenances(record)[0]["attempts"][-1]["cpu"]["torch_threads"]
     job = Job(request.source, generator, str(cache.resolve()), threads, request.command)
     return plan_run(scoring, record["columns"], dataset, job, request.results / "verify")

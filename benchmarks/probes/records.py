@@ -29,7 +29,7 @@ The driver counts what it keeps for itself as in use: on large cards more than h
 FOLDER = "efficiency"
 """Folder of the records in a results folder."""
 
-SCHEMA_VERSIONS = {"memory": 4, "runtime": 1, "comparison": 1}
+SCHEMA_VERSIONS = {"memory": 5, "runtime": 1, "comparison": 1}
 """Version of records by the probe's quantity. Records of another version are not read.
 
 It is raised whenever the same probe would have another result, except by a change of speed.

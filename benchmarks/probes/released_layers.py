@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import PadeActivationUnit
 from ossnet.network.decoder import ConditionalBatchNorm, DecoderBlock
+from ossnet.network.encoder import ResidualBlock
 from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.network.patches import PatchConvolution, PatchEncoder
 
@@ -57,6 +58,11 @@ def _decoder_block(block: DecoderBlock, x: Tensor, latent: Tensor) -> Tensor:
     return block.activation2(out)
 
 
+def _encoder_block(block: ResidualBlock, x: Tensor) -> Tensor:
+    """Apply a block that pools behind its skip connection's convolution."""
+    return block.activation(block.main(x) + block.halve(block.skip(x)))
+
+
 def _patch_convolution(layer: PatchConvolution, patches: Tensor) -> Tensor:
     """Apply a layer as a convolution, not as a matrix product."""
     return nn.Conv3d.forward(layer, patches)
@@ -70,6 +76,7 @@ _FORWARD: dict[type[nn.Module], Any] = {
     PadeActivationUnit: _pade,
     ConditionalBatchNorm: _conditional_batch_norm,
     DecoderBlock: _decoder_block,
+    ResidualBlock: _encoder_block,
     PatchConvolution: _patch_convolution,
     PatchEncoder: _patch_encoder,
 }

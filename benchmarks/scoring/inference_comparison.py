@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from scipy.ndimage import label as label_components
 from torch import Tensor
 
+from benchmarks.scoring.components import recall_of_lesions, recall_of_small
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.scoring.segmentation import dense_protocol, scored_split
 from benchmarks.scoring.segmentation_costs import SegmentationCosts
@@ -37,10 +36,6 @@ ORIGINALS = ("mise", "released")
 The comparisons with an evaluation of every voxel are recorded for the extraction `dense`, which needs it once for all,
 and those of `adaptive` for itself.
 """
-
-
-SMALL_VOXELS = 100
-"""Largest number of voxels of a component that is small: what an extraction most easily misses."""
 
 RECALLED = ("mise", "adaptive")
 """Extractions whose recall of small components is recorded, for the extraction `adaptive`."""
@@ -106,6 +101,7 @@ class InferenceComparison:
             field, grid, extraction, segmentation = costs.segment(case)
             label = class_indices(case.label, preprocessing, name)
             values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
+            values |= recall_of_lesions(label, segmentation)
             values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
             rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]
         costs.count_tensors(dataset)
@@ -149,7 +145,8 @@ def compare_extraction(
         if other == "dense" and "dense" in segmentations:
             answers = answered_field(field, grid, segmentations["dense"])
     if name == "adaptive":
-        values |= {f"small_found_{x}": recall_of_small(segmentations["dense"], segmentations[x]) for x in RECALLED}
+        dense = segmentations["dense"].cpu()
+        values |= {f"small_found_{x}": recall_of_small(dense, segmentations[x].cpu()) for x in RECALLED}
     if name in FIRST_STATES:
         values |= prior_quality(FIRST_STATES[name](field, grid), field, grid, max_locations)
     return values
@@ -185,27 +182,6 @@ def answered_field(field: OccupancyField, grid: Grid, segmentation: Tensor) -> O
             return field
         labels[tuple(locations.T)] = segmentation[index].flatten()
     return AnsweredField(field, labels)
-
-
-def recall_of_small(everything: Tensor, segmentation: Tensor) -> float:
-    """Return the share of small components of a segmentation of every voxel that another segmentation has found.
-
-    Components are of one class, joined at faces, edges or corners, and of at most `SMALL_VOXELS` voxels. One is found
-    if any of its voxels has its class in the other segmentation. It is NaN where there is no small component.
-
-    Args:
-        everything: class indices [H, W, D] of the evaluation of every voxel.
-        segmentation: class indices [H, W, D] of the other segmentation.
-    """
-    truth, other = everything.cpu().numpy(), segmentation.cpu().numpy()
-    found = []
-    for index in np.unique(truth[truth > 0]):
-        components, count = label_components(truth == index, np.ones((3, 3, 3)))
-        small = np.bincount(components.ravel(), minlength=count + 1) <= SMALL_VOXELS
-        met = np.bincount(components.ravel(), weights=(other == index).ravel(), minlength=count + 1) > 0
-        found.append(met[1:][small[1:]])
-    hits = np.concatenate(found) if found else np.zeros(0)
-    return float(hits.mean()) if len(hits) else float("nan")
 
 
 def prior_quality(state: FirstState, field: OccupancyField, grid: Grid, max_locations: int = 2**14) -> dict[str, float]:

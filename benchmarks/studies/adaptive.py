@@ -29,6 +29,7 @@ ADAPTIVE = Study(
         rows=[(inference.MODEL, extraction) for extraction in EXTRACTIONS],
         names={"extraction": EXTRACTIONS},
         note=(
+            f"{inference.LESIONS}. "
             "Evaluated: number of locations per volume. Disagreement: percentage of all voxels of a volume; that of "
             "mise with every voxel evaluated is in the row of dense. Small components: share of the components of at "
             "most 100 voxels, in a segmentation of every voxel, of which an extraction has found a voxel"

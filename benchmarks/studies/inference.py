@@ -34,6 +34,12 @@ PRIOR = (
 )
 
 
+LESIONS = (
+    "Lesions found: share of the connected components of a case's label, small ones of at most 100 voxels and larger "
+    "ones, of which the segmentation holds a voxel"
+)
+
+
 def grid(profile: "Profile") -> Sequence[Point]:
     """Return every extraction by the OSS-Net C of every seed."""
     return points(EXTRACTIONS, profile)
@@ -113,6 +119,7 @@ INFERENCE = Study(
         rows=[(MODEL, extraction) for extraction in EXTRACTIONS],
         names={"extraction": EXTRACTIONS},
         note=(
+            f"{LESIONS}. "
             "Evaluated: number of locations per volume. Disagreement: percentage of all voxels of a volume; that with "
             "every voxel evaluated is in the row of dense. Precision and recall: the encoder's segmentation, "
             "up-sampled to the first lattice and thresholded, compared with the decoder at the same points. By the "

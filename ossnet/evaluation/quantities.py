@@ -33,6 +33,8 @@ SCORES = {
 """Quantities of a segmentation, measured by `ossnet.evaluation.metrics.score_case`, in the order of tables."""
 
 EXTRACTION_QUANTITIES = {
+    "lesions_found_small": Quantity("Small lesions found", "", higher_is_better=True),
+    "lesions_found_large": Quantity("Large lesions found", "", higher_is_better=True),
     "evaluated_locations": Quantity("Evaluated", "", higher_is_better=False, digits=0),
     "evaluated_stage1": Quantity("Evaluated in stage 1", "", higher_is_better=False, digits=0),
     "evaluated_stage2": Quantity("Evaluated in stage 2", "", higher_is_better=False, digits=0),

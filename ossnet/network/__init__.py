@@ -12,7 +12,7 @@ In reading order:
 - `tiles`: its encoder, in less memory;
 - `resolution`: sizes of the encoder for volumes of any resolution;
 - `activation`: the Padé activation unit and other activations;
-- `execution`: what memory a training takes, and bfloat16;
+- `execution`: what memory a training takes, and precision;
 - `lean`: training in little memory, in parts;
 - `valueless`: tensors without values, on which memory is predicted;
 - `released`: import of the released weights.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.convolution import Conv3d
-from ossnet.network.execution import ExecutableModule
+from ossnet.network.execution import HALF, ExecutableModule
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.tiles import is_large, run_block
 from ossnet.network.normalization import BatchNorm3d
@@ -43,8 +43,8 @@ class HalfResolution(nn.AvgPool3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, c, H/2, W/2, D/2] for x [B, c, H, W, D]."""
-        # Torch has no average pooling of bfloat16 on a CPU.
-        wide = x.float() if x.dtype == torch.bfloat16 and x.device.type == "cpu" else x
+        # Torch has no average pooling of 16 bits on a CPU.
+        wide = x.float() if x.dtype in HALF.values() and x.device.type == "cpu" else x
         return super().forward(wide).to(x.dtype)
 
 
@@ -68,10 +68,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, out, H/2, W/2, D/2] for x [B, in, H, W, D]."""
-        # A convolution of size 1 may as well follow the pooling, where it has an eighth of the voxels. On a GPU the
-        # order is that of the released code, whose memory the tables of the paper show.
-        shortcut = self.skip(self.halve(x)) if x.device.type == "cpu" else self.halve(self.skip(x))
-        return self.activation(self.main(x) + shortcut)
+        # Departure: the released code pools behind the skip connection's convolution. Its kernel has a size of 1, so that
+        # this order has the same result, with an eighth of the voxels to convolve.
+        return self.activation(self.main(x) + self.skip(self.halve(x)))
 
 
 def lowest_grid(shape: tuple[int, int, int], blocks: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Execution of networks, apart from what they compute: what memory training takes, and float32 or bfloat16."""
+"""Execution of networks, apart from what they compute: what memory training takes, and in which precision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,8 +14,11 @@ from torch.utils.checkpoint import checkpoint
 from ossnet.errors import UserError
 from ossnet.network.activation import PadeActivationUnit
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 Memory = Literal["plain", "checkpointing", "lean", "leanest"]
+
+HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Precisions of 16 bits and their dtypes."""
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
@@ -24,7 +27,7 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 class Execution:
     """How the blocks of a network are computed; the defaults are the paper's.
 
-    `torch.autocast` does not replace `bfloat16` here: it keeps the results of group norm and interpolation in float32,
+    `torch.autocast` does not replace `precision` here: it keeps the results of group norm and interpolation in float32,
     which are most of what a U-Net keeps, and it does not work on the meta device, on which memory is predicted.
 
     Attributes:
@@ -33,7 +36,9 @@ class Execution:
             same.
         precision: `bfloat16` holds the activations between the network's input and its output in bfloat16, and the
             weights while they are multiplied with them. Weights, gradients and optimiser stay in float32, and so do
-            the sums of batch norms and Padé units, the latents, the logits and the loss.
+            the sums of batch norms and Padé units, the latents, the logits and the loss. `float16` is the same for GPUs
+            that have no bfloat16, such as the paper's V100 and RTX 2080 Ti. It rounds less, but holds no gradient below
+            6e-8 and nothing beyond 65504, so that training scales the loss, see `ossnet.training.loop`.
         lean: whether training goes through locations and large volumes in parts and keeps images, labels and optimiser
             in host memory, see `ossnet.network.lean`; the rest is checkpointed. Losses, gradients and statistics stay
             the same but for rounding. Only in float32, and only for parts with `has_lean`.
@@ -59,14 +64,14 @@ class Execution:
         return "checkpointing" if self.checkpointing else "plain"
 
     def run(self, block: nn.Module, *inputs: Tensor) -> Tensor:
-        """Return `block(*inputs)`, in bfloat16 if that is the precision.
+        """Return `block(*inputs)`, in 16 bits if that is the precision.
 
         The block must draw nothing at random, since checkpointing computes it twice.
         """
         compute: Callable[..., Tensor] = block
-        if self.precision == "bfloat16":
-            inputs = tuple(tensor.to(torch.bfloat16) for tensor in inputs)
-            compute = partial(_in_bfloat16, block)
+        if self.precision in HALF:
+            inputs = tuple(tensor.to(HALF[self.precision]) for tensor in inputs)
+            compute = partial(_in_half, block)
         if not self.checkpointing and not self.lean:
             return compute(*inputs)
         result: Tensor = checkpoint(
@@ -99,28 +104,28 @@ def set_execution(model: nn.Module, execution: Execution) -> None:
 
     Raises:
         UserError: the model has no `ExecutableModule`, so that only the default execution is possible; or lean training
-            is asked of a model that has none, or in bfloat16.
+            is asked of a model that has none, or in 16 bits.
     """
     modules = [module for module in model.modules() if isinstance(module, ExecutableModule)]
     if not modules and execution != DEFAULT:
         raise UserError(
-            f"model {type(model).__name__} has neither checkpointing nor bfloat16; "
+            f"model {type(model).__name__} has neither checkpointing nor another precision; "
             "leave checkpointing and precision at their defaults"
         )
     if execution.lean and execution.precision != "float32":
-        raise UserError("lean training is in float32 only; choose checkpointing with bfloat16")
+        raise UserError(f"lean training is in float32 only; choose checkpointing with {execution.precision}")
     if execution.lean and not all(module.has_lean for module in modules):
         raise UserError(f"model {type(model).__name__} has no lean training; choose checkpointing")
     for part in modules:
         part.execution = execution
 
 
-def _in_bfloat16(block: nn.Module, *inputs: Tensor) -> Tensor:
-    """Return `block(*inputs)` for inputs in bfloat16."""
+def _in_half(block: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return `block(*inputs)` for inputs of 16 bits."""
     weights = {
-        name: parameter.to(torch.bfloat16)
+        name: parameter.to(inputs[0].dtype)
         for prefix, module in block.named_modules()
-        # `BatchNorm` and `PadeActivationUnit` take inputs in bfloat16 with weights in float32, and sum in float32.
+        # `BatchNorm` and `PadeActivationUnit` take such inputs with weights in float32, and sum in float32.
         if not isinstance(module, BatchNorm | PadeActivationUnit)
         for name, parameter in module.named_parameters(prefix, recurse=False)
     }

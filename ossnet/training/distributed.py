@@ -9,7 +9,7 @@ The first process writes all files and reports; the others read the same folders
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from ossnet.data.prepared import Cases, PreparedCase
 from ossnet.errors import UserError
@@ -125,10 +125,15 @@ class Processes:
         if self.is_first:
             self.wait()
 
-    def take_buffers(self, model: nn.Module) -> None:
-        """Replace the running statistics of a model by those of the first process."""
-        for buffer in model.buffers() if self.count > 1 else ():
-            dist.broadcast(buffer, 0)
+    def take(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by those of the first process."""
+        for tensor in tensors if self.count > 1 else ():
+            dist.broadcast(tensor.detach(), 0)
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by their means over the processes."""
+        for tensor in tensors if self.count > 1 else ():
+            tensor.copy_(self.sum(tensor) / self.count)
 
     def require_same_draws(self, generator: torch.Generator) -> None:
         """Raise a UserError if the processes have drawn different random numbers from their generators."""

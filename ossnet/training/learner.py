@@ -1,4 +1,6 @@
-"""Losses of batches that one process has for itself or several share, with the gradients of the whole batch."""
+"""Losses and steps of batches that one process has for itself or several share, with the whole batch's gradients."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from ossnet.training.synchronised_norm import SynchronisedStatistics
 
 
 class Learner:
-    """Losses of a model for the batches of a training.
+    """Losses of a model for the batches of a training, and its steps.
 
     With several processes, the parameters and running statistics become those of the first process, and batch norms
     take their statistics as the recipe's `norm_parts` says. A model without such norms, or whose norms are not the
@@ -24,6 +26,10 @@ class Learner:
         model: model in training.
         processes: processes that share each batch.
         recipe: recipe of the training.
+
+    Attributes:
+        scaler: factor of the loss in float16, whose gradients would otherwise be rounded to 0. It is halved where they
+            become infinite, which makes no step, and doubled after 2000 steps without that; part of a checkpoint.
 
     Raises:
         UserError: batches cannot be divided among the processes, or not for the norms of this model.
@@ -43,11 +49,16 @@ class Learner:
         set_statistics(model, statistics)
         if statistics is not None and recipe.execution.lean:
             raise UserError(
-                f"training with memory = {recipe.memory} takes the statistics of batch norms from whole batches on "
-                "one device; choose memory = checkpointing"
+                f"training with memory = {recipe.memory} takes the statistics of batch norms from all cases of a "
+                "process; choose memory = checkpointing, or as many processes as recipe.norm_parts"
             )
+        self.scaler = torch.amp.GradScaler(next(model.parameters()).device.type, enabled=recipe.precision == "float16")
         self._loss: nn.Module = _Loss(model)
-        if processes.count > 1:
+        # Lean training releases gradients on the device within the backward pass, before they could be exchanged there.
+        self._on_host = recipe.execution.lean
+        if self._on_host:
+            processes.take([*model.parameters(), *model.buffers()])
+        elif processes.count > 1:
             # Gradients as views of what is sent take no memory twice.
             self._loss = DistributedDataParallel(self._loss, gradient_as_bucket_view=True)
 
@@ -55,13 +66,22 @@ class Learner:
         """Return the loss of this process's share of a batch of `cases` cases.
 
         Its mean over the processes is the loss of the whole batch, if the model's loss is a mean over cases of the same
-        size, and the backward pass gives every process the gradients of that mean.
+        size, and `step` gives every process the gradients of that mean.
         """
         share = self.processes.share(cases)
         if self._synchronised is not None:
             self._synchronised.counts = share.weight > 0
         loss: Tensor = self._loss(batch, generator)
         return loss if self.processes.count == 1 else loss * (share.weight * self.processes.count)
+
+    def step(self, loss: Tensor, optimizer: Any) -> None:
+        """Compute the gradients of a loss, and update the weights."""
+        self.scaler.scale(loss).backward()
+        if self._on_host:
+            weights = (weight for group in optimizer.param_groups for weight in group["params"])
+            self.processes.average(weight.grad for weight in weights if weight.grad is not None)
+        self.scaler.step(optimizer)
+        self.scaler.update()
 
 
 class _Loss(nn.Module):

@@ -102,6 +102,7 @@ def train(
             divided among the processes.
     """
     set_execution(model, recipe.execution)
+    learner = Learner(model, processes, recipe)
     # Lean training keeps the batches, like its optimiser, in host memory.
     device = torch.device("cpu") if recipe.execution.lean else next(model.parameters()).device
     if next(model.parameters()).device.type == "cpu":
@@ -114,10 +115,9 @@ def train(
     history: list[EpochReport] = []
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
-        history = _restore(load_checkpoint(checkpoint), model, optimizer, generator, memory, identity, checkpoint)
+        history = _restore(load_checkpoint(checkpoint), learner, optimizer, generator, memory, identity, checkpoint)
         for past in history:
             report(past)
-    learner = Learner(model, processes, recipe)
     for epoch in range(len(history), recipe.epochs):
         start = time.monotonic()
         loss = _train_epoch(learner, cases, recipe, epoch, optimizer, generator, memory, device)
@@ -129,7 +129,7 @@ def train(
         history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou))
         if processes.is_first:
             best = not len(validation_cases) or best_epoch(history) is history[-1]
-            _save(folder, model, optimizer, generator, memory, identity, history, recipe.validation.protocol, best)
+            _save(folder, learner, optimizer, generator, memory, identity, history, recipe.validation.protocol, best)
         report(history[-1])
     processes.wait()  # for the last files
     model.load_state_dict(load_weights(folder / "model.safetensors"))
@@ -162,8 +162,7 @@ def _train_epoch(
             if step + 1 < len(batches):
                 # All random numbers of this step are drawn: the next batch is read while gradients are computed.
                 batch = maker.begin(batches[step + 1].tolist(), generator)
-            loss.backward()
-            optimizer.step()
+            learner.step(loss, optimizer)
             losses.append(processes.mean(float(loss.detach())))
             if not math.isfinite(losses[-1]):
                 raise UserError(
@@ -171,7 +170,7 @@ def _train_epoch(
                     "(the last whole epoch is kept)"
                 )
     processes.require_same_draws(generator)
-    processes.take_buffers(model)
+    processes.take(model.buffers())
     return float(np.mean(losses))
 
 
@@ -184,7 +183,7 @@ def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torc
 
 def _save(
     folder: Path,
-    model: SegmentationModel,
+    learner: Learner,
     optimizer: Any,
     generator: torch.Generator,
     memory: ConfidenceMemory | None,
@@ -195,7 +194,7 @@ def _save(
 ) -> None:
     """Write the three files of a training after an epoch; the weights only if the epoch is the best so far."""
     if is_best:
-        save_weights(folder / "model.safetensors", model.state_dict())
+        save_weights(folder / "model.safetensors", learner.model.state_dict())
     with replacing(folder / "history.csv") as temporary:
         pd.DataFrame(history).assign(protocol=protocol).to_csv(temporary, index=False)
     # Last of the three files: after an interruption before it, the epoch is repeated with the same result.
@@ -203,8 +202,9 @@ def _save(
         folder / "checkpoint.pt",
         {
             "identity": identity,
-            "model": model.state_dict(),
+            "model": learner.model.state_dict(),
             "optimizer": optimizer.state_dict(),
+            "scaler": learner.scaler.state_dict(),
             "generator": generator.get_state(),
             # The key keeps its name, so that earlier checkpoints can be resumed.
             "unsureness": None if memory is None else memory.uncertainty,
@@ -215,7 +215,7 @@ def _save(
 
 def _restore(
     state: dict[str, Any],
-    model: SegmentationModel,
+    learner: Learner,
     optimizer: Any,
     generator: torch.Generator,
     memory: ConfidenceMemory | None,
@@ -229,8 +229,9 @@ def _restore(
     """
     if state.get("identity") != identity:
         raise UserError(f"{path} belongs to a run of another configuration; choose another folder or delete it")
-    model.load_state_dict(state["model"])
+    learner.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    learner.scaler.load_state_dict(state.get("scaler", {}))  # Earlier checkpoints have none.
     generator.set_state(state["generator"])
     if memory is not None:
         memory.uncertainty = state["unsureness"]

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ossnet.network.execution import HALF
 from ossnet.network.normalization import BatchNormalization
 from ossnet.training.distributed import Processes
 
@@ -50,14 +51,14 @@ class _Synchronised(torch.autograd.Function):
     """Batch normalisation of x [N, C, ...] by the mean and variance over all axes but the second, of all processes.
 
     It returns the normalised x, the mean [C] and the unbiased variance [C], the last two without gradient. Sums are in
-    the dtype of the parameters, or in float32 for x in bfloat16. Gradients of the affine map are this process's part.
+    the dtype of the parameters, or in float32 for x of 16 bits. Gradients of the affine map are this process's part.
     """
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, processes: Processes, counts: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        wide = x.float() if x.dtype == torch.bfloat16 else x
+        wide = x.float() if x.dtype in HALF.values() else x
         variance, mean = torch.var_mean(wide, _summed_axes(x), correction=0)
         # [processes, 3, C] in float64, in which counts are exact.
         number = torch.full_like(mean, counts * (x.numel() // x.shape[1]))

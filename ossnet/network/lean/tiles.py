@@ -69,11 +69,7 @@ class _SecondHalf(nn.Module):
         self.activation = block.activation
 
     def forward(self, pooled: Tensor, shortcut: Tensor) -> Tensor:
-        """Return the block's output for the result of its first half and for its pooled input.
-
-        The block's skip connection is pooled behind the convolution. As that has a kernel of 1, the order makes no
-        difference but for rounding.
-        """
+        """Return the block's output for the result of its first half and for its pooled input."""
         # In place: no backward pass needs the sum's operands.
         result: Tensor = self.activation(self.main(pooled).add_(self.skip(shortcut)))
         return result

@@ -72,6 +72,13 @@ def _only_the_tiny_study(tiny_study: Study, use_studies: Callable[..., None]) ->
     use_studies(tiny_study)
 
 
+def test_a_changed_setting_may_differ_by_two_spreads_at_most() -> None:
+    now = record({"x": 0.75, "y": 0.75, "z": None})
+    assert not compare(THEN, now, "dice", 1.0).within_bound
+    assert compare(THEN, now, "dice", 0.0626, changed=True).within_bound
+    assert not compare(THEN, now, "dice", 0.0624, changed=True).within_bound
+
+
 def contents(results: Path) -> dict[Path, bytes]:
     """Read every file that a sweep made for itself."""
     folders = ("runs", "trainings", "records", "plans", "tables")
@@ -91,6 +98,16 @@ def test_a_seed_is_trained_again_and_compared(
     (training,) = (finished / "verify" / "trainings").iterdir()
     assert training.name.startswith("own-c-seed1-")
     assert contents(finished) == before
+
+    # Another seed's training in little memory, which rounds otherwise and has a folder of its own.
+    status = main(["verify", *ROW, "--seed", "0", "--set", "recipe.memory=lean", *options])
+    output = capsys.readouterr().out
+    assert status == ("this is more than" in output)
+    assert "Means of seeds: " in output
+    (lean,) = (finished / "verify" / "trainings").glob("own-c-seed0-*")
+    assert json.loads((lean / "spec.json").read_text())["recipe"]["memory"] == "lean"
+    assert main(["verify", *ROW, "--set", "seed=3", *options]) == 2
+    assert "settings start with network., recipe., preprocessing." in capsys.readouterr().err
 
     records = finished / "records" / "table1-own-tiny.jsonl"
     rows = [json.loads(line) for line in records.read_text().splitlines()]

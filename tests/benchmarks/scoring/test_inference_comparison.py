@@ -22,7 +22,6 @@ from benchmarks.scoring.inference_comparison import (
     answered_field,
     compare_extraction,
     prior_quality,
-    recall_of_small,
 )
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.studies.inference import EXTRACTIONS
@@ -106,24 +105,6 @@ def test_known_labels_answer_as_the_field_does(classes: int) -> None:
         assert torch.equal(first.segmentation, second.segmentation), name
     finer = Grid.over(field, (48, 66, 66))
     assert answered_field(field, finer, torch.zeros(finer.shape, dtype=torch.uint8)) is field
-
-
-def test_small_components_by_hand() -> None:
-    everything = torch.zeros(12, 12, 12, dtype=torch.uint8)
-    everything[:5, :5, :5] = 1  # 125 voxels are not small
-    everything[7:9, 7, 7] = 1
-    everything[9, 8, 8] = 1  # joined to the former at a corner
-    everything[11, 0, 0] = 1
-    everything[11, 11, 0] = 2
-    assert np.isnan(recall_of_small(torch.zeros_like(everything), everything))
-    found = everything.clone()
-    assert recall_of_small(everything, found) == 1
-    found[7:9] = 0
-    found[:5] = 0
-    assert recall_of_small(everything, found) == 1
-    found[9] = 0
-    found[11, 11, 0] = 1
-    assert recall_of_small(everything, found) == pytest.approx(1 / 3)
 
 
 def test_a_right_prior_saves_what_each_reading_says() -> None:
@@ -235,6 +216,8 @@ def test_every_case_is_measured(name: str, scored: Scored) -> None:
     expected = compare(name, "right")
     assert rows.loc[("x", "evaluated_locations"), "value"] == expected["evaluated_locations"]
     assert rows.loc[("x", "dice"), "value"] == pytest.approx(1, abs=0.01)
+    assert rows.loc[("x", "lesions_found_large"), "value"] == 1
+    assert np.isnan(rows.loc[("x", "lesions_found_small"), "value"])
 
 
 def test_an_unknown_extraction_is_refused(tiny_spec: Callable[..., RunSpec]) -> None:

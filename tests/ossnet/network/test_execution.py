@@ -1,4 +1,4 @@
-"""How networks are computed leaves what they compute: exactly with checkpointing, up to rounding in bfloat16."""
+"""How networks are computed leaves what they compute: exactly with checkpointing, up to rounding in 16 bits."""
 
 from functools import cache
 from typing import Any
@@ -19,8 +19,8 @@ from ossnet.registry import model_type
 NAMES = ["a", "d", "unet3d", "unet2d-width"]
 EXECUTIONS = [
     Execution(checkpointing=True),
-    Execution(precision="bfloat16"),
     Execution(checkpointing=True, precision="bfloat16"),
+    Execution(precision="float16"),
 ]
 SHAPE = (16, 24, 16)
 SIZES: dict[str, dict[str, Any]] = {
@@ -93,12 +93,15 @@ def test_statistics_go_on_after_a_backward_pass_that_fails() -> None:
     assert block.norm.num_batches_tracked == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_bfloat16_is_float32_rounded(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "precision", "bound"), [*[(name, "bfloat16", 0.02) for name in NAMES], ("d", "float16", 0.0025)]
+)
+def test_16_bits_are_float32_rounded(name: str, precision: Any, bound: float) -> None:
+    """With 8 and 11 bits of a number's fraction."""
     exact, _ = learn(name, DEFAULT)
-    rounded, learned = learn(name, Execution(precision="bfloat16"))
+    rounded, learned = learn(name, Execution(precision=precision))
     assert rounded != exact
-    assert_close(rounded, exact, rtol=0.02, atol=0)
+    assert_close(rounded, exact, rtol=bound, atol=0)
     assert {value.dtype for value in learned.values()} <= {torch.float32, torch.int64}
 
 
@@ -161,7 +164,7 @@ def test_what_a_block_keeps(execution: Execution, kept: int, device: str) -> Non
 
 
 def test_a_model_that_knows_no_other_way_says_so() -> None:
-    with pytest.raises(UserError, match="model Linear has neither checkpointing nor bfloat16"):
+    with pytest.raises(UserError, match="model Linear has neither checkpointing nor another precision"):
         set_execution(nn.Linear(1, 1), Execution(checkpointing=True))
     set_execution(nn.Linear(1, 1), DEFAULT)
 

@@ -3,7 +3,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +154,24 @@ def test_lean_training_goes_on_exactly(tmp_path: Path) -> None:
     assert_same(tmp_path / "whole", tmp_path / "halted")
 
 
+def test_float16_training_goes_on_exactly_with_its_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the six steps some overflow and are left out; after each other one the scale doubles."""
+    scaler = partial(torch.amp.GradScaler, init_scale=2.0**24, growth_interval=1)
+    monkeypatch.setattr(torch.amp, "GradScaler", scaler)
+    run(tmp_path / "whole", precision="float16")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "halted", interrupting(1, lambda _: None), precision="float16")
+    run(tmp_path / "halted", precision="float16")
+    assert_same(tmp_path / "whole", tmp_path / "halted")
+    first, second = (load_checkpoint(tmp_path / name / "checkpoint.pt")["scaler"] for name in ("whole", "halted"))
+    assert first == second
+    assert 2.0**18 < first["scale"] < 2.0**30
+    assert math.log2(first["scale"]) % 1 == 0
+
+
 @pytest.mark.parametrize(
-    ("strategy", "precision"), [("uniform", "float32"), ("confidence", "float32"), ("uniform", "bfloat16")]
+    ("strategy", "precision"),
+    [("uniform", "float32"), ("confidence", "float32"), ("uniform", "bfloat16"), ("uniform", "float16")],
 )
 def test_it_learns(strategy: str, precision: str, tmp_path: Path) -> None:
     optimization = {"learning_rate": 0.03}
