@@ -52,7 +52,10 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return F.conv3d(x, weight, padding=weight.shape[2] // 2)
+        result = F.conv3d(x, weight, padding=weight.shape[2] // 2)
+        # Torch leaves the layout of small results, and of those without values, as its slower algorithms make them.
+        last = x.is_contiguous(memory_format=torch.channels_last_3d)
+        return result.contiguous(memory_format=torch.channels_last_3d) if last else result
 
     @staticmethod
     @once_differentiable
