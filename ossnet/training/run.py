@@ -59,7 +59,7 @@ class RunSpec:
     preprocessing: Preprocessing
     recipe: Recipe
     seed: int = Field(ge=0)
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
 
     @property
     def identity(self) -> str:
