@@ -53,7 +53,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         result = F.conv3d(x, weight, padding=weight.shape[2] // 2)
-        # Torch leaves the layout of small results, and of those without values, as its slower algorithms make them.
+        # Torch does not keep this layout in all of its algorithms, and has others for tensors without values.
         last = x.is_contiguous(memory_format=torch.channels_last_3d)
         return result.contiguous(memory_format=torch.channels_last_3d) if last else result
 

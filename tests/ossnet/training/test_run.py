@@ -93,7 +93,7 @@ def test_nothing_else_makes_another_identity(tiny_spec: MakeSpec) -> None:
 
 
 def test_a_version_that_is_not_known_is_refused(tiny_spec: MakeSpec, tmp_path: Path) -> None:
-    (tmp_path / "spec.json").write_text(json.dumps(plain(tiny_spec()) | {"schema_version": 2}))
+    (tmp_path / "spec.json").write_text(json.dumps(plain(tiny_spec()) | {"schema_version": 3}))
     with pytest.raises(UserError, match=r"spec\.json: schema_version"):
         read_spec(tmp_path)
 
