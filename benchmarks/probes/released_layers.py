@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ossnet.network.activation import PadeActivationUnit
+from ossnet.network.convolution import Conv3d
 from ossnet.network.decoder import ConditionalBatchNorm, DecoderBlock
 from ossnet.network.encoder import ResidualBlock
 from ossnet.network.occupancy_network import OccupancyNetwork
@@ -77,6 +78,7 @@ _FORWARD: dict[type[nn.Module], Any] = {
     ConditionalBatchNorm: _conditional_batch_norm,
     DecoderBlock: _decoder_block,
     ResidualBlock: _encoder_block,
+    Conv3d: nn.Conv3d.forward,
     PatchConvolution: _patch_convolution,
     PatchEncoder: _patch_encoder,
 }

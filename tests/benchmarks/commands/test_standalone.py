@@ -14,6 +14,9 @@ from benchmarks.probes.records import read_records
 
 INSTALLED = ("torch", "numpy", "pandas", "nvidia-ml-py")
 
+INSTALLED_WITHOUT_GPU = (*INSTALLED, "numba")
+"""What the same measurements need on a CPU, on which they run here."""
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -78,7 +81,7 @@ def site_packages(tmp_path: Path) -> Path:
     """A folder with links to these packages and to nothing else."""
     folder = tmp_path / "packages"
     folder.mkdir()
-    for package in closure(iter(INSTALLED)).values():
+    for package in closure(iter(INSTALLED_WITHOUT_GPU)).values():
         for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
             (folder / name).symlink_to(package.locate_file(name))
     return folder
