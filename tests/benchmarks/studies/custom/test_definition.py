@@ -38,12 +38,12 @@ def test_a_grid_has_every_combination_and_the_profiles_seeds(read: Read) -> None
         '[settings]\nextraction = "dense"\nrecipe.epochs = 7\n'
     )
     points = study.grid(load_profile("laptop"))
-    assert [(*point.columns.values(), point.seed) for point in points[2:4]] == [("true", 3, 2), ("true", 5, 0)]
+    assert [(*point.columns.values(), point.seed) for point in points[2:4]] == [("yes", 3, 2), ("yes", 5, 0)]
     assert len(points) == 2 * 2 * 3
     overrides = {"network": {"patches": True, "patch_size": 5}, "recipe": {"epochs": 7}}
     assert (points[3].overrides, points[3].extraction, points[3].max_locations) == (overrides, "dense", 2**14)
     layout = study.layout
-    assert layout.baseline == ("c", "true", 5)
+    assert layout.baseline == ("c", "yes", 5)
     assert layout.axes == ["network.patches", "network.patch_size"]
     assert layout.heads == {
         "model": None,
