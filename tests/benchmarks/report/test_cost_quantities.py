@@ -51,8 +51,8 @@ def test_a_cost_is_the_median_over_seeds_and_what_was_not_recorded_is_left_out()
     )
     # A row's numbers stand together, in the order of the table.
     assert list(numbers["width"]) == [32] * 2 + [16] * 3
-    cost = numbers.iloc[-1]
-    assert (cost["seeds"], cost["n"], cost["unit"], math.isnan(cost["low"])) == (3, 2, "GB", True)
+    (memory,) = numbers[numbers["quantity"] == "training_memory"].to_dict("records")
+    assert (memory["seeds"], memory["n"], memory["unit"], math.isnan(memory["low"])) == (3, 2, "GB", True)
 
 
 def test_values_are_those_of_single_runs() -> None:
