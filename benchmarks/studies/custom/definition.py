@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from ossnet.training.profile import Profile
 
 LABEL = "row"
-"""Column of the labels of rows that are listed one by one."""
+TRAINED = "trained"
+"""Columns of rows that are listed one by one: the label, and that of the first row with the same training.
+
+The latter is left out where each row has a training of its own.
+"""
 
 UNITS = {"patch_size": "voxels", "border_width": "voxels", "shape": "voxels", "max_locations": "locations per pass"}
 """Units of settings, for headings."""
@@ -53,13 +57,9 @@ def read_study(path: Path) -> Study:
 
 def _variants(content: StudyFile, path: Path) -> list[Variant]:
     """Return the rows of the table in order: models in turn, then combinations, the last axis changing fastest."""
-    common = content.settings.flat
     if content.rows:
-        return [
-            Variant(model, {LABEL: row.label}, common | row.flat, f"{path}, row {row.label!r}")
-            for row in content.rows
-            for model in row.models or content.models
-        ]
+        return _listed_variants(content, path)
+    common = content.settings.flat
     axes = content.grid.axes
     return [
         Variant(
@@ -70,6 +70,27 @@ def _variants(content: StudyFile, path: Path) -> list[Variant]:
         )
         for model in content.models
         for values in product(*axes.values())
+    ]
+
+
+def _listed_variants(content: StudyFile, path: Path) -> list[Variant]:
+    common = content.settings.flat
+    variants = [
+        Variant(model, {LABEL: row.label}, common | row.flat, f"{path}, row {row.label!r}")
+        for row in content.rows
+        for model in row.models or content.models
+    ]
+    trainings: dict[str, str | int | float] = {}
+    of_variants = []
+    for variant in variants:
+        training = {name: value for name, value in variant.settings.items() if name not in SCORING}
+        key = json.dumps([variant.model, training], sort_keys=True)
+        of_variants.append(trainings.setdefault(key, variant.columns[LABEL]))
+    if len(trainings) == len(variants):
+        return variants
+    return [
+        replace(variant, columns={TRAINED: training, **variant.columns})
+        for variant, training in zip(variants, of_variants, strict=True)
     ]
 
 
@@ -93,7 +114,10 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
         raise UserError(f"{path}: headings.{name} is no column; choose from {', '.join(['model', *columns])}")
     heads: dict[str, str | None] = {"model": headings.get("model", "Model") if several_models else None}
     heads |= {name: headings.get(name) or heading(name, columns) for name in columns}
-    if len({*heads.values()}) < len(heads):
+    if TRAINED in heads:
+        heads[TRAINED] = None
+    visible = [head for head in heads.values() if head is not None]
+    if len({*visible}) < len(visible):
         raise UserError(f"{path}: two columns have the same heading; give them different `headings`")
     rows: list[Row] = [(variant.model, *variant.columns.values()) for variant in variants]
     of_rows = [
@@ -109,7 +133,7 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
         rows,
         {"model": MODEL_NAMES},
         ". ".join(notes + of_rows),
-        scoring_columns=[name for name in columns if name in SCORING],
+        scoring_columns=[name for name in columns if name in SCORING or (name == LABEL and TRAINED in columns)],
         baseline=_baseline(content, rows, columns, path),
         quantities=content.quantities,
         axes=[] if content.rows else columns,
@@ -134,7 +158,8 @@ def _baseline(content: StudyFile, rows: Sequence[Row], columns: Sequence[str], p
         return rows[0]
     names = ["model", *columns]
     if isinstance(wanted, str):
-        fitting = [row for row in rows if wanted in row]
+        # A label stands last, after that of the row that it may share a training with.
+        fitting = [row for row in rows if wanted == row[-1]] or [row for row in rows if wanted in row]
     else:
         of_columns = {name: shown(value) for name, value in flatten(wanted).items()}
         for name in of_columns.keys() - set(names):

@@ -58,7 +58,7 @@ def test_every_command_takes_a_study_from_a_file(
     assert run_tiny(finished, "--dry-run", study=str(file)) == 0
     listing = capsys.readouterr().out
     assert "6 runs (4 done, 2 missing)" in listing
-    assert "  c border, small passes seed 0: missing, trained" in listing
+    assert "  c border border, small passes seed 0: missing, trained" in listing
     assert not (finished / "studies").exists()
     assert run_tiny(finished, study=str(file)) == 0
     assert folders(finished, "trainings") == trainings
@@ -76,9 +76,9 @@ def test_every_command_takes_a_study_from_a_file(
     (tables / "strategies.md").unlink()
     assert main(["collect", "--results", str(finished)]) == 0
     assert (tables / "strategies.md").read_bytes() == before
-    cell = ["verify", "strategies", "border, small passes", "dice", "--no-train"]
+    cell = ["verify", "strategies", "c", "border", "border, small passes", "dice", "--no-train"]
     where = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(finished)]
-    assert main([*cell[:2], "c", *cell[2:], *where]) == 0
+    assert main([*cell, *where]) == 0
 
     (table,) = read_markdown(before.decode())
     assert [head.split(",")[0] for head in table.head] == [

@@ -89,6 +89,18 @@ def test_labels_alone_tell_rows_apart_where_each_has_one_model(read: Read) -> No
     assert study.layout.baseline == ("c", "plain")
 
 
+def test_rows_that_score_one_training_are_paired_by_its_seeds(read: Read) -> None:
+    study = read(
+        'models = ["c"]\nbaseline = "dense"\n[[rows]]\nlabel = "plain"\n[[rows]]\nlabel = "small"\n'
+        'network.patch_size = 3\n[[rows]]\nlabel = "dense"\nextraction = "dense"\n'
+    )
+    layout = study.layout
+    assert layout.rows == [("c", "plain", "plain"), ("c", "small", "small"), ("c", "plain", "dense")]
+    assert [layout.training(row) for row in layout.rows] == [("c", "plain"), ("c", "small"), ("c", "plain")]
+    assert [layout.label(row) for row in layout.rows] == [["plain"], ["small"], ["dense"]]
+    assert layout.baseline == layout.rows[2]
+
+
 def test_without_a_grid_and_rows_the_models_are_the_rows(read: Read) -> None:
     study = read('models = ["unet3d", "c"]\nbaseline = "c"')
     assert study.layout.rows == [("unet3d",), ("c",)]
