@@ -161,6 +161,19 @@ def test_a_study_of_the_suite_cannot_be_replaced(tmp_path: Path) -> None:
         find_studies([str(path)])
 
 
+def test_a_broken_file_harms_no_study_of_the_suite(tmp_path: Path, read: Read) -> None:
+    (tmp_path / "studies").mkdir()
+    read('models = ["c"]')
+    (tmp_path / "own.toml").rename(tmp_path / "studies" / "own.toml")
+    assert [study.name for study in find_studies(["own", "table2"], tmp_path)] == ["table2", "own"]
+    assert find_studies([], tmp_path)[-1].name == "own"
+    broken = tmp_path / "studies" / "broken.toml"
+    broken.write_text("name = 3", encoding="utf-8")
+    assert find_studies(["table2"], tmp_path) == [TABLE2]
+    with pytest.raises(UserError, match=r"broken\.toml"):
+        find_studies([], tmp_path)
+
+
 def test_points_know_their_file(read: Read, tmp_path: Path) -> None:
     (point, *_) = read('models = ["c"]\n[[rows]]\nlabel = "plain"').grid(load_profile("laptop"))
     assert point.origin == f"{tmp_path / 'own.toml'}, row 'plain'"
