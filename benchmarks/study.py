@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ossnet.training.profile import Profile
     from ossnet.training.validation import Validation
 
-Columns = Mapping[str, str | int]
+Columns = Mapping[str, str | int | float]
 """Values of a table's columns, by the name of the column."""
 
 Split = Literal["train", "validation", "test"]
@@ -68,6 +68,7 @@ class Point:
         split: split whose cases are scored; None for `test`, or `validation` in a data set without test cases.
         protocols: sampled protocols of the scores, in addition to the dense one; None for those of the paper and of its
             released code.
+        origin: where the point is defined, for messages about its settings; empty for a study of the suite.
     """
 
     model: str
@@ -78,6 +79,7 @@ class Point:
     max_locations: int = 2**14
     split: Split | None = None
     protocols: "tuple[Validation, ...] | None" = None
+    origin: str = ""
 
 
 Quantity = Literal["memory", "runtime", "comparison"]
@@ -190,6 +192,11 @@ class Layout:
         names: display of values by column, where it differs from the values.
         note: sentence that is added to the notes of the table, without its full stop.
         scoring_columns: columns that distinguish how a trained model is scored, rather than which training it is from.
+        baseline: row that the other rows are compared with; None to compare every two rows.
+        quantities: names of the quantities (`ossnet.evaluation.quantities.QUANTITIES`) that the table of scores, the
+            comparisons and the figure show, in order; empty for every score in the table and for Dice and IoU in
+            comparisons.
+        axes: columns of a grid, along which a figure shows the quantities; empty for rows that are no grid.
     """
 
     table: str
@@ -199,6 +206,9 @@ class Layout:
     names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
     scoring_columns: Collection[str] = ()
+    baseline: Row | None = None
+    quantities: Sequence[str] = ()
+    axes: Sequence[str] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -282,6 +292,7 @@ class Study:
         tables: function from the results to the study's tables, except that of its scores.
         evidence: function that returns the probes whose records decide claims of the paper, as a GPU measures them.
         only_by_name: whether `run` skips the study unless it is named.
+        file: TOML file of a study that a user defines, see `benchmarks.studies.custom`; None for one of the suite.
     """
 
     layout: Layout
@@ -292,6 +303,7 @@ class Study:
     tables: Callable[[Findings], Sequence[Table]] = no_tables
     evidence: Callable[[], Sequence[Probe]] = no_probes
     only_by_name: bool = False
+    file: Path | None = None
 
     @property
     def name(self) -> str:
