@@ -1,7 +1,7 @@
 """Optimiser of a training: Lookahead over RAdam, with a separate learning rate for activations (Section 4.1)."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -91,7 +91,7 @@ class HostOptimizer:
         self._optimizer.load_state_dict(state)
 
 
-Optimizer = Lookahead | torch.optim.RAdam | HostOptimizer
+Optimizer: TypeAlias = Lookahead | torch.optim.RAdam | HostOptimizer
 
 
 def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host: bool = False) -> Optimizer:
