@@ -190,6 +190,10 @@ class Layout:
         names: display of values by column, where it differs from the values.
         note: sentence that is added to the notes of the table, without its full stop.
         scoring_columns: columns that distinguish how a trained model is scored, rather than which training it is from.
+        baseline: row that the other rows are compared with; None to compare every two rows.
+        quantities: names of the quantities (`ossnet.evaluation.quantities.QUANTITIES`) that the table of scores, the
+            comparisons and the figure show, in order; empty for every score in the table and for Dice and IoU in
+            comparisons.
     """
 
     table: str
@@ -199,6 +203,8 @@ class Layout:
     names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
     scoring_columns: Collection[str] = ()
+    baseline: Row | None = None
+    quantities: Sequence[str] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

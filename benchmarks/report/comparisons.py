@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmarks.markup import NOTHING, Cell, Table, latex, markdown, signed, span
 from benchmarks.names import GROUP, OF_THE_PAPER, source_text
+from benchmarks.report.baseline_table import baseline_table
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.interval_coverage import OF_COMPARISONS
 from benchmarks.report.statistics import compare
@@ -29,7 +30,10 @@ def comparison_columns(layout: Layout) -> list[str]:
 
 
 def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """Compare every two rows of a table that have scores, by Dice and IoU on each data set, profile and protocol.
+    """Compare rows of a table that have scores, on each data set, profile and protocol.
+
+    They are compared by the layout's quantities that are scores, or by Dice and IoU if it names none: every row with
+    the layout's baseline, or every two rows if it has none.
 
     Args:
         scores: the scores, as for `benchmarks.report.summary.summarise`.
@@ -37,18 +41,20 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
 
     Returns:
         Exactly `comparison_columns(layout)`, in the order of the table. `difference` is the score of a row minus that
-        of the `other` row below it. `benchmarks.report.statistics.compare` explains its interval, and its joint
-        interval for all pairs of one table and quantity.
+        of the `other` row, which is the baseline or stands below it. `benchmarks.report.statistics.compare` explains
+        its interval, and its joint interval for all pairs of one table and quantity.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
     """
     if len(scores):
-        scores = scores[scores["quantity"].isin(OF_THE_PAPER)]
+        scores = scores[scores["quantity"].isin(layout.quantities or OF_THE_PAPER)]
     parts = []
     for group in groups(scores, layout):
         for (quantity, _), matrices in group.matrices.items():
-            pairs = compare(matrices, {row: layout.training(row) for row in matrices})
+            pairs = compare(matrices, {row: layout.training(row) for row in matrices}, layout.baseline)
+            if pairs.empty:
+                continue
             sides = {
                 f"{prefix}{column}": [row[place] for row in pairs[side]]
                 for side, prefix in (("model", ""), ("other", "other_"))
@@ -63,6 +69,8 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
 
 def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
     """Return the comparisons as GitHub Markdown, a matrix for each data set, profile, protocol and quantity.
+
+    A layout with a baseline has the table of `benchmarks.report.baseline_table` instead of a matrix.
 
     Above the diagonal is the difference, the row's score minus the column's. It is bold if its joint interval does not
     contain 0. Below the diagonal, mirrored, is this interval.
@@ -99,10 +107,15 @@ def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, cav
 
 def _tables(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Table]:
     tables = []
-    for key, pairs in frame.groupby([*GROUP, "quantity"], sort=False):
-        dataset, profile, protocol, quantity = map(str, key)
-        of_table = (caveats or {}).get((dataset, profile, protocol), ())
-        tables.append(_table(pairs, (dataset, profile, protocol, quantity), layout, of_table))
+    levels = [*GROUP, "quantity"] if layout.baseline is None else GROUP
+    for key, pairs in frame.groupby(levels, sort=False):
+        dataset, profile, protocol, *quantity = map(str, key)
+        source = (dataset, profile, protocol)
+        of_table = (caveats or {}).get(source, ())
+        if layout.baseline is None:
+            tables.append(_table(pairs, (*source, *quantity), layout, of_table))
+        else:
+            tables.append(baseline_table(pairs, source, layout, of_table))
     return tables
 
 

@@ -4,7 +4,7 @@ A matrix has one model's scores of one quantity: one row per seed, one column pe
 The intervals are those of `benchmarks.report.intervals`.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -121,13 +121,19 @@ def describe(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hasha
     return pd.DataFrame(rows, columns=DESCRIPTION)
 
 
-def compare(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None = None) -> pd.DataFrame:
+def compare(
+    matrices: Mapping[Any, pd.DataFrame],
+    trainings: Mapping[Any, Hashable] | None = None,
+    baseline: Hashable | None = None,
+) -> pd.DataFrame:
     """Return the difference of every two models with intervals, with cases paired, and seeds that share a training.
 
     Args:
         matrices: a matrix [seeds, cases] for each model; cases are paired by name. Leave out models that are not of
             interest, since every further pair widens the joint intervals.
         trainings: as for `describe`.
+        baseline: model from which the differences of all others are returned, in place of those of every two; they
+            are fewer, so that their joint intervals are narrower. None for every two.
 
     Returns:
         Exactly `COMPARISON`, one row per pair in the order given. `n` is the number of cases for which both models have
@@ -140,7 +146,7 @@ def compare(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashab
     """
     scores = _scored(matrices, trainings)
     pairs = []
-    for model, other in combinations(scores, 2):
+    for model, other in _pairs(scores, baseline):
         both = _on_shared_cases(scores[model], scores[other])
         pairs.append((model, other, weighted(both, (1, -1), scores[model].pooled), both[0].matrix.shape[1]))
     with_interval = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
@@ -149,6 +155,13 @@ def compare(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashab
         for model, other, difference, n in pairs
     ]
     return pd.DataFrame(rows, columns=COMPARISON)
+
+
+def _pairs(models: Iterable[Any], baseline: Hashable | None) -> list[tuple[Any, Any]]:
+    if baseline is None:
+        return list(combinations(models, 2))
+    known = list(models)
+    return [(model, baseline) for model in known if model != baseline] if baseline in known else []
 
 
 def _scored(matrices: Mapping[Any, pd.DataFrame], trainings: Mapping[Any, Hashable] | None) -> dict[Any, Scores]:

@@ -1,0 +1,226 @@
+"""Forest plots: the differences of rows of a table from a baseline, with their simultaneous intervals.
+
+`read_forests` reads the differences of a study whose layout has a baseline, and `draw` draws them. A figure with other
+rows, or with more to show, makes `Forest` itself, or uses `draw_effects` for a panel of its own.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from benchmarks.markup import span
+from benchmarks.names import GROUP, source_text
+from benchmarks.report.comparisons import compare_rows
+from benchmarks.report.score_records import failures_of, read_records, scores_of
+from benchmarks.report.score_table import failed_rows, status_text
+from benchmarks.study import Layout, Row, Study
+from ossnet.evaluation.quantities import QUANTITIES
+from paper_figures.panels import Look, axis_label
+from paper_figures.style import BLUE, PAGE_WIDTH_IN, VERMILION, settings
+
+ROW_HEIGHT_IN = 0.2
+LABELS_IN = 0.75
+"""Height of a row, and of all that is above and below the rows of a panel, in inches."""
+
+BETTER: Look = {"color": BLUE, "marker": "o"}
+WORSE: Look = {"color": VERMILION, "marker": "s"}
+UNDECIDED: Look = {"color": "0.35", "marker": "o", "markerfacecolor": "white"}
+POINT: Look = {"markersize": 4.5, "zorder": 4}
+PAPER: Look = {"color": "black", "marker": "D", "markersize": 5, "markerfacecolor": "none", "markeredgewidth": 0.9}
+"""Looks of the marks. They also differ in their shape or filling, for grey print."""
+
+SEED: Look = {"marker": "o", "markersize": 3, "markeredgewidth": 0, "alpha": 0.45, "linestyle": "none", "zorder": 3}
+SEED_SHIFT = 0.28
+
+BAND = "0.9"
+"""Colour of the band of differences that are too small to be detected."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The difference of a row of a table from its baseline in one quantity.
+
+    Attributes:
+        label: name of the row.
+        difference: the row's value minus the baseline's; NaN if there is none.
+        low: lower end of the simultaneous interval; NaN if there is none.
+        high: upper end.
+        by_seed: each seed's value minus the baseline's mean.
+        published: the difference in the paper; NaN if it has none.
+        remark: text in place of a difference that is missing, such as why the row has no scores.
+    """
+
+    label: str
+    difference: float
+    low: float = math.nan
+    high: float = math.nan
+    by_seed: Sequence[float] = ()
+    published: float = math.nan
+    remark: str = ""
+
+    def look(self, higher_is_better: bool) -> Look:
+        """Return the look of the mark: what the interval says, or undecided if it contains 0 or is missing."""
+        if self.low > 0:
+            return BETTER if higher_is_better else WORSE
+        if self.high < 0:
+            return WORSE if higher_is_better else BETTER
+        return UNDECIDED
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Differences of rows from one baseline: a row of panels of a figure, with one panel per quantity.
+
+    Attributes:
+        title: origin of the numbers.
+        baseline: name of the baseline.
+        effects: effects by quantity. The rows of each panel are the same, in the same order, from top to bottom.
+        detectable: smallest difference that the study can detect, by quantity, which is drawn as a band.
+    """
+
+    title: str
+    baseline: str
+    effects: Mapping[str, Sequence[Effect]]
+    detectable: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
+    """Return, by profile, the differences from a study's baseline by its records in a folder.
+
+    There is one item per data set and protocol that has the scores of the baseline.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    records = read_records(folder, [study.name])
+    scores, layout = scores_of(records), study.layout
+    failed = failed_rows(failures_of(records), layout)
+    forests: dict[str, list[Forest]] = {}
+    for key, pairs in compare_rows(scores, layout).groupby(GROUP, sort=True):
+        dataset, profile, protocol = map(str, key)
+        statuses = {row: status_text(False, of_row) for row, of_row in failed.get((dataset, profile), {}).items()}
+        of_group = scores[(scores[GROUP] == [dataset, profile, protocol]).all(axis=1)]
+        seeds = of_group.groupby([*layout.columns])["seed"].nunique()
+        title = f"{source_text(dataset, profile, protocol)}; seeds: {span(seeds)}; cases: {span(pairs['n'])}"
+        effects = {
+            str(quantity): effects_of(of_quantity, layout, statuses)
+            for quantity, of_quantity in pairs.groupby("quantity", sort=False)
+        }
+        forests.setdefault(profile, []).append(Forest(title, _baseline(layout), effects))
+    return forests
+
+
+def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] | None = None) -> list[Effect]:
+    """Return an effect for each row of a layout but its baseline, in the layout's order.
+
+    Args:
+        pairs: rows of `compare_rows` with one quantity, data set, profile and protocol, each against the baseline.
+        layout: the table's layout.
+        missing: why a row has no scores, by row; `not run` where that is not given.
+    """
+    remarks = dict(missing or {})
+    by_row = {tuple(pair[column] for column in layout.columns): pair for pair in pairs.to_dict("records")}
+    effects = []
+    for row in layout.arrange({*by_row, *remarks}):
+        if row == layout.baseline:
+            continue
+        pair = by_row.get(row)
+        label = ", ".join(layout.label(row))
+        if pair is None:
+            effects.append(Effect(label, math.nan, remark=remarks.get(row, "not run")))
+        else:
+            remark = "" if pair["n"] else "no valid score"
+            effects.append(Effect(label, pair["difference"], pair["low_joint"], pair["high_joint"], remark=remark))
+    return effects
+
+
+def draw(forests: Sequence[Forest]) -> Figure:
+    """Draw a row of panels for each forest, one panel per quantity."""
+    rows = [max(len(effects) for effects in forest.effects.values()) for forest in forests]
+    heights_in = [LABELS_IN + ROW_HEIGHT_IN * number for number in rows]
+    with settings():
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 0.35 + sum(heights_in)), layout="constrained")
+        parts = figure.subfigures(len(forests), 1, squeeze=False, height_ratios=heights_in)[:, 0]
+        for part, forest in zip(parts, forests, strict=True):
+            part.suptitle(f"{forest.title}; baseline: {forest.baseline}", x=0.01, ha="left", fontsize="medium")
+            panels = part.subplots(1, len(forest.effects), sharey=True, squeeze=False)[0]
+            for axes, (quantity, effects) in zip(panels, forest.effects.items(), strict=True):
+                draw_effects(axes, effects, quantity, forest.detectable.get(quantity))
+        add_legend(figure, forests)
+    return figure
+
+
+def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str, detectable: float | None = None) -> None:
+    """Draw a panel: the effects from top to bottom, a line at no difference, and what is too small to be detected.
+
+    Args:
+        axes: the panel.
+        effects: the effects.
+        quantity: name of their quantity.
+        detectable: smallest difference that can be detected; None to leave it out.
+    """
+    if detectable is not None:
+        axes.axvspan(-detectable, detectable, color=BAND, linewidth=0, zorder=0)
+    axes.axvline(0, color="0.4", linewidth=0.8, zorder=1)
+    for place, effect in enumerate(effects):
+        look = effect.look(QUANTITIES[quantity].higher_is_better)
+        axes.plot([effect.low, effect.high], [place, place], color=look["color"], linewidth=1.2, zorder=3)
+        axes.plot(effect.by_seed, [place + SEED_SHIFT] * len(effect.by_seed), color=look["color"], **SEED)
+        axes.plot([effect.difference], [place], **POINT | look)
+        axes.plot([effect.published], [place], linestyle="none", zorder=5, **PAPER)
+        if effect.remark:
+            axes.annotate(
+                effect.remark,
+                (0, place),
+                (3, 0),
+                textcoords="offset points",
+                fontsize=7,
+                style="italic",
+                verticalalignment="center",
+            )
+    axes.set_yticks(range(len(effects)), [effect.label for effect in effects])
+    axes.set_ylim(len(effects) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", color="0.93", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(f"Difference in {axis_label(quantity)}")
+
+
+def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
+    """Add a legend of the looks of the marks that forests have, below their panels."""
+    effects = [
+        (quantity, effect) for forest in forests for quantity, several in forest.effects.items() for effect in several
+    ]
+    looks = [effect.look(QUANTITIES[quantity].higher_is_better) for quantity, effect in effects]
+    texts = [
+        (BETTER, "better than the baseline"),
+        (WORSE, "worse"),
+        (UNDECIDED, "not decided"),
+    ]
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], label=text, linewidth=1.2, **POINT | look) for look, text in texts if look in looks
+    ]
+    if any(effect.by_seed for _, effect in effects):
+        handles.append(Line2D([], [], label="single seed", color="0.35", **SEED))
+    if any(not math.isnan(effect.published) for _, effect in effects):
+        handles.append(Line2D([], [], label="paper", linestyle="none", **PAPER))
+    if any(forest.detectable for forest in forests):
+        handles.append(Patch(color=BAND, label="too small to be detected"))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        title="Lines: simultaneous 95 % intervals, those of one panel hold jointly",
+        title_fontsize=7,
+    )
+
+
+def _baseline(layout: Layout) -> str:
+    return "" if layout.baseline is None else ", ".join(layout.label(layout.baseline))

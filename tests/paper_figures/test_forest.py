@@ -1,0 +1,76 @@
+"""Forest plots: differences from a baseline."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks.study import Layout, Study
+from paper_figures.forest import BETTER, UNDECIDED, WORSE, Effect, Forest, draw, draw_effects, read_forests
+
+STUDY = Study(
+    Layout(
+        "widths",
+        "Widths",
+        {"model": None, "width": "Width"},
+        [("c", 16), ("c", 32), ("c", 64), ("c", 128)],
+        baseline=("c", 32),
+        quantities=("dice", "hausdorff95"),
+    )
+)
+
+
+def test_effects_are_read_in_the_order_of_the_rows_with_what_failed(tmp_path: Path, write_records: Any) -> None:
+    runs = [
+        ("c", seed, {"width": width}, dice + 0.01 * seed)
+        for seed in (0, 1)
+        for width, dice in ((64, 0.8), (16, 0.6), (32, 0.7))
+    ]
+    write_records(tmp_path, "widths", [*runs, ("c", 0, {"width": 128}, "OOM")])
+    (forest,) = read_forests(STUDY, tmp_path)["laptop"]
+    assert forest.baseline == "32"
+    assert list(forest.effects) == ["dice", "hausdorff95"]
+    for quantity, differences in (("dice", [-0.1, 0.1]), ("hausdorff95", [1, -1])):
+        effects = forest.effects[quantity]
+        assert [effect.label for effect in effects] == ["16", "64", "128"]
+        assert [effect.difference for effect in effects[:2]] == pytest.approx(differences)
+        assert all(effect.low < effect.difference < effect.high for effect in effects[:2])
+        assert (effects[2].remark, math.isnan(effects[2].difference)) == ("OOM", True)
+
+
+def test_looks_depend_on_the_interval_and_on_which_values_are_better() -> None:
+    above, below, around = Effect("", 2, 1, 3), Effect("", -2, -3, -1), Effect("", 1, -1, 3)
+    assert [effect.look(True) for effect in (above, below, around)] == [BETTER, WORSE, UNDECIDED]
+    assert [effect.look(False) for effect in (above, below, around)] == [WORSE, BETTER, UNDECIDED]
+    assert Effect("", 5).look(True) == UNDECIDED
+
+
+def test_marks_stand_at_their_values_and_the_first_row_at_the_top() -> None:
+    axes = Figure().subplots()
+    effects = [
+        Effect("first", 0.1, 0.05, 0.15, by_seed=[0.08, 0.12], published=0.2),
+        Effect("last", math.nan, remark="OOM"),
+    ]
+    draw_effects(axes, effects, "dice", detectable=0.04)
+    _, interval, seeds, mean, paper = axes.lines[:5]
+    assert list(interval.get_xdata()) == [0.05, 0.15]
+    assert list(seeds.get_xdata()) == [0.08, 0.12]
+    assert (list(mean.get_xdata()), list(mean.get_ydata())) == ([0.1], [0])
+    assert list(paper.get_xdata()) == [0.2]
+    (band,) = axes.patches
+    assert band.get_extents().transformed(axes.transData.inverted()).intervalx == pytest.approx([-0.04, 0.04])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["first", "last"]
+    assert axes.get_ylim() == (1.5, -0.5)
+    assert [text.get_text() for text in axes.texts] == ["OOM"]
+
+
+def test_a_legend_names_only_what_is_drawn() -> None:
+    plain = Forest("", "C", {"dice": [Effect("row", -0.1, -0.2, -0.05)]})
+    (legend,) = draw([plain]).legends
+    assert len(legend.get_texts()) == 1
+    full = replace(plain, effects={"dice": [Effect("row", 0, -1, 1, (0.1,), 0.2)]}, detectable={"dice": 0.1})
+    (legend,) = draw([plain, full]).legends
+    assert len(legend.get_texts()) == 5
