@@ -39,6 +39,9 @@ from scipy.special import chdtri, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 
+POWER = 0.8
+"""Probability with which a study detects a difference that it can detect."""
+
 PRIOR_DEGREES = 2.0
 """Weight of the pooled variance of seeds, in degrees of freedom; a model's own variance has S - 1."""
 
@@ -117,20 +120,30 @@ class Estimate:
 
     def ends(self, comparisons: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval of 95 %, or of one of `comparisons` intervals that hold jointly."""
-        probability = _probability(comparisons)
-        if self.pooled:
-            square = _square(self.variance, self.degrees, probability)
-        else:
-            # The variance of three seeds is often far too low, and the sum would then get the degrees of the cases.
-            of_seeds = _square(self.spread, self.spread_degrees, probability)
-            of_residual = _square(self.residual, self.cases_degrees, probability)
-            square = _square(self.cases, self.cases_degrees, probability) + np.maximum(of_seeds - of_residual, 0)
-        half = np.sqrt(square)
+        half = self._error(_probability(comparisons))
         return self.value - half, self.value + half
+
+    def detectable(self, comparisons: int = 1) -> np.ndarray:
+        """Return the smallest true value whose interval excludes 0 in 80 % of studies like this one.
+
+        The interval has to be that much to one side of 0, and the estimate is below the truth by more than the second
+        term in one study of five.
+        """
+        return self._error(_probability(comparisons)) + self._error(POWER)
+
+    def _error(self, probability: float) -> np.ndarray:
+        """Return the error that is not exceeded with a probability."""
+        if self.pooled:
+            return np.sqrt(_square(self.variance, self.degrees, probability))
+        # The variance of three seeds is often far too low, and the sum would then get the degrees of the cases.
+        of_seeds = _square(self.spread, self.spread_degrees, probability)
+        of_residual = _square(self.residual, self.cases_degrees, probability)
+        of_cases = _square(self.cases, self.cases_degrees, probability)
+        return np.sqrt(of_cases + np.maximum(of_seeds - of_residual, 0))
 
 
 def _square(variance: np.ndarray, degrees: np.ndarray, probability: float) -> np.ndarray:
-    """Return the square of a t interval's half width."""
+    """Return the square of the error that is not exceeded with a probability, by the t distribution."""
     # A variance of 0 has no degrees of freedom, and needs none.
     return np.where(variance == 0, 0.0, variance * stdtrit(degrees, probability) ** 2)
 

@@ -12,12 +12,16 @@ A figure is one file and one line of `paper_figures`.
 
 from collections.abc import Sequence
 
+from benchmarks.studies.ablations import ABLATIONS
 from benchmarks.studies.adaptive import ADAPTIVE
+from benchmarks.studies.additions import ADDITIONS
+from benchmarks.studies.borders import BORDERS
 from benchmarks.studies.figure4 import FIGURE4
 from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
 from benchmarks.studies.inference import INFERENCE
 from benchmarks.studies.scaling import SCALING
+from benchmarks.studies.sizes import SIZES
 from benchmarks.studies.speed import SPEED
 from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2
@@ -28,7 +32,10 @@ from ossnet.errors import UserError
 
 STUDIES: dict[str, Study] = {
     study.name: study
-    for study in (TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED)
+    for study in (
+        *(TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED),
+        *(ABLATIONS, ADDITIONS, SIZES, BORDERS),
+    )
 }
 """Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first.
 
