@@ -20,7 +20,7 @@ from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
-WRITTEN_FOLDERS = ("cache", "efficiency", "plans", "records", "runs", "slurm", "tables", "trainings")
+WRITTEN_FOLDERS = ("cache", "efficiency", "plans", "records", "runs", "slurm", "studies", "tables", "trainings")
 """Folders in a results folder to which `run` writes."""
 
 
@@ -50,7 +50,9 @@ def _run(options: argparse.Namespace) -> int:
         value = getattr(options, option)
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
-    studies = [study for study in find_studies(options.study) if options.study or not study.only_by_name]
+    studies = [
+        study for study in find_studies(options.study, options.results) if options.study or not study.only_by_name
+    ]
     request = Request(
         studies,
         options.results,
@@ -89,12 +91,12 @@ def _check_results(results: Path, with_jobs: bool) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    print_status(find_studies(options.study), options.results, options.profile)
+    print_status(find_studies(options.study, options.results), options.results, options.profile)
     return 0
 
 
 def _collect(options: argparse.Namespace) -> int:
-    studies = find_studies(options.study)
+    studies = find_studies(options.study, options.results)
     tables = collect_studies(studies, options.results, None if options.no_reference else REFERENCE)
     if not tables:
         names = ", ".join(study.name for study in studies)
@@ -130,7 +132,7 @@ def _verify(options: argparse.Namespace) -> int:
     # This imports torch, and commands that only read records do without it.
     from benchmarks.commands.verify import VerifyRequest, verify
 
-    (study,) = find_studies([options.study])
+    (study,) = find_studies([options.study], options.results)
     if not study.has_points:
         with_points = [other.name for other in find_studies([]) if other.has_points]
         raise UserError(f"study {study.name} trains no model; choose from {', '.join(with_points)}")
@@ -163,7 +165,10 @@ def _parser() -> argparse.ArgumentParser:
 
     def with_studies(added: argparse.ArgumentParser, default: Sequence[str] = ()) -> argparse.ArgumentParser:
         of_default = ", ".join(default) or "all of them"
-        text = f"names of studies: {', '.join(names)} (default: {of_default})"
+        text = (
+            f"names of studies: {', '.join(names)}, or of your own, whose TOML file is given to `run` "
+            f"(default: {of_default})"
+        )
         added.add_argument("study", nargs="*", metavar="STUDY", help=text)
         return added
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ossnet.training.profile import Profile
     from ossnet.training.validation import Validation
 
-Columns = Mapping[str, str | int]
+Columns = Mapping[str, str | int | float]
 """Values of a table's columns, by the name of the column."""
 
 Split = Literal["train", "validation", "test"]
@@ -68,6 +68,7 @@ class Point:
         split: split whose cases are scored; None for `test`, or `validation` in a data set without test cases.
         protocols: sampled protocols of the scores, in addition to the dense one; None for those of the paper and of its
             released code.
+        origin: where the point is defined, for messages about its settings; empty for a study of the suite.
     """
 
     model: str
@@ -78,6 +79,7 @@ class Point:
     max_locations: int = 2**14
     split: Split | None = None
     protocols: "tuple[Validation, ...] | None" = None
+    origin: str = ""
 
 
 Quantity = Literal["memory", "runtime", "comparison"]
@@ -196,6 +198,7 @@ class Layout:
             comparisons.
         in_paper: by row of a study with a baseline, the columns of a number in one of the paper's tables, `table` among
             them, from which the paper's difference from the baseline follows.
+        axes: columns of a grid, along which a figure shows the quantities; empty for rows that are no grid.
     """
 
     table: str
@@ -208,6 +211,7 @@ class Layout:
     baseline: Row | None = None
     quantities: Sequence[str] = ()
     in_paper: Mapping[Row, Mapping[str, str | int]] = field(default_factory=dict)
+    axes: Sequence[str] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -291,6 +295,7 @@ class Study:
         tables: function from the results to the study's tables, except that of its scores.
         evidence: function that returns the probes whose records decide claims of the paper, as a GPU measures them.
         only_by_name: whether `run` skips the study unless it is named.
+        file: TOML file of a study that a user defines, see `benchmarks.studies.custom`; None for one of the suite.
     """
 
     layout: Layout
@@ -301,6 +306,7 @@ class Study:
     tables: Callable[[Findings], Sequence[Table]] = no_tables
     evidence: Callable[[], Sequence[Probe]] = no_probes
     only_by_name: bool = False
+    file: Path | None = None
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ def draw_figures(names: Sequence[str], results: Path, reference: Path | None = R
     Raises:
         UserError: a name is unknown, there is nothing to draw for a name, or a file cannot be read or written.
     """
-    for figure in find_figures(names):
+    for figure in find_figures(names, results):
         lines = figure.draw(results, reference)
         if not lines and figure.records:
             records = figure.records
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None, reference: Path | None = REFERE
         prog="python -m paper_figures",
         description="Draw figures from records, as PDF and PNG with their data as JSON, into RESULTS/figures.",
     )
-    parser.add_argument("figure", nargs="*", metavar="FIGURE", help=f"one of {', '.join(FIGURES)} (default: all)")
+    text = f"one of {', '.join(FIGURES)}, or the name or TOML file of a study of your own (default: all)"
+    parser.add_argument("figure", nargs="*", metavar="FIGURE", help=text)
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder (default: %(default)s)")
     options = parser.parse_args(arguments)
     return run_command("paper_figures", lambda: draw_figures(options.figure, options.results, reference))

@@ -15,23 +15,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.markup import span
-from benchmarks.names import GROUP, source_text
+from benchmarks.names import GROUP
 from benchmarks.report.comparisons import compare_rows
-from benchmarks.report.score_records import failures_of, read_records, scores_of
-from benchmarks.report.score_table import failed_rows, status_text
+from benchmarks.report.score_records import read_records, scores_of
 from benchmarks.study import Layout, Row, Study
-from ossnet.evaluation.quantities import QUANTITIES
-from paper_figures.panels import Look, axis_label
+from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
+from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, shown_quantities, why_missing
+from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import BLUE, PAGE_WIDTH_IN, VERMILION, settings
 
 ROW_HEIGHT_IN = 0.2
-LABELS_IN = 0.75
-"""Height of a row, and of all that is above and below the rows of a panel, in inches."""
+LABELS_IN = 0.65
+TITLE_IN = 0.35
+LEGEND_IN = 0.4
+"""Heights of a row, of what is above and below the rows of a panel, of a title and of the legend, in inches."""
 
 BETTER: Look = {"color": BLUE, "marker": "o"}
 WORSE: Look = {"color": VERMILION, "marker": "s"}
 UNDECIDED: Look = {"color": "0.35", "marker": "o", "markerfacecolor": "white"}
+ALONE: Look = {"color": "0.35", "marker": "d"}
 POINT: Look = {"markersize": 4.5, "zorder": 4}
 PAPER: Look = {"color": "black", "marker": "D", "markersize": 5, "markerfacecolor": "none", "markeredgewidth": 0.9}
 """Looks of the marks. They also differ in their shape or filling, for grey print."""
@@ -66,7 +68,9 @@ class Effect:
     remark: str = ""
 
     def look(self, higher_is_better: bool) -> Look:
-        """Return the look of the mark: what the interval says, or undecided if it contains 0 or is missing."""
+        """Return the look of the mark, which depends on whether the interval contains 0, or whether there is none."""
+        if math.isnan(self.low):
+            return ALONE
         if self.low > 0:
             return BETTER if higher_is_better else WORSE
         if self.high < 0:
@@ -82,7 +86,8 @@ class Forest:
         title: origin of the numbers.
         baseline: name of the baseline.
         effects: effects by quantity. The rows of each panel are the same, in the same order, from top to bottom.
-        detectable: smallest difference that the study can detect, by quantity, which is drawn as a band.
+        detectable: smallest difference that the study can detect, by quantity, which is drawn as a band: the median
+            over rows, from which single rows differ.
     """
 
     title: str
@@ -94,27 +99,34 @@ class Forest:
 def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
     """Return, by profile, the differences from a study's baseline by its records in a folder.
 
-    There is one item per data set and protocol that has the scores of the baseline.
+    There is one item per data set and protocol that has the baseline. A cost that the study's layout shows has
+    differences of medians over seeds, without intervals.
 
     Raises:
         UserError: a file cannot be read.
     """
-    records = read_records(folder, [study.name])
-    scores, layout = scores_of(records), study.layout
-    failed = failed_rows(failures_of(records), layout)
-    forests: dict[str, list[Forest]] = {}
-    for key, pairs in compare_rows(scores, layout).groupby(GROUP, sort=True):
-        dataset, profile, protocol = map(str, key)
-        statuses = {row: status_text(False, of_row) for row, of_row in failed.get((dataset, profile), {}).items()}
-        of_group = scores[(scores[GROUP] == [dataset, profile, protocol]).all(axis=1)]
-        seeds = of_group.groupby([*layout.columns])["seed"].nunique()
-        title = f"{source_text(dataset, profile, protocol)}; seeds: {span(seeds)}; cases: {span(pairs['n'])}"
-        effects = {
-            str(quantity): effects_of(of_quantity, layout, statuses)
-            for quantity, of_quantity in pairs.groupby("quantity", sort=False)
-        }
-        forests.setdefault(profile, []).append(Forest(title, _baseline(layout), effects))
-    return forests
+    layout = study.layout
+    pairs = compare_rows(scores_of(read_records(folder, [study.name])), layout)
+    return {
+        profile: [forest for of_data in numbers if (forest := _forest(of_data, pairs, layout)) is not None]
+        for profile, numbers in read_numbers(study, folder).items()
+    }
+
+
+def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | None:
+    """Return the differences of one data set, profile and protocol; None without any number of the baseline."""
+    baseline = layout.baseline
+    if baseline is None or baseline not in set(numbers.rows[list(layout.columns)].itertuples(index=False, name=None)):
+        return None
+    of_group = pairs[(pairs[GROUP] == list(numbers.key)).all(axis=1)]
+    by_quantity = {name: of_group[of_group["quantity"] == name] for name in shown_quantities(layout, [numbers])}
+    missing = {row: why_missing(numbers, layout, row) for row in layout.arrange(())}
+    effects = {
+        name: _costs(numbers, name, layout, missing) if name in COST_QUANTITIES else effects_of(of, layout, missing)
+        for name, of in by_quantity.items()
+    }
+    detectable = {name: float(of["detectable"].median()) for name, of in by_quantity.items() if of["detectable"].any()}
+    return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, detectable)
 
 
 def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] | None = None) -> list[Effect]:
@@ -137,22 +149,43 @@ def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] |
             effects.append(Effect(label, math.nan, remark=remarks.get(row, "not run")))
         else:
             remark = "" if pair["n"] else "no valid score"
-            effects.append(Effect(label, pair["difference"], pair["low_joint"], pair["high_joint"], remark=remark))
+            ends = (pair["low_joint"], pair["high_joint"])
+            effects.append(Effect(label, pair["difference"], *ends, published=pair["published"], remark=remark))
+    return effects
+
+
+def _costs(numbers: Numbers, quantity: str, layout: Layout, missing: Mapping[Row, str]) -> list[Effect]:
+    of_quantity = numbers.rows[numbers.rows["quantity"] == quantity]
+    by_row = {tuple(of[column] for column in layout.columns): of for of in of_quantity.to_dict("records")}
+    baseline = by_row.get(layout.baseline or (), {}).get("value", math.nan)
+    effects = []
+    for row in layout.arrange({*by_row, *missing}):
+        found = by_row.get(row)
+        if row != layout.baseline:
+            label = ", ".join(layout.label(row))
+            seeds = [] if found is None else [value - baseline for value in found["by_seed"]]
+            difference = math.nan if found is None else found["value"] - baseline
+            effects.append(Effect(label, difference, by_seed=seeds, remark="" if found else missing.get(row, "")))
     return effects
 
 
 def draw(forests: Sequence[Forest]) -> Figure:
-    """Draw a row of panels for each forest, one panel per quantity."""
-    rows = [max(len(effects) for effects in forest.effects.values()) for forest in forests]
-    heights_in = [LABELS_IN + ROW_HEIGHT_IN * number for number in rows]
+    """Draw a row of panels for each forest, one panel per quantity, broken into lines of `PANELS_PER_LINE`."""
+    lines = [-(-len(forest.effects) // PANELS_PER_LINE) for forest in forests]
+    heights_in = [
+        TITLE_IN + number * (LABELS_IN + ROW_HEIGHT_IN * max(map(len, forest.effects.values())))
+        for number, forest in zip(lines, forests, strict=True)
+    ]
     with settings():
-        figure = Figure(figsize=(PAGE_WIDTH_IN, 0.35 + sum(heights_in)), layout="constrained")
+        figure = Figure(figsize=(PAGE_WIDTH_IN, LEGEND_IN + sum(heights_in)), layout="constrained")
         parts = figure.subfigures(len(forests), 1, squeeze=False, height_ratios=heights_in)[:, 0]
-        for part, forest in zip(parts, forests, strict=True):
-            part.suptitle(f"{forest.title}; baseline: {forest.baseline}", x=0.01, ha="left", fontsize="medium")
-            panels = part.subplots(1, len(forest.effects), sharey=True, squeeze=False)[0]
-            for axes, (quantity, effects) in zip(panels, forest.effects.items(), strict=True):
+        for part, forest, of_part in zip(parts, forests, lines, strict=True):
+            part.suptitle(f"{forest.title}\nDifferences from {forest.baseline}", x=0.01, ha="left", fontsize="medium")
+            panels = part.subplots(of_part, -(-len(forest.effects) // of_part), sharey=True, squeeze=False)
+            for axes, (quantity, effects) in zip(panels.flat, forest.effects.items(), strict=False):
                 draw_effects(axes, effects, quantity, forest.detectable.get(quantity))
+            for surplus in panels.flat[len(forest.effects) :]:
+                surplus.remove()
         add_legend(figure, forests)
     return figure
 
@@ -190,7 +223,9 @@ def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str, detectabl
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color="0.93", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"Difference in {axis_label(quantity)}")
+    axes.set_title(axis_label(quantity))
+    unit = QUANTITIES[quantity].unit
+    axes.set_xlabel(f"Difference ({unit})" if unit else "Difference")
 
 
 def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
@@ -203,6 +238,7 @@ def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
         (BETTER, "better than the baseline"),
         (WORSE, "worse"),
         (UNDECIDED, "not decided"),
+        (ALONE, "without interval"),
     ]
     handles: list[Line2D | Patch] = [
         Line2D([], [], label=text, linewidth=1.2, **POINT | look) for look, text in texts if look in looks
@@ -220,7 +256,3 @@ def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
         title="Lines: simultaneous 95 % intervals, those of one panel hold jointly",
         title_fontsize=7,
     )
-
-
-def _baseline(layout: Layout) -> str:
-    return "" if layout.baseline is None else ", ".join(layout.label(layout.baseline))

@@ -12,9 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from benchmarks.report.score_table import failed_rows, heading, status_text
+from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES
 from paper_figures.scores import Numbers
 from paper_figures.style import PAGE_WIDTH_IN
+
+PANELS_PER_LINE = 3
 
 Look = dict[str, Any]
 """Keywords of matplotlib for a line and its markers."""
@@ -32,17 +36,23 @@ def panel_rows(
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure with a titled row of panels for each data set, and the panels by row.
 
+    A row of more than `PANELS_PER_LINE` panels is broken into lines.
+
     Args:
         numbers: numbers of each data set.
         quantities: names of the quantities, one per panel of a row.
         height_in: height of a row, in inches.
         share_places: whether the panels of a row have the same vertical axis.
     """
-    figure = Figure(figsize=(PAGE_WIDTH_IN, 0.45 + height_in * len(numbers)), layout="constrained")
+    lines = -(-len(quantities) // PANELS_PER_LINE)
+    figure = Figure(figsize=(PAGE_WIDTH_IN, 0.45 + height_in * lines * len(numbers)), layout="constrained")
     rows = []
     for part, of_data in zip(figure.subfigures(len(numbers), 1, squeeze=False)[:, 0], numbers, strict=True):
         part.suptitle(of_data.title, x=0.01, ha="left", fontsize="medium")
-        rows.append(list(part.subplots(1, len(quantities), sharey=share_places, squeeze=False)[0]))
+        panels = part.subplots(lines, -(-len(quantities) // lines), sharey=share_places, squeeze=False)
+        for surplus in panels.flat[len(quantities) :]:
+            surplus.remove()
+        rows.append(list(panels.flat[: len(quantities)]))
     return figure, rows
 
 
@@ -100,9 +110,19 @@ def add_legend(figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str,
 
 def axis_label(quantity: str) -> str:
     """Return a quantity's name, its unit, and an arrow that points to better values."""
-    shown = QUANTITIES[quantity]
-    unit = f" ({shown.unit})" if shown.unit else ""
-    return f"{shown.name}{unit} {'↑' if shown.higher_is_better else '↓'}"
+    return heading(QUANTITIES[quantity])
+
+
+def shown_quantities(layout: Layout, numbers: Sequence[Numbers]) -> list[str]:
+    """Return the layout's quantities that there are numbers of, in order; Dice and HD95 if it names none."""
+    found = {quantity for of_data in numbers for quantity in of_data.rows["quantity"]}
+    return [quantity for quantity in layout.quantities or ("dice", "hausdorff95") if quantity in found]
+
+
+def why_missing(numbers: Numbers, layout: Layout, row: Row) -> str:
+    """Return why a row of a table has no numbers: `OOM`, `failed` or `not run`."""
+    failed = failed_rows(numbers.failures, layout).get(numbers.key[:2], {})
+    return status_text(False, failed.get(row, {}))
 
 
 def label_plainly(axis: Axis) -> None:

@@ -120,7 +120,11 @@ class PaperFigure:
 
 
 def figure_by_profile(
-    name: str, study: str, read: Callable[[Path], Mapping[str, Content]], draw: Callable[[Content], Figure]
+    name: str,
+    study: str,
+    read: Callable[[Path], Mapping[str, Content]],
+    draw: Callable[[Content], Figure],
+    defined_in: Path | None = None,
 ) -> PaperFigure:
     """Return a figure of a study's scores, with one picture `NAME-PROFILE` per profile.
 
@@ -129,11 +133,13 @@ def figure_by_profile(
         study: name of the study.
         read: function that reads what to draw from a folder of records, by profile.
         draw: function that draws it.
+        defined_in: file that defines the study, after whose changes it is drawn again; None for one of the suite.
     """
     records = RecordFiles(study, ".jsonl")
+    definition = [] if defined_in is None else [defined_in]
 
     def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
-        sources = records.find(folder)
+        sources = [*definition, *records.find(folder)]
         return [
             Picture(f"{name}-{profile}", partial(draw, content), sources) for profile, content in read(folder).items()
         ]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmarks.markup import span
 from benchmarks.names import GROUP, source_text
+from benchmarks.report.cost_quantities import cost_values, with_costs
 from benchmarks.report.score_records import failures_of, read_records, scores_of
 from benchmarks.report.score_table import group_keys
 from benchmarks.report.summary import summary_of
@@ -22,7 +23,8 @@ class Numbers:
         key: data set, profile and protocol.
         rows: rows of `benchmarks.report.summary.summarise`: `value` is the mean over seeds and cases, `low` and `high`
             are the ends of its 95 % interval (NaN with one seed or case), `published` is the paper's number or NaN.
-            `by_seed` is added: a list of each seed's mean over its valid cases, NaN without any.
+            `by_seed` is added: a list of each seed's mean over its valid cases, NaN without any. Rows of the costs that
+            the study's layout shows are added, whose `value` is the median over seeds.
         failures: a row for each failed run, as `benchmarks.report.score_records.failures_of` returns it.
     """
 
@@ -47,9 +49,10 @@ def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
     if scores.empty:
         return {}
     on = [*GROUP, *study.layout.columns, "quantity"]
-    means = scores.groupby([*on, "seed"])["value"].mean()
-    by_seed = means.groupby(on).agg(list).rename("by_seed").reset_index()
-    rows = summary_of(study, scores).merge(by_seed, on=on)
+    means = scores.groupby([*on, "seed"])["value"].mean().reset_index()
+    of_seeds = [part for part in (means, cost_values(records, study.layout)) if len(part)]
+    by_seed = pd.concat(of_seeds).groupby(on)["value"].agg(list).rename("by_seed").reset_index()
+    rows = with_costs(summary_of(study, scores), records, study.layout).merge(by_seed, on=on)
     failures = failures_of(records)
     by_profile: dict[str, list[Numbers]] = {}
     for key in group_keys(rows):

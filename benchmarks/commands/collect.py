@@ -9,6 +9,7 @@ from benchmarks.names import REFERENCE
 from benchmarks.probes.answers import Answers
 from benchmarks.report.caveats import caveats_of
 from benchmarks.report.comparisons import compare_rows, write_comparisons
+from benchmarks.report.cost_quantities import with_costs
 from benchmarks.report.cost_table import write_costs
 from benchmarks.report.figure_case import write_figure_case
 from benchmarks.report.probe_tables import write_probe_records, write_tables
@@ -87,7 +88,7 @@ def _write_scores(study: Study, found: Findings, stem: Path, tables: Sequence[Ta
     reference = found.reference
     committed = read_records(reference / "records", [study.name]) if reference is not None else []
     scores = scores_of(found.records)
-    numbers = summary_of(study, scores, committed)
+    numbers = with_costs(summary_of(study, scores, committed), found.records, study.layout)
     caveats = caveats_of(found.records)
     write_table(numbers, stem, study.layout, failures_of(found.records), tables, caveats)
     write_comparisons(compare_rows(scores, study.layout), stem, study.layout, caveats)

@@ -36,6 +36,11 @@ def run(request: Request) -> int:
     complete = True
     if with_points:
         check_points(with_points, request)
+    # Only now, so that a file with an error is not found by other commands.
+    if any(study.file for study in request.studies):
+        from benchmarks.studies.custom.stored import store
+
+        store(request.studies, request.results)
     if with_probes:
         complete &= answer_probes(with_probes, request)
         for study in with_probes:

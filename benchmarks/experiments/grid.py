@@ -7,7 +7,7 @@ from benchmarks.runs.plan import Plan, PlannedRun, read_plans
 from benchmarks.runs.run_folder import Run
 from benchmarks.scoring.registry import SCORINGS
 from benchmarks.scoring.scoring import Job, Scoring, folder_of, training_folder
-from benchmarks.study import Columns, Study
+from benchmarks.study import Columns, Point, Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
@@ -37,8 +37,8 @@ def plan_study(
     _refuse_namesake(study, dataset, job.source, results)
     planned: dict[Path, PlannedRun] = {}
     runs = []
-    for point in study.grid(profile):
-        scoring = SCORINGS[study.scoring].of(point, profile, dataset)
+    # All settings are checked before the work of the first training is counted, which takes a second.
+    for point, scoring in [(point, _scoring(study, point, profile, dataset)) for point in study.grid(profile)]:
         planned_run = plan_run(scoring, point.columns, dataset, job, results)
         runs.append(planned_run.run)
         planned[planned_run.run.folder] = planned_run
@@ -46,6 +46,15 @@ def plan_study(
         study.name, dataset.name, profile.name, tuple(runs), operations_per_second, job.source, dataset.fingerprint
     )
     return plan, planned
+
+
+def _scoring(study: Study, point: Point, profile: Profile, dataset: Dataset) -> Scoring:
+    try:
+        return SCORINGS[study.scoring].of(point, profile, dataset)
+    except UserError as error:
+        if not point.origin:
+            raise
+        raise UserError(f"{point.origin}: {error}") from error
 
 
 def plan_run(scoring: Scoring, columns: Columns, dataset: Dataset, job: Job, results: Path) -> PlannedRun:

@@ -109,7 +109,7 @@ def _table(
 
     labels = zip(*map(layout.label, rows), strict=True)
     columns = {head: [Cell(text) for text in texts] for head, texts in zip(layout.shown, labels, strict=True)}
-    for name in QUANTITIES:
+    for name in layout.quantities or QUANTITIES:
         if name in set(numbers["quantity"]):
             columns |= _columns(name, [by_row.get(row, {}).get(name, {}) for row in rows])
     for head, count in (("Cases", "n"), ("Seeds", "seeds")):
@@ -118,6 +118,7 @@ def _table(
     if any(status):
         columns["Status"] = [Cell(text) for text in status]
     cells = [list(row) for row in zip(*columns.values(), strict=True)]
+    numbers = numbers[numbers["quantity"].isin(layout.quantities or QUANTITIES)]
     return Table(_caption(numbers, key, layout), list(columns), cells, _notes(numbers, key[0], layout, failed, caveats))
 
 

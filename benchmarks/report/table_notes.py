@@ -5,6 +5,7 @@ from collections.abc import Iterable, Set
 import pandas as pd
 
 from benchmarks.report.interval_coverage import OF_MEANS
+from ossnet.evaluation.quantities import COST_QUANTITIES
 
 
 def join_notes(sentences: Iterable[str]) -> str:
@@ -48,6 +49,8 @@ def notes_of_numbers(numbers: pd.DataFrame, of_the_paper: Set[str], stand_in: st
         best = ", best of three runs" if published & of_the_paper else ""
         other = f", on {stand_in} and therefore not directly comparable" if stand_in else ""
         sentences.append(f"Paper: Reich et al. (BMVC 2021){best}{other}")
+    if quantities & COST_QUANTITIES.keys():
+        sentences.append("Memory and times are medians over seeds, which the table of costs explains")
     if "hausdorff95" in quantities:
         sentences.append("HD95: the larger of the two directed 95th percentiles")
     if "surface_dice" in quantities:

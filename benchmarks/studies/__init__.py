@@ -11,5 +11,6 @@ In reading order:
 - `figure5`: runtime of a segmentation against the locations per pass;
 - `figure6`: memory of one pass against its number of locations;
 - `scaling`: memory and time against the volume's resolution;
-- `whole`: segmentation of a whole volume of LiTS.
+- `whole`: segmentation of a whole volume of LiTS;
+- `custom`: studies that users define in TOML files.
 """

@@ -8,9 +8,12 @@ To add a study:
 All commands then take it, and `tests/benchmarks/studies/test_registry.py` checks it. Where the paper has numbers for
 its table of scores, they are in `results/published/NAME.csv`, and claims about them in `results/published/claims.toml`.
 A figure is one file and one line of `paper_figures`.
+
+A study of one's own needs no code: it is a TOML file, see `benchmarks.studies.custom`.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.studies.ablations import ABLATIONS
 from benchmarks.studies.adaptive import ADAPTIVE
@@ -43,13 +46,35 @@ Table 3 is predicted in a minute, and Table 2 compares the models.
 """
 
 
-def find_studies(names: Sequence[str]) -> list[Study]:
+def find_studies(names: Sequence[str], results: Path | None = None) -> list[Study]:
     """Return the studies with these names, or all studies if there are no names, in the order of the registry.
 
+    Studies that users define follow those of the suite.
+
+    Args:
+        names: names of studies, or paths of TOML files that define one.
+        results: results folder, whose `studies` define further ones; None for those of the suite alone.
+
     Raises:
-        UserError: a name is unknown.
+        UserError: a name is unknown, or a file defines no study.
     """
-    unknown = [name for name in names if name not in STUDIES]
+    known, wanted = dict(STUDIES), list(names)
+    files = [name for name in names if name.lower().endswith(".toml")]
+    if files or (results is not None and (results / "studies").is_dir()):
+        # A machine that only measures does without pydantic, which checks these files.
+        from benchmarks.studies.custom.definition import read_study
+        from benchmarks.studies.custom.stored import stored_studies
+
+        given = [read_study(Path(file)) for file in files]
+        stored = stored_studies(results) if results is not None else {}
+        for study in (*stored.values(), *given):
+            if study.name in STUDIES:
+                raise UserError(f"{study.file}: {study.name} is the name of a study of the suite; choose another")
+            known[study.name] = study
+        wanted = [name for name in names if name not in files] + [study.name for study in given]
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise UserError(f"unknown study {unknown[0]!r}; choose from {', '.join(STUDIES)}")
-    return [study for name, study in STUDIES.items() if name in names or not names]
+        raise UserError(
+            f"unknown study {unknown[0]!r}; choose from {', '.join(known)}, or give the path of a .toml file"
+        )
+    return [study for name, study in known.items() if name in wanted or not wanted]

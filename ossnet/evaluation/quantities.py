@@ -51,4 +51,13 @@ EXTRACTION_QUANTITIES = {
 }
 """Quantities of an extraction, measured by `benchmarks.scoring.inference_comparison`, in the order of tables."""
 
-QUANTITIES = SCORES | EXTRACTION_QUANTITIES
+COST_QUANTITIES = {
+    "training_memory": Quantity("Training memory", "GB", higher_is_better=False),
+    "training_time": Quantity("Training time", "s", higher_is_better=False, digits=0),
+    "segmentation_memory": Quantity("Segmentation memory", "GB", higher_is_better=False),
+    "segmentation_time": Quantity("Segmentation time", "s", higher_is_better=False, digits=2),
+    "parameters": Quantity("Parameters", "", higher_is_better=False, digits=0),
+}
+"""Costs of a run, which `benchmarks.report.cost_quantities` takes from its records, in the order of tables."""
+
+QUANTITIES = SCORES | EXTRACTION_QUANTITIES | COST_QUANTITIES

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.study import Layout, Study
-from paper_figures.forest import BETTER, UNDECIDED, WORSE, Effect, Forest, draw, draw_effects, read_forests
+from paper_figures.forest import ALONE, BETTER, UNDECIDED, WORSE, Effect, Forest, draw, draw_effects, read_forests
 
 STUDY = Study(
     Layout(
@@ -45,7 +45,7 @@ def test_looks_depend_on_the_interval_and_on_which_values_are_better() -> None:
     above, below, around = Effect("", 2, 1, 3), Effect("", -2, -3, -1), Effect("", 1, -1, 3)
     assert [effect.look(True) for effect in (above, below, around)] == [BETTER, WORSE, UNDECIDED]
     assert [effect.look(False) for effect in (above, below, around)] == [WORSE, BETTER, UNDECIDED]
-    assert Effect("", 5).look(True) == UNDECIDED
+    assert Effect("", 5).look(True) == ALONE
 
 
 def test_marks_stand_at_their_values_and_the_first_row_at_the_top() -> None:

@@ -1,0 +1,189 @@
+"""The study that a TOML file defines: its points, its table, and the row that the others are compared with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.names import MODEL_NAMES
+from benchmarks.studies.custom.schema import SCORING, StudyFile, flatten, read_study_file, unfold
+from benchmarks.study import Layout, Point, Row, Study
+from ossnet.errors import UserError
+
+if TYPE_CHECKING:
+    from ossnet.training.profile import Profile
+
+LABEL = "row"
+"""Column of the labels of rows that are listed one by one."""
+
+UNITS = {"patch_size": "voxels", "border_width": "voxels", "shape": "voxels", "max_locations": "locations per pass"}
+"""Units of settings, for headings."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of the study's table.
+
+    Attributes:
+        model: name of the model.
+        columns: values of the other columns.
+        settings: settings by dotted name.
+        where: where the settings are in the file, for messages.
+    """
+
+    model: str
+    columns: Mapping[str, str | int | float]
+    settings: Mapping[str, Any]
+    where: str = ""
+
+
+def read_study(path: Path) -> Study:
+    """Return the study that a TOML file defines. Its settings are checked when its points are made.
+
+    Raises:
+        UserError: the file cannot be read, or has an unknown, missing or refused field.
+    """
+    content = read_study_file(path)
+    variants = _variants(content, path)
+    layout = _layout(content, variants, path)
+    return Study(layout, _grid(content, variants, path), only_by_name=True, file=path)
+
+
+def _variants(content: StudyFile, path: Path) -> list[Variant]:
+    """Return the rows of the table in order: models in turn, then combinations, the last axis changing fastest."""
+    common = content.settings.flat
+    if content.rows:
+        return [
+            Variant(model, {LABEL: row.label}, common | row.flat, f"{path}, row {row.label!r}")
+            for row in content.rows
+            for model in row.models or content.models
+        ]
+    axes = content.grid.axes
+    return [
+        Variant(
+            model,
+            {name: shown(value) for name, value in zip(axes, values, strict=True)},
+            common | dict(zip(axes, values, strict=True)),
+            str(path),
+        )
+        for model in content.models
+        for values in product(*axes.values())
+    ]
+
+
+def shown(value: Any) -> str | int | float:
+    """Return a setting's value as the value of a column: a number or text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return " ".join(str(shown(item)) for item in value)
+    return value if isinstance(value, int | float) else str(value)
+
+
+def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layout:
+    columns = list(variants[0].columns)
+    # Labels tell the models of rows apart, unless a row has several.
+    models = {(variant.columns.get(LABEL), variant.model) for variant in variants}
+    several_models = len(models) > len({label for label, _ in models}) or not columns
+    headings = flatten(content.headings)
+    for name in headings.keys() - {"model", *columns}:
+        raise UserError(f"{path}: headings.{name} is no column; choose from {', '.join(['model', *columns])}")
+    heads: dict[str, str | None] = {"model": headings.get("model", "Model") if several_models else None}
+    heads |= {name: headings.get(name) or heading(name, columns) for name in columns}
+    if len({*heads.values()}) < len(heads):
+        raise UserError(f"{path}: two columns have the same heading; give them different `headings`")
+    rows: list[Row] = [(variant.model, *variant.columns.values()) for variant in variants]
+    fixed = [f"{name} = {shown(value)}" for name, value in content.settings.flat.items()]
+    of_rows = [
+        f"{row.label}: model {', '.join(row.models or content.models)}"
+        + "".join(f", {name} = {shown(value)}" for name, value in row.flat.items())
+        for row in content.rows
+    ]
+    notes = [f"In every row, {', '.join(fixed)}"] if fixed else []
+    return Layout(
+        content.name,
+        content.title or content.name,
+        heads,
+        rows,
+        {"model": MODEL_NAMES},
+        ". ".join(notes + of_rows),
+        scoring_columns=[name for name in columns if name in SCORING],
+        baseline=_baseline(content, rows, columns, path),
+        quantities=content.quantities,
+        axes=[] if content.rows else columns,
+    )
+
+
+def heading(setting: str, columns: Sequence[str]) -> str:
+    """Return the heading of a setting: the last part of its name in words, or all of it if another ends alike."""
+    last = setting.rpartition(".")[2]
+    name = last if [other.rpartition(".")[2] for other in columns].count(last) == 1 else setting
+    unit = f" ({UNITS[last]})" if last in UNITS else ""
+    return "Variant" if setting == LABEL else name.replace("_", " ").capitalize() + unit
+
+
+def _baseline(content: StudyFile, rows: Sequence[Row], columns: Sequence[str], path: Path) -> Row:
+    wanted = content.baseline
+    if wanted is None:
+        return rows[0]
+    names = ["model", *columns]
+    if isinstance(wanted, str):
+        fitting = [row for row in rows if wanted in row]
+    else:
+        of_columns = {name: shown(value) for name, value in flatten(wanted).items()}
+        for name in of_columns.keys() - set(names):
+            raise UserError(f"{path}: baseline.{name} is no column; choose from {', '.join(names)}")
+        fitting = [row for row in rows if of_columns.items() <= dict(zip(names, row, strict=True)).items()]
+    if len(fitting) != 1:
+        listed = "; ".join(", ".join(map(str, row)) for row in fitting or rows)
+        fits = "several rows" if fitting else "no row"
+        raise UserError(f"{path}: baseline {wanted!r} fits {fits}; {'it fits' if fitting else 'there are'}: {listed}")
+    return fitting[0]
+
+
+def _grid(content: StudyFile, variants: Sequence[Variant], path: Path) -> "Callable[[Profile], Sequence[Point]]":
+    def grid(profile: "Profile") -> Sequence[Point]:
+        _refuse_unknown(variants)
+        return [_point(variant, seed) for variant in variants for seed in content.seeds or profile.seeds]
+
+    return grid
+
+
+def _point(variant: Variant, seed: int) -> Point:
+    overrides = unfold({name: value for name, value in variant.settings.items() if name not in SCORING})
+    scoring = {name: variant.settings[name] for name in SCORING if name in variant.settings}
+    return Point(variant.model, seed, variant.columns, overrides, **scoring, origin=variant.where)
+
+
+def _refuse_unknown(variants: Sequence[Variant]) -> None:
+    """Raise a UserError for the first model, setting of a network or extraction that does not exist.
+
+    Other settings are checked with their values when the points are planned.
+    """
+    # Importing torch takes seconds, and commands that only read records do without it.
+    from ossnet.evaluation.evaluation import extractor
+    from ossnet.model import ModelConfig
+    from ossnet.registry import model_type
+
+    def fields_of(model: str) -> list[str]:
+        # The others follow from the data and their preprocessing.
+        own = {part.name for part in fields(model_type(model).config_type)} - {
+            part.name for part in fields(ModelConfig)
+        }
+        return [f"network.{name}" for name in sorted(own)]
+
+    for variant in variants:
+        try:
+            known = fields_of(variant.model)
+            extractor(variant.settings.get("extraction", "dense"))
+        except UserError as error:
+            raise UserError(f"{variant.where}: {error}") from error
+        unknown = [name for name in variant.settings if name.startswith("network.") and name not in known]
+        if unknown:
+            others = {other.model for other in variants if unknown[0] in fields_of(other.model)}
+            remedy = f"; {', '.join(sorted(others))} has it: list `rows` and name its `models`" if others else ""
+            raise UserError(
+                f"{variant.where}: {unknown[0]} is no setting of model {variant.model}, which has "
+                f"{', '.join(known)}{remedy}"
+            )
