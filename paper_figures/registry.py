@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.studies.registry import find_studies
+from benchmarks.studies.registry import STUDIES, find_studies
 from ossnet.errors import UserError
 from paper_figures.cases import CASES
 from paper_figures.figure1 import FIGURE1
@@ -25,6 +25,7 @@ FIGURES: dict[str, PaperFigure] = {
     for figure in (
         *(SAMPLING, MODELS, TRADEOFF, SEGMENTATIONS, CASES),
         *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, SPEED, MEMORY_PARTS),
+        *(study_figure(study) for study in STUDIES.values() if study.layout.baseline is not None),
     )
 }
 
