@@ -15,6 +15,7 @@ WORDS = {
     "extraction": "{} extraction",
     "resolution": "{} voxels",
     "slices": "{:.0f} slice(s) at a time",
+    "change": "{}",
 }
 SIGNS: dict[Kind, str] = {"difference": " − ", "ratio": " / ", "spread": " vs "}
 
@@ -29,7 +30,8 @@ def words_of(row: Row) -> dict[str, str]:
     if "quantity" in row:
         quantity = row["quantity"]
         words["quantity"] = QUANTITIES[quantity].name if quantity in QUANTITIES else quantity.replace("_", " ")
-    if "model" in row:
+    # The name of a change says which network it is.
+    if "model" in row and "change" not in row:
         words["model"] = model_name(str(row["model"]))
     for setting in get_args(Setting):
         if setting == "locations" and setting in row:
