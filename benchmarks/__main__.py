@@ -50,9 +50,10 @@ def _run(options: argparse.Namespace) -> int:
         value = getattr(options, option)
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
-    studies = [
-        study for study in find_studies(options.study, options.results) if options.study or not study.only_by_name
-    ]
+    if options.study:
+        studies = find_studies(options.study, options.results)
+    else:
+        studies = [study for study in find_studies([]) if not study.only_by_name]
     request = Request(
         studies,
         options.results,

@@ -88,12 +88,14 @@ class Forest:
         effects: effects by quantity. The rows of each panel are the same, in the same order, from top to bottom.
         detectable: smallest difference that the study can detect, by quantity, which is drawn as a band: the median
             over rows, from which single rows differ.
+        columns: what the labels of the rows state, for the vertical axis; empty where they are names.
     """
 
     title: str
     baseline: str
     effects: Mapping[str, Sequence[Effect]]
     detectable: Mapping[str, float] = field(default_factory=dict)
+    columns: str = ""
 
 
 def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
@@ -126,7 +128,8 @@ def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | N
         for name, of in by_quantity.items()
     }
     detectable = {name: float(of["detectable"].median()) for name, of in by_quantity.items() if of["detectable"].any()}
-    return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, detectable)
+    columns = ", ".join(layout.shown) if layout.axes else ""
+    return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, detectable, columns)
 
 
 def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] | None = None) -> list[Effect]:
@@ -184,6 +187,8 @@ def draw(forests: Sequence[Forest]) -> Figure:
             panels = part.subplots(of_part, -(-len(forest.effects) // of_part), sharey=True, squeeze=False)
             for axes, (quantity, effects) in zip(panels.flat, forest.effects.items(), strict=False):
                 draw_effects(axes, effects, quantity, forest.detectable.get(quantity))
+            for axes in panels[:, 0]:
+                axes.set_ylabel(forest.columns)
             for surplus in panels.flat[len(forest.effects) :]:
                 surplus.remove()
         add_legend(figure, forests)

@@ -18,7 +18,7 @@ with open("calls", "a") as calls:
 """
 
 TAKEN_BY_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
-TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "PYTHON"}
+TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "PYTHON"}
 """Variables by which a `make test` around these tests would change the targets within them."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -72,6 +72,13 @@ def test_the_ablations_are_four_studies_with_a_figure_each(checkout: Path) -> No
     studies = ["ablations", "additions", "sizes", "borders"]
     assert run == ["-m", "benchmarks", "run", "--data", "liver", "--profile", "laptop", *studies]
     assert figures == ["-m", "paper_figures", *studies]
+
+
+def test_the_file_of_a_study_arrives_as_it_was_given(checkout: Path) -> None:
+    file = 'it\'s my "study".toml'
+    run, figure = calls(checkout, "study", f"STUDY={file}")
+    assert run[-1] == figure[-1] == file
+    assert figure[:2] == ["-m", "paper_figures"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The study that a TOML file defines: its points, its table, and the row that the others are compared with."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.names import MODEL_NAMES
-from benchmarks.studies.custom.schema import SCORING, StudyFile, flatten, read_study_file, unfold
+from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, flatten, read_study_file, unfold
 from benchmarks.study import Layout, Point, Row, Study
 from ossnet.errors import UserError
 
@@ -75,7 +76,8 @@ def _variants(content: StudyFile, path: Path) -> list[Variant]:
 def shown(value: Any) -> str | int | float:
     """Return a setting's value as the value of a column: a number or text."""
     if isinstance(value, bool):
-        return str(value).lower()
+        # Not true and false, which a reader of the table's CSV file would take for something else than text.
+        return "yes" if value else "no"
     if isinstance(value, list):
         return " ".join(str(shown(item)) for item in value)
     return value if isinstance(value, int | float) else str(value)
@@ -94,12 +96,11 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
     if len({*heads.values()}) < len(heads):
         raise UserError(f"{path}: two columns have the same heading; give them different `headings`")
     rows: list[Row] = [(variant.model, *variant.columns.values()) for variant in variants]
-    fixed = [f"{name} = {shown(value)}" for name, value in content.settings.flat.items()]
     of_rows = [
-        f"{row.label}: model {', '.join(row.models or content.models)}"
-        + "".join(f", {name} = {shown(value)}" for name, value in row.flat.items())
+        f"{row.label}: {', '.join([f'model {model}' for model in row.models or content.models] + _listed(row))}"
         for row in content.rows
     ]
+    fixed = _listed(content.settings)
     notes = [f"In every row, {', '.join(fixed)}"] if fixed else []
     return Layout(
         content.name,
@@ -113,6 +114,10 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
         quantities=content.quantities,
         axes=[] if content.rows else columns,
     )
+
+
+def _listed(settings: Settings) -> list[str]:
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.flat.items()]
 
 
 def heading(setting: str, columns: Sequence[str]) -> str:

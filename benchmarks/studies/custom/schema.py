@@ -30,11 +30,8 @@ PARTS = ("network", "recipe", "preprocessing")
 SCORING = ("extraction", "max_locations")
 """Settings of how a trained model is scored; see `benchmarks.study.Point`."""
 
-FIGURE_NAMES = (
-    *("sampling", "models", "tradeoff", "segmentations", "cases", "figure1", "figure4", "figure5", "figure6"),
-    *("scaling", "speed", "memory_parts"),
-)
-"""Names of the suite's figures in `paper_figures`, which a study's figure may not have."""
+FIGURE_NAMES = ("sampling", "models", "tradeoff", "segmentations", "cases", "figure1", "memory_parts")
+"""Names of figures in `paper_figures` that are no studies of the suite, which a study's figure may not have either."""
 
 Values = dict[str, Any]
 

@@ -1,0 +1,83 @@
+"""Files of studies: what they may hold, and one line for what they may not."""
+
+import doctest
+from pathlib import Path
+
+import pytest
+
+from benchmarks.studies.custom import schema
+from benchmarks.studies.custom.schema import flatten, read_study_file, unfold
+from benchmarks.studies.registry import STUDIES
+from ossnet.errors import UserError
+from paper_figures.registry import FIGURES
+
+STUDY = """\
+name = "patches"
+models = ["c"]
+[grid]
+network.patch_size = [3, 5]
+"network.decoder_width" = [32, 64, 128]
+"""
+
+
+def refused(folder: Path, text: str) -> str:
+    """Return the error of a file, without its path, which comes first."""
+    path = folder / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        read_study_file(path)
+    assert str(error.value).startswith(f"{path}: ")
+    return str(error.value).removeprefix(f"{path}: ")
+
+
+def test_names_are_dotted_or_in_tables_and_quantities_are_named_as_in_tables(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('quantities = ["HD95", "dice"]\n' + STUDY, encoding="utf-8")
+    content = read_study_file(path)
+    assert content.grid.axes == {"network.patch_size": [3, 5], "network.decoder_width": [32, 64, 128]}
+    assert content.quantities == ("hausdorff95", "dice")
+
+
+def test_the_example_is_a_study(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text((schema.__doc__ or "").partition("\n\n")[2].partition("\n\n")[2], encoding="utf-8")
+    axes = read_study_file(path).grid.axes
+    assert [len(values) for values in axes.values()] == [3, 2]
+
+
+def test_tables_are_flattened_and_unfolded() -> None:
+    assert not doctest.testmod(schema).failed
+    flat = {"recipe.sampling.count": 8, "network.patch_size": 3, "extraction": "dense"}
+    assert flatten(unfold(flat)) == flat
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('titel = "Patches"', ["titel", "title, "]),
+        ("grid.netwrk.patch_size = [3]", ["grid.netwrk", "network, recipe"]),
+        ("settings.max_locations = 0", ["settings.max_locations"]),
+        ('rows = [{label = "a", pathces = 3}]', ["rows.0.pathces", "label, models"]),
+        ("rows = [{network.patch_size = 3}]", ["rows.0.label"]),
+        ('rows = [{label = "a"}, {label = "a"}]', ["labels a, a"]),
+        ('quantities = ["dise"]', ["'dise'", "dice, iou"]),
+        ("seeds = [0, 0]", ["seeds 0, 0"]),
+        ("grid.network.patch_size = 3", ["network.patch_size = 3"]),
+        ("grid.network.patch_size = [3, 3]", ["network.patch_size"]),
+        ("settings.recipe.epochs = 1\ngrid.recipe.epochs = [1, 2]", ["recipe.epochs"]),
+        ('grid.network.patch_size = [3]\nrows = [{label = "a"}]', ["grid", "rows"]),
+    ],
+)
+def test_a_mistake_is_named_with_what_there_is(line: str, named: list[str], tmp_path: Path) -> None:
+    message = refused(tmp_path, f'name = "own"\nmodels = ["c"]\n{line}\n')
+    assert "\n" not in message
+    assert all(part in message for part in named)
+
+
+@pytest.mark.parametrize("name", ["my-study", "Mine", "models"])
+def test_a_name_that_other_files_could_have_is_refused(name: str, tmp_path: Path) -> None:
+    assert name in refused(tmp_path, f'name = "{name}"\nmodels = ["c"]\n') or name != "models"
+
+
+def test_the_names_of_all_figures_are_known() -> None:
+    assert set(schema.FIGURE_NAMES) == set(FIGURES) - set(STUDIES)

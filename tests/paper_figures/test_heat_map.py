@@ -1,0 +1,59 @@
+"""Quantities over two settings."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.report.score_records import read_records
+from benchmarks.study import Layout, Study
+from paper_figures.heat_map import draw, read_grids
+
+LAYOUT = Layout(
+    "sizes",
+    "Sizes",
+    {"model": None, "size": "Size (voxels)", "kind": "Kind"},
+    [("c", size, kind) for size in (3, 5) for kind in ("x", "y")],
+    baseline=("c", 3, "y"),
+    quantities=("dice", "hausdorff95", "training_memory"),
+    axes=["size", "kind"],
+)
+
+
+def drawn(folder: Path, write_records: Any, dice: dict[tuple[int, str], Any]) -> Figure:
+    runs = [
+        ("c", seed, {"size": size, "kind": kind}, mean if isinstance(mean, str) else mean + 0.001 * seed)
+        for (size, kind), mean in dice.items()
+        for seed in (0, 1, 2)
+    ]
+    write_records(folder, "sizes", runs)
+    return draw(LAYOUT, read_grids(Study(LAYOUT), folder)["laptop"])
+
+
+def test_cells_stand_in_the_order_of_the_values_with_a_mark_for_what_differs(
+    tmp_path: Path, write_records: Any
+) -> None:
+    figure = drawn(tmp_path, write_records, {(5, "x"): 0.9, (5, "y"): "OOM", (3, "x"): 0.301, (3, "y"): 0.3})
+    dice, distance = figure.axes[:2]
+    values = np.ma.filled(dice.images[0].get_array(), math.nan)
+    np.testing.assert_allclose(values, [[0.302, 0.301], [0.901, math.nan]])
+    assert [text.get_text() for text in dice.texts] == ["0.302\n± 0.001", "0.301\n± 0.001", "0.901\n± 0.001 *", "OOM"]
+    for axes in (dice, distance):
+        assert [text.get_text() for text in axes.get_yticklabels()] == ["3", "5"]
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "y"]
+        assert (axes.get_ylabel(), axes.get_xlabel()) == ("Size (voxels)", "Kind")
+    # The baseline's frame is around the cell of the first row and the second column.
+    assert dice.patches[0].get_xy() == (0.52, -0.48)
+    # Brighter is better: a high Dice, and a low distance.
+    for axes in (dice, distance):
+        image = axes.images[0]
+        colours = image.cmap(image.norm(image.get_array()))
+        assert colours[1, 0, :3].sum() > colours[0, 0, :3].sum()
+
+
+def test_a_quantity_that_no_record_has_is_left_out(tmp_path: Path, write_records: Any) -> None:
+    figure = drawn(tmp_path, write_records, {(3, "y"): 0.3})
+    assert [axes.get_ylabel() for axes in figure.axes if not axes.images] == ["Dice ↑", "HD95 (mm) ↓"]
+    assert len(read_records(tmp_path, ["sizes"])) == 1
