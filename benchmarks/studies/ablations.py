@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 SEEDS = 5
 """Number of seeds of single changes: more than the tables have, since differences between changes are small."""
 
+QUANTITIES = ("dice", "iou", "hausdorff95")
+"""Quantities of the tables of differences: those of the paper, and a distance."""
+
 BASELINE = "OSS-Net C"
 
 SKIPS, AUXILIARY = {"output_skips": True}, {"auxiliary_weight": 0.1}
@@ -72,6 +75,7 @@ ABLATIONS = Study(
         heads={"model": None, "change": "Change"},
         rows=rows_of(CHANGES),
         baseline=("c", BASELINE),
+        quantities=QUANTITIES,
         in_paper={
             ("c", BASELINE): {"table": "table2", "model": "c"},
             ("d", "larger context (OSS-Net D)"): {"table": "table2", "model": "d"},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.studies.ablations import AUXILIARY, SKIPS, points_of, rows_of, several_seeds
+from benchmarks.studies.ablations import AUXILIARY, QUANTITIES, SKIPS, points_of, rows_of, several_seeds
 from benchmarks.study import Layout, Point, Study
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ ADDITIONS = Study(
         heads={"model": None, "change": "Addition"},
         rows=rows_of(ADDED),
         baseline=("a", BASELINE),
+        quantities=QUANTITIES,
         in_paper={
             (model, change): {"table": "table2", "model": "onet" if change == BASELINE else model}
             for model, change in rows_of(ADDED)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.studies.ablations import QUANTITIES
 from benchmarks.study import Layout, Point, Study
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ BORDERS = Study(
         heads={"model": None, "change": "Locations", "width": "Width of the border"},
         rows=[(MODEL, BASELINE), (MODEL, UNIFORM), *((MODEL, change) for change in (*SHARES, *WIDTHS))],
         baseline=(MODEL, BASELINE, SAME),
+        quantities=QUANTITIES,
         in_paper={
             (MODEL, BASELINE, SAME): {"table": "table1", "sampling": "border", "locations": 2**14},
             (MODEL, UNIFORM, "none"): {"table": "table1", "sampling": "uniform", "locations": 2**14},

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.studies.ablations import several_seeds
+from benchmarks.studies.ablations import QUANTITIES, several_seeds
 from benchmarks.studies.table1 import STRATEGIES, TABLE1
 from benchmarks.study import Layout, Point, Study
 
@@ -31,6 +31,7 @@ CONFIDENCE = Study(
         rows=[(MODEL, strategy) for strategy in STRATEGIES],
         names={"sampling": TABLE1.layout.names["sampling"]},
         baseline=(MODEL, BASELINE),
+        quantities=QUANTITIES,
         note=(
             "All rows are trained on as many locations of as many cases. Confidence sampling is this suite's own; the "
             "paper leaves it to future work. Runs that Table 1 or the ablations have, too, are shared with them"

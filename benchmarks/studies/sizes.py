@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.studies.ablations import QUANTITIES
 from benchmarks.study import Layout, Point, Study
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ SIZES = Study(
         heads={"model": None, "change": "Change", "size": "Size"},
         rows=[(MODEL, *BASELINE), *((MODEL, change) for change in CHANGES)],
         baseline=(MODEL, *BASELINE),
+        quantities=QUANTITIES,
         note=(
             "Size: the edge of a patch in voxels, the number of features or of blocks of the decoder, or the number of "
             "blocks of the encoder"
