@@ -109,10 +109,11 @@ def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
     """
     layout = study.layout
     pairs = compare_rows(scores_of(read_records(folder, [study.name])), layout)
-    return {
+    forests = {
         profile: [forest for of_data in numbers if (forest := _forest(of_data, pairs, layout)) is not None]
         for profile, numbers in read_numbers(study, folder).items()
     }
+    return {profile: several for profile, several in forests.items() if several}
 
 
 def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | None:
@@ -238,7 +239,8 @@ def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
     effects = [
         (quantity, effect) for forest in forests for quantity, several in forest.effects.items() for effect in several
     ]
-    looks = [effect.look(QUANTITIES[quantity].higher_is_better) for quantity, effect in effects]
+    drawn = [(quantity, effect) for quantity, effect in effects if not math.isnan(effect.difference)]
+    looks = [effect.look(QUANTITIES[quantity].higher_is_better) for quantity, effect in drawn]
     texts = [
         (BETTER, "better than the baseline"),
         (WORSE, "worse"),

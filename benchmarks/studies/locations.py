@@ -46,7 +46,6 @@ LOCATIONS_PER_PASS = Study(
         scoring_columns=("extraction", "locations"),
         baseline=(MODEL, "mise", 2**14),
         quantities=("dice", "segmentation_time", "segmentation_memory"),
-        axes=("extraction", "locations"),
     ),
     grid,
     only_by_name=True,
