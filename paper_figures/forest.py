@@ -88,7 +88,7 @@ class Forest:
         effects: effects by quantity. The rows of each panel are the same, in the same order, from top to bottom.
         detectable: smallest difference that the study can detect, by quantity, which is drawn as a band: the median
             over rows, from which single rows differ.
-        columns: what the labels of the rows state, for the vertical axis; empty where they are names.
+        columns: what the labels of the rows state, for the title; empty where they are names.
     """
 
     title: str
@@ -184,12 +184,12 @@ def draw(forests: Sequence[Forest]) -> Figure:
         figure = Figure(figsize=(PAGE_WIDTH_IN, LEGEND_IN + sum(heights_in)), layout="constrained")
         parts = figure.subfigures(len(forests), 1, squeeze=False, height_ratios=heights_in)[:, 0]
         for part, forest, of_part in zip(parts, forests, lines, strict=True):
-            part.suptitle(f"{forest.title}\nDifferences from {forest.baseline}", x=0.01, ha="left", fontsize="medium")
+            labels = f"; rows: {forest.columns}" if forest.columns else ""
+            title = f"{forest.title}\nDifferences from {forest.baseline}{labels}"
+            part.suptitle(title, x=0.01, ha="left", fontsize="medium")
             panels = part.subplots(of_part, -(-len(forest.effects) // of_part), sharey=True, squeeze=False)
             for axes, (quantity, effects) in zip(panels.flat, forest.effects.items(), strict=False):
                 draw_effects(axes, effects, quantity, forest.detectable.get(quantity))
-            for axes in panels[:, 0]:
-                axes.set_ylabel(forest.columns)
             for surplus in panels.flat[len(forest.effects) :]:
                 surplus.remove()
         add_legend(figure, forests)

@@ -66,7 +66,7 @@ def read_grids(study: Study, folder: Path) -> dict[str, list[Grid]]:
 
 
 def draw(layout: Layout, grids: Sequence[Grid]) -> Figure:
-    """Draw a row of heat maps for each data set and model, one per quantity.
+    """Draw a row of heat maps for each data set and model, one per quantity; models share the colours of a data set.
 
     Args:
         layout: layout of the study, with two axes: the first runs downwards, the second to the right.
@@ -108,7 +108,8 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
     values = np.array([[by_row.get(row, {}).get("value", math.nan) for row in line] for line in rows])
     shown = QUANTITIES[quantity]
     colours = matplotlib.colormaps[WORSE_TO_BETTER if shown.higher_is_better else f"{WORSE_TO_BETTER}_r"]
-    image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, aspect="auto")
+    limits = of_quantity["value"].min(), of_quantity["value"].max()
+    image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, aspect="auto", vmin=limits[0], vmax=limits[1])
     for (y, x), value in np.ndenumerate(values):
         row = rows[y][x]
         if math.isnan(value):

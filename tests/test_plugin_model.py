@@ -10,7 +10,9 @@ import pytest
 from benchmarks.experiments.estimate import training_work
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.measure import predict_probe, workload_of
+from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies import scaling
+from benchmarks.studies.custom.definition import read_study
 from benchmarks.studies.table2 import TABLE2, grid
 from benchmarks.study import Probe
 from ossnet.data.case import Dataset
@@ -129,6 +131,18 @@ def test_a_profile_trains_it_by_its_own_table(dataset: Dataset, tmp_path: Path) 
     one_epoch = replace(spec, recipe=replace(spec.recipe, epochs=1, steps_per_epoch=1, batch_size=1))
     height, width, depth = spec.preprocessing.shape
     assert training_work(one_epoch, 3) == pytest.approx(2 * 2 * 54 * height * width * depth)
+
+
+def test_a_study_of_a_file_compares_it_with_models_of_the_suite(dataset: Dataset, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('name = "mine"\nmodels = ["convolution", "c"]\nbaseline = "c"\nseeds = [0]\n', encoding="utf-8")
+    study = read_study(file)
+    profile = load_profile("laptop")
+    mine, c = (Segmentation.of(point, profile, dataset) for point in study.grid(profile))
+    assert (mine.training.model, mine.extraction) == ("convolution", "dense")
+    # The run of Table 2.
+    assert c == Segmentation.of(grid(profile, ["c"])[0], profile, dataset)
+    assert study.layout.baseline == ("c",)
 
 
 def test_table_2_has_a_row_of_it() -> None:

@@ -8,7 +8,7 @@ from benchmarks.claims.measures import Interval, Row
 from benchmarks.claims.schema import Kind, Setting
 from benchmarks.markup import interval, power_of_two, with_minus
 from benchmarks.names import PAPER_NAMES, model_name
-from ossnet.evaluation.quantities import QUANTITIES
+from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
 
 WORDS = {
     "sampling": "{} sampling",
@@ -29,7 +29,9 @@ def words_of(row: Row) -> dict[str, str]:
         words["dataset"] = PAPER_NAMES.get(str(dataset), str(dataset))
     if "quantity" in row:
         quantity = row["quantity"]
-        words["quantity"] = QUANTITIES[quantity].name if quantity in QUANTITIES else quantity.replace("_", " ")
+        # Memory and runtime, which are those of probes, have no capital letter within the words of a number.
+        named = quantity in QUANTITIES and quantity not in COST_QUANTITIES
+        words["quantity"] = QUANTITIES[quantity].name if named else quantity.replace("_", " ")
     # The name of a change says which network it is.
     if "model" in row and "change" not in row:
         words["model"] = model_name(str(row["model"]))

@@ -190,5 +190,5 @@ def _refuse_unknown(variants: Sequence[Variant]) -> None:
             remedy = f"; {', '.join(sorted(others))} has it: list `rows` and name its `models`" if others else ""
             raise UserError(
                 f"{variant.where}: {unknown[0]} is no setting of model {variant.model}, which has "
-                f"{', '.join(known)}{remedy}"
+                f"{', '.join(known) or 'none'}{remedy}"
             )
