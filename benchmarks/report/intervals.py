@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtri, ndtri, stdtrit
+from scipy.special import chdtri, nctdtrinc, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -120,19 +120,21 @@ class Estimate:
 
     def ends(self, comparisons: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval of 95 %, or of one of `comparisons` intervals that hold jointly."""
-        half = self._error(_probability(comparisons))
+        half = self._half_width(_probability(comparisons))
         return self.value - half, self.value + half
 
     def detectable(self, comparisons: int = 1) -> np.ndarray:
-        """Return the smallest true value whose interval excludes 0 in 80 % of studies like this one.
+        """Return the smallest true value whose interval is above 0 in 80 % of studies with this variance.
 
-        The interval has to be that much to one side of 0, and the estimate is below the truth by more than the second
-        term in one study of five.
+        The number over its standard error, which varies from study to study, too, has a noncentral t distribution.
         """
-        return self._error(_probability(comparisons)) + self._error(POWER)
+        deviation = np.sqrt(self.variance)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            quantile = self._half_width(_probability(comparisons)) / deviation
+        return np.where(deviation == 0, 0.0, deviation * nctdtrinc(self.degrees, 1 - POWER, quantile))
 
-    def _error(self, probability: float) -> np.ndarray:
-        """Return the error that is not exceeded with a probability."""
+    def _half_width(self, probability: float) -> np.ndarray:
+        """Return the half width of the interval whose upper end has a probability below it."""
         if self.pooled:
             return np.sqrt(_square(self.variance, self.degrees, probability))
         # The variance of three seeds is often far too low, and the sum would then get the degrees of the cases.
@@ -143,7 +145,7 @@ class Estimate:
 
 
 def _square(variance: np.ndarray, degrees: np.ndarray, probability: float) -> np.ndarray:
-    """Return the square of the error that is not exceeded with a probability, by the t distribution."""
+    """Return the square of a t interval's half width."""
     # A variance of 0 has no degrees of freedom, and needs none.
     return np.where(variance == 0, 0.0, variance * stdtrit(degrees, probability) ** 2)
 
