@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 MODEL = "c"
 BASELINE = "half from the border"
 UNIFORM = "all uniform"
-SHARES = {"a quarter": 0.25, "three quarters": 0.75, "all from the border": 1.0}
+SHARES = {"a quarter from the border": 0.25, "three quarters from the border": 0.75, "all from the border": 1.0}
 WIDTHS = ("narrower border", "wider border")
-SAME = "as it is"
+SAME, NONE = "usual width", "no border"
 PAPER_WIDTH = 25
 
 
@@ -37,7 +37,7 @@ def samplings(width: int) -> dict[tuple[str, str], dict[str, Any]]:
     border: Mapping[str, Any] = {"strategy": "border", "border_width": width}
     found: dict[tuple[str, str], dict[str, Any]] = {
         (BASELINE, SAME): {**border, "border_share": 0.5},
-        (UNIFORM, "none"): {"strategy": "uniform"},
+        (UNIFORM, NONE): {"strategy": "uniform"},
     }
     found |= {(name, SAME): {**border, "border_share": share} for name, share in SHARES.items()}
     for name, further in zip(WIDTHS, (reach // 2, 2 * reach), strict=True):
@@ -56,11 +56,11 @@ BORDERS = Study(
         quantities=QUANTITIES,
         in_paper={
             (MODEL, BASELINE, SAME): {"table": "table1", "sampling": "border", "locations": 2**14},
-            (MODEL, UNIFORM, "none"): {"table": "table1", "sampling": "uniform", "locations": 2**14},
+            (MODEL, UNIFORM, NONE): {"table": "table1", "sampling": "uniform", "locations": 2**14},
         },
         note=(
             "Locations: the share that is drawn from the border of the label, the rest is uniform. Width: in voxels; "
-            "as it is: that of the profile. Half from the border and all uniform are rows of Table 1, too"
+            "usual: that of the profile. Half from the border and all uniform are rows of Table 1, too"
         ),
     ),
     grid,
