@@ -20,13 +20,14 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 inference adaptive tables study figure4 figure5 figure6 scaling whole speed gpu \
-	figures claims simulate status verify reference bench bench-compare test lint clean
+.PHONY: help setup table1 table2 table3 inference adaptive tables ablations confidence locations study figure4 figure5 figure6 \
+	scaling whole speed gpu figures claims simulate status verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Options:"
-	@echo "  of tables, table1, table2, inference, adaptive, study, figure4: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
+	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, figure4:"
+	@echo "    DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "    PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
 	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
 	@echo "  of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
@@ -50,6 +51,12 @@ table1: $(READY)  ## Table 1: sampling strategies and numbers of locations
 table2: $(READY)  ## Table 2: every model
 	@$(RUN) table2
 
+confidence: $(READY)  ## Confidence sampling against uniform and border sampling, from five seeds
+	@$(call run_and_draw,confidence,confidence)
+
+locations: $(READY)  ## Every extraction against its number of locations per pass, on the models that table2 trains
+	@$(call run_and_draw,locations,locations)
+
 study: $(READY)  ## A study of your own and its figure: STUDY=my-study.toml, see benchmarks/README.md
 	@test -n "$$STUDY" || { echo "Name the file of a study with STUDY=my-study.toml"; exit 2; }
 	@$(call run_and_draw,"$$STUDY","$$STUDY")
@@ -62,6 +69,9 @@ inference: $(READY)  ## Comparison of inferences: the original and the improved 
 
 adaptive: $(READY)  ## Our adaptive extraction next to the octree, on the same models
 	@$(RUN) adaptive
+
+ablations: $(READY)  ## OSS-Net C with single changes and other sizes, O-Net with single additions (an hour without a GPU)
+	@$(call run_and_draw,ablations additions sizes borders,ablations additions sizes borders)
 
 figure4: $(READY)  ## Figure 4: stages of an extraction with the OSS-Net C that table2 trains
 	@$(call run_and_draw,figure4,figure4)

@@ -196,6 +196,8 @@ class Layout:
         quantities: names of the quantities (`ossnet.evaluation.quantities.QUANTITIES`) that the table of scores, the
             comparisons and the figure show, in order; empty for every score in the table and for Dice and IoU in
             comparisons.
+        in_paper: by row of a study with a baseline, the columns of a number in one of the paper's tables, `table` among
+            them, from which the paper's difference from the baseline follows.
         axes: columns of a grid, along which a figure shows the quantities; empty for rows that are no grid.
     """
 
@@ -208,6 +210,7 @@ class Layout:
     scoring_columns: Collection[str] = ()
     baseline: Row | None = None
     quantities: Sequence[str] = ()
+    in_paper: Mapping[Row, Mapping[str, str | int]] = field(default_factory=dict)
     axes: Sequence[str] = ()
 
     @property

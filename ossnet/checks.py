@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["STRICT", "Field", "PositiveInt", "checked"]
+__all__ = ["STRICT", "Field", "PositiveInt", "checked", "newer"]
 
 if TYPE_CHECKING or find_spec("pydantic") is not None:
     from pydantic import ConfigDict, Field, PositiveInt
@@ -29,3 +29,12 @@ else:
     ) -> Any:
         """Return a dataclass field with a default; the checks are left out."""
         return dataclasses.field(default=default, default_factory=default_factory)
+
+
+def newer(default: Any) -> Any:
+    """Return a field that was added to a configuration after records were made: `plain` omits it at its default.
+
+    Configurations that do not set it therefore keep the plain values and the `digest` that they had without it (see
+    `ossnet.config`).
+    """
+    return Field(default=default, exclude_if=lambda value: value == default)

@@ -11,9 +11,10 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from ossnet.checks import newer as newer
 from ossnet.errors import UserError
 
 T = TypeVar("T")
@@ -53,14 +54,6 @@ def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
         # The type of a sequence or an optional field has the dataclass among its arguments.
         kind = next((inner for inner in (hint, *get_args(hint)) if is_dataclass(inner)), hint)
     return [field.name for field in fields(kind)]
-
-
-def newer(default: Any) -> Any:
-    """Return a field that was added to a configuration after records were made: `plain` omits it at its default.
-
-    Configurations that do not set it therefore keep the plain values and the `digest` that they had without it.
-    """
-    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 def plain(config: Any) -> dict[str, Any]:

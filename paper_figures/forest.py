@@ -86,7 +86,8 @@ class Forest:
         title: origin of the numbers.
         baseline: name of the baseline.
         effects: effects by quantity. The rows of each panel are the same, in the same order, from top to bottom.
-        detectable: smallest difference that the study can detect, by quantity, which is drawn as a band.
+        detectable: smallest difference that the study can detect, by quantity, which is drawn as a band: the median
+            over rows, from which single rows differ.
         columns: what the labels of the rows state, for the title; empty where they are names.
     """
 
@@ -108,10 +109,11 @@ def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
     """
     layout = study.layout
     pairs = compare_rows(scores_of(read_records(folder, [study.name])), layout)
-    return {
+    forests = {
         profile: [forest for of_data in numbers if (forest := _forest(of_data, pairs, layout)) is not None]
         for profile, numbers in read_numbers(study, folder).items()
     }
+    return {profile: several for profile, several in forests.items() if several}
 
 
 def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | None:
@@ -126,8 +128,9 @@ def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | N
         name: _costs(numbers, name, layout, missing) if name in COST_QUANTITIES else effects_of(of, layout, missing)
         for name, of in by_quantity.items()
     }
+    detectable = {name: float(of["detectable"].median()) for name, of in by_quantity.items() if of["detectable"].any()}
     columns = ", ".join(layout.shown) if layout.axes else ""
-    return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, columns=columns)
+    return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, detectable, columns)
 
 
 def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] | None = None) -> list[Effect]:
@@ -150,7 +153,8 @@ def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] |
             effects.append(Effect(label, math.nan, remark=remarks.get(row, "not run")))
         else:
             remark = "" if pair["n"] else "no valid score"
-            effects.append(Effect(label, pair["difference"], pair["low_joint"], pair["high_joint"], remark=remark))
+            ends = (pair["low_joint"], pair["high_joint"])
+            effects.append(Effect(label, pair["difference"], *ends, published=pair["published"], remark=remark))
     return effects
 
 
@@ -235,7 +239,8 @@ def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
     effects = [
         (quantity, effect) for forest in forests for quantity, several in forest.effects.items() for effect in several
     ]
-    looks = [effect.look(QUANTITIES[quantity].higher_is_better) for quantity, effect in effects]
+    drawn = [(quantity, effect) for quantity, effect in effects if not math.isnan(effect.difference)]
+    looks = [effect.look(QUANTITIES[quantity].higher_is_better) for quantity, effect in drawn]
     texts = [
         (BETTER, "better than the baseline"),
         (WORSE, "worse"),

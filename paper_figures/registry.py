@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.studies.ablations import ABLATIONS
+from benchmarks.studies.additions import ADDITIONS
+from benchmarks.studies.borders import BORDERS
+from benchmarks.studies.confidence import CONFIDENCE
 from benchmarks.studies.registry import find_studies
+from benchmarks.studies.sizes import SIZES
 from ossnet.errors import UserError
 from paper_figures.cases import CASES
 from paper_figures.figure1 import FIGURE1
 from paper_figures.figure4 import FIGURE4
 from paper_figures.figure5 import FIGURE5
 from paper_figures.figure6 import FIGURE6
+from paper_figures.locations import LOCATIONS
 from paper_figures.memory_parts import MEMORY_PARTS
 from paper_figures.models import MODELS
 from paper_figures.picture import PaperFigure
@@ -25,6 +31,8 @@ FIGURES: dict[str, PaperFigure] = {
     for figure in (
         *(SAMPLING, MODELS, TRADEOFF, SEGMENTATIONS, CASES),
         *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, SPEED, MEMORY_PARTS),
+        *(study_figure(study) for study in (ABLATIONS, ADDITIONS, SIZES, BORDERS, CONFIDENCE)),
+        LOCATIONS,
     )
 }
 

@@ -67,6 +67,13 @@ def test_a_figure_is_drawn_after_its_study_and_claims_take_the_profile(checkout:
     assert claims == ["-m", "benchmarks", "claims", "--profile", "my.toml"]
 
 
+def test_the_ablations_are_four_studies_with_a_figure_each(checkout: Path) -> None:
+    run, figures = calls(checkout, "ablations", "DATASET=liver")
+    studies = ["ablations", "additions", "sizes", "borders"]
+    assert run == ["-m", "benchmarks", "run", "--data", "liver", "--profile", "laptop", *studies]
+    assert figures == ["-m", "paper_figures", *studies]
+
+
 def test_the_file_of_a_study_arrives_as_it_was_given(checkout: Path) -> None:
     file = 'it\'s my "study".toml'
     run, figure = calls(checkout, "study", f"STUDY={file}")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -25,6 +26,7 @@ VERDICT_COLUMNS = [
     *("claim", "subject", "text", "where"),
     *("verdict", "numbers", "interval", "limit"),
     *("verdict_published", "numbers_published", "limit_published", "explanation"),
+    *("verdict_ablations", "numbers_ablations", "interval_ablations", "limit_ablations"),
 ]
 COMPARISON_COLUMNS = [
     *("claim", "judged_by", "verdict", "dataset", "comparison", "value", "low", "high"),
@@ -73,8 +75,9 @@ def judge(
         One row per claim, in the order given, with `VERDICT_COLUMNS`, all text, and `comparisons`. `numbers` describes
         the comparison with the smallest margin among those that decide; for a claim that is not measured, what is
         missing and why. `interval` and `limit` are those of this comparison. `explanation` has the numbers of
-        `Claim.beside`. `comparisons` is a list of mappings with the keys `COMPARISON_COLUMNS`, one per comparison;
-        `judged_by` is `ours`, `paper` or `prediction`.
+        `Claim.beside`. The columns of ablations are the verdict by `Claim.ablations`, empty for a claim without such
+        tests. `comparisons` is a list of mappings with the keys `COMPARISON_COLUMNS`, one per comparison;
+        `judged_by` is `ours`, `paper`, `prediction` or `ablations`.
 
     Raises:
         UserError: two of our records are of the same number, such as those of two profiles.
@@ -88,12 +91,17 @@ def judge(
             of_us = _with_prediction(of_us, _judge_by(prediction, claim))
         of_paper = _judge_by(paper, claim)
         explanation, explaining = _explanation(claim, us)
+        of_ablations = _NONE
+        if claim.ablations:
+            of_ablations = _judge_by(us._replace(name="ablations"), replace(claim, tests=claim.ablations))
         rows.append(
             (
                 *(claim.id, claim.subject, claim.text, claim.where),
                 *(of_us.verdict.value, of_us.numbers, of_us.interval, of_us.limit),
                 *(of_paper.verdict.value, of_paper.numbers, of_paper.limit, explanation),
-                [*of_us.comparisons, *explaining, *of_paper.comparisons],
+                of_ablations.verdict.value if claim.ablations else "",
+                *(of_ablations.numbers, of_ablations.interval, of_ablations.limit),
+                [*of_us.comparisons, *explaining, *of_paper.comparisons, *of_ablations.comparisons],
             )
         )
     return pd.DataFrame(rows, columns=[*VERDICT_COLUMNS, "comparisons"])
@@ -107,6 +115,9 @@ class _Judgement(NamedTuple):
     interval: str = ""
     limit: str = ""
     comparisons: Sequence[Mapping[str, Any]] = ()
+
+
+_NONE = _Judgement(Verdict.NOT_MEASURED, "")
 
 
 def _judge_by(side: Side, claim: Claim) -> _Judgement:

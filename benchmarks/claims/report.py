@@ -20,6 +20,12 @@ from ossnet.files import write_text
 SIDES = {"Our records": "", "The paper's own tables": "_published"}
 """The sides that judge, and the ending of their columns."""
 
+ABLATIONS = "Modifications, judged by the ablations"
+ABLATIONS_NOTES = (
+    "The claims about modifications, judged once more by the study additions, which adds them to O-Net. It has more "
+    "seeds than Table 2, and trains O-Net by the recipe of the OSS-Nets."
+)
+
 HEAD = ["Claim", "Source", "Paper", "Ours", "95 % interval", "Limit", "Verdict"]
 ALIGNMENT = "plpplll"
 
@@ -68,7 +74,7 @@ def print_claims(frame: pd.DataFrame) -> None:
         )
     console = Console()
     console.print(table)
-    for whose, side in SIDES.items():
+    for whose, side in (SIDES | {"By the ablations": "_ablations"}).items():
         counts = frame[f"verdict{side}"].value_counts()
         console.print(f"{whose}: " + ", ".join(f"{verdict} {counts.get(verdict, 0)}" for verdict in Verdict))
 
@@ -94,21 +100,26 @@ def _counts(frame: pd.DataFrame, basis: str) -> Table:
 
 
 def _tables(frame: pd.DataFrame) -> list[Table]:
-    """Return a table of the claims on each subject."""
+    """Return a table of the claims on each subject, and one of those that ablations judge."""
     tables = []
     for subject, claims in frame.groupby("subject", sort=False):
         explanations = "; ".join(dict.fromkeys(filter(None, claims["explanation"])))
         notes = f"Numbers that explain the verdicts: {explanations}." if explanations else ""
         rows = [_cells(row) for row in claims.to_dict("records")]
         tables.append(Table(str(subject), HEAD, rows, notes, ALIGNMENT))
+    by_ablations = frame[frame["verdict_ablations"] != ""]
+    if len(by_ablations):
+        rows = [_cells(row, "_ablations") for row in by_ablations.to_dict("records")]
+        tables.append(Table(ABLATIONS, HEAD, rows, ABLATIONS_NOTES, ALIGNMENT))
     return tables
 
 
-def _cells(row: Mapping[Hashable, Any]) -> list[Cell]:
-    interval, limit = (Cell(row[name]) if row[name] else NOTHING for name in ("interval", "limit"))
+def _cells(row: Mapping[Hashable, Any], side: str = "") -> list[Cell]:
+    """Return the cells of a claim with the verdict by our records or, with `_ablations`, by these."""
+    interval, limit = (Cell(text) if (text := row[f"{name}{side}"]) else NOTHING for name in ("interval", "limit"))
     other_limit = f"; limit {row['limit_published']}" if row["limit_published"] not in ("", row["limit"]) else ""
     paper = Cell(row["verdict_published"], bold=True, detail=f"{row['numbers_published']}{other_limit}")
     return [
         *(Cell(row["text"]), Cell(row["where"]), paper),
-        *(Cell(row["numbers"]), interval, limit, Cell(row["verdict"], bold=True)),
+        *(Cell(row[f"numbers{side}"]), interval, limit, Cell(row[f"verdict{side}"], bold=True)),
     ]

@@ -16,7 +16,7 @@ from ossnet.checks import STRICT
 from ossnet.config import build, read_toml
 
 Kind = Literal["value", "difference", "ratio", "spread"]
-Setting = Literal["sampling", "locations", "resolution", "extraction", "slices"]
+Setting = Literal["sampling", "locations", "resolution", "extraction", "slices", "change"]
 Column = Literal["table", "dataset", "model", "quantity", "unit", Setting]
 
 
@@ -98,6 +98,8 @@ class Claim:
         why: the reason for the limits and tolerances, and the reading of vague words.
         on: the selection that all tests share.
         tests: the tests; the claim holds if all of them hold.
+        ablations: tests of the same statement by the studies that change one part of a network at a time. They have a
+            verdict of their own; the selection that all tests share holds for them, too, but they name their table.
         beside: numbers that are given because they explain the verdict; they have no part in it.
         by_definition: whether our records agree by the definition of what they measure, so that only the paper's tables
             are judged.
@@ -110,6 +112,7 @@ class Claim:
     why: str
     on: Selection
     tests: tuple[Comparison, ...] = Field(min_length=1)
+    ablations: tuple[Comparison, ...] = ()
     beside: Selection = Field(default_factory=dict)
     by_definition: bool = False
 

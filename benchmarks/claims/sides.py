@@ -18,7 +18,7 @@ class Side(NamedTuple):
     """Numbers that claims are judged by, and the reasons why others are missing.
 
     Attributes:
-        name: `ours`, `paper` or `prediction`.
+        name: `ours`, `paper`, `prediction` or `ablations`.
         rows: the numbers.
         by_quantity: reasons by quantity.
         reasons: rows with a `reason` for all numbers that agree with their other columns.

@@ -15,6 +15,7 @@ WORDS = {
     "extraction": "{} extraction",
     "resolution": "{} voxels",
     "slices": "{:.0f} slice(s) at a time",
+    "change": "{}",
 }
 SIGNS: dict[Kind, str] = {"difference": " − ", "ratio": " / ", "spread": " vs "}
 
@@ -31,7 +32,8 @@ def words_of(row: Row) -> dict[str, str]:
         # Memory and runtime, which are those of probes, have no capital letter within the words of a number.
         named = quantity in QUANTITIES and quantity not in COST_QUANTITIES
         words["quantity"] = QUANTITIES[quantity].name if named else quantity.replace("_", " ")
-    if "model" in row:
+    # The name of a change says which network it is.
+    if "model" in row and "change" not in row:
         words["model"] = model_name(str(row["model"]))
     for setting in get_args(Setting):
         if setting == "locations" and setting in row:

@@ -64,7 +64,8 @@ def training_step(spec: RunSpec, cases: int) -> Workload:
     recipe = spec.recipe
     batch = min(recipe.batch_size, cases) if recipe.steps_per_epoch is None else recipe.batch_size
     locations = locations_for(spec.model, recipe.sampling.count)
-    return Workload(spec.model, spec.config, "training", batch, locations, execution=recipe.execution)
+    lookahead = recipe.optimization.lookahead
+    return Workload(spec.model, spec.config, "training", batch, locations, recipe.execution, lookahead)
 
 
 def _timing(history: Sequence[EpochReport]) -> dict[str, float]:

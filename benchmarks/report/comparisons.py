@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from benchmarks.names import GROUP, OF_THE_PAPER, source_text
 from benchmarks.report.baseline_table import baseline_table
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.interval_coverage import OF_COMPARISONS
+from benchmarks.report.published_differences import published_difference
 from benchmarks.report.statistics import compare
 from benchmarks.report.summary import groups
 from benchmarks.report.table_notes import join_notes
@@ -26,6 +28,7 @@ def comparison_columns(layout: Layout) -> list[str]:
     return [
         *("table", *GROUP, "quantity", *layout.columns, *(f"other_{column}" for column in layout.columns)),
         *("difference", "low", "high", "low_joint", "high_joint", "n"),
+        *(() if layout.baseline is None else ("detectable", "published")),
     ]
 
 
@@ -42,7 +45,8 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     Returns:
         Exactly `comparison_columns(layout)`, in the order of the table. `difference` is the score of a row minus that
         of the `other` row, which is the baseline or stands below it. `benchmarks.report.statistics.compare` explains
-        its interval, and its joint interval for all pairs of one table and quantity.
+        its interval, and its joint interval for all pairs of one table and quantity. With a baseline there are also the
+        smallest difference that can be detected, and the paper's difference of the two rows or NaN.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
@@ -60,7 +64,11 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
                 for side, prefix in (("model", ""), ("other", "other_"))
                 for place, column in enumerate(layout.columns)
             }
-            where = dict(zip(GROUP, group.key, strict=True))
+            where: dict[str, Any] = dict(zip(GROUP, group.key, strict=True))
+            if layout.baseline is not None:
+                where["published"] = [
+                    published_difference(layout, row, group.key[0], quantity) for row in pairs["model"]
+                ]
             parts.append(pairs.assign(**sides, **where, table=layout.table, quantity=quantity))
     if not parts:
         return pd.DataFrame(columns=comparison_columns(layout))

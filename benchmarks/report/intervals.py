@@ -35,9 +35,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtri, ndtri, stdtrit
+from scipy.special import chdtri, nctdtrinc, ndtri, stdtrit
 
 CONFIDENCE = 0.95
+
+POWER = 0.8
+"""Probability with which a study detects a difference that it can detect."""
 
 PRIOR_DEGREES = 2.0
 """Weight of the pooled variance of seeds, in degrees of freedom; a model's own variance has S - 1."""
@@ -117,16 +120,28 @@ class Estimate:
 
     def ends(self, comparisons: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval of 95 %, or of one of `comparisons` intervals that hold jointly."""
-        probability = _probability(comparisons)
-        if self.pooled:
-            square = _square(self.variance, self.degrees, probability)
-        else:
-            # The variance of three seeds is often far too low, and the sum would then get the degrees of the cases.
-            of_seeds = _square(self.spread, self.spread_degrees, probability)
-            of_residual = _square(self.residual, self.cases_degrees, probability)
-            square = _square(self.cases, self.cases_degrees, probability) + np.maximum(of_seeds - of_residual, 0)
-        half = np.sqrt(square)
+        half = self._half_width(_probability(comparisons))
         return self.value - half, self.value + half
+
+    def detectable(self, comparisons: int = 1) -> np.ndarray:
+        """Return the smallest true value whose interval is above 0 in 80 % of studies with this variance.
+
+        The number over its standard error, which varies from study to study, too, has a noncentral t distribution.
+        """
+        deviation = np.sqrt(self.variance)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            quantile = self._half_width(_probability(comparisons)) / deviation
+        return np.where(deviation == 0, 0.0, deviation * nctdtrinc(self.degrees, 1 - POWER, quantile))
+
+    def _half_width(self, probability: float) -> np.ndarray:
+        """Return the half width of the interval whose upper end has a probability below it."""
+        if self.pooled:
+            return np.sqrt(_square(self.variance, self.degrees, probability))
+        # The variance of three seeds is often far too low, and the sum would then get the degrees of the cases.
+        of_seeds = _square(self.spread, self.spread_degrees, probability)
+        of_residual = _square(self.residual, self.cases_degrees, probability)
+        of_cases = _square(self.cases, self.cases_degrees, probability)
+        return np.sqrt(of_cases + np.maximum(of_seeds - of_residual, 0))
 
 
 def _square(variance: np.ndarray, degrees: np.ndarray, probability: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.markup import Cell, Table, latex, markdown
-from benchmarks.report.intervals import CONFIDENCE, components, estimate, pool, weigh
+from benchmarks.report.intervals import CONFIDENCE, POWER, components, estimate, pool, weigh
 from benchmarks.report.table_notes import join_notes
 from ossnet.files import write_text
 
@@ -34,8 +34,6 @@ METHODS = ("before", "after")
 
 MARGIN = 0.001
 """Margin by which a claim is true or false."""
-
-POWER = 0.8
 
 BOUNDS = (0.93, 0.97)
 """Bounds within which the coverage of intervals of 95 % should be."""

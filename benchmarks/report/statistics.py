@@ -16,7 +16,7 @@ import pandas as pd
 from benchmarks.report.intervals import Estimate, Pool, components, estimate, pool, weigh
 
 DESCRIPTION = ["model", "mean", "low", "high", "std_seeds", "std_cases", "seeds", "cases", "scores"]
-COMPARISON = ["model", "other", "difference", "low", "high", "low_joint", "high_joint", "n"]
+COMPARISON = ["model", "other", "difference", "low", "high", "low_joint", "high_joint", "detectable", "n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,8 @@ def compare(
         score on hard cases looks better than it is. `difference` is the mean of `model` minus that of `other` over
         these cases, each a mean over seeds. `low` and `high` are its interval of 95 %, for a pair chosen beforehand.
         The intervals from `low_joint` to `high_joint` of all pairs hold jointly in 95 % of studies: a pair chosen for
-        its difference differs if its joint interval does not contain 0. All are NaN with fewer than two seeds or shared
+        its difference differs if its joint interval does not contain 0. `detectable` is the smallest true difference
+        whose joint interval does not contain 0 in 80 % of studies. All are NaN with fewer than two seeds or shared
         cases.
     """
     scores = _scored(matrices, trainings)
@@ -150,10 +151,11 @@ def compare(
         both = _on_shared_cases(scores[model], scores[other])
         pairs.append((model, other, weighted(both, (1, -1), scores[model].pooled), both[0].matrix.shape[1]))
     with_interval = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
-    rows = [
-        (model, other, *map(float, (difference.value, *difference.ends(), *difference.ends(max(with_interval, 1)))), n)
-        for model, other, difference, n in pairs
-    ]
+    joint = max(with_interval, 1)
+    rows = []
+    for model, other, difference, n in pairs:
+        numbers = (difference.value, *difference.ends(), *difference.ends(joint), difference.detectable(joint))
+        rows.append((model, other, *map(float, numbers), n))
     return pd.DataFrame(rows, columns=COMPARISON)
 
 

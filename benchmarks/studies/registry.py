@@ -15,12 +15,18 @@ A study of one's own needs no code: it is a TOML file, see `benchmarks.studies.c
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.studies.ablations import ABLATIONS
 from benchmarks.studies.adaptive import ADAPTIVE
+from benchmarks.studies.additions import ADDITIONS
+from benchmarks.studies.borders import BORDERS
+from benchmarks.studies.confidence import CONFIDENCE
 from benchmarks.studies.figure4 import FIGURE4
 from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
 from benchmarks.studies.inference import INFERENCE
+from benchmarks.studies.locations import LOCATIONS_PER_PASS
 from benchmarks.studies.scaling import SCALING
+from benchmarks.studies.sizes import SIZES
 from benchmarks.studies.speed import SPEED
 from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2
@@ -31,7 +37,10 @@ from ossnet.errors import UserError
 
 STUDIES: dict[str, Study] = {
     study.name: study
-    for study in (TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED)
+    for study in (
+        *(TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED),
+        *(ABLATIONS, ADDITIONS, SIZES, BORDERS, CONFIDENCE, LOCATIONS_PER_PASS),
+    )
 }
 """Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first.
 

@@ -83,6 +83,7 @@ class Workload:
         locations: number of locations of each volume in training, and per pass in the other phases; None for models of
             all voxels.
         execution: execution of the model.
+        lookahead: whether a training step's optimiser is within Lookahead, which holds a copy of the weights.
     """
 
     model: str
@@ -91,6 +92,7 @@ class Workload:
     batch_size: int = 1
     locations: int | None = None
     execution: Execution = DEFAULT
+    lookahead: bool = True
 
     def prepare(self, device: torch.device | str, seed: int = 0) -> Step:
         """Return the step, with its model, optimiser and inputs on a device.
@@ -143,6 +145,8 @@ class Workload:
         batch = Batch(images, labels, partial(_drawn, locations))
         learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
         optimizer, slow_weights = _make_optimizer(model, device, host_weights)
+        if not self.lookahead:
+            slow_weights = []
         inputs = [images, labels, *located]
         if lean:
             return Step(model, [], learn, optimizer, slow_weights, inputs, host_weights=host_weights)

@@ -5,6 +5,7 @@ In reading order:
 - `encoder`: a volume to global latent vectors and a coarse segmentation;
 - `patches`: the patches of a volume around locations, and their encoder;
 - `decoder`: locations, local and global latent vectors to logits;
+- `coordinates`: forms in which the decoder takes locations;
 - `configuration`: sizes and switches;
 - `occupancy_network`: the three joined, the loss, and the OSS-Nets A to D;
 - `field`: the occupancy field of one image, the plain one and the fast one of inference;

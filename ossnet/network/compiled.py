@@ -12,7 +12,7 @@ from torch import Tensor
 from ossnet.network.activation import activate_in_place
 from ossnet.network.chunks import ChunkSize
 from ossnet.network.decoder import OccupancyDecoder
-from ossnet.network.folding import fold_decoder, fold_patch_encoder
+from ossnet.network.folding import fold_decoder, fold_frequencies, fold_patch_encoder
 from ossnet.network.patches import PatchEncoder
 
 ReadPatches = Callable[[Tensor], Tensor]
@@ -31,6 +31,7 @@ class CompiledDecoder:
         latents: global latent vectors [m, L] of the volume.
         scale: factors [3] from voxel coordinates to the coordinates that the decoder takes.
         shift: what is added to them after that, [3].
+        frequencies: matrix B [3, k] of Fourier features; None for a decoder that takes none.
     """
 
     def __init__(
@@ -40,9 +41,12 @@ class CompiledDecoder:
         latents: Tensor,
         scale: Tensor,
         shift: Tensor,
+        frequencies: Tensor | None = None,
     ) -> None:
         self.blocks = fold_decoder(decoder, latents, scale, shift)
         self.head = decoder.head.weight.detach()
+        self.phases = None if frequencies is None else fold_frequencies(frequencies, scale, shift)
+        self.location_size = 3 if frequencies is None else 3 + 2 * frequencies.shape[1]
         self.convolutions = [] if patch_encoder is None else fold_patch_encoder(patch_encoder)
         patch, hidden = 0, 0
         if self.convolutions:
@@ -67,9 +71,14 @@ class CompiledDecoder:
     def _chunk(self, locations: Tensor, patches: Tensor | None) -> Tensor:
         patch, hidden, inputs, features = self._matrices(len(locations))
         inputs[:3] = locations.T
+        if self.phases is not None:
+            cosines, sines = inputs[3 : self.location_size].chunk(2)  # [k, n] each
+            torch.addmm(self.phases.bias, self.phases.weight, inputs[:3], out=cosines)
+            torch.sin(cosines, out=sines)
+            cosines.cos_()
         if patches is not None:
             source = patch.view(patches.shape).copy_(patches).flatten(1).T  # [s^3 C, n], then [s^3 C', n]
-            for convolution, result in zip(self.convolutions, (hidden, inputs[3:]), strict=True):
+            for convolution, result in zip(self.convolutions, (hidden, inputs[self.location_size :]), strict=True):
                 for product in convolution.products:
                     torch.mm(product.weight, source[product.columns], out=result[product.rows])
                 activate_in_place(convolution.activation, result, convolution.bias)

@@ -1,11 +1,11 @@
 """Configuration of the occupancy networks: their sizes, and a switch for each modification of the paper."""
 
 import math
-from typing import Literal
 
-from ossnet.checks import STRICT, Field, PositiveInt, checked
+from ossnet.checks import STRICT, Field, PositiveInt, checked, newer
 from ossnet.model import ModelConfig
 from ossnet.network.activation import ActivationName
+from ossnet.network.coordinates import LocationForm
 from ossnet.network.decoder import NormalizationName
 from ossnet.network.encoder import lowest_grid
 from ossnet.network.patches import Pooling
@@ -17,7 +17,8 @@ class OccupancyNetworkConfig(ModelConfig):
 
     Each modification of the paper is a switch of its own: `patches`, `larger_context`, `output_skips`,
     `auxiliary_weight` and `activation`. Two choices that the paper leaves open and the released weights
-    settle are switches as well: `normalization` and `locations`.
+    settle are switches as well: `normalization` and `locations`. `conditioning` and `latent_input` are the two ways by
+    which the global latents reach the decoder; at least one of them is needed.
 
     Attributes:
         encoder_channels: number of output channels of each residual block of the encoder.
@@ -33,8 +34,11 @@ class OccupancyNetworkConfig(ModelConfig):
         activation: activation of all parts of the network.
         normalization: batch norm of the decoder: `scalar` with one mean and one variance, as the released weights
             require, or `feature` with those of each feature.
-        locations: form in which locations are fed to the decoder: `voxel`, voxel coordinates as they are, as the
-            released weights require, or `scaled` to [-1, 1] over the volume.
+        locations: form in which locations are fed to the decoder, see `ossnet.network.coordinates`: `voxel`, as the
+            released weights require, `scaled` or `fourier`.
+        conditioning: whether global latents condition the decoder's norms (Section 4.1). Otherwise each norm is
+            followed by a learned factor and summand for each feature.
+        latent_input: whether a global latent joins the decoder's input at every location (Figure 2).
     """
 
     encoder_channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64, 128), min_length=1)
@@ -48,13 +52,17 @@ class OccupancyNetworkConfig(ModelConfig):
     decoder_blocks: int = Field(default=5, ge=1)
     activation: ActivationName = "pau"
     normalization: NormalizationName = "scalar"
-    locations: Literal["voxel", "scaled"] = "voxel"
+    locations: LocationForm = "voxel"
+    conditioning: bool = newer(True)
+    latent_input: bool = newer(True)
 
     def __post_init__(self) -> None:
         if self.patch_size % 2 == 0:
             raise ValueError(f"patch_size is {self.patch_size}; a patch centred on a voxel has an odd size")
         if self.larger_context and not self.patches:
             raise ValueError("larger_context widens the patches; set patches = true with it")
+        if not (self.conditioning or self.latent_input):
+            raise ValueError("conditioning and latent_input are both false, so that no latent reaches the decoder")
         if self.output_skips and min(self.encoder_channels) < 2:
             raise ValueError(f"output_skips halve encoder_channels {self.encoder_channels}; each must be 2 or more")
         if min(self.lowest_grid) < 1:
@@ -67,6 +75,17 @@ class OccupancyNetworkConfig(ModelConfig):
                 f"{len(self.encoder_channels)} encoder blocks halve shape {self.shape} (half resolution) to one voxel, "
                 "which a batch of one cannot be normalised over; use fewer encoder_channels or a larger shape"
             )
+
+    @property
+    def latents(self) -> int:
+        """Number m of global latent vectors of an image.
+
+        Without output skips it is one, for every use of it (Section 4.1). With them, the decoder's input has one of its
+        own and so has each of its blocks, as the released weights require.
+        """
+        if not self.output_skips:
+            return 1
+        return self.latent_input + (self.decoder_blocks if self.conditioning else 0)
 
     @property
     def encoder_shape(self) -> tuple[int, int, int]:

@@ -44,20 +44,36 @@ class FeatureBatchNorm(BatchNormalization, nn.BatchNorm1d):
         return x.flatten(0, 1)
 
 
+class Constant(nn.Module):
+    """Learned vector [F] in the place of a linear map of the latent: the bias of such a map, without its weight."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.empty(features))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return the vector for each sample, [B, F], whatever the latent [B, L] is."""
+        return self.bias.expand(len(latent), -1)
+
+
 class ConditionalBatchNorm(nn.Module):
     """Conditional batch normalisation gamma(latent) * norm(x) + beta(latent) (de Vries et al. 2017; Section 4.1).
 
-    The linear maps gamma and beta start with weights 0 and biases 1 and 0, as a plain normalisation.
+    The linear maps gamma and beta start with weights 0 and biases 1 and 0, as a plain normalisation. Without
+    conditioning only these biases are learned.
     """
 
-    def __init__(self, latent_size: int, features: int, normalization: NormalizationName) -> None:
+    def __init__(
+        self, latent_size: int, features: int, normalization: NormalizationName, conditioning: bool = True
+    ) -> None:
         super().__init__()
         self.norm = ScalarBatchNorm() if normalization == "scalar" else FeatureBatchNorm(features)
-        self.gamma = nn.Linear(latent_size, features)
-        self.beta = nn.Linear(latent_size, features)
-        for linear, bias in ((self.gamma, 1.0), (self.beta, 0.0)):
-            nn.init.zeros_(linear.weight)
-            nn.init.constant_(linear.bias, bias)
+        self.gamma = nn.Linear(latent_size, features) if conditioning else Constant(features)
+        self.beta = nn.Linear(latent_size, features) if conditioning else Constant(features)
+        for affine, bias in ((self.gamma, 1.0), (self.beta, 0.0)):
+            if isinstance(affine, nn.Linear):
+                nn.init.zeros_(affine.weight)
+            nn.init.constant_(affine.bias, bias)
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """Return x [B, n, F], normalised and conditioned on latent [B, L]."""
@@ -68,14 +84,20 @@ class DecoderBlock(nn.Module):
     """Fully connected residual block with conditional batch normalisation."""
 
     def __init__(
-        self, in_features: int, width: int, latent_size: int, normalization: NormalizationName, activation: Activation
+        self,
+        in_features: int,
+        width: int,
+        latent_size: int,
+        normalization: NormalizationName,
+        activation: Activation,
+        conditioning: bool = True,
     ) -> None:
         super().__init__()
         self.linear1 = nn.Linear(in_features, width)
-        self.norm1 = ConditionalBatchNorm(latent_size, width, normalization)
+        self.norm1 = ConditionalBatchNorm(latent_size, width, normalization, conditioning)
         self.activation1 = activation()
         self.linear2 = nn.Linear(width, width)
-        self.norm2 = ConditionalBatchNorm(latent_size, width, normalization)
+        self.norm2 = ConditionalBatchNorm(latent_size, width, normalization, conditioning)
         self.skip = nn.Identity() if in_features == width else nn.Linear(in_features, width)
         self.activation2 = activation()
 
@@ -96,6 +118,9 @@ class OccupancyDecoder(ExecutableModule):
         outputs: number of logits: 1 for the occupancy, k for k classes.
         normalization: batch norm inside the conditional one, `scalar` or `feature`.
         activation: function that makes the activation of a layer.
+        location_size: number of coordinates of a location, see `ossnet.network.coordinates`.
+        conditioning: whether global latents condition the norms.
+        latent_input: whether a global latent joins the input.
     """
 
     has_lean: ClassVar[bool] = True
@@ -109,22 +134,28 @@ class OccupancyDecoder(ExecutableModule):
         outputs: int,
         normalization: NormalizationName,
         activation: Activation,
+        location_size: int = 3,
+        conditioning: bool = True,
+        latent_input: bool = True,
     ) -> None:
         super().__init__()
-        widths = (3 + local_size + latent_size, *[width] * (blocks - 1))
+        self.latent_input = latent_input
+        inputs = location_size + local_size + (latent_size if latent_input else 0)
         self.blocks = nn.ModuleList(
-            DecoderBlock(features, width, latent_size, normalization, activation) for features in widths
+            DecoderBlock(features, width, latent_size, normalization, activation, conditioning)
+            for features in (inputs, *[width] * (blocks - 1))
         )
         self.head = nn.Linear(width, outputs, bias=False)
 
     def forward(self, locations: Tensor, local: Tensor | None, latents: Tensor) -> Tensor:
-        """Return logits [B, n, outputs] for locations [B, n, 3], local latents [B, n, l] and global latents [B, m, L].
+        """Return logits [B, n, outputs] at locations [B, n, 3], for local latents [B, n, l] and global ones [B, m, L].
 
-        The first global latent joins the input; see `conditions` for the others.
+        The first global latent joins the input; see `conditions` for the others. Locations are in the form that the
+        decoder takes, which may have more than 3 coordinates.
         """
-        inputs = [locations, latents[:, :1].expand(-1, locations.shape[1], -1)]
-        if local is not None:
-            inputs.insert(1, local)
+        inputs = [locations] if local is None else [locations, local]
+        if self.latent_input:
+            inputs.append(latents[:, :1].expand(-1, locations.shape[1], -1))
         x = torch.cat(inputs, -1)  # [B, n, 3 + l + L]
         # bfloat16 does not hold every integer above 256, so the block that reads voxel indices never uses it.
         execution = replace(self.execution, precision="float32")
@@ -137,7 +168,10 @@ class OccupancyDecoder(ExecutableModule):
         """Return the global latent vectors [B, L] that condition each block, of the vectors [B, m, L].
 
         Behind the first, which joins the input, there is one for each block; if there is only one (m = 1), it
-        conditions all blocks. The released weights require this; the text has a single global latent vector.
+        conditions all blocks. The released weights require this; the text has a single global latent vector. Without a
+        latent in the input there is none that joins it, either.
         """
         first, *others = latents.unbind(1)
-        return others or [first] * len(self.blocks)
+        if not others:
+            return [first] * len(self.blocks)
+        return others if self.latent_input else [first, *others]

@@ -4,13 +4,14 @@ In evaluation mode conditional batch norm is an affine map of its input, fixed b
 It joins the linear layer before it, and what the global latent adds to the first layer is a constant.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ossnet.network.decoder import ConditionalBatchNorm, DecoderBlock, OccupancyDecoder
+from ossnet.network.decoder import ConditionalBatchNorm, Constant, DecoderBlock, OccupancyDecoder
 from ossnet.network.patches import PatchConvolution, PatchEncoder
 
 
@@ -54,17 +55,18 @@ def fold_decoder(decoder: OccupancyDecoder, latents: Tensor, scale: Tensor, shif
         shift: what is added to them after that, [3].
 
     Returns:
-        The blocks. The input of the first one is the voxel coordinates and the local latent vector, [3 + l, n].
+        The blocks. The input of the first one is the voxel coordinates, what `fold_frequencies` adds to them, and the
+        local latent vector, [3 + l, n].
     """
-    first, *others = latents.double()
-    conditions = others or [first] * len(decoder.blocks)
+    first, conditions = latents[0].double(), decoder.conditions(latents.double()[None])
     folded = []
-    for index, (block, condition) in enumerate(zip(decoder.blocks, conditions, strict=True)):
+    for index, (block, (condition,)) in enumerate(zip(decoder.blocks, conditions, strict=True)):
         assert isinstance(block, DecoderBlock)
         maps = fold_block(block, condition)
         if index == 0:
             skip = block.skip if isinstance(block.skip, nn.Linear) else None
-            maps = _with_inputs(maps, skip, first, scale.double(), shift.double())
+            joined = first if decoder.latent_input else first[:0]
+            maps = _with_inputs(maps, skip, joined, scale.double(), shift.double())
         dtype = block.linear1.weight.dtype
         folded.append(FoldedBlock(maps[0].to(dtype), block.activation1, maps[1].to(dtype), block.activation2))
     return folded
@@ -80,10 +82,27 @@ def _fold(linear: nn.Linear, norm: ConditionalBatchNorm, latent: Tensor) -> Affi
     mean, variance = norm.norm.running_mean, norm.norm.running_var
     assert mean is not None
     assert variance is not None
-    gamma, beta = (layer.weight.double() @ latent + layer.bias.double() for layer in (norm.gamma, norm.beta))
+    gamma, beta = (_for_latent(affine, latent) for affine in (norm.gamma, norm.beta))
     gain = gamma / (variance.double() + norm.norm.eps).sqrt()
     bias = gain * (linear.bias.double() - mean.double()) + beta
     return Affine(gain[:, None] * linear.weight.double(), bias[:, None])
+
+
+def _for_latent(affine: nn.Linear | Constant, latent: Tensor) -> Tensor:
+    bias = affine.bias.double()
+    return affine.weight.double() @ latent + bias if isinstance(affine, nn.Linear) else bias
+
+
+def fold_frequencies(frequencies: Tensor, scale: Tensor, shift: Tensor) -> Affine:
+    """Return the map from voxel coordinates [3, n] to the phases [k, n] of Fourier features, for B [3, k].
+
+    Args:
+        frequencies: B, see `ossnet.network.coordinates`.
+        scale: factors [3] from voxel coordinates to the coordinates that B takes.
+        shift: what is added to them after that, [3].
+    """
+    columns = 2 * math.pi * frequencies.T.double()
+    return Affine(columns * scale.double(), columns @ shift.double()[:, None]).to(frequencies.dtype)
 
 
 def _with_inputs(

@@ -16,6 +16,13 @@ from ossnet.model import HOST, PATCHES, Batch, ModelConfig, Parts, SegmentationM
 from ossnet.network.activation import ACTIVATIONS, PadeActivationUnit
 from ossnet.network.compiled import CompiledDecoder
 from ossnet.network.configuration import OccupancyNetworkConfig
+from ossnet.network.coordinates import (
+    draw_frequencies,
+    fourier_features,
+    location_size,
+    scale_locations,
+    scaling,
+)
 from ossnet.network.decoder import OccupancyDecoder
 from ossnet.network.encoder import Encoding, VolumeEncoder
 from ossnet.network.field import CompiledField, EncodedImage, NetworkField
@@ -50,7 +57,7 @@ class OccupancyNetwork(SegmentationModel):
             config.encoder_shape,
             config.modalities,
             config.encoder_channels,
-            latents=config.decoder_blocks + 1 if config.output_skips else 1,
+            latents=config.latents,
             output_skips=config.output_skips,
             segmentation_channels=config.outputs if config.auxiliary_weight > 0 else 0,
             activation=activation,
@@ -68,7 +75,13 @@ class OccupancyNetwork(SegmentationModel):
             config.outputs,
             config.normalization,
             activation,
+            location_size(config.locations),
+            config.conditioning,
+            config.latent_input,
         )
+        frequencies = draw_frequencies().to(self.decoder.head.weight) if config.locations == "fourier" else None
+        self.frequencies: Tensor | None
+        self.register_buffer("frequencies", frequencies)
 
     def forward(self, images: Tensor, locations: Tensor) -> tuple[Tensor, Encoding]:
         """Return the logits [B, n, outputs] of f_theta(p, x, z) and the encoding of the images.
@@ -136,8 +149,8 @@ class OccupancyNetwork(SegmentationModel):
         coordinates = locations.to(latents.dtype)
         if self.config.locations == "voxel":
             return coordinates
-        last = torch.tensor(self.config.shape, device=coordinates.device) - 1
-        return 2 * coordinates / last.clamp(min=1) - 1
+        scaled = scale_locations(coordinates, self.config.shape)
+        return scaled if self.frequencies is None else fourier_features(scaled, self.frequencies)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss L of Equation 2: the occupancy term plus alpha times the auxiliary term (Section 3.2).
@@ -211,11 +224,10 @@ class OccupancyNetwork(SegmentationModel):
 
     def compile_decoder(self, latents: Tensor) -> CompiledDecoder:
         """Compile patch encoder and decoder for the latents [m, L] of an image."""
-        scale, shift = torch.ones_like(latents[0, :1]).expand(3), torch.zeros_like(latents[0, :1]).expand(3)
-        if self.config.locations == "scaled":
-            last = torch.tensor(self.config.shape, device=latents.device) - 1
-            scale, shift = 2 / last.clamp(min=1), shift - 1
-        return CompiledDecoder(self.decoder, self.patch_encoder, latents, scale, shift)
+        scale, shift = scaling(self.config.shape, latents)
+        if self.config.locations == "voxel":
+            scale, shift = torch.ones_like(scale), torch.zeros_like(shift)
+        return CompiledDecoder(self.decoder, self.patch_encoder, latents, scale, shift, self.frequencies)
 
     @property
     def has_prior(self) -> bool:

@@ -1,14 +1,14 @@
 """Optimiser of a training: Lookahead over RAdam, with a separate learning rate for activations (Section 4.1)."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from pytorch_optimizer import Lookahead
 
-from ossnet.checks import STRICT
+from ossnet.checks import STRICT, newer
 from ossnet.model import SegmentationModel
 from ossnet.network.lean.host import HostWeights
 
@@ -23,6 +23,8 @@ class Optimization:
         learning_rate: learning rate of the weights.
         activation_learning_rate: learning rate of the coefficients of learned activations.
         betas: decay rates of RAdam's running means; the paper names none.
+        lookahead: whether Lookahead is around RAdam. Without it, its two fields are set to their defaults, so that runs
+            that differ only in them are the same run.
         lookahead_k: number of steps between two updates of Lookahead's slow weights.
         lookahead_alpha: part of the way from the slow to the fast weights that an update takes.
         schedule: `step`, the paper's, multiplies each rate by `decay` after each number of epochs in `milestones`;
@@ -39,6 +41,12 @@ class Optimization:
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[int, ...] = (20, 30)
     decay: float = Field(default=0.1, gt=0, le=1)
+    lookahead: bool = newer(True)
+
+    def __post_init__(self) -> None:
+        if not self.lookahead:
+            object.__setattr__(self, "lookahead_k", 5)
+            object.__setattr__(self, "lookahead_alpha", 0.8)
 
     def factor(self, epoch: float, epochs: int) -> float:
         """Return the factor of the learning rates after `epoch` of `epochs` epochs; `epoch` may be fractional."""
@@ -53,7 +61,7 @@ class HostOptimizer:
     Its state and its checkpoints are those of the optimiser that it holds.
     """
 
-    def __init__(self, optimizer: Lookahead, weights: HostWeights) -> None:
+    def __init__(self, optimizer: Lookahead | torch.optim.RAdam, weights: HostWeights) -> None:
         self._optimizer = optimizer
         self._weights = weights
 
@@ -83,9 +91,10 @@ class HostOptimizer:
         self._optimizer.load_state_dict(state)
 
 
-def make_optimizer(
-    model: SegmentationModel, optimization: Optimization, on_host: bool = False
-) -> Lookahead | HostOptimizer:
+Optimizer: TypeAlias = Lookahead | torch.optim.RAdam | HostOptimizer
+
+
+def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host: bool = False) -> Optimizer:
     """Make the optimiser of a model; each parameter group keeps its initial learning rate as `initial_lr`.
 
     Args:
@@ -106,11 +115,13 @@ def make_optimizer(
     ]
     # A few calls for all parameters: calls for each would take longer than the arithmetic of a small network.
     radam = torch.optim.RAdam(groups, betas=optimization.betas, foreach=True)
-    lookahead = Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
-    return lookahead if weights is None else HostOptimizer(lookahead, weights)
+    optimizer: Lookahead | torch.optim.RAdam = radam
+    if optimization.lookahead:
+        optimizer = Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+    return optimizer if weights is None else HostOptimizer(optimizer, weights)
 
 
-def set_learning_rates(optimizer: Lookahead | HostOptimizer, factor: float) -> None:
+def set_learning_rates(optimizer: Optimizer, factor: float) -> None:
     """Set the learning rate of every parameter group to `factor` times its initial one."""
     for group in optimizer.param_groups:
         group["lr"] = factor * group["initial_lr"]

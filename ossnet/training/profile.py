@@ -54,10 +54,7 @@ class Profile:
             UserError: a model or field is unknown, or a value fails its check.
         """
         kind = model_type(model)
-        datasets = self.table["datasets"]
-        of_dataset = datasets.get(dataset.name, datasets.get("own", {}))
-        levels = [part for table in (self.table, of_dataset) for part in _levels(table, kind.family, model)]
-        settings = merge(*levels, overrides or {})
+        settings = merge(self.settings(model, dataset.name), overrides or {})
         for part, values in settings.items():
             if part not in PARTS or not isinstance(values, Mapping):
                 raise UserError(f"unknown setting {part!r}; settings start with {', '.join(f'{p}.' for p in PARTS)}")
@@ -82,6 +79,18 @@ class Profile:
         )
         whole = plain(spec.config)
         return replace(spec, network={name: value for name, value in whole.items() if name not in spec.size})
+
+    def settings(self, model: str, dataset: str | None = None) -> dict[str, Any]:
+        """Return the merged tables of a model, for a data set or, with None, before those of any data set.
+
+        Raises:
+            UserError: the model is unknown.
+        """
+        tables, datasets = [self.table], self.table["datasets"]
+        if dataset is not None:
+            tables.append(datasets.get(dataset, datasets.get("own", {})))
+        family = model_type(model).family
+        return merge(*(part for table in tables for part in _levels(table, family, model)))
 
     def generator(self, dataset: str) -> dict[str, Any]:
         """Return the fields of an embedded data set's generator; none for other data sets."""

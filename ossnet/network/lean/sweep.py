@@ -53,7 +53,7 @@ class DecoderSweep:
     Args:
         patch_encoder: patch encoder; None for a network without patches.
         decoder: occupancy decoder.
-        coordinates: locations [B, n, 3], in the form that the decoder takes.
+        coordinates: locations [B, n, 3], in the form that the decoder takes, which may have more than 3 coordinates.
         gather: function that gathers patches; it is called twice for each chunk.
         latents: global latent vectors [B, m, L].
         least: whether more is computed again to keep even less.
@@ -71,7 +71,7 @@ class DecoderSweep:
         self._patch_layers = None if patch_encoder is None else PatchLayers(patch_encoder)
         blocks = cast(Sequence[DecoderBlock], decoder.blocks)
         self._blocks = [
-            swept_block(block, condition, latents[:, 0] if i == 0 else None)
+            swept_block(block, condition, latents[:, 0] if i == 0 and decoder.latent_input else None)
             for i, (block, condition) in enumerate(zip(blocks, decoder.conditions(latents), strict=True))
         ]
         self._head = decoder.head.weight
@@ -104,7 +104,7 @@ class DecoderSweep:
     def forward(self) -> Tensor:
         """Return the logits [B, n, outputs]."""
         if self._patch_layers is not None:
-            self._local = self._buffer(self._blocks[0].layer1.weight.shape[1] - 3)
+            self._local = self._buffer(self._blocks[0].layer1.weight.shape[1] - self._coordinates.shape[2])
             self._hidden = None if self._least else self._buffer(self._patch_layers.hidden_features)
             for b, rows in self._chunks():
                 part = self._patch_layers.hidden(self._gather(b, rows))
@@ -192,7 +192,8 @@ class DecoderSweep:
             elif self._patch_layers is not None:
                 patches = self._gather(b, rows)
                 hidden = self._patch_layers.hidden(patches) if self._hidden is None else self._hidden[b, rows]
-                self._patch_layers.backward(patches, hidden, of_input[:, 3:], gradients)
+                of_local = of_input[:, self._coordinates.shape[2] :]
+                self._patch_layers.backward(patches, hidden, of_local, gradients)
                 del patches, hidden
             del own, linear, of_input
 

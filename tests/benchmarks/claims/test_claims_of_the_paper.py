@@ -9,6 +9,7 @@ import pytest
 from benchmarks.claims.judge import VERDICT_COLUMNS, judge
 from benchmarks.claims.schema import Claim, read_claims
 from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
+from benchmarks.studies.additions import ADDITIONS
 
 CLAIMS = read_claims(PUBLISHED / "claims.toml")
 OF_PAPER = {table: read_published(PUBLISHED, table) for table in ("table1", "table2", "table3")}
@@ -73,6 +74,59 @@ def test_what_our_metrics_agree_with_by_definition_has_no_verdict_of_ours(iou: f
     assert set(verdicts["verdict"]) == {"by definition"}
     assert not verdicts["numbers"].str.contains("[0-9]").any()
     assert list(verdicts["verdict_published"]) == ["does not hold", "holds"]
+
+
+ADDED = {
+    "O-Net": 0.5,
+    "patches (OSS-Net A)": 0.703,
+    "patches with larger context (OSS-Net B)": 0.7,
+    "patches, skips and loss (OSS-Net C)": 0.76,
+    "all of them (OSS-Net D)": 0.75,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "failing"),
+    [
+        ({}, set()),
+        ({"patches (OSS-Net A)": 0.67}, {"a-gain-brats", "larger-patches-brats", "larger-patches-lits"}),
+        ({"all of them (OSS-Net D)": 0.69}, {*("encoder-helps-brats", "larger-patches-brats", "larger-patches-lits")}),
+        ({"O-Net": 0.69}, {"a-gain-brats"}),
+        ({"O-Net": 0.72}, {*("a-gain-brats", "variants-over-onet-brats"), "variants-over-onet-lits"}),
+    ],
+)
+def test_claims_about_modifications_are_judged_by_the_ablations(
+    changed: dict[str, float], failing: set[str], records: Frame
+) -> None:
+    where = [(dataset, quantity) for dataset in ("glioma", "liver") for quantity in ("dice", "iou")]
+    ours = [
+        records({"a": (value, value - 1e-4, value + 1e-4)}, table="additions", dataset=dataset, quantity=quantity)
+        .assign(change=change)
+        for change, value in (ADDED | changed).items()
+        for dataset, quantity in where
+    ]  # fmt: skip
+    frame = judge(CLAIMS, pd.concat(ours, ignore_index=True), OF_PAPER).set_index("claim")
+    by_ablations = frame["verdict_ablations"][frame["verdict_ablations"] != ""]
+    assert len(by_ablations) == 8
+    assert set(by_ablations) <= {"holds", "does not hold", "undecided"}
+    significant = {"c-significantly-over-onet"} if 0.76 - (ADDED | changed)["O-Net"] < 0.05 else set()
+    assert set(by_ablations.index[by_ablations == "does not hold"]) == failing | significant
+    # Table 2 was not run.
+    assert set(frame["verdict"]) == {"not measured", "by definition"}
+    one = [entry for entry in frame.loc["a-gain-brats", "comparisons"] if entry["judged_by"] == "ablations"]
+    assert [entry["comparison"].startswith("IoU, patches (OSS-Net A) ") for entry in one] == [True]
+
+
+def test_ablations_have_the_changes_that_claims_name() -> None:
+    named = {
+        (*selection["table"], change)
+        for claim in CLAIMS
+        for test in claim.ablations
+        for selection in (test.of, test.to)
+        for change in selection["change"]
+    }
+    assert named == {("additions", change) for change in ADDED}
+    assert {change for _, change in ADDITIONS.layout.rows} >= set(ADDED)
 
 
 @pytest.fixture(scope="module")

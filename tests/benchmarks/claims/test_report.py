@@ -42,12 +42,14 @@ def test_every_comparison_is_written_with_its_numbers(tmp_path: Path, iou: Frame
 
 def test_a_claim_is_a_row_with_both_verdicts(tmp_path: Path, iou: Frame) -> None:
     write_claims(judge(GAIN, iou(a=0.7, onet=0.5), TABLE2), tmp_path / "claims", "Our records: all.")
-    counts, table = read_markdown((tmp_path / "claims.md").read_text(encoding="utf-8"))
+    counts, table, ablations = read_markdown((tmp_path / "claims.md").read_text(encoding="utf-8"))
     assert ["undecided", "1", "0"] in counts.rows
     assert table.rows[0][1:] == [
         *("Section 4.3, Table 2", "**holds** 0.2029: OSS-Net A 0.7644 − O-Net 0.5615; limit 0.2025 to 0.2035"),
         *("0.2: OSS-Net A 0.7 − O-Net 0.5", "[0.18, 0.22]", "0.183 to 0.223", "**undecided**"),
     ]
+    missing = "not run: IoU, patches (OSS-Net A) on BraTS 2020; and 1 more"
+    assert ablations.rows[0][3:] == [missing, "–", "0.183 to 0.223", "**not measured**"]
 
 
 def test_a_reason_with_marks_keeps_the_tables_whole(tmp_path: Path, iou: Frame) -> None:

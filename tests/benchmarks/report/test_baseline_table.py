@@ -60,13 +60,27 @@ def test_only_the_baseline_is_compared_with_and_only_by_the_quantities() -> None
 
 def test_a_table_has_the_baseline_at_its_place_and_a_column_for_each_quantity() -> None:
     (table,) = read_markdown(comparisons_markdown(compare_rows(SCORES, LAYOUT), LAYOUT))
-    assert table.head == ["Width", "Dice ↑", "HD95 (mm) ↓"]
+    assert table.head == ["Width", "Dice ↑", "Dice, detectable", "HD95 (mm) ↓", "HD95, detectable"]
     low, high = (f"−{0.065 + shift:.3f}" for shift in (HALF, -HALF))
+    # Power of 80 % by the noncentral t distribution.
+    deviation = 0.01 * math.sqrt(13 / 12)
+    detectable = next(d for d in np.arange(0, 0.1, 1e-4) if stats.nct(11, d / deviation).sf(HALF / deviation) >= 0.8)
     assert table.rows == [
-        ["16", f"**−0.065** [{low}, {high}]", "**+2.00** [+2.00, +2.00]"],
-        ["32", "–", "–"],
-        ["64", "+0.000 [+0.000, +0.000]", "–"],
+        ["16", f"**−0.065** [{low}, {high}]", f"{detectable:.3f}", "**+2.00** [+2.00, +2.00]", "0.00"],
+        ["32", "–", "–", "–", "–"],
+        ["64", "+0.000 [+0.000, +0.000]", "0.000", "–", "–"],
     ]
+
+
+def test_the_papers_difference_is_that_of_the_rows_in_its_tables() -> None:
+    in_paper = {("c", 32): {"table": "table2", "model": "c"}, ("c", 64): {"table": "table2", "model": "d"}}
+    layout = replace(LAYOUT, in_paper=in_paper)
+    frame = compare_rows(SCORES.assign(dataset="glioma"), layout)
+    # Table 2: Dice 0.8774 of D and 0.8842 of C.
+    assert list(frame["published"]) == pytest.approx([math.nan, 0.8774 - 0.8842, math.nan], nan_ok=True)
+    (table,) = read_markdown(comparisons_markdown(frame, layout))
+    assert [row[3] for row in table.rows] == ["–", "–", "−0.007"]
+    assert compare_rows(SCORES, layout)["published"].isna().all()
 
 
 def test_without_scores_of_the_baseline_there_is_nothing_to_compare_with() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.report.intervals import Components, Pool, components, estimate, pool, weigh, widening
+from benchmarks.report.simulation import KINDS
 
 NAN = float("nan")
 
@@ -150,3 +151,16 @@ def test_order_shift_and_scale_do_what_they_must(
     first, second = components(scores), components(other)
     low, high = ends([first, second], weights=(1, -1))
     assert ends([second, first], weights=(1, -1)) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize("kind", ["seeds dominate", "seeds and cases", "cases dominate"])
+@pytest.mark.parametrize("comparisons", [1, 15])
+def test_a_detectable_difference_is_found_in_four_of_five_studies(kind: str, comparisons: int) -> None:
+    scores = KINDS[kind](np.random.default_rng(0), 2000, 5)
+    parts = [components(scores[:, model]) for model in range(scores.shape[1])]
+    difference = estimate(parts[:2], (1, -1), pool(enumerate(parts)))
+    truth = np.median(difference.detectable(comparisons))
+    low, _ = difference.ends(comparisons)
+    # The models are alike: what is detected is what would be with this difference between them. It is not exactly 80 %,
+    # since a study knows its variance only from its own scores.
+    assert np.mean(low + truth > 0) == pytest.approx(0.8, abs=0.06)

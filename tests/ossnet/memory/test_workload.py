@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -57,6 +58,19 @@ def test_every_model_can_be_prepared(model: str, device: str) -> None:
     inference()
     assert all(p.grad is None for p in inference.model.parameters())
     assert {tensor.device.type for tensor in (*training.inputs, *inference.inputs)} == {device}
+
+
+@pytest.mark.parametrize("settings", [{"locations": "fourier"}, {"conditioning": False, "activation": "gelu"}], ids=str)
+def test_every_way_into_the_decoder_is_predicted(settings: dict[str, Any]) -> None:
+    config = replace(SMALL, **settings)
+    for memory in ("plain", "leanest"):
+        training = Workload("c", config, "training", 2, 32, Execution.of(memory))
+        assert predict(training).allocated_bytes > 0
+        # Lean training keeps the copy of the weights in host memory.
+        without = predict(replace(training, lookahead=False)).allocated_bytes
+        assert (without < predict(training).allocated_bytes) == (memory == "plain")
+    inference = Workload("c", config, "inference", 1, 32)
+    assert count(inference, "cpu").allocated_bytes == predict(inference, "cpu").allocated_bytes
 
 
 def test_training_learns_and_inference_does_not() -> None:

@@ -32,7 +32,7 @@ def network(kind: type[OccupancyNetwork] = OSSNetD, **settings: Any) -> Occupanc
     for module in model.modules():  # Away from the start, where latents condition nothing.
         if isinstance(module, ConditionalBatchNorm):
             for linear in (module.gamma, module.beta):
-                nn.init.normal_(linear.weight, std=0.3)
+                nn.init.normal_(getattr(linear, "weight", linear.bias), std=0.3)
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.normal_(module.running_mean)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
@@ -68,6 +68,14 @@ def test_every_variant(kind: type[OccupancyNetwork], fractional: bool) -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_every_switch(normalization: str, locations: str, classes: int) -> None:
     assert_same(network(normalization=normalization, locations=locations, classes=classes), places(fractional=False))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"locations": "fourier"}, {"conditioning": False}, {"latent_input": False}], ids=str
+)
+@pytest.mark.parametrize("kind", [ONet, OSSNetA, OSSNetD])
+def test_every_way_into_the_decoder(kind: type[OccupancyNetwork], settings: dict[str, Any]) -> None:
+    assert_same(network(kind, **settings), places(fractional=True))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

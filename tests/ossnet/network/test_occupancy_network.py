@@ -69,6 +69,8 @@ SWITCHES = {
     "normalization": ({"normalization": "feature"}, r"decoder\..*\.running_(mean|var)"),
     "locations": ({"locations": "scaled"}, r""),
     "patches": ({"patches": False}, r"patch_encoder\..*|decoder\.blocks\.0\.(linear1|skip)\.weight"),
+    "conditioning": ({"conditioning": False}, r"decoder\.blocks\..*\.(gamma|beta)\.weight"),
+    "latent_input": ({"latent_input": False}, r"decoder\.blocks\.0\.(linear1|skip)\.weight"),
     "classes": ({"classes": 4}, r"decoder\.head\.weight"),
 }
 
@@ -119,6 +121,7 @@ def test_training_makes_every_tensor_where_the_images_are(switch: str) -> None:
         ({"auxiliary_weight": -0.1}, "auxiliary_weight"),
         ({"activation": "tanh"}, "activation"),
         ({"normalisation": "feature"}, "normalisation"),
+        ({"conditioning": False, "latent_input": False}, "no latent reaches the decoder"),
     ],
 )
 def test_a_setting_that_cannot_be_is_an_error(changes: dict[str, object], complaint: str) -> None:
@@ -149,6 +152,32 @@ def test_locations_are_fed_in_voxels_or_scaled(kind: str, expected: list[list[fl
     model.decoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     model.plain_field(images()[0, ..., :11])(torch.tensor([[0.0, 15.0, 7.5], [3.0, 0.0, 5.0]]))
     assert_close(seen[0][0], torch.tensor(expected))
+
+
+def parameters(**changes: object) -> int:
+    return sum(parameter.numel() for parameter in network(**changes).parameters())
+
+
+# Of TINY: latents of 2^3 values, 2 blocks of width 8, and with output skips 2/2 + 6/2 channels that are joined.
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"conditioning": False}, -2 * 2 * 2 * 8 * 8),
+        ({"latent_input": False}, -2 * 8 * 8),
+        ({"locations": "fourier"}, 2 * 32 * 8),
+        ({"activation": "gelu"}, -(2 * 2 + 1 + 2 + 2 * 2) * (6 + 4)),
+        ({"normalization": "feature"}, 0),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("output_skips", [False, True])
+def test_numbers_of_parameters(changes: dict[str, object], difference: int, output_skips: bool) -> None:
+    if output_skips:
+        # A latent vector less takes away a channel of the head: a kernel of 5^3, a bias, and factor and summand of the
+        # norm behind it. Each output skip has an activation.
+        channel = 5 * 5**3 + 3
+        difference -= {"conditioning": 2 * channel, "latent_input": channel, "activation": 20}.get(*changes, 0)
+    assert parameters(output_skips=output_skips, **changes) - parameters(output_skips=output_skips) == difference
 
 
 def test_training_and_the_field_agree() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 
+from ossnet.config import plain
 from ossnet.model import SegmentationModel
 from ossnet.training.optimization import Optimization, make_optimizer, set_learning_rates
 from ossnet.training.run import RunSpec
@@ -42,6 +43,27 @@ def test_lookahead_joins_fast_and_slow_weights(intensity_model: Callable[..., Se
         course.append(model.threshold.item())
     # RAdam's first steps are plain: -0.1 each. After the second, Lookahead goes 0.8 of the way from 0 to -0.2.
     assert course == pytest.approx([-0.1, -0.16])
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+def test_without_lookahead_radam_is_alone(intensity_model: Callable[..., SegmentationModel], on_host: bool) -> None:
+    alone = Optimization(learning_rate=0.1, lookahead=False, lookahead_k=2)
+    assert alone == Optimization(learning_rate=0.1, lookahead=False)
+    model = intensity_model((2, 2, 2), threshold=0.0)
+    optimizer = make_optimizer(model, alone, on_host)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (1 * model.threshold).backward()
+        optimizer.step()
+    assert model.threshold.item() == pytest.approx(-0.2)
+    resumed = make_optimizer(intensity_model((2, 2, 2), threshold=-0.2), alone, on_host)
+    resumed.load_state_dict(optimizer.state_dict())
+    assert resumed.state_dict()["state"][0]["step"] == 2
+
+
+def test_the_default_has_the_plain_values_that_it_had_before_lookahead_could_be_left_out() -> None:
+    assert "lookahead" not in plain(Optimization())
+    assert plain(Optimization(lookahead=False))["lookahead"] is False
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def make() -> Make:
             network = kind(build(kind.config_type, values, name))
             for block in network.decoder.blocks:
                 for norm in (block.norm1, block.norm2):
-                    torch.nn.init.normal_(norm.gamma.weight, std=0.1)
-                    torch.nn.init.normal_(norm.beta.weight, std=0.1)
+                    for affine in (norm.gamma, norm.beta):
+                        torch.nn.init.normal_(getattr(affine, "weight", affine.bias), std=0.1)
         set_execution(network, Execution.of(memory))
         return network.to(dtype).train()
 

@@ -26,6 +26,9 @@ VARIANTS: list[dict[str, Any]] = [
     {"locations": "scaled"},
     {"decoder_blocks": 1},
     {"decoder_blocks": 2, "activation": "relu"},
+    {"conditioning": False, "activation": "gelu"},
+    {"latent_input": False, "activation": "silu"},
+    {"locations": "fourier", "activation": "leaky_relu"},
 ]
 
 

@@ -1,0 +1,60 @@
+"""The paper's Figure 5 on trained models: Dice, time and memory of each extraction against its locations per pass."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.markup import power_of_two
+from benchmarks.studies.locations import LOCATIONS_PER_PASS
+from paper_figures.figure5 import INFERENCES
+from paper_figures.panels import MEAN, Look, add_legend, axis_label, draw_number, panel_rows, shown_quantities
+from paper_figures.picture import figure_by_profile
+from paper_figures.scores import Numbers, read_numbers
+from paper_figures.style import BLACK, GREEN, settings
+
+LOOKS: dict[str, tuple[str, Look]] = INFERENCES | {
+    "adaptive": ("adaptive extraction (ours)", {"color": GREEN, "marker": "^", "linestyle": "-"}),
+    "dense": ("every voxel", {"color": BLACK, "marker": "D", "linestyle": ":"}),
+}
+"""Names and looks of the extractions."""
+
+APART = 0.25
+"""Distance between extractions at the same number of locations, as a part of the step to the next power of two."""
+
+SEED_SHIFT = 0.08
+
+
+def draw(numbers: Sequence[Numbers]) -> Figure:
+    """Draw a row of panels for each data set: each quantity against the locations per pass, on a log2 scale."""
+    quantities = shown_quantities(LOCATIONS_PER_PASS.layout, numbers)
+    with settings():
+        figure, panels = panel_rows(numbers, quantities, height_in=2.5)
+        for row, of_data in zip(panels, numbers, strict=True):
+            for axes, quantity in zip(row, quantities, strict=True):
+                _draw_extractions(axes, of_data.rows[of_data.rows["quantity"] == quantity])
+                axes.set_ylabel(axis_label(quantity))
+                if quantity != "dice":
+                    axes.set_yscale("log")
+        found = {extraction for of_data in numbers for extraction in of_data.rows["extraction"]}
+        add_legend(figure, numbers, {name: MEAN | look for key, (name, look) in LOOKS.items() if key in found})
+    return figure
+
+
+LOCATIONS = figure_by_profile("locations", LOCATIONS_PER_PASS.name, partial(read_numbers, LOCATIONS_PER_PASS), draw)
+
+
+def _draw_extractions(axes: Axes, rows: pd.DataFrame) -> None:
+    for index, (extraction, (_, look)) in enumerate(LOOKS.items()):
+        of_extraction = rows[rows["extraction"] == extraction].sort_values("locations")
+        places = np.log2(of_extraction["locations"]) + APART * (index - (len(LOOKS) - 1) / 2)
+        axes.plot(places, of_extraction["value"], **look | {"marker": "", "linewidth": 1})
+        for place, number in zip(places, of_extraction.to_dict("records"), strict=True):
+            draw_number(axes, place, number, look["color"], look["marker"], SEED_SHIFT)
+    locations = sorted(set(rows["locations"]))
+    axes.set_xticks(np.log2(locations), list(map(power_of_two, locations)))
+    axes.set_xlabel("Locations per pass")
+    axes.margins(x=0.08)
