@@ -1,7 +1,7 @@
-"""Optimiser of a training: Lookahead over RAdam, with a separate learning rate for activations (Section 4.1)."""
+"""Optimiser of a training: Lookahead over RAdam, with a learning rate for activations (Section 4.1), or others."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -9,10 +9,17 @@ from pydantic.dataclasses import dataclass
 from pytorch_optimizer import Lookahead
 
 from ossnet.checks import STRICT
+from ossnet.config import newer
 from ossnet.model import SegmentationModel
 from ossnet.network.lean.host import HostWeights
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Algorithm = Literal["radam", "adamax"]
+
+ALGORITHMS: dict[Algorithm, type[torch.optim.RAdam] | type[torch.optim.Adamax]] = {
+    "radam": torch.optim.RAdam,
+    "adamax": torch.optim.Adamax,
+}
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -22,13 +29,15 @@ class Optimization:
     Attributes:
         learning_rate: learning rate of the weights.
         activation_learning_rate: learning rate of the coefficients of learned activations.
-        betas: decay rates of RAdam's running means; the paper names none.
+        betas: decay rates of the optimiser's running means; the paper names none.
+        lookahead: whether Lookahead is around the optimiser.
         lookahead_k: number of steps between two updates of Lookahead's slow weights.
         lookahead_alpha: part of the way from the slow to the fast weights that an update takes.
         schedule: `step`, the paper's, multiplies each rate by `decay` after each number of epochs in `milestones`;
             `cosine` lowers it to 0 over the run. Departure: `cosine` is for runs that are too short for milestones.
         milestones: numbers of epochs after which `step` lowers the rates.
         decay: factor by which `step` lowers the rates.
+        algorithm: name of the optimiser, see `ALGORITHMS`. Departure: `adamax` is that of a successor, HNOSeg-XS.
     """
 
     learning_rate: float = Field(default=3e-4, gt=0)
@@ -39,6 +48,8 @@ class Optimization:
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[int, ...] = (20, 30)
     decay: float = Field(default=0.1, gt=0, le=1)
+    lookahead: bool = newer(True)
+    algorithm: Algorithm = newer("radam")
 
     def factor(self, epoch: float, epochs: int) -> float:
         """Return the factor of the learning rates after `epoch` of `epochs` epochs; `epoch` may be fractional."""
@@ -53,7 +64,7 @@ class HostOptimizer:
     Its state and its checkpoints are those of the optimiser that it holds.
     """
 
-    def __init__(self, optimizer: Lookahead, weights: HostWeights) -> None:
+    def __init__(self, optimizer: Lookahead | torch.optim.Optimizer, weights: HostWeights) -> None:
         self._optimizer = optimizer
         self._weights = weights
 
@@ -83,9 +94,10 @@ class HostOptimizer:
         self._optimizer.load_state_dict(state)
 
 
-def make_optimizer(
-    model: SegmentationModel, optimization: Optimization, on_host: bool = False
-) -> Lookahead | HostOptimizer:
+Optimizer: TypeAlias = Lookahead | torch.optim.Optimizer | HostOptimizer
+
+
+def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host: bool = False) -> Optimizer:
     """Make the optimiser of a model; each parameter group keeps its initial learning rate as `initial_lr`.
 
     Args:
@@ -104,12 +116,14 @@ def make_optimizer(
         for name, parameters in model.parameter_groups().items()
         if parameters
     ]
-    radam = torch.optim.RAdam(groups, betas=optimization.betas)
-    lookahead = Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
-    return lookahead if weights is None else HostOptimizer(lookahead, weights)
+    optimizer: Lookahead | torch.optim.Optimizer
+    optimizer = ALGORITHMS[optimization.algorithm](groups, betas=optimization.betas)
+    if optimization.lookahead:
+        optimizer = Lookahead(optimizer, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+    return optimizer if weights is None else HostOptimizer(optimizer, weights)
 
 
-def set_learning_rates(optimizer: Lookahead | HostOptimizer, factor: float) -> None:
+def set_learning_rates(optimizer: Optimizer, factor: float) -> None:
     """Set the learning rate of every parameter group to `factor` times its initial one."""
     for group in optimizer.param_groups:
         group["lr"] = factor * group["initial_lr"]
