@@ -19,13 +19,13 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-max-time=0.5 --benchmark-warmup=on --benchmark-warmup-iterations=1 \
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
-.PHONY: help setup table1 table2 table3 inference adaptive tables figure4 figure5 figure6 scaling whole speed gpu figures \
+.PHONY: help setup table1 table2 table3 inference adaptive tables figure4 figure5 figure6 scaling league whole speed gpu figures \
 	claims simulate status verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Options:"
-	@echo "  of tables, table1, table2, inference, adaptive, figure4: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
+	@echo "  of tables, table1, table2, inference, adaptive, figure4, league: DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "    PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
 	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
 	@echo "  of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
@@ -69,6 +69,9 @@ figure6: $(READY)  ## Figure 6: memory of one pass against its number of locatio
 
 scaling: $(READY)  ## Memory and time of every model against the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
+
+league: $(READY)  ## Every model and its successors under equal time, and under equal memory (an hour on two cores)
+	@$(call run_and_draw,tuning league,league)
 
 whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a few minutes without a GPU)
 	@$(RUN) whole

@@ -41,6 +41,8 @@ def make_points(
 ) -> bool:
     """Train and score the missing points of studies in turn; return whether every point has a result.
 
+    A study in stages is planned when those before it are done, since its points may depend on their results.
+
     Args:
         studies: studies with points, in the order in which their runs start.
         request: the options.
@@ -49,6 +51,13 @@ def make_points(
     Raises:
         UserError: the profile, the data or the executor cannot be used, or `--force` would delete a run in progress.
     """
+    together = [study for study in studies if study.staged is None]
+    parts = [*([together] if together else []), *([study] for study in studies if study.staged is not None)]
+    complete = [_make_together(part, request, report_complete) for part in parts]
+    return all(complete)
+
+
+def _make_together(studies: Sequence[Study], request: Request, report_complete: Callable[[Study], None]) -> bool:
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     executor = _executor(request, settings)
@@ -119,7 +128,10 @@ def list_points(studies: Sequence[Study], request: Request) -> None:
 def _plan(
     studies: Sequence[Study], request: Request, profile: Profile, settings: SlurmSettings | None, make_cases: bool
 ) -> tuple[list[Plan], list[PlannedRun]]:
-    """Return the plans of the studies and a list of their runs, in which a run that studies share occurs once."""
+    """Return the plans of the studies and a list of their runs, in which a run that studies share occurs once.
+
+    With `make_cases`, the data set and the trials that points depend on are made first.
+    """
     generator, cache = profile.generator(request.source), request.results / "cache"
     if make_cases:
         dataset = open_with_progress(request.source, generator, cache)
@@ -131,7 +143,9 @@ def _plan(
     rate = assumed_rate(torch.device("cuda" if on_gpu else "cpu"), threads)
     plans, planned = [], dict[Path, PlannedRun]()
     for study in studies:
-        plan, of_study = plan_study(study, profile, dataset, job, request.results, rate)
+        plan, of_study = plan_study(
+            study, profile, dataset, job, request.results, rate, request.models, make_trials=make_cases
+        )
         plans.append(plan)
         planned |= of_study
     return plans, list(planned.values())

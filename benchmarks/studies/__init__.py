@@ -11,5 +11,7 @@ In reading order:
 - `figure5`: runtime of a segmentation against the locations per pass;
 - `figure6`: memory of one pass against its number of locations;
 - `scaling`: memory and time against the volume's resolution;
-- `whole`: segmentation of a whole volume of LiTS.
+- `whole`: segmentation of a whole volume of LiTS;
+- `successors`: predicted memory of later models, in tables of `table3` and `scaling`;
+- `league`: every model under the same budget, with the study `tuning`; `league_points` and `league_tables`.
 """

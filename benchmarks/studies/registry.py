@@ -17,6 +17,7 @@ from benchmarks.studies.figure4 import FIGURE4
 from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
 from benchmarks.studies.inference import INFERENCE
+from benchmarks.studies.league import LEAGUE, TUNING
 from benchmarks.studies.scaling import SCALING
 from benchmarks.studies.speed import SPEED
 from benchmarks.studies.table1 import TABLE1
@@ -28,7 +29,10 @@ from ossnet.errors import UserError
 
 STUDIES: dict[str, Study] = {
     study.name: study
-    for study in (TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED)
+    for study in (
+        *(TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED),
+        *(TUNING, LEAGUE),
+    )
 }
 """Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first.
 
