@@ -101,9 +101,9 @@ verify: $(READY)  ## Show where a number of a table comes from, and train one of
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect > /dev/null
 	@# Records of memory and runtime are kept, since some of them come from other machines.
-	rm -rf results/reference/records results/reference/tables results/reference/figures
+	rm -rf results/reference/records results/reference/tables results/reference/figures results/reference/trials
 	mkdir -p results/reference
-	cp -r results/records results/efficiency results/reference/
+	cp -r results/records results/efficiency $(wildcard results/trials) results/reference/
 	$(BIN)/python -m benchmarks collect --results results/reference --no-reference
 	$(BIN)/python -m benchmarks claims --results results/reference > /dev/null
 	$(BIN)/python -m benchmarks simulate --results results/reference > /dev/null

@@ -77,24 +77,32 @@ class SegResNet(VoxelisedModel):
         return math.prod(self.window(self.config.shape))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return MONAI's `DiceCELoss` of a window of each case, whose place is drawn uniformly."""
-        cut = [self._draw_window(*case, generator) for case in zip(batch.images, batch.labels[:, None], strict=True)]
-        images, labels = (torch.stack(windows) for windows in zip(*cut, strict=True))
+        """Return MONAI's `DiceCELoss` of a window of each case.
+
+        Its place is drawn uniformly, once for the whole batch, so that processes which share a batch draw the same.
+        """
+        starts = self.draw_starts(batch.images, generator)
+        images, labels = (self.cut(volumes, starts) for volumes in (batch.images, batch.labels[:, None]))
         loss: Tensor = self.criterion(self(images), labels.long())
         return loss
 
-    def _draw_window(self, image: Tensor, label: Tensor, generator: torch.Generator) -> list[Tensor]:
-        """Return a window [C, h, w, d] of an image and of its label, both padded with zeros if they are smaller."""
-        window = self.window(image.shape[1:])
-        starts = [
+    def draw_starts(self, images: Tensor, generator: torch.Generator) -> list[int]:
+        """Draw the first voxel of a window along each axis of images [B, C, H, W, D]."""
+        shape = images.shape[2:]
+        return [
             # Without values, nothing can be drawn, and every window takes the same memory.
-            0 if size <= edge or has_no_values(image) else int(torch.randint(size - edge + 1, (), generator=generator))
-            for size, edge in zip(image.shape[1:], window, strict=True)
+            0 if size <= edge or has_no_values(images) else int(torch.randint(size - edge + 1, (), generator=generator))
+            for size, edge in zip(shape, self.window(shape), strict=True)
         ]
-        places = (slice(None), *(slice(start, start + edge) for start, edge in zip(starts, window, strict=True)))
-        missing = [max(edge - size, 0) for size, edge in zip(image.shape[1:], window, strict=True)]
+
+    def cut(self, volumes: Tensor, starts: Sequence[int]) -> Tensor:
+        """Return windows [B, c, h, w, d] of volumes [B, c, H, W, D], which are padded with zeros if they are smaller."""
+        shape = volumes.shape[2:]
+        window = self.window(shape)
+        places = (slice(start, start + edge) for start, edge in zip(starts, window, strict=True))
+        missing = [max(edge - size, 0) for size, edge in zip(shape, window, strict=True)]
         padding = [amount for gap in reversed(missing) for amount in (gap // 2, gap - gap // 2)]  # as MONAI pads
-        return [F.pad(volume[places], padding) for volume in (image, label)]
+        return F.pad(volumes[(slice(None), slice(None), *places)], padding)
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:

@@ -53,17 +53,30 @@ def make_points(
     """
     together = [study for study in studies if study.staged is None]
     parts = [*([together] if together else []), *([study] for study in studies if study.staged is not None)]
-    complete = [_make_together(part, request, report_complete) for part in parts]
+    made: set[Path] = set()
+    complete = [_make_together(part, request, report_complete, made) for part in parts]
     return all(complete)
 
 
-def _make_together(studies: Sequence[Study], request: Request, report_complete: Callable[[Study], None]) -> bool:
+def _make_together(
+    studies: Sequence[Study], request: Request, report_complete: Callable[[Study], None], made: set[Path]
+) -> bool:
+    """Make the missing points of studies that are planned together; see `make_points`.
+
+    Args:
+        studies: the studies.
+        request: the options.
+        report_complete: as for `make_points`.
+        made: trainings that this command has made already, which `--force` therefore keeps; those of the studies are
+            added.
+    """
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     executor = _executor(request, settings)
     plans, planned = _plan(studies, request, profile, settings, make_cases=True)
     if request.force:
-        _delete(planned, request.results, executor)
+        _delete([one for one in planned if one.run.training not in made], request.results, executor)
+    made |= {one.run.training for one in planned}
     missing = _missing(planned, request.retry_failed)
     if request.retry_failed:
         _clear_training_failures([planned_run.run for planned_run in missing])
@@ -132,6 +145,12 @@ def _plan(
 
     With `make_cases`, the data set and the trials that points depend on are made first.
     """
+    in_stages = [study.name for study in studies if study.staged is not None]
+    if in_stages and settings is not None:
+        raise UserError(
+            f"study {in_stages[0]} times its trials on the machine of its trainings; start it there, with --executor "
+            "local in a job of your own"
+        )
     generator, cache = profile.generator(request.source), request.results / "cache"
     if make_cases:
         dataset = open_with_progress(request.source, generator, cache)

@@ -71,27 +71,29 @@ def test_windows_reach_no_further_than_the_volume_in_steps_of_eight() -> None:
         small(window=(16, 12, 16))
 
 
-def test_windows_are_drawn_from_the_generator_and_labels_with_them() -> None:
+def test_windows_are_drawn_from_the_generator_whatever_the_share_of_a_batch() -> None:
     model = small(shape=(12, 24, 8), window=(8, 16, 8))
-    values = torch.arange(12 * 24 * 8).reshape(1, 12, 24, 8)
-    starts = set()
+    values = torch.arange(12 * 24 * 8).reshape(1, 1, 12, 24, 8)
+    drawn = set()
     for seed in range(60):
-        image, label = model._draw_window(values.float(), values, torch.Generator().manual_seed(seed))
-        assert image.shape == (1, 8, 16, 8)
-        assert torch.equal(image.long(), label)
-        starts.add(divmod(int(label[0, 0, 0, 0]) // 8, 24))
-    assert {start for start, _ in starts} == set(range(5))
-    assert {start for _, start in starts} == set(range(9))
+        starts = model.draw_starts(values, torch.Generator().manual_seed(seed))
+        assert model.draw_starts(values.expand(3, -1, -1, -1, -1), torch.Generator().manual_seed(seed)) == starts
+        window = model.cut(values, starts)
+        assert window.shape == (1, 1, 8, 16, 8)
+        assert [*divmod(int(window[0, 0, 0, 0, 0]) // 8, 24), 0] == starts
+        drawn.add(tuple(starts))
+    assert {start for start, *_ in drawn} == set(range(5))
+    assert {start for _, start, _ in drawn} == set(range(9))
 
 
 def test_a_smaller_volume_is_padded_as_monai_pads_it() -> None:
     model = small(window=(16, 16, 16)).eval()
     volume = images(11, 16, 13)[0]
-    image, label = model._draw_window(volume, volume[:1], torch.Generator())
-    assert image.shape == (2, 16, 16, 16)
-    assert torch.equal(image[:, 2:13, :, 1:14], volume)
-    assert not image[:, :2].any()
-    assert not label[..., 14:].any()
+    window = model.cut(volume[None], model.draw_starts(volume[None], torch.Generator()))
+    assert window.shape == (1, 2, 16, 16, 16)
+    assert torch.equal(window[0, :, 2:13, :, 1:14], volume)
+    assert not window[0, :, :2].any()
+    assert not window[..., 14:].any()
     with torch.no_grad():
-        expected = model.network(image[None])[0, 0, 2:13, :, 1:14].sigmoid()
+        expected = model.network(window)[0, 0, 2:13, :, 1:14].sigmoid()
     assert_close(model.predict(volume), expected, atol=1e-5, rtol=0)
