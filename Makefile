@@ -21,12 +21,12 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
 .PHONY: help setup table1 table2 table3 inference adaptive tables ablations confidence locations study figure4 figure5 figure6 \
-	scaling whole speed gpu figures claims simulate status verify reference bench bench-compare test lint clean
+	scaling league whole speed gpu figures claims simulate status verify reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Options:"
-	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, figure4:"
+	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, league, figure4:"
 	@echo "    DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "    PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
 	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
@@ -85,6 +85,9 @@ figure6: $(READY)  ## Figure 6: memory of one pass against its number of locatio
 scaling: $(READY)  ## Memory and time of every model against the volume's resolution
 	@$(call run_and_draw,scaling,scaling)
 
+league: $(READY)  ## Every model and its successors under equal time, and under equal memory (an hour on two cores)
+	@$(call run_and_draw,tuning league,league)
+
 whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a few minutes without a GPU)
 	@$(RUN) whole
 
@@ -113,9 +116,9 @@ verify: $(READY)  ## Show where a number of a table comes from, and train one of
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect > /dev/null
 	@# Records of memory and runtime are kept, since some of them come from other machines.
-	rm -rf results/reference/records results/reference/tables results/reference/figures
+	rm -rf results/reference/records results/reference/tables results/reference/figures results/reference/trials
 	mkdir -p results/reference
-	cp -r results/records results/efficiency results/reference/
+	cp -r results/records results/efficiency $(wildcard results/trials) results/reference/
 	$(BIN)/python -m benchmarks collect --results results/reference --no-reference
 	$(BIN)/python -m benchmarks claims --results results/reference > /dev/null
 	$(BIN)/python -m benchmarks simulate --results results/reference > /dev/null

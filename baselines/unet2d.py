@@ -34,6 +34,7 @@ class UNet2d(VoxelisedModel):
     """
 
     slice_axis: ClassVar[int]
+    repeats_passes: ClassVar[bool] = True
     config_type: ClassVar[type[ModelConfig]] = UNet2dConfig
     family: ClassVar[str] = "unet2d"
     config: UNet2dConfig

@@ -20,7 +20,7 @@ from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
-WRITTEN_FOLDERS = ("cache", "efficiency", "plans", "records", "runs", "slurm", "studies", "tables", "trainings")
+WRITTEN_FOLDERS = ("cache", "efficiency", "plans", "records", "runs", "slurm", "studies", "tables", "trainings", "trials")
 """Folders in a results folder to which `run` writes."""
 
 
@@ -69,6 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         # cluster is not the one to measure.
         measure=options.executor == "local" and bool(options.study),
         shared=options.shared,
+        models=options.models,
     )
     if options.dry_run:
         return dry_run(request)
@@ -208,6 +209,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs.add_argument(
         "--threads", type=int, help="number of CPU threads per run (default: 1, or those of the job on SLURM)"
+    )
+    runs.add_argument(
+        "--models",
+        type=lambda text: tuple(dict.fromkeys(text.split(","))),
+        default=(),
+        metavar="NAMES",
+        help="models of the runs, separated by commas, such as mine,c,unet3d (default: those of each study); a model "
+        "that a study does not have is run as its first one",
     )
     runs.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
     runs.add_argument(

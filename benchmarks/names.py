@@ -33,6 +33,9 @@ MODEL_NAMES = {
 }
 """The suite's models by their names in the paper, in the order of its Table 2."""
 
+SUCCESSOR_NAMES = {"iosnet": "IOSNet", "hnoseg-xs": "HNOSeg-XS", "segresnet": "SegResNet (MONAI)"}
+"""Later models than the paper's, which its tables do not have: see `benchmarks.studies.successors`."""
+
 PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
 """Maps a data set to the paper's data set whose numbers stand beside its own, where the names differ."""
 
@@ -50,8 +53,8 @@ OF_THE_PAPER = {"dice", "iou"}
 
 
 def model_name(model: str) -> str:
-    """Return a model's name in the paper; a model that is not of the suite keeps its own name."""
-    return MODEL_NAMES.get(model, model)
+    """Return a model's name as it was published; a model that is not of the suite keeps its own name."""
+    return (MODEL_NAMES | SUCCESSOR_NAMES).get(model, model)
 
 
 def source_text(dataset: str, profile: str, protocol: str) -> str:

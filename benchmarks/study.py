@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     # Importing torch takes seconds, and commands that only read records do without it.
     from benchmarks.probes.answers import Answers
     from benchmarks.report.score_records import Records
+    from benchmarks.runs.run_folder import Run
+    from benchmarks.scoring.scoring import Job
+    from ossnet.data.case import Dataset
     from ossnet.model import ModelConfig
     from ossnet.training.profile import Profile
     from ossnet.training.validation import Validation
@@ -266,9 +269,49 @@ class Findings:
     reference: Path | None = None
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What is known when the points of a study in stages are planned, which depend on trials or on other runs.
+
+    Attributes:
+        profile: settings of models and trainings.
+        dataset: data set of the points.
+        results: results folder.
+        models: names of the models that were asked for; empty for the study's own.
+        run_of: function that returns the run of a point, with its results if there are any.
+        job: how trials are made; None where nothing is to be made, so that points which depend on it are left out.
+    """
+
+    profile: "Profile"
+    dataset: "Dataset"
+    results: Path
+    models: Sequence[str]
+    run_of: "Callable[[Point], Run]"
+    job: "Job | None" = None
+
+
+def trials_path(results: Path, study: str, dataset: str, profile: str) -> Path:
+    """Return the file of a study's trials."""
+    return results / "trials" / f"{study}-{dataset}-{profile}.jsonl"
+
+
 def no_points(profile: "Profile") -> Sequence[Point]:
     """Return no points: the grid of a study that trains nothing."""
     return ()
+
+
+def with_models(points: "Sequence[Point]", models: Sequence[str]) -> "Sequence[Point]":
+    """Return the points of some models; a model without points of its own has those of the first point's model.
+
+    Args:
+        points: points of a study.
+        models: names of models, empty for those of the points.
+    """
+    if not models or not points:
+        return points
+    own = {model: [point for point in points if point.model == model] for model in {point.model for point in points}}
+    first = own[points[0].model]
+    return [replace(point, model=model) for model in models for point in own.get(model, first)]
 
 
 def no_probes(device_type: DeviceType | None = None) -> Sequence[Probe]:
@@ -288,6 +331,7 @@ class Study:
     Attributes:
         layout: name, title and table of scores.
         grid: function from a profile to the study's points, in the order of the table.
+        staged: function that returns the points of a study in stages, in place of `grid`; see `Stage`.
         scoring: how each trained model is scored, a name of `benchmarks.scoring.registry.SCORINGS`.
         predicted: function that returns the probes to predict, which needs no device.
         measured: function from a type of device to the probes to measure on it, the most informative first: on a CPU
@@ -300,6 +344,7 @@ class Study:
 
     layout: Layout
     grid: "Callable[[Profile], Sequence[Point]]" = no_points
+    staged: Callable[[Stage], Sequence[Point]] | None = None
     scoring: str = "segmentation"
     predicted: Callable[[], Sequence[Probe]] = no_probes
     measured: Callable[[DeviceType], Sequence[Probe]] = no_probes
@@ -316,7 +361,7 @@ class Study:
     @property
     def has_points(self) -> bool:
         """True if the study trains and scores models."""
-        return self.grid is not no_points
+        return self.grid is not no_points or self.staged is not None
 
     @property
     def has_probes(self) -> bool:

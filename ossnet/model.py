@@ -94,6 +94,10 @@ class Batch:
     draw_locations: Callable[[torch.Generator], Draw]
     remember: Callable[[Tensor, Tensor], None] = ignore_predictions
 
+    def labels_at(self, locations: Tensor) -> Tensor:
+        """Return the labels o [B, n] at voxel indices [B, n, 3]."""
+        return torch.stack([label[tuple(p.T)] for label, p in zip(self.labels, locations, strict=True)])
+
 
 class SegmentationModel(nn.Module, ABC):
     """Interface of every model; a study asks nothing else of one.
@@ -111,7 +115,9 @@ class SegmentationModel(nn.Module, ABC):
             that its field is called with; False where the network predicts all voxels at once.
         extraction: name in `ossnet.inference.extraction.EXTRACTORS` of the default extraction of segmentations.
         slice_axis: axis of (H, W, D) across which the model takes slices, if it goes through volumes slice by slice.
-            Its configuration then has the `SLICE_FIELDS`, and each of its child modules maps a tensor to a tensor.
+            Its configuration then has the `SLICE_FIELDS`.
+        repeats_passes: whether its prediction goes through parts of a volume, such as slices, in passes of its child
+            modules that take the same memory; each that it calls maps a tensor to a tensor.
         any_grid: whether images may have another grid than the configuration's `shape`.
         host_images: whether `field` takes an image in host memory and leaves it there, for a model on another device.
     """
@@ -123,6 +129,7 @@ class SegmentationModel(nn.Module, ABC):
     evaluates_locations: ClassVar[bool] = False
     extraction: ClassVar[str] = "dense"
     slice_axis: ClassVar[int | None] = None
+    repeats_passes: ClassVar[bool] = False
     any_grid: ClassVar[bool] = False
     host_images: ClassVar[bool] = False
 

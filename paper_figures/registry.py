@@ -15,6 +15,7 @@ from paper_figures.figure1 import FIGURE1
 from paper_figures.figure4 import FIGURE4
 from paper_figures.figure5 import FIGURE5
 from paper_figures.figure6 import FIGURE6
+from paper_figures.league import LEAGUE_FIGURE
 from paper_figures.locations import LOCATIONS
 from paper_figures.memory_parts import MEMORY_PARTS
 from paper_figures.models import MODELS
@@ -29,7 +30,7 @@ from paper_figures.tradeoff import TRADEOFF
 FIGURES: dict[str, PaperFigure] = {
     figure.name: figure
     for figure in (
-        *(SAMPLING, MODELS, TRADEOFF, SEGMENTATIONS, CASES),
+        *(SAMPLING, MODELS, TRADEOFF, LEAGUE_FIGURE, SEGMENTATIONS, CASES),
         *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, SPEED, MEMORY_PARTS),
         *(study_figure(study) for study in (ABLATIONS, ADDITIONS, SIZES, BORDERS, CONFIDENCE)),
         LOCATIONS,

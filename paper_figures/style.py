@@ -22,6 +22,10 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
 
+# Beyond the palette, dark and light enough to be told from its colours.
+WINE = "#882255"
+GREY = "#999999"
+
 LABEL_COLOUR = SKY_BLUE
 PREDICTION_COLOUR = ORANGE
 
@@ -35,6 +39,9 @@ MODEL_COLOURS = {
     "b": VERMILION,
     "c": GREEN,
     "d": BLUE,
+    "iosnet": YELLOW,
+    "hnoseg-xs": WINE,
+    "segresnet": GREY,
 }
 """One colour per kind of model; the slice orientations share theirs and differ by `MODEL_MARKERS`."""
 
@@ -48,6 +55,9 @@ MODEL_MARKERS = {
     "b": "D",
     "c": "P",
     "d": "X",
+    "iosnet": "p",
+    "hnoseg-xs": "h",
+    "segresnet": "d",
 }
 
 

@@ -129,6 +129,9 @@ TINY_NETWORK: dict[str, dict[str, Any]] = {
     "occupancy": {"encoder_channels": [4, 4], "decoder_width": 8, "decoder_blocks": 1, "patch_size": 3},
     "unet3d": {"encoder_channels": [8, 8], "decoder_channels": [8]},
     "unet2d": {"encoder_channels": [8, 8], "decoder_channels": [8], "slices_per_case": 4},
+    "iosnet": {"encoder_channels": [4, 4], "decoder_width": 8},
+    "hnoseg-xs": {"filters": 4, "blocks": 2},
+    "segresnet": {"init_filters": 8, "window": [8, 8, 8]},
 }
 TINY: dict[str, Any] = {
     "preprocessing": {"shape": [16, 16, 16], "fit": "pad"},

@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.experiments import grid as planning
+from benchmarks.experiments import trials
 from benchmarks.experiments.estimate import training_work
+from benchmarks.experiments.grid import plan_study
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.measure import predict_probe, workload_of
+from benchmarks.runs.run_folder import write_failure
+from benchmarks.scoring.scoring import Job
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies import scaling
 from benchmarks.studies.custom.definition import read_study
+from benchmarks.studies.league import BUDGETS, LEAGUE, RATES, TUNING
+from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2, grid
-from benchmarks.study import Probe
+from benchmarks.study import Probe, Study
 from ossnet.data.case import Dataset
 from ossnet.memory.fits import CUDA_CONTEXT_BYTES, answer, describe, model_config, workloads
 from ossnet.memory.footprint import Footprint, predict
@@ -153,6 +160,41 @@ def test_table_2_has_a_row_of_it() -> None:
     rows = TABLE2.layout.arrange([("unet3d",), ("convolution",)])
     assert rows == [*TABLE2.layout.rows, ("convolution",)]
     assert TABLE2.layout.label(("convolution",)) == ["convolution"]
+
+
+def test_any_study_runs_it_by_name(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "training_work", lambda spec, cases: 1.0)
+    profile, job = load_profile("laptop"), Job("own.csv", {}, str(tmp_path / "cache"), 1, "")
+
+    def planned(study: Study, *models: str) -> list[tuple[str, int]]:
+        plan, _ = plan_study(study, profile, dataset, job, tmp_path, 1e9, models)
+        return [(run.model, run.seed) for run in plan.runs]
+
+    pairs = [(model, seed) for model in ("half-space", "c") for seed in profile.seeds]
+    assert planned(TABLE2, "half-space", "c") == pairs
+    # As the strategies of the model that the study has.
+    assert sorted(planned(TABLE1, "half-space")) == sorted(("half-space", seed) for _, seed in planned(TABLE1))
+
+
+def test_the_league_trains_it_as_its_own_models(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "training_work", lambda spec, cases: 1.0)
+    monkeypatch.setattr(trials, "time_steps", lambda *_: [0.1])
+    profile, job = load_profile("laptop"), Job("own.csv", {}, str(tmp_path / "cache"), 1, "")
+
+    def planned(study: Study) -> list[tuple[str, str, int]]:
+        _, runs = plan_study(study, profile, dataset, job, tmp_path, 1e9, ("half-space", "convolution"), True)
+        for planned_run in runs.values():
+            if study is TUNING:
+                planned_run.run.folder.mkdir(parents=True)
+                write_failure(planned_run.run.folder, "a trial that failed is a trial, too")
+        return sorted((run.run.model, str(run.run.columns["budget"]), run.run.seed) for run in runs.values())
+
+    models = ("convolution", "half-space")
+    assert planned(TUNING) == sorted((model, budget, 0) for model in models for budget in BUDGETS for _ in RATES)
+    entries = [(model, budget) for model in models for budget in sorted(BUDGETS)]
+    assert planned(LEAGUE) == [(*entry, seed) for entry in entries for seed in profile.seeds]
 
 
 @pytest.mark.parametrize(("model", "like"), [("convolution", "unet3d"), ("half-space", "onet")])

@@ -21,8 +21,9 @@ TABLES = sorted(path.name for path in (REFERENCE / "tables").iterdir() if not pa
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the tables that are made from the reference's records."""
     results = tmp_path_factory.mktemp("reference")
-    for folder in ("records", "efficiency"):
-        shutil.copytree(REFERENCE / folder, results / folder)
+    for folder in ("records", "efficiency", "trials"):
+        if (REFERENCE / folder).is_dir():
+            shutil.copytree(REFERENCE / folder, results / folder)
     assert main(["collect", "--no-reference", "--results", str(results)]) == 0
     assert main(["claims", "--results", str(results)]) == 0
     return results / "tables"

@@ -41,6 +41,8 @@ def make_points(
 ) -> bool:
     """Train and score the missing points of studies in turn; return whether every point has a result.
 
+    A study in stages is planned when those before it are done, since its points may depend on their results.
+
     Args:
         studies: studies with points, in the order in which their runs start.
         request: the options.
@@ -49,12 +51,32 @@ def make_points(
     Raises:
         UserError: the profile, the data or the executor cannot be used, or `--force` would delete a run in progress.
     """
+    together = [study for study in studies if study.staged is None]
+    parts = [*([together] if together else []), *([study] for study in studies if study.staged is not None)]
+    made: set[Path] = set()
+    complete = [_make_together(part, request, report_complete, made) for part in parts]
+    return all(complete)
+
+
+def _make_together(
+    studies: Sequence[Study], request: Request, report_complete: Callable[[Study], None], made: set[Path]
+) -> bool:
+    """Make the missing points of studies that are planned together; see `make_points`.
+
+    Args:
+        studies: the studies.
+        request: the options.
+        report_complete: as for `make_points`.
+        made: trainings that this command has made already, which `--force` therefore keeps; those of the studies are
+            added.
+    """
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     executor = _executor(request, settings)
     plans, planned = _plan(studies, request, profile, settings, make_cases=True)
     if request.force:
-        _delete(planned, request.results, executor)
+        _delete([one for one in planned if one.run.training not in made], request.results, executor)
+    made |= {one.run.training for one in planned}
     missing = _missing(planned, request.retry_failed)
     if request.retry_failed:
         _clear_training_failures([planned_run.run for planned_run in missing])
@@ -119,7 +141,16 @@ def list_points(studies: Sequence[Study], request: Request) -> None:
 def _plan(
     studies: Sequence[Study], request: Request, profile: Profile, settings: SlurmSettings | None, make_cases: bool
 ) -> tuple[list[Plan], list[PlannedRun]]:
-    """Return the plans of the studies and a list of their runs, in which a run that studies share occurs once."""
+    """Return the plans of the studies and a list of their runs, in which a run that studies share occurs once.
+
+    With `make_cases`, the data set and the trials that points depend on are made first.
+    """
+    in_stages = [study.name for study in studies if study.staged is not None]
+    if in_stages and settings is not None:
+        raise UserError(
+            f"study {in_stages[0]} times its trials on the machine of its trainings; start it there, with --executor "
+            "local in a job of your own"
+        )
     generator, cache = profile.generator(request.source), request.results / "cache"
     if make_cases:
         dataset = open_with_progress(request.source, generator, cache)
@@ -131,7 +162,9 @@ def _plan(
     rate = assumed_rate(torch.device("cuda" if on_gpu else "cpu"), threads)
     plans, planned = [], dict[Path, PlannedRun]()
     for study in studies:
-        plan, of_study = plan_study(study, profile, dataset, job, request.results, rate)
+        plan, of_study = plan_study(
+            study, profile, dataset, job, request.results, rate, request.models, make_trials=make_cases
+        )
         plans.append(plan)
         planned |= of_study
     return plans, list(planned.values())

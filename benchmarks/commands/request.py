@@ -25,6 +25,7 @@ class Request:
         force: whether to delete existing results and make them again.
         measure: whether to measure probes on this machine; otherwise they are only predicted.
         shared: whether to measure while other processes use the GPU's memory.
+        models: models of the points of every study; empty for the studies' own.
     """
 
     studies: Sequence[Study]
@@ -39,6 +40,7 @@ class Request:
     force: bool = False
     measure: bool = True
     shared: bool = False
+    models: Sequence[str] = ()
 
 
 def end_as_interrupted() -> None:

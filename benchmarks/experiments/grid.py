@@ -1,5 +1,6 @@
 """From a study's grid to its plan on one data set: the specifications and folders of its runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.experiments.estimate import training_work
@@ -7,7 +8,7 @@ from benchmarks.runs.plan import Plan, PlannedRun, read_plans
 from benchmarks.runs.run_folder import Run
 from benchmarks.scoring.registry import SCORINGS
 from benchmarks.scoring.scoring import Job, Scoring, folder_of, training_folder
-from benchmarks.study import Columns, Point, Study
+from benchmarks.study import Columns, Point, Stage, Study, with_models
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
@@ -15,7 +16,14 @@ from ossnet.training.profile import Profile
 
 
 def plan_study(
-    study: Study, profile: Profile, dataset: Dataset, job: Job, results: Path, operations_per_second: float
+    study: Study,
+    profile: Profile,
+    dataset: Dataset,
+    job: Job,
+    results: Path,
+    operations_per_second: float,
+    models: Sequence[str] = (),
+    make_trials: bool = False,
 ) -> tuple[Plan, dict[Path, PlannedRun]]:
     """Plan the runs of a study on a data set.
 
@@ -26,6 +34,9 @@ def plan_study(
         job: how the runs are made.
         results: the results folder.
         operations_per_second: rate that the estimate of the remaining time assumes until a run is done.
+        models: models of the runs; empty for those of the study.
+        make_trials: whether a study in stages makes the trials on which its points depend; otherwise such points are
+            left out.
 
     Returns:
         The plan, and its runs by their folder.
@@ -37,9 +48,25 @@ def plan_study(
     _refuse_namesake(study, dataset, job.source, results)
     planned: dict[Path, PlannedRun] = {}
     runs = []
+
+    def planned_for(point: Point, scoring: Scoring) -> PlannedRun:
+        return plan_run(scoring, point.columns, dataset, job, results)
+
+    if study.staged is None:
+        points = with_models(study.grid(profile), models)
+    else:
+        stage = Stage(
+            profile,
+            dataset,
+            results,
+            models,
+            lambda point: planned_for(point, _scoring(study, point, profile, dataset)).run,
+            job if make_trials else None,
+        )
+        points = study.staged(stage)
     # All settings are checked before the work of the first training is counted, which takes a second.
-    for point, scoring in [(point, _scoring(study, point, profile, dataset)) for point in study.grid(profile)]:
-        planned_run = plan_run(scoring, point.columns, dataset, job, results)
+    for point, scoring in [(point, _scoring(study, point, profile, dataset)) for point in points]:
+        planned_run = planned_for(point, scoring)
         runs.append(planned_run.run)
         planned[planned_run.run.folder] = planned_run
     plan = Plan(

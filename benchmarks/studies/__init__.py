@@ -12,5 +12,7 @@ In reading order:
 - `figure6`: memory of one pass against its number of locations;
 - `scaling`: memory and time against the volume's resolution;
 - `whole`: segmentation of a whole volume of LiTS;
+- `successors`: predicted memory of later models, in tables of `table3` and `scaling`;
+- `league`: every model under the same budget, with the study `tuning`; `league_points` and `league_tables`;
 - `custom`: studies that users define in TOML files.
 """

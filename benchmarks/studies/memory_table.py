@@ -15,6 +15,7 @@ from benchmarks.probes.published import (
 )
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio
+from benchmarks.studies import successors
 from benchmarks.studies.unet_table import unets_table
 from benchmarks.study import Probe
 
@@ -68,9 +69,13 @@ ASSUMPTIONS = (
 
 
 def table3_tables(answers: Answers) -> list[Table]:
-    """Return the paper's table, then its batches, whole extractions, other memory, parts of the peaks, and U-Nets."""
+    """Return the paper's table, its batches, whole extractions, other memory, parts of the peaks, U-Nets, successors.
+
+    Records that were made before the successors do without their table.
+    """
     tables = [_main(answers), _batches(answers), _extractions(answers), _reserved(answers), _parts(answers)]
-    return [*tables, unets_table(answers)]
+    later = any(answers.of(PREDICTED, probe) is not None for probe in successors.paper_volumes())
+    return [*tables, unets_table(answers), *([_successors(answers)] if later else [])]
 
 
 def _main(answers: Answers) -> Table:
@@ -176,6 +181,16 @@ def _parts(answers: Answers) -> Table:
         others = Cell(f"{sum(taken for _, taken in largest[LARGEST_PARTS:]) / GIGABYTE:.2f}") if parts else NOTHING
         rows.append([*_labels(number.probe), gigabytes(answers, PREDICTED, number.probe), *named, others])
     return Table("Table 3: largest parts (GB) of the peak that is predicted for this suite.", head, rows)
+
+
+def _successors(answers: Answers) -> Table:
+    head = ["Model", "Data set", "Resolution", "Phase", "Locations", "This suite, predicted (GB)", "Allocator (GB)"]
+    columns = ("allocated_bytes", "reserved_bytes")
+    rows = [
+        [*_labels(probe), *(gigabytes(answers, PREDICTED, probe, name) for name in columns)]
+        for probe in successors.paper_volumes()
+    ]
+    return Table("Table 3: memory of later models.", head, rows, notes([successors.PUBLISHED_SIZES]))
 
 
 def _labels(probe: Probe) -> list[Cell]:

@@ -24,6 +24,7 @@ from benchmarks.studies.figure4 import FIGURE4
 from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
 from benchmarks.studies.inference import INFERENCE
+from benchmarks.studies.league import LEAGUE, TUNING
 from benchmarks.studies.locations import LOCATIONS_PER_PASS
 from benchmarks.studies.scaling import SCALING
 from benchmarks.studies.sizes import SIZES
@@ -40,6 +41,7 @@ STUDIES: dict[str, Study] = {
     for study in (
         *(TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED),
         *(ABLATIONS, ADDITIONS, SIZES, BORDERS, CONFIDENCE, LOCATIONS_PER_PASS),
+        *(TUNING, LEAGUE),
     )
 }
 """Studies by name, in the order in which they run: those whose first minutes on a machine reveal most come first.

@@ -1,14 +1,15 @@
 """Memory and time of every model against the volume's resolution, the motivation for operating in function space."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from benchmarks.markup import NOTHING, Cell, Table, power_of_two
-from benchmarks.names import model_name
+from benchmarks.names import SUCCESSOR_NAMES, model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
 from benchmarks.probes.records import CPU, PREDICTED
 from benchmarks.report.probe_cells import gigabytes, memory_notes, notes, seconds
+from benchmarks.studies import successors
 from benchmarks.studies.figure5 import INTERVAL
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
 from benchmarks.study import CUBE, DeviceType, Layout, Phase, Probe, Shape, Study
@@ -114,8 +115,13 @@ def runtime(edge: int) -> list[Probe]:
 
 
 def predicted() -> list[Probe]:
-    """Return the memory at every resolution."""
-    return [probe for edge in PREDICTED_EDGES for probe in memory(edge)]
+    """Return the memory at every resolution, of the paper's models and of the successors."""
+    return [probe for edge in PREDICTED_EDGES for probe in memory(edge)] + predicted_of_successors()
+
+
+def predicted_of_successors() -> list[Probe]:
+    """Return the memory of the successors at every resolution."""
+    return [probe for edge in PREDICTED_EDGES for probe in successors.memory(CUBE, cube(edge))]
 
 
 def measured(device_type: DeviceType) -> list[Probe]:
@@ -137,8 +143,14 @@ def _locations(model: str) -> int | None:
 
 
 def scaling_tables(answers: Answers) -> list[Table]:
-    """Return the table of predicted memory, and for each machine those of measured memory and time."""
-    tables = [_by_edge("predicted memory in GB (10^9 bytes)", predicted(), gigabytes, answers, PREDICTED)]
+    """Return the tables of predicted memory, and for each machine those of measured memory and time."""
+    caption, of_successors = "predicted memory in GB (10^9 bytes)", predicted_of_successors()
+    of_paper = [probe for probe in predicted() if probe not in of_successors]
+    tables = [_by_edge(caption, of_paper, gigabytes, answers, PREDICTED)]
+    # Records that were made before the successors do without them.
+    if any(answers.of(PREDICTED, probe) is not None for probe in of_successors):
+        table = _by_edge(f"successors, {caption}", of_successors, gigabytes, answers, PREDICTED, SUCCESSOR_NAMES)
+        tables.append(replace(table, notes=notes([successors.PUBLISHED_SIZES])))
     for machine in answers.shown:
         probes = measured(device_type_of(machine))
         of_memory = [probe for probe in probes if probe.quantity == "memory"]
@@ -158,6 +170,7 @@ def _by_edge(
     cell_of: Callable[[Answers, str, Probe], Cell],
     answers: Answers,
     machine: str,
+    models: Iterable[str] = EXTRACTIONS,
 ) -> Table:
     """Return a row for each phase and model, whether or not the machine has it, and a column for each resolution."""
     by_place = {(probe.phase, probe.model, probe.shape[0]): probe for probe in probes}
@@ -167,12 +180,13 @@ def _by_edge(
         if probe := by_place.get((phase, model, edge)):
             return cell_of(answers, machine, probe)
         same = SAME.get(phase)
-        return Cell(f"see {same}") if model in VOXELISED and (same, model, edge) in by_place else NOTHING
+        elsewhere = None if same is None else by_place.get((same, model, edge))
+        return NOTHING if elsewhere is None or elsewhere.locations is not None else Cell(f"see {same}")
 
     rows = [
         [Cell(phase), Cell(model_name(model)), *(cell(phase, model, edge) for edge in edges)]
         for phase in dict.fromkeys(probe.phase for probe in probes)
-        for model in EXTRACTIONS
+        for model in models
     ]
     head = ["Phase", "Model", *(f"{edge}³" for edge in edges)]
     return Table(f"Scaling with resolution: {caption}.", head, rows)

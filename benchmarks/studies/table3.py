@@ -12,6 +12,7 @@ from benchmarks.probes.published import (
     unet_memory,
     unet_probe,
 )
+from benchmarks.studies import successors
 from benchmarks.studies.memory_table import table3_tables
 from benchmarks.study import DeviceType, Layout, Probe, Study
 
@@ -19,12 +20,13 @@ from benchmarks.study import DeviceType, Layout, Probe, Study
 def predicted() -> list[Probe]:
     """Return each of the paper's numbers for this suite and for the paper's code, and what the paper has no numbers of.
 
-    The latter are lean trainings, the paper's batches, whole segmentations, and variants of its U-Nets.
+    The latter are lean trainings, the paper's batches, whole segmentations, variants of its U-Nets, and later models.
     """
     rows = [number.probe for number in published_memory()]
     released = [replace(probe, implementation="released") for probe in rows]
     variants = [unet_probe(number, unets) for unets in UNETS for number in unet_memory()]
-    return list(dict.fromkeys([*rows, *released, *lean_trainings(), *paper_batches(), *extractions(), *variants]))
+    others = [*lean_trainings(), *paper_batches(), *extractions(), *variants, *successors.paper_volumes()]
+    return list(dict.fromkeys([*rows, *released, *others]))
 
 
 def measured(device_type: DeviceType) -> list[Probe]:

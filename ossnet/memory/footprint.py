@@ -108,8 +108,8 @@ def footprint_of(step: Step, account: StorageAccount) -> Footprint:
         step.update = account.part(HOST)(step.update)  # type: ignore[method-assign]
         step.host_weights.fetch = account.part(HOST)(step.host_weights.fetch)
     with watched(model, account.part):
-        if model.slice_axis is not None and step.optimizer is None and step.inputs[0].is_meta:
-            # A large volume has hundreds of slices, and each takes the same memory.
+        if model.repeats_passes and step.optimizer is None and step.inputs[0].is_meta:
+            # A large volume has hundreds of slices, or of windows, and each takes the same memory.
             for module in model.children():
                 module.forward = account.once(module.forward)
         with account:

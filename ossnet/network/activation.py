@@ -163,3 +163,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
+
+
+def by_learning_rate(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Return the coefficients of a model's Padé units as `activation`, all its other parameters as `weights`."""
+    learned = {
+        id(p) for module in model.modules() if isinstance(module, PadeActivationUnit) for p in module.parameters()
+    }
+    groups: dict[str, list[nn.Parameter]] = {"weights": [], "activation": []}
+    for parameter in model.parameters():
+        groups["activation" if id(parameter) in learned else "weights"].append(parameter)
+    return groups

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ossnet.losses import probabilities
+from ossnet.model import ModelConfig
 from ossnet.network.compiled import CompiledDecoder
 from ossnet.network.encoder import Encoding
 from ossnet.network.patches import PatchVolume, validate_locations
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedImage(ABC):
-    """Occupancy field f_theta(., x, .) of one encoded image x.
+class LogitField(ABC):
+    """Occupancy field f_theta(., x, .) of one image x, by a network that returns logits at locations.
+
+    A subclass defines `device` and `_outputs`.
 
     Attributes:
         config: configuration of the network.
-        encoding: encoding of the image, with B = 1.
     """
 
-    config: "OccupancyNetworkConfig"
-    encoding: Encoding
+    config: ModelConfig
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -35,9 +36,9 @@ class EncodedImage(ABC):
         return self.config.shape
 
     @property
+    @abstractmethod
     def device(self) -> torch.device:
         """Device of locations and probabilities."""
-        return self.encoding.latents.device
 
     @property
     def classes(self) -> int:
@@ -46,10 +47,8 @@ class EncodedImage(ABC):
 
     @property
     def prior(self) -> Tensor | None:
-        """Auxiliary segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; None without it."""
-        if self.encoding.segmentation is None:
-            return None
-        return probabilities(self.encoding.segmentation[0], dim=0)
+        """None, for a network without a segmentation of its encoder."""
+        return None
 
     def __call__(self, locations: Tensor) -> Tensor:
         """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between.
@@ -71,6 +70,30 @@ class EncodedImage(ABC):
     @abstractmethod
     def _outputs(self, locations: Tensor) -> Tensor:
         """Return logits [n, outputs]."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedImage(LogitField):
+    """Occupancy field of one image that an occupancy network has encoded.
+
+    Attributes:
+        encoding: encoding of the image, with B = 1.
+    """
+
+    config: "OccupancyNetworkConfig"
+    encoding: Encoding
+
+    @property
+    def device(self) -> torch.device:
+        """Device of locations and probabilities."""
+        return self.encoding.latents.device
+
+    @property
+    def prior(self) -> Tensor | None:
+        """Auxiliary segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; None without it."""
+        if self.encoding.segmentation is None:
+            return None
+        return probabilities(self.encoding.segmentation[0], dim=0)
 
 
 @dataclass(frozen=True, eq=False)

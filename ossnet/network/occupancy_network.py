@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ossnet.losses import class_loss, probabilities
 from ossnet.model import HOST, PATCHES, Batch, ModelConfig, Parts, SegmentationModel
-from ossnet.network.activation import ACTIVATIONS, PadeActivationUnit
+from ossnet.network.activation import ACTIVATIONS, by_learning_rate
 from ossnet.network.compiled import CompiledDecoder
 from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.coordinates import (
@@ -168,8 +168,7 @@ class OccupancyNetwork(SegmentationModel):
             coarse_label = self.coarse_labels(batch)
         # f_theta(p, x, z) and, in the encoding, f_theta^e(x), both as logits.
         logits, encoding = self(batch.images, locations)
-        # The labels o at the locations, [B, n].
-        occupancy = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
+        occupancy = batch.labels_at(locations)
         if weights is not None:
             weights = weights.to(logits.device)
         occupancy_term = class_loss(logits.movedim(-1, 1), occupancy.to(logits.device), weights)
@@ -236,13 +235,7 @@ class OccupancyNetwork(SegmentationModel):
 
     def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
         """Return the coefficients of Padé units as `activation`, all other parameters as `weights` (Section 4.1)."""
-        learned = {
-            id(p) for module in self.modules() if isinstance(module, PadeActivationUnit) for p in module.parameters()
-        }
-        groups: dict[str, list[torch.nn.Parameter]] = {"weights": [], "activation": []}
-        for parameter in self.parameters():
-            groups["activation" if id(parameter) in learned else "weights"].append(parameter)
-        return groups
+        return by_learning_rate(self)
 
     @classmethod
     def config_for(cls, shape: tuple[int, int, int], modalities: int, **settings: Any) -> ModelConfig:

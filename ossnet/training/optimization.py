@@ -1,4 +1,4 @@
-"""Optimiser of a training: Lookahead over RAdam, with a separate learning rate for activations (Section 4.1)."""
+"""Optimiser of a training: Lookahead over RAdam, with a learning rate for activations (Section 4.1), or others."""
 
 import math
 from typing import Annotated, Any, Literal, TypeAlias
@@ -13,6 +13,12 @@ from ossnet.model import SegmentationModel
 from ossnet.network.lean.host import HostWeights
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Algorithm = Literal["radam", "adamax"]
+
+ALGORITHMS: dict[Algorithm, type[torch.optim.RAdam] | type[torch.optim.Adamax]] = {
+    "radam": torch.optim.RAdam,
+    "adamax": torch.optim.Adamax,
+}
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -22,15 +28,16 @@ class Optimization:
     Attributes:
         learning_rate: learning rate of the weights.
         activation_learning_rate: learning rate of the coefficients of learned activations.
-        betas: decay rates of RAdam's running means; the paper names none.
-        lookahead: whether Lookahead is around RAdam. Without it, its two fields are set to their defaults, so that runs
-            that differ only in them are the same run.
+        betas: decay rates of the optimiser's running means; the paper names none.
+        lookahead: whether Lookahead is around the optimiser. Without it, its two fields are set to their defaults, so
+            that runs that differ only in them are the same run.
         lookahead_k: number of steps between two updates of Lookahead's slow weights.
         lookahead_alpha: part of the way from the slow to the fast weights that an update takes.
         schedule: `step`, the paper's, multiplies each rate by `decay` after each number of epochs in `milestones`;
             `cosine` lowers it to 0 over the run. Departure: `cosine` is for runs that are too short for milestones.
         milestones: numbers of epochs after which `step` lowers the rates.
         decay: factor by which `step` lowers the rates.
+        algorithm: name of the optimiser, see `ALGORITHMS`. Departure: `adamax` is that of a successor, HNOSeg-XS.
     """
 
     learning_rate: float = Field(default=3e-4, gt=0)
@@ -42,6 +49,7 @@ class Optimization:
     milestones: tuple[int, ...] = (20, 30)
     decay: float = Field(default=0.1, gt=0, le=1)
     lookahead: bool = newer(True)
+    algorithm: Algorithm = newer("radam")
 
     def __post_init__(self) -> None:
         if not self.lookahead:
@@ -61,7 +69,7 @@ class HostOptimizer:
     Its state and its checkpoints are those of the optimiser that it holds.
     """
 
-    def __init__(self, optimizer: Lookahead | torch.optim.RAdam, weights: HostWeights) -> None:
+    def __init__(self, optimizer: Lookahead | torch.optim.Optimizer, weights: HostWeights) -> None:
         self._optimizer = optimizer
         self._weights = weights
 
@@ -91,7 +99,7 @@ class HostOptimizer:
         self._optimizer.load_state_dict(state)
 
 
-Optimizer: TypeAlias = Lookahead | torch.optim.RAdam | HostOptimizer
+Optimizer: TypeAlias = Lookahead | torch.optim.Optimizer | HostOptimizer
 
 
 def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host: bool = False) -> Optimizer:
@@ -113,11 +121,10 @@ def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host
         for name, parameters in model.parameter_groups().items()
         if parameters
     ]
-    # A few calls for all parameters: calls for each would take longer than the arithmetic of a small network.
-    radam = torch.optim.RAdam(groups, betas=optimization.betas, foreach=True)
-    optimizer: Lookahead | torch.optim.RAdam = radam
+    optimizer: Lookahead | torch.optim.Optimizer
+    optimizer = ALGORITHMS[optimization.algorithm](groups, betas=optimization.betas, foreach=True)
     if optimization.lookahead:
-        optimizer = Lookahead(radam, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+        optimizer = Lookahead(optimizer, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
     return optimizer if weights is None else HostOptimizer(optimizer, weights)
 
 

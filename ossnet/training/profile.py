@@ -33,6 +33,7 @@ class Profile:
         table: tables of models, families and data sets.
         slurm: settings for running on a cluster, see `benchmarks.runs.slurm`.
         locations_scale: factor by which studies divide the paper's numbers of locations.
+        league_s: seconds of a training of the study `league`, validation apart.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Profile:
     table: Mapping[str, Any]
     slurm: Mapping[str, Any] = field(default_factory=dict)
     locations_scale: int = 1
+    league_s: float = 40
 
     def spec(self, model: str, dataset: Dataset, seed: int, overrides: Mapping[str, Any] | None = None) -> RunSpec:
         """Make the specification of a run.
@@ -132,9 +134,8 @@ def load_profile(name: str) -> Profile:
     file = build(_File, {**table, "models": models}, where)
     for dataset in file.datasets.values():
         _refuse_unknown(dataset.keys() - {"generator"}, known, where)
-    return Profile(
-        path.stem, file.seeds, file.models | {"datasets": file.datasets}, file.slurm, file.studies.locations_scale
-    )
+    models = file.models | {"datasets": file.datasets}
+    return Profile(path.stem, file.seeds, models, file.slurm, file.studies.locations_scale, file.studies.league_s)
 
 
 Tables = dict[str, dict[str, Any]]
@@ -143,6 +144,7 @@ Tables = dict[str, dict[str, Any]]
 @checked(frozen=True, config=STRICT)
 class _Studies:
     locations_scale: int = Field(default=1, ge=1)
+    league_s: float = Field(default=40, gt=0)
 
 
 @checked(frozen=True, config=STRICT)

@@ -21,6 +21,9 @@ TINY = {
     "occupancy": {"encoder_channels": (4, 6), "patch_size": 3, "decoder_width": 16, "decoder_blocks": 2},
     "unet3d": UNET,
     "unet2d": UNET,
+    "iosnet": {"encoder_channels": (4, 6), "decoder_width": 16, "location": True, "neighbours": True},
+    "hnoseg-xs": {"filters": 4},
+    "segresnet": {"init_filters": 8, "window": (16, 16, 16)},
 }
 """Sizes that make a model of each family quick."""
 

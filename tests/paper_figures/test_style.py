@@ -4,13 +4,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
 from paper_figures.style import MODEL_COLOURS, MODEL_MARKERS, save
 
 
 def test_every_model_has_a_look_of_its_own_and_those_of_one_kind_share_a_colour() -> None:
-    assert set(MODEL_COLOURS) == set(MODEL_MARKERS) == set(MODEL_NAMES)
-    assert len({(MODEL_COLOURS[model], MODEL_MARKERS[model]) for model in MODEL_NAMES}) == len(MODEL_NAMES)
+    models = {*MODEL_NAMES, *SUCCESSOR_NAMES}
+    assert set(MODEL_COLOURS) == set(MODEL_MARKERS) == models
+    assert len({(MODEL_COLOURS[model], MODEL_MARKERS[model]) for model in models}) == len(models)
     slices = {MODEL_COLOURS[f"unet2d-{axis}"] for axis in ("height", "width", "depth")}
     assert len(slices) == 1
     assert len(set(MODEL_COLOURS.values())) == len(MODEL_COLOURS) - 2

@@ -1,0 +1,151 @@
+"""Tables of the league beside that of its scores: budgets as they were kept, and ranks with their stability."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.markup import Cell, Table
+from benchmarks.names import model_name, source_text
+from benchmarks.probes.records import GIGABYTE
+from benchmarks.report.probe_cells import notes
+from benchmarks.report.ranks import RESAMPLES, rank_stability
+from benchmarks.report.run_costs import costs_of
+from benchmarks.report.score_records import Records, read_records, scores_of
+from benchmarks.study import Findings, trials_path
+from ossnet.errors import UserError
+
+SEED = 0
+"""Seed of the resampling."""
+
+RANK_NOTES = (
+    f"Ranks are by the mean Dice over seeds and cases; in {RESAMPLES} resamples, cases are drawn with replacement for "
+    "all models together, and seeds for each model by itself",
+    "Interval: 95 % of the resamples; first: share of them in which the model is the best; same: in which it has this "
+    "rank",
+)
+BUDGET_NOTES = (
+    "Batch and steps are part of each run's specification; the number of steps is that of the equal time, by a trial "
+    "on the machine of the trainings",
+    "Training: median seconds of all epochs over seeds, with the validations, which the equal time does not include",
+    "Trials: learning rates that were tried on the validation cases, with one seed; the best of them is that of the "
+    "league",
+    "Predicted: peak of a training step on a GPU; tensors: as they were counted in the trainings, "
+    "on a CPU as the suite counts them, on a GPU as torch does",
+)
+
+
+def league_tables(found: Findings) -> list[Table]:
+    """Return for each data set and profile the tables of ranks, one per budget, and of budgets.
+
+    Raises:
+        UserError: models have different numbers of trials.
+    """
+    tuned = read_records(found.results / "records", ["tuning"])
+    tables = []
+    for records in found.records:
+        if any("result" in row for row in records.rows):
+            tables += _ranks(records)
+            tables.append(_budgets(records, tuned, _predicted(found.results, records)))
+    return tables
+
+
+def trial_counts(records: Sequence[Records], of: Records) -> Mapping[tuple[str, str], int]:
+    """Return the number of trials of each budget and model of a league, among the records of its tuning.
+
+    Raises:
+        UserError: the numbers differ between models.
+    """
+    trials = [
+        (row["columns"]["budget"], row["model"])
+        for part in records
+        if (part.dataset, part.profile) == (of.dataset, of.profile)
+        for row in part.rows
+    ]
+    entries = {(row["columns"]["budget"], row["model"]) for row in of.rows}
+    counts = {entry: trials.count(entry) for entry in sorted(entries)}
+    if len(set(counts.values())) > 1:
+        listed = "; ".join(f"{model}, equal {budget}: {count}" for (budget, model), count in counts.items())
+        raise UserError(f"models of the league were not tuned equally often ({listed}); run tuning and league again")
+    return counts
+
+
+def _ranks(records: Records) -> list[Table]:
+    scores = scores_of([records])
+    dice = scores[scores["quantity"] == "dice"]
+    tables = []
+    for (budget, protocol), of_budget in dice.groupby(["budget", "protocol"], sort=False):
+        wide = of_budget.pivot(index=["model", "seed"], columns="case", values="value")
+        matrices = {str(model): block.to_numpy() for model, block in wide.groupby(level="model", sort=False)}
+        ranked = rank_stability(matrices, np.random.default_rng(SEED)).sort_values("rank", kind="stable")
+        rows = [
+            [
+                *(Cell(f"{row['rank']:g}"), Cell(model_name(str(model))), Cell(f"{row['mean']:.3f}")),
+                *(Cell(f"{row['low']:g} to {row['high']:g}"), Cell(f"{row['first']:.0%}"), Cell(f"{row['same']:.0%}")),
+            ]
+            for model, row in ranked.iterrows()
+        ]
+        where = source_text(records.dataset, records.profile, str(protocol))
+        head = ["Rank", "Model", "Dice ↑", "Interval of the rank", "First", "Same"]
+        tables.append(Table(f"Ranks of the league, equal {budget}. {where}.", head, rows, notes(RANK_NOTES)))
+    return tables
+
+
+def _predicted(results: Path, records: Records) -> Mapping[tuple[str, int], float]:
+    """Return the predicted memory of a training step by model and batch, from the file of the trials if it is there."""
+    path = trials_path(results, records.study, records.dataset, records.profile)
+    if not path.is_file():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(row["model"], row["batch_size"]): row["predicted_bytes"] for row in rows}
+
+
+def _budgets(records: Records, tuned: Sequence[Records], predicted: Mapping[tuple[str, int], float]) -> Table:
+    counts = trial_counts(tuned, records)
+    costs = costs_of([records], ["budget"]).groupby(["budget", "model"], sort=False)
+    medians = costs[["training_s", "training_allocated_bytes"]].median().reset_index()
+    rows = []
+    for of_entry in medians.to_dict("records"):
+        budget, model = str(of_entry["budget"]), str(of_entry["model"])
+        recipe = _recipe(records, budget, model)
+        rows.append(
+            [
+                *(Cell(budget), Cell(model_name(model)), Cell(str(recipe["batch_size"]))),
+                Cell(str(recipe["epochs"] * recipe["steps_per_epoch"])),
+                *(Cell(f"{recipe['optimization']['learning_rate']:g}"), Cell(str(counts[budget, model]))),
+                _number(of_entry["training_s"], "{:.0f}"),
+                _number(predicted.get((model, recipe["batch_size"]), math.nan) / GIGABYTE, "{:.3f}"),
+                _number(of_entry["training_allocated_bytes"] / GIGABYTE, "{:.3f}"),
+            ]
+        )
+    head = [
+        "Equal",
+        "Model",
+        "Batch",
+        "Steps",
+        "Learning rate",
+        "Trials",
+        "Training (s)",
+        "Predicted (GB)",
+        "Tensors (GB)",
+    ]
+    where = source_text(records.dataset, records.profile, "")
+    return Table(f"Budgets of the league as they were kept. {where}.", head, rows, notes(BUDGET_NOTES))
+
+
+def _recipe(records: Records, budget: str, model: str) -> Mapping[str, Any]:
+    """Return the recipe of an entry's runs, which differ in their seeds alone."""
+    recipe: Mapping[str, Any] = next(
+        row["spec"]["training"]["recipe"]
+        for row in records.rows
+        if (row["columns"]["budget"], row["model"]) == (budget, model)
+    )
+    return recipe
+
+
+def _number(value: float, form: str) -> Cell:
+    return Cell("–" if pd.isna(value) else form.format(value))

@@ -1,0 +1,141 @@
+"""The league: Dice against memory and against time under each budget, with the Pareto fronts.
+
+A line joins the models that none beats in both quantities of a panel. A filled marker is a model that none beats in
+Dice, memory of the training and time of a segmentation at once; it may lie below the line of a single panel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmarks.names import model_name
+from benchmarks.probes.records import GIGABYTE
+from benchmarks.report.run_costs import costs_of
+from benchmarks.report.score_records import read_records
+from benchmarks.studies.league import LEAGUE
+from paper_figures.panels import INTERVAL, Look, axis_label, label_plainly
+from paper_figures.picture import figure_by_profile
+from paper_figures.scores import Numbers, read_numbers
+from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
+
+ROW_HEIGHT_IN = 2.3
+
+COSTS = {
+    "training_allocated_bytes": ("Peak tensor memory of training (GB, 10⁹ bytes)", GIGABYTE),
+    "segmentation_s": ("Time of a segmentation (s)", 1),
+}
+"""Columns of `benchmarks.report.run_costs.costs_of` on the horizontal axes, with their labels and units."""
+
+FRONT: Look = {"color": "0.6", "linewidth": 0.9, "zorder": 2}
+MARKER_PT = 6.5
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """The models of one data set and protocol under one budget.
+
+    Attributes:
+        title: the budget, the origin of the numbers and the devices.
+        models: row per model: `value`, `low` and `high` of its Dice, and the medians over seeds of `COSTS`.
+    """
+
+    title: str
+    models: pd.DataFrame
+
+
+def read_budgets(folder: Path) -> dict[str, list[Budget]]:
+    """Read Dice and costs from a folder's records of the league, and return them by profile.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    costs = costs_of(read_records(folder, [LEAGUE.name]), ["budget"]).dropna(subset=list(COSTS))
+    by_profile = {
+        profile: [budget for of_data in numbers for budget in _budgets(of_data, costs)]
+        for profile, numbers in read_numbers(LEAGUE, folder).items()
+    }
+    return {profile: budgets for profile, budgets in by_profile.items() if budgets}
+
+
+def _budgets(numbers: Numbers, costs: pd.DataFrame) -> list[Budget]:
+    dataset, profile, protocol = numbers.key
+    own = costs[(costs["dataset"] == dataset) & (costs["profile"] == profile) & (costs["protocol"] == protocol)]
+    dice = numbers.rows[numbers.rows["quantity"] == "dice"]
+    found = []
+    for budget, of_budget in dice.groupby("budget", sort=False):
+        medians = own[own["budget"] == budget].groupby("model")[list(COSTS)].median()
+        models = of_budget.set_index("model")[["value", "low", "high"]].join(medians, how="inner")
+        if len(models):
+            name = LEAGUE.layout.names["budget"][budget]
+            found.append(Budget(f"Equal {name}. {numbers.title}", models))
+    return found
+
+
+def is_dominated(models: pd.DataFrame, costs: Sequence[str]) -> np.ndarray:
+    """Return for each model whether another one has no worse Dice and no higher costs, and is better in one of them.
+
+    Args:
+        models: row per model, with the Dice in the column `value`.
+        costs: columns of which less is better.
+    """
+    badness = np.column_stack([-models["value"], *(models[cost] for cost in costs)])
+    no_worse = (badness[:, None] <= badness[None]).all(axis=2)
+    better = (badness[:, None] < badness[None]).any(axis=2)
+    return np.any(no_worse & better, axis=0)
+
+
+def draw(budgets: Sequence[Budget]) -> Figure:
+    """Draw a row of panels for each data set and budget, a panel for each of `COSTS`."""
+    with settings():
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 1.0 + ROW_HEIGHT_IN * len(budgets)), layout="constrained")
+        for part, budget in zip(figure.subfigures(len(budgets), 1, squeeze=False)[:, 0], budgets, strict=True):
+            part.suptitle(budget.title, x=0.01, ha="left", fontsize="medium")
+            for axes, cost in zip(part.subplots(1, len(COSTS), sharey=True), COSTS, strict=True):
+                _draw_panel(axes, budget.models, cost)
+            part.axes[0].set_ylabel(axis_label("dice"))
+        models = dict.fromkeys(str(model) for budget in budgets for model in budget.models.index)
+        entries = [_entry(model) for model in models]
+        entries.append(Line2D([], [], label="Pareto front of the panel", **FRONT))
+        entries.append(Line2D([], [], color="0.35", marker="o", linestyle="none", label="Pareto-optimal in all three"))
+        figure.legend(handles=entries, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _entry(model: str) -> Line2D:
+    colour, marker = model_look(model)
+    return Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=MARKER_PT, label=model_name(model))
+
+
+def _draw_panel(axes: Axes, models: pd.DataFrame, cost: str) -> None:
+    label, unit = COSTS[cost]
+    optimal = ~is_dominated(models, list(COSTS))
+    for (model, row), is_filled in zip(models.iterrows(), optimal, strict=True):
+        colour, marker = model_look(str(model))
+        place = row[cost] / unit
+        axes.plot([place, place], [row["low"], row["high"]], color=colour, **INTERVAL)
+        axes.plot(
+            *(place, row["value"]),
+            color=colour,
+            marker=marker,
+            markersize=MARKER_PT,
+            markerfacecolor=colour if is_filled else "white",
+            zorder=4,
+        )
+    front = models[~is_dominated(models, [cost])].sort_values(cost)
+    axes.step(front[cost] / unit, front["value"], where="post", **FRONT)
+    axes.set_xscale("log")
+    label_plainly(axes.xaxis)
+    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    axes.tick_params(axis="x", which="minor", labelsize=7)
+    axes.set_xlabel(label)
+    axes.grid(color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+LEAGUE_FIGURE = figure_by_profile("league", LEAGUE.name, read_budgets, draw)

@@ -1,0 +1,54 @@
+"""Dice against costs under each budget, with Pareto fronts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from paper_figures.league import COSTS, draw, is_dominated, read_budgets
+from paper_figures.style import MODEL_COLOURS
+
+# By model: Dice, bytes of the training and seconds of a segmentation.
+MODELS = {"c": (0.7, 1e9, 0.5), "unet3d": (0.8, 4e9, 2.0), "onet": (0.6, 2e9, 0.1), "a": (0.5, 4e9, 3.0)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_records: Any) -> Path:
+    runs = [(model, seed, {"budget": "time"}, dice) for model, (dice, *_) in MODELS.items() for seed in (0, 1)]
+    path = write_records(tmp_path, "league", [*runs, ("c", 0, {"budget": "memory"}, 0.4)])
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        _, size, seconds = MODELS[row["model"]]
+        row["training"] = {"provenance": {"memory": {"allocated_bytes": size}}}
+        row["provenance"] = {"timing": {"extraction_s_median": seconds}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_what_another_model_beats_in_nothing_is_optimal() -> None:
+    models = pd.DataFrame.from_dict(MODELS, orient="index", columns=["value", "memory", "time"])
+    assert dict(zip(models.index, is_dominated(models, ["memory", "time"]), strict=True)) == {
+        **{"c": False, "unet3d": False, "onet": False, "a": True}
+    }
+    assert is_dominated(models, ["memory"]).tolist() == [False, False, True, True]
+    assert is_dominated(models, ["time"]).tolist() == [False, False, False, True]
+    # Equal ones do not beat each other.
+    assert not is_dominated(models.loc[["c", "c"]], ["memory"]).any()
+
+
+def test_a_panel_has_a_marker_for_each_model_and_a_front(folder: Path) -> None:
+    (budgets,) = read_budgets(folder).values()
+    assert [list(budget.models.index) for budget in budgets] == [["onet", "a", "c", "unet3d"], ["c"]]
+    memory, time, *_ = draw(budgets).axes
+    for axes, cost, front in ((memory, 1, ["c", "unet3d"]), (time, 2, ["onet", "c", "unet3d"])):
+        markers = {line.get_color(): line for line in axes.lines if line.get_marker() not in ("None", None)}
+        assert len(markers) == len(MODELS)
+        unit = list(COSTS.values())[cost - 1][1]
+        for model, numbers in MODELS.items():
+            marker = markers[MODEL_COLOURS[model]]
+            assert marker.get_xydata()[0].tolist() == pytest.approx([numbers[cost] / unit, numbers[0]])
+            assert (marker.get_markerfacecolor() == "white") == (model == "a")
+        step = axes.lines[-1]
+        assert step.get_xdata().tolist() == pytest.approx([MODELS[model][cost] / unit for model in front])
