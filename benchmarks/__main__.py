@@ -20,7 +20,18 @@ from ossnet.files import require_writable_folder
 
 EXECUTORS = ("local", "slurm")
 
-WRITTEN_FOLDERS = ("cache", "efficiency", "plans", "records", "runs", "slurm", "studies", "tables", "trainings", "trials")
+WRITTEN_FOLDERS = (
+    "cache",
+    "efficiency",
+    "plans",
+    "records",
+    "runs",
+    "slurm",
+    "studies",
+    "tables",
+    "trainings",
+    "trials",
+)
 """Folders in a results folder to which `run` writes."""
 
 

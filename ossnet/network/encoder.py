@@ -68,7 +68,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, out, H/2, W/2, D/2] for x [B, in, H, W, D]."""
-        # Departure: the released code pools behind the skip connection's convolution. Its kernel has a size of 1, so that
+        # Departure: the released code pools behind the skip connection's convolution. Its kernel has a size of 1:
         # this order has the same result, with an eighth of the voxels to convolve.
         return self.activation(self.main(x) + self.skip(self.halve(x)))
 
