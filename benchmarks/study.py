@@ -33,12 +33,13 @@ A study of probes states what is predicted and what a CPU or a GPU measures, and
 A study of both gives a grid and probes; its own tables follow that of its scores.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.markup import NOTHING, Table
+from benchmarks.layout import Layout
+from benchmarks.markup import Table
 
 if TYPE_CHECKING:
     # Importing torch takes seconds, and commands that only read records do without it.
@@ -176,80 +177,6 @@ class Probe:
     def plain(self) -> dict[str, Any]:
         """Return the probe as values that JSON can hold."""
         return asdict(self)
-
-
-Row = tuple[Any, ...]
-"""Values of a table's columns, in the order of the columns."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Names and table of a study.
-
-    Attributes:
-        table: name of the study and of its files, such as `table1`; also that of the paper's numbers, if it has any.
-        title: title in captions.
-        heads: columns of the table of scores in their order, with their headings; None hides a column.
-        rows: rows that the table should have, in order, as values of the columns. A row may end early and then stands
-            for all rows that begin with it. Other rows with scores follow at the end.
-        names: display of values by column, where it differs from the values.
-        note: sentence that is added to the notes of the table, without its full stop.
-        scoring_columns: columns that distinguish how a trained model is scored, rather than which training it is from.
-        baseline: row that the other rows are compared with; None to compare every two rows.
-        quantities: names of the quantities (`ossnet.evaluation.quantities.QUANTITIES`) that the table of scores, the
-            comparisons and the figure show, in order; empty for every score in the table and for Dice and IoU in
-            comparisons.
-        in_paper: by row of a study with a baseline, the columns of a number in one of the paper's tables, `table` among
-            them, from which the paper's difference from the baseline follows.
-        axes: columns of a grid, along which a figure shows the quantities; empty for rows that are no grid.
-    """
-
-    table: str
-    title: str
-    heads: Mapping[str, str | None] = field(default_factory=dict)
-    rows: Sequence[Row] = ()
-    names: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
-    note: str = ""
-    scoring_columns: Collection[str] = ()
-    baseline: Row | None = None
-    quantities: Sequence[str] = ()
-    in_paper: Mapping[Row, Mapping[str, str | int]] = field(default_factory=dict)
-    axes: Sequence[str] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns whose values distinguish rows."""
-        return tuple(self.heads)
-
-    @property
-    def shown(self) -> list[str]:
-        """The headings of the columns that are shown."""
-        return [head for head in self.heads.values() if head is not None]
-
-    def training(self, row: Row) -> Row:
-        """Return the part of a row that is the same for all rows that score the same trained models."""
-        return tuple(
-            value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring_columns
-        )
-
-    def arrange(self, found: Iterable[Row]) -> list[Row]:
-        """Return `rows` in order, each replaced by the rows of `found` that it stands for, then the rest of `found`."""
-        rest = sorted(set(found), key=str)
-        arranged: list[Row] = []
-        for row in self.rows:
-            fitting = [other for other in rest if other[: len(row)] == row]
-            arranged += fitting or [row]
-            rest = [other for other in rest if other not in fitting]
-        return arranged + rest
-
-    def label(self, row: Row) -> list[str]:
-        """Return the texts of the shown columns of a row."""
-        texts = [
-            self.names.get(column, {}).get(value, str(value))
-            for (column, head), value in zip(self.heads.items(), row, strict=False)
-            if head is not None
-        ]
-        return texts + [NOTHING.text] * (len(self.shown) - len(texts))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from benchmarks.layout import Layout, Row
 from benchmarks.names import GROUP
 from benchmarks.report.comparisons import compare_rows
 from benchmarks.report.score_records import read_records, scores_of
-from benchmarks.study import Layout, Row, Study
+from benchmarks.study import Study
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
 from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, shown_quantities, why_missing
 from paper_figures.scores import Numbers, read_numbers

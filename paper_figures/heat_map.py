@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from benchmarks.layout import Layout, Row
 from benchmarks.names import GROUP, model_name
 from benchmarks.report.comparisons import compare_rows
 from benchmarks.report.score_records import read_records, scores_of
-from benchmarks.study import Layout, Row, Study
+from benchmarks.study import Study
 from ossnet.evaluation.quantities import QUANTITIES
 from paper_figures.panels import PANELS_PER_LINE, axis_label, shown_quantities, why_missing
 from paper_figures.scores import Numbers, read_numbers

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from benchmarks.layout import Layout, Row
 from benchmarks.report.score_table import failed_rows, heading, status_text
-from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES
 from paper_figures.scores import Numbers
 from paper_figures.style import PAGE_WIDTH_IN

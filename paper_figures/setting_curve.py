@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.layout import Layout
 from benchmarks.names import model_name
-from benchmarks.study import Layout
 from paper_figures.panels import (
     MEAN,
     Look,

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.layout import Layout, Row
 from benchmarks.markup import NOTHING, Cell, Table, interval, signed, span, with_minus
 from benchmarks.names import source_text
 from benchmarks.report.interval_coverage import OF_COMPARISONS
 from benchmarks.report.intervals import POWER
 from benchmarks.report.score_table import heading
 from benchmarks.report.table_notes import join_notes
-from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES
 
 

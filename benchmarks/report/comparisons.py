@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.layout import Layout
 from benchmarks.markup import NOTHING, Cell, Table, latex, markdown, signed, span
 from benchmarks.names import GROUP, OF_THE_PAPER, source_text
 from benchmarks.report.baseline_table import baseline_table
@@ -16,7 +17,6 @@ from benchmarks.report.published_differences import published_difference
 from benchmarks.report.statistics import compare
 from benchmarks.report.summary import groups
 from benchmarks.report.table_notes import join_notes
-from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.files import write_text
 

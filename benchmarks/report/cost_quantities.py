@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from benchmarks.layout import Layout
 from benchmarks.names import GROUP
 from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.run_costs import costs_of
 from benchmarks.report.score_records import Records
 from benchmarks.report.summary import columns_of
-from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES
 
 SOURCES = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.layout import Layout, Row
 from benchmarks.markup import NOTHING, Cell, Table, interval, latex, markdown, span
 from benchmarks.names import GROUP, source_text
 from benchmarks.probes.records import GIGABYTE
@@ -16,7 +17,6 @@ from benchmarks.report.score_records import Records, failures_of
 from benchmarks.report.score_table import failed_rows, status_text
 from benchmarks.report.summary import group_keys
 from benchmarks.report.table_notes import join_notes
-from benchmarks.study import Layout, Row
 from ossnet.files import write_text
 
 NOT_RECORDED = Cell("not recorded")

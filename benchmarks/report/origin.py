@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.layout import Layout, Row
 from benchmarks.markup import interval, read_markdown
 from benchmarks.names import REFERENCE, source_text
 from benchmarks.report.score_records import Record, Records, failures_of, read_records, scores_of
 from benchmarks.report.score_table import heading, to_markdown
 from benchmarks.report.summary import summary_of
-from benchmarks.study import Layout, Row, Study
+from benchmarks.study import Study
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 

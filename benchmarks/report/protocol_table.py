@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.layout import Layout, Row
 from benchmarks.markup import NOTHING, Cell, Table, interval, latex, markdown, span
 from benchmarks.names import GROUP, source_text
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.score_records import SEVERAL, Records, by_several, scores_by_protocol
 from benchmarks.report.summary import columns_of, group_keys, summarise
 from benchmarks.report.table_notes import join_notes
-from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES
 from ossnet.files import write_text
 

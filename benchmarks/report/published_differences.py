@@ -6,8 +6,8 @@ from functools import cache
 
 import pandas as pd
 
+from benchmarks.layout import Layout, Row
 from benchmarks.names import PAPER_DATASETS, PUBLISHED, read_published
-from benchmarks.study import Layout, Row
 
 
 def published_difference(layout: Layout, row: Row, dataset: str, quantity: str) -> float:

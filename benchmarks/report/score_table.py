@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.layout import Layout, Row
 from benchmarks.markup import NOTHING, Cell, Table, interval, latex, markdown, span
 from benchmarks.names import GROUP, OF_THE_PAPER, STAND_INS, source_text
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.summary import columns_of, group_keys
 from benchmarks.report.table_notes import join_notes, notes_of_numbers
-from benchmarks.study import Layout, Row
 from ossnet.evaluation.quantities import QUANTITIES, Quantity
 from ossnet.files import write_text
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.study import Layout, Point, Row, Study
+from benchmarks.layout import Layout, Row
+from benchmarks.study import Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.layout import Layout
 from benchmarks.studies.ablations import AUXILIARY, QUANTITIES, SKIPS, points_of, rows_of, several_seeds
-from benchmarks.study import Layout, Point, Study
+from benchmarks.study import Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

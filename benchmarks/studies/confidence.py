@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.layout import Layout
 from benchmarks.studies.ablations import QUANTITIES, several_seeds
 from benchmarks.studies.table1 import STRATEGIES, TABLE1
-from benchmarks.study import Layout, Point, Study
+from benchmarks.study import Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

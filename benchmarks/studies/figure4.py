@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.study import Layout, Point, Study
+from benchmarks.layout import Layout
+from benchmarks.study import Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

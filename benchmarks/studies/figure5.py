@@ -12,12 +12,13 @@ much. For the priors of trained models see `benchmarks.studies.inference`.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmarks.layout import Layout
 from benchmarks.markup import Cell, Table, power_of_two
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
 from benchmarks.report.probe_cells import locations_cell, machine_notes, notes, number_cell, ratio, seconds
-from benchmarks.study import DeviceType, Layout, Probe, Shape, Study
+from benchmarks.study import DeviceType, Probe, Shape, Study
 
 MODEL = "c"
 DATASET = "brats"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from benchmarks.layout import Layout
 from benchmarks.markup import Cell, Table, power_of_two
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
@@ -10,7 +11,7 @@ from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import gigabytes, locations_cell, memory_notes, notes, number_cell
 from benchmarks.studies.memory_table import RELEASED_CODE, THIS_SUITE, WORKSPACES
-from benchmarks.study import DeviceType, Implementation, Layout, Probe, Shape, Study
+from benchmarks.study import DeviceType, Implementation, Probe, Shape, Study
 
 MODELS = ("onet", "c")
 DATASET = "brats"

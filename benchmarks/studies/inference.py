@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from benchmarks.layout import Layout
 from benchmarks.markup import NOTHING, Cell, Table
 from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.report.probe_cells import machine_notes, notes, ratio, seconds
 from benchmarks.studies import figure5
-from benchmarks.study import Layout, Point, Shape, Study
+from benchmarks.study import Point, Shape, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

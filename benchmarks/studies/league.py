@@ -14,9 +14,10 @@ validated as often. Learning rates follow a cosine, since a schedule by epochs w
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from benchmarks.layout import Layout
 from benchmarks.markup import Table
 from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
-from benchmarks.study import Findings, Layout, Point, Stage, Study
+from benchmarks.study import Findings, Point, Stage, Study
 
 MODELS = ("onet", "a", "b", "c", "d", "unet3d", "unet2d-depth", "iosnet", "hnoseg-xs", "segresnet")
 """Models of the league, unless others are asked for; of the 2-D U-Net the orientation that is best in Table 2."""

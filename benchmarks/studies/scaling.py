@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from benchmarks.layout import Layout
 from benchmarks.markup import NOTHING, Cell, Table, power_of_two
 from benchmarks.names import SUCCESSOR_NAMES, model_name
 from benchmarks.probes.answers import Answers
@@ -12,7 +13,7 @@ from benchmarks.report.probe_cells import gigabytes, memory_notes, notes, second
 from benchmarks.studies import successors
 from benchmarks.studies.figure5 import INTERVAL
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
-from benchmarks.study import CUBE, DeviceType, Layout, Phase, Probe, Shape, Study
+from benchmarks.study import CUBE, DeviceType, Phase, Probe, Shape, Study
 from ossnet.network.resolution import encoder_channels
 
 EXTRACTIONS = {

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from benchmarks.layout import Layout
 from benchmarks.machine.median import median_interval
 from benchmarks.markup import NOTHING, Cell, Table, interval, power_of_two
 from benchmarks.names import PAPER_NAMES, model_name
@@ -16,7 +17,7 @@ from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import absent, gigabytes, machine_notes, notes
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
-from benchmarks.study import PAPER_VOLUMES, DeviceType, Implementation, Layout, Probe, Study
+from benchmarks.study import PAPER_VOLUMES, DeviceType, Implementation, Probe, Study
 
 SHAPE, _ = PAPER_VOLUMES["brats"]
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.layout import Layout
 from benchmarks.markup import power_of_two
-from benchmarks.study import Layout, Point, Study
+from benchmarks.study import Point, Study
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from benchmarks.layout import Layout
 from benchmarks.probes.published import (
     FULL_LOCATIONS,
     UNETS,
@@ -14,7 +15,7 @@ from benchmarks.probes.published import (
 )
 from benchmarks.studies import successors
 from benchmarks.studies.memory_table import table3_tables
-from benchmarks.study import DeviceType, Layout, Probe, Study
+from benchmarks.study import DeviceType, Probe, Study
 
 
 def predicted() -> list[Probe]:

@@ -11,10 +11,11 @@ import pytest
 from benchmarks import __main__ as command_line
 from benchmarks.__main__ import main
 from benchmarks.commands.request import Request
+from benchmarks.layout import Layout
 from benchmarks.probes import runner
 from benchmarks.probes.records import read_records
 from benchmarks.studies.table3 import TABLE3
-from benchmarks.study import Layout, Probe, Study
+from benchmarks.study import Probe, Study
 
 Capture = pytest.CaptureFixture[str]
 Run = Callable[..., int]

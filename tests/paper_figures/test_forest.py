@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.study import Layout, Study
+from benchmarks.layout import Layout
+from benchmarks.study import Study
 from paper_figures.forest import ALONE, BETTER, UNDECIDED, WORSE, Effect, Forest, draw, draw_effects, read_forests
 
 STUDY = Study(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.layout import Layout
 from benchmarks.report.score_records import read_records
-from benchmarks.study import Layout, Study
+from benchmarks.study import Study
 from paper_figures.heat_map import draw, read_grids
 
 LAYOUT = Layout(

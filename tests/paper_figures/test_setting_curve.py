@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.study import Layout, Study
+from benchmarks.layout import Layout
+from benchmarks.study import Study
 from paper_figures.scores import read_numbers
 from paper_figures.setting_curve import draw, places_of
 from paper_figures.style import MODEL_COLOURS

@@ -7,9 +7,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.layout import Layout, Row
 from benchmarks.names import MODEL_NAMES
 from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, flatten, read_study_file, unfold
-from benchmarks.study import Layout, Point, Row, Study
+from benchmarks.study import Point, Study
 from ossnet.errors import UserError
 
 if TYPE_CHECKING:

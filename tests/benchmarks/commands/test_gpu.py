@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.commands import gpu
 from benchmarks.commands.gpu import PACKAGES, GpuRequest, main, measure_studies
+from benchmarks.layout import Layout
 from benchmarks.machine.subprocess_worker import Outcome
 from benchmarks.probes import machine
 from benchmarks.probes.machine import Machine
@@ -15,7 +16,7 @@ from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import FOLDER, read_records
 from benchmarks.probes.runner import ProbeOptions
 from benchmarks.studies.registry import STUDIES
-from benchmarks.study import Layout, Probe, Study
+from benchmarks.study import Probe, Study
 
 
 @pytest.mark.parametrize(

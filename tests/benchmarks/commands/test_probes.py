@@ -10,13 +10,14 @@ import torch
 from benchmarks.commands import probes as command
 from benchmarks.commands.probes import answer_probes, list_probes
 from benchmarks.commands.request import Request
+from benchmarks.layout import Layout
 from benchmarks.machine.subprocess_worker import Outcome
 from benchmarks.probes import runner
 from benchmarks.probes.ledger import Ledger, name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import IDLE_BYTES, read_records
-from benchmarks.study import Layout, Probe, Study
+from benchmarks.study import Probe, Study
 from ossnet.errors import UserError
 
 Capture = pytest.CaptureFixture[str]

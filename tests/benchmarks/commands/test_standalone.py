@@ -36,7 +36,8 @@ from benchmarks.commands.gpu import GpuRequest, main, measure_studies
 from benchmarks.probes import runner
 from benchmarks.probes.runner import ProbeOptions
 from benchmarks.studies.registry import STUDIES
-from benchmarks.study import Layout, Probe, Study
+from benchmarks.layout import Layout
+from benchmarks.study import Probe, Study
 
 SHAPE = (8, 8, 8)
 PROBES = [

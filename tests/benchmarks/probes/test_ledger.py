@@ -2,9 +2,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.layout import Layout
 from benchmarks.probes.ledger import MAX_LISTED, Ledger, device_type_of, ledgers_of, name_of
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.study import Layout, Probe, Study
+from benchmarks.study import Probe, Study
 
 Record = Callable[..., ProbeRecord]
 

@@ -10,13 +10,14 @@ from typing import Self
 
 import pytest
 
+from benchmarks.layout import Layout
 from benchmarks.machine.subprocess_worker import OOM, Outcome
 from benchmarks.probes import runner
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.records import read_records
 from benchmarks.probes.runner import PROBE_LIMIT_S, ProbeOptions, ProbeRunner, as_memory
-from benchmarks.study import Layout, Probe, Study
+from benchmarks.study import Probe, Study
 from ossnet.errors import UserError
 
 GIB = 2**30

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from benchmarks.layout import Layout
 from benchmarks.markup import read_markdown
 from benchmarks.report.comparisons import compare_rows, comparisons_markdown
-from benchmarks.study import Layout
 
 LAYOUT = Layout(
     "widths",

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.claims.measures import measure
+from benchmarks.layout import Layout
 from benchmarks.markup import read_markdown
 from benchmarks.report.comparisons import (
     NO_PAIRS,
@@ -18,7 +19,6 @@ from benchmarks.report.comparisons import (
     comparisons_markdown,
 )
 from benchmarks.report.summary import summarise
-from benchmarks.study import Layout
 
 LAYOUT = Layout(
     "table1",

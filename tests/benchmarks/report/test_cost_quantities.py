@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.layout import Layout
 from benchmarks.report.cost_quantities import cost_values, with_costs
 from benchmarks.report.score_records import Records, scores_of
 from benchmarks.report.summary import summarise
-from benchmarks.study import Layout
 
 LAYOUT = Layout(
     "widths",

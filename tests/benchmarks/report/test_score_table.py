@@ -5,11 +5,11 @@ import re
 
 import pandas as pd
 
+from benchmarks.layout import Layout
 from benchmarks.markup import power_of_two
 from benchmarks.names import MODEL_NAMES
 from benchmarks.report.score_table import to_markdown
 from benchmarks.report.summary import columns_of
-from benchmarks.study import Layout
 from ossnet.evaluation.quantities import QUANTITIES
 
 NAN = math.nan

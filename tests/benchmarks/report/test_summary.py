@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.layout import Layout
 from benchmarks.names import MODEL_NAMES
 from benchmarks.report.summary import columns_of, summarise
-from benchmarks.study import Layout
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 
