@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ossnet.checks import STRICT, Field, checked
 from ossnet.losses import probabilities
 from ossnet.model import Batch, Edge, ModelConfig, VoxelisedModel
-from ossnet.network.execution import ExecutableModule
+from ossnet.network.execution import HALF, ExecutableModule
 
 PRODUCTS = 3
 """Number of products with a matrix that a block makes of its modes."""
@@ -87,7 +87,7 @@ def from_lowest_modes(modes: Tensor, grid: Sequence[int]) -> Tensor:
 
 def _transformable(x: Tensor) -> Tensor:
     """Return x in a dtype of which torch has Fourier transforms."""
-    return x.float() if x.dtype == torch.bfloat16 else x
+    return x.float() if x.dtype in HALF.values() else x
 
 
 class HartleyBlock(nn.Module):
