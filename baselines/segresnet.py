@@ -96,7 +96,7 @@ class SegResNet(VoxelisedModel):
         ]
 
     def cut(self, volumes: Tensor, starts: Sequence[int]) -> Tensor:
-        """Return windows [B, c, h, w, d] of volumes [B, c, H, W, D], padded with zeros if they are smaller."""
+        """Return windows [B, c, h, w, d] of volumes [B, c, H, W, D], which are padded with zeros if smaller."""
         shape = volumes.shape[2:]
         window = self.window(shape)
         places = (slice(start, start + edge) for start, edge in zip(starts, window, strict=True))
