@@ -41,7 +41,8 @@ def test_a_training_step_is_that_of_monai_alone(classes: int) -> None:
     network = MonaiSegResNet(init_filters=8, in_channels=2, out_channels=1 if classes == 2 else 3)
     criterion = DiceCELoss(sigmoid=True) if classes == 2 else DiceCELoss(softmax=True, to_onehot_y=True)
     optimization = Optimization(learning_rate=1e-2, lookahead=False)
-    ours, theirs = make_optimizer(model, optimization), torch.optim.RAdam(network.parameters(), lr=1e-2)
+    ours = make_optimizer(model, optimization)
+    theirs = torch.optim.RAdam(network.parameters(), lr=1e-2, foreach=True)
     loss = model.loss(batch, torch.Generator())
     expected = criterion(network(batch.images), batch.labels[:, None].long())
     for value, optimizer in ((loss, ours), (expected, theirs)):

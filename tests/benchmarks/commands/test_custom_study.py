@@ -91,7 +91,7 @@ def test_every_command_takes_a_study_from_a_file(
     assert set(frame["other_row"]) == {"uniform"}
     assert len(frame) == 2 * 2
     (differences,) = read_markdown((tables / "strategies-comparisons.md").read_text(encoding="utf-8"))
-    assert differences.rows[0] == ["uniform", "–", "–"]
+    assert differences.rows[0][:3] == ["uniform", "–", "–"]
     assert (tables / "strategies.tex").exists()
 
     stem = finished / "figures" / "strategies-tiny"
