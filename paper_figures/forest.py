@@ -16,7 +16,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.layout import Layout, Row
-from benchmarks.names import GROUP
 from benchmarks.report.comparisons import compare_rows
 from benchmarks.report.score_records import read_records, scores_of
 from benchmarks.study import Study
@@ -122,7 +121,7 @@ def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | N
     baseline = layout.baseline
     if baseline is None or baseline not in set(numbers.rows[list(layout.columns)].itertuples(index=False, name=None)):
         return None
-    of_group = pairs[(pairs[GROUP] == list(numbers.key)).all(axis=1)]
+    of_group = numbers.own(pairs)
     by_quantity = {name: of_group[of_group["quantity"] == name] for name in shown_quantities(layout, [numbers])}
     missing = {row: why_missing(numbers, layout, row) for row in layout.arrange(())}
     effects = {

@@ -64,8 +64,7 @@ def read_budgets(folder: Path) -> dict[str, list[Budget]]:
 
 
 def _budgets(numbers: Numbers, costs: pd.DataFrame) -> list[Budget]:
-    dataset, profile, protocol = numbers.key
-    own = costs[(costs["dataset"] == dataset) & (costs["profile"] == profile) & (costs["protocol"] == protocol)]
+    own = numbers.own(costs)
     dice = numbers.rows[numbers.rows["quantity"] == "dice"]
     found = []
     for budget, of_budget in dice.groupby("budget", sort=False):

@@ -37,6 +37,10 @@ class Numbers:
         """The origin of the numbers, and their numbers of seeds and cases."""
         return f"{source_text(*self.key)}; seeds: {span(self.rows['seeds'])}; cases: {span(self.rows['n'])}"
 
+    def own(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return those of some rows, such as costs, that are of this data set, profile and protocol."""
+        return rows[(rows[GROUP] == list(self.key)).all(axis=1)]
+
 
 def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
     """Return, by profile, the numbers of a study's records in a folder, sorted by data set and protocol.

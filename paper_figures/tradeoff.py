@@ -90,8 +90,7 @@ def read_tradeoffs(folder: Path) -> dict[str, list[Tradeoff]]:
 
 
 def _tradeoffs(numbers: Numbers, costs: pd.DataFrame) -> Iterator[Tradeoff]:
-    dataset, profile, protocol = numbers.key
-    own = costs[(costs["dataset"] == dataset) & (costs["profile"] == profile) & (costs["protocol"] == protocol)]
+    own = numbers.own(costs)
     if own.empty:
         return
     dice = numbers.rows[numbers.rows["quantity"] == "dice"].set_index("model")[["value", "low", "high"]]
