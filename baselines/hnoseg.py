@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ossnet.checks import STRICT, Field, checked
 from ossnet.losses import probabilities
 from ossnet.model import Batch, Edge, ModelConfig, VoxelisedModel
-from ossnet.network.execution import HALF, ExecutableModule
+from ossnet.network.execution import ExecutableModule, widened
 
 PRODUCTS = 3
 """Number of products with a matrix that a block makes of its modes."""
@@ -71,7 +71,7 @@ def lowest_modes(x: Tensor, modes: Sequence[int]) -> Tensor:
     The transform is the real minus the imaginary part of Fourier's, divided by the number of voxels. An axis is cut to
     its lowest modes before the next one is transformed, which changes nothing in the others.
     """
-    spectrum = _transformable(x)
+    spectrum = widened(x)
     for axis, count in zip((2, 3, 4), modes, strict=True):
         spectrum = ends(torch.fft.fft(spectrum, dim=axis, norm="forward"), axis, count)
     return (spectrum.real - spectrum.imag).to(x.dtype)
@@ -79,15 +79,10 @@ def lowest_modes(x: Tensor, modes: Sequence[int]) -> Tensor:
 
 def from_lowest_modes(modes: Tensor, grid: Sequence[int]) -> Tensor:
     """Return values [B, F, *grid] by the inverse transform of modes [B, F, h, w, d], all other modes being 0."""
-    values = _transformable(modes)
+    values = widened(modes)
     for axis, size in zip((2, 3, 4), grid, strict=True):
         values = torch.fft.fft(between_zeros(values, axis, size), dim=axis)
     return (values.real - values.imag).to(modes.dtype)
-
-
-def _transformable(x: Tensor) -> Tensor:
-    """Return x in a dtype of which torch has Fourier transforms."""
-    return x.float() if x.dtype in HALF.values() else x
 
 
 class HartleyBlock(nn.Module):

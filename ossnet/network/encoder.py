@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ossnet.network.activation import Activation
 from ossnet.network.convolution import Conv3d
-from ossnet.network.execution import HALF, ExecutableModule
+from ossnet.network.execution import ExecutableModule, widened
 from ossnet.network.lean.host import to_device
 from ossnet.network.lean.tiles import is_large, run_block
 from ossnet.network.normalization import BatchNorm3d
@@ -44,7 +44,7 @@ class HalfResolution(nn.AvgPool3d):
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, c, H/2, W/2, D/2] for x [B, c, H, W, D]."""
         # Torch has no average pooling of 16 bits on a CPU.
-        wide = x.float() if x.dtype in HALF.values() and x.device.type == "cpu" else x
+        wide = widened(x) if x.device.type == "cpu" else x
         return super().forward(wide).to(x.dtype)
 
 

@@ -20,6 +20,12 @@ Memory = Literal["plain", "checkpointing", "lean", "leanest"]
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precisions of 16 bits and their dtypes."""
 
+
+def widened(x: Tensor) -> Tensor:
+    """Return x in float32 if it has 16 bits, for what torch does not compute in them, or what should not be."""
+    return x.float() if x.dtype in HALF.values() else x
+
+
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ossnet.network.execution import HALF
+from ossnet.network.execution import widened
 from ossnet.network.normalization import BatchNormalization
 from ossnet.training.distributed import Processes
 
@@ -58,7 +58,7 @@ class _Synchronised(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, processes: Processes, counts: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        wide = x.float() if x.dtype in HALF.values() else x
+        wide = widened(x)
         variance, mean = torch.var_mean(wide, _summed_axes(x), correction=0)
         # [processes, 3, C] in float64, in which counts are exact.
         number = torch.full_like(mean, counts * (x.numel() // x.shape[1]))
