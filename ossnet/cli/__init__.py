@@ -1,5 +1,6 @@
 """The command line `ossnet`.
 
-* `options`: the commands and their options
-* `__main__`: the work of each command
+* `__main__`: all commands
+* `options`, `device`: what several commands share
+* a module for each command
 """

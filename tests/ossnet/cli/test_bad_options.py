@@ -105,5 +105,5 @@ def test_it_is_named(
 def test_a_training_that_could_not_be_written_is_refused_before_its_data_are_made(
     refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ossnet.cli.__main__.open_with_progress", lambda *_: pytest.fail("the data were opened"))
+    monkeypatch.setattr("ossnet.cli.train.open_with_progress", lambda *_: pytest.fail("the data were opened"))
     refused([*TRAIN.split(), "--data", "glioma", "--out", "data/own.csv/run"], "data/own.csv/run", "Not a directory")

@@ -54,7 +54,7 @@ def test_copies_are_refused_and_marked_where_they_are_allowed(
         loaded.append(name)
         return other.load(name)
 
-    monkeypatch.setattr("ossnet.cli.__main__.open_dataset", lambda *_, **__: replace(other, load=load))
+    monkeypatch.setattr("ossnet.cli.evaluate.open_dataset", lambda *_, **__: replace(other, load=load))
     assert main([*command, "--allow-learned-cases"]) == 0
     # Allowed, no case is read only to be compared.
     assert loaded == ["new", "x"]

@@ -1,18 +1,12 @@
 """The options of the command line."""
 
-import argparse
-
 import pytest
 
-from ossnet.cli.options import make_parser, settings
+from ossnet.cli.__main__ import make_parser
+from ossnet.cli.options import settings
 from ossnet.errors import UserError
 
-
-def nothing(_: argparse.Namespace) -> None:
-    """A command that does nothing."""
-
-
-PARSER = make_parser(nothing, nothing, nothing, nothing, nothing)
+PARSER = make_parser()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""The command `ossnet segment`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ossnet.cli.device import adapt, device_of
+from ossnet.cli.options import Commands, extraction_options, machine_options, precision_options
+from ossnet.errors import UserError
+from ossnet.files import require_writable
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    segmentation = commands.add_parser(
+        "segment",
+        parents=[extraction_options(), precision_options(), machine_options()],
+        help="segment one patient's images",
+        description="Write the segmentation of an image as NIfTI, with the affine and shape of the input.",
+    )
+    segmentation.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="one NIfTI file per modality, in the order of the model's modalities, or one 4-D file",
+    )
+    segmentation.add_argument("--model", required=True, type=Path, metavar="RUN", help="folder of the trained model")
+    segmentation.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="OUT.nii.gz", help="file for the mask"
+    )
+    segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="file for the surface in mm, .ply or .obj")
+    segmentation.add_argument(
+        "--audit",
+        type=_share,
+        metavar="SHARE",
+        help="evaluate random voxels that the extraction skipped, and print an upper bound (95 %%) on the share of all "
+        "voxels that differ from dense; SHARE, such as 1e-3, is the bound to reach if none of these voxels differs",
+    )
+    segmentation.add_argument(
+        "--audit-seed", type=int, default=0, metavar="SEED", help="random seed of these voxels (default: %(default)s)"
+    )
+    segmentation.set_defaults(command=_segment)
+
+
+def _segment(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from ossnet.data.case import Case
+    from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, write_label
+    from ossnet.evaluation.evaluation import extractor, field_of_case
+    from ossnet.inference.audit import extract_and_audit
+    from ossnet.inference.mesh import MESH_SUFFIXES, mesh_of, write_mesh
+    from ossnet.training.run import load_run
+
+    places = {path.resolve(): "one of the images" for path in map(Path, arguments.images)}
+    for option, path in (("-o", arguments.output), ("--mesh", arguments.mesh)):
+        if path and path.resolve() in places:
+            raise UserError(f"{option} {path} would overwrite {places[path.resolve()]}; give another name")
+        if path:
+            places[path.resolve()] = "the file for the mask"
+    _require_name("-o", arguments.output, SUFFIXES, "NIfTI")
+    if arguments.mesh:
+        _require_name("--mesh", arguments.mesh, MESH_SUFFIXES, "PLY or OBJ")
+    model, spec = load_run(arguments.model, device_of(arguments))
+    adapt(model, arguments)
+    image, affine = read_image(arguments.images)
+    if len(image) != len(spec.modalities):
+        raise UserError(
+            f"{arguments.model} takes {len(spec.modalities)} modalities ({', '.join(spec.modalities)}), but "
+            f"{' '.join(map(str, arguments.images))} contain {len(image)}; give one file per modality in this order, "
+            "or one 4-D file"
+        )
+    name, spacing_known = Path(arguments.images[0]).name, has_spacing(arguments.images[0])
+    case = Case(name, image, None, affine, spec.modalities, spacing_known)
+    extraction = arguments.extraction or model.extraction
+    extract = extractor(extraction)
+    field, grid = field_of_case(model, case, spec.preprocessing)
+    audit = None
+    if arguments.audit is None:
+        result = extract(field, grid, arguments.max_locations)
+    else:
+        generator = torch.Generator().manual_seed(arguments.audit_seed)
+        result, audit = extract_and_audit(extract, field, grid, arguments.max_locations, arguments.audit, generator)
+    mask = result.segmentation.cpu().numpy()
+    # The surface is written first, so that no mask is left behind if that fails.
+    if arguments.mesh and mask.any():
+        write_mesh(arguments.mesh, *mesh_of(mask > 0, affine), unit="mm" if spacing_known else "voxels")
+    write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
+    voxels = np.count_nonzero(mask)
+    volume = f"{voxels * case.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
+    print(
+        f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
+        f"{' + '.join(map(str, result.evaluated))} locations"
+    )
+    if audit is not None:
+        print(
+            f"audit: of {audit.sampled} voxels, drawn from {audit.skipped} skipped ones, {audit.differing} differ from "
+            f"dense; at most {audit.bound:.2g} of all voxels do (95 % bound)"
+        )
+    if arguments.mesh and not mask.any():
+        print(f"{arguments.mesh}: not written, since the segmentation is empty")
+    elif arguments.mesh and not spacing_known:
+        print(f"{arguments.mesh}: in voxels instead of mm, since {name} does not state their size")
+
+
+def _require_name(option: str, path: Path, endings: Sequence[str], file_format: str) -> None:
+    """Raise if a file name has none of the endings or nothing before it, or if it cannot be written."""
+    ending = next((ending for ending in endings if path.name.lower().endswith(ending)), None)
+    if ending is None:
+        raise UserError(f"{option} {path} is not a name of a {file_format} file; end it in {' or '.join(endings)}")
+    if len(path.name) == len(ending):
+        raise UserError(f"{option} {path} is only a suffix; add a name, such as mask{ending}")
+    require_writable(path)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1, such as 1e-3")
+    return value
