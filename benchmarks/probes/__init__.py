@@ -9,6 +9,7 @@ In reading order:
 - `ledger`: answered and missing probes of a study on one machine;
 - `machine`: machines that answer probes;
 - `runner`: prediction or measurement of what is missing;
+- `predictions`: predictions, in worker processes where there are many;
 - `prober`: measurement in worker processes;
 - `measure`: prediction and measurement of a single probe;
 - `extraction_stages`: runtime of a whole segmentation by stage;

@@ -1,10 +1,10 @@
-"""Prediction or measurement of the missing probes of studies, one after another, each recorded at once."""
+"""Prediction or measurement of the missing probes of studies, each recorded at once."""
 
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
@@ -15,7 +15,7 @@ from benchmarks.machine.host_memory import available_memory
 from benchmarks.machine.subprocess_worker import OOM, Outcome
 from benchmarks.probes.ledger import Ledger, device_type_of, name_of
 from benchmarks.probes.machine import Machine
-from benchmarks.probes.measure import predict_probe
+from benchmarks.probes.predictions import predict, predictions
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord, read_records
 from benchmarks.study import Probe, Study
@@ -49,7 +49,7 @@ class Progress(Protocol):
     """Display of progress."""
 
     def update(self, done: float, note: str = "") -> None:
-        """Show the number of probes that are done, and the name of the next probe."""
+        """Show the number of probes that are done, and the name of the current probe."""
 
 
 def log_to_stderr(text: str) -> None:
@@ -119,24 +119,14 @@ class ProbeRunner:
         if self.options.force:
             for ledger in self.ledgers:
                 ledger.clear()
-        answer_probe: Callable[[Probe, float], Outcome]
-        with ExitStack() as stack:
-            if self.machine.device is None:
-                title, answer_probe = "predicting", predict
-            else:
-                limit_s = PROBE_LIMIT_S[device_type_of(self.machine.name)]
-                prober = stack.enter_context(Prober(self.machine.device, limit_s))
-                title, answer_probe = f"measuring on {self.machine.name}", prober.answer
-            display = stack.enter_context(progress(title, len(probes)))
-            for done, probe in enumerate(probes):
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    return
-                display.update(done, name_of(probe))
-                outcome = answer_probe(probe, left_s)
+        answers, title = (
+            (self._predict, "predicting")
+            if self.machine.device is None
+            else (self._measure, f"measuring on {self.machine.name}")
+        )
+        with progress(title, len(probes)) as display, closing(answers(probes, deadline, display)) as answered:
+            for probe, outcome in answered:
                 if outcome.failure is not None:
-                    if time.monotonic() >= deadline:
-                        return
                     self.log(f"{name_of(probe)}: {outcome.failure}")
                 self._record(probe, outcome, [ledger for ledger, of_ledger in missing if probe in of_ledger])
 
@@ -144,6 +134,27 @@ class ProbeRunner:
         """Return the probes that failed except by a lack of memory, each once."""
         records = [record for ledger in self.ledgers for record in ledger.records.values()]
         return list(dict.fromkeys(record.probe for record in records if record.failure not in (None, OOM)))
+
+    def _predict(self, probes: Sequence[Probe], deadline: float, display: Progress) -> Generator[tuple[Probe, Outcome]]:
+        with closing(predictions(probes)) as predicted:
+            for done, (probe, outcome) in enumerate(predicted, start=1):
+                if time.monotonic() >= deadline:
+                    return
+                display.update(done, name_of(probe))
+                yield probe, outcome
+
+    def _measure(self, probes: Sequence[Probe], deadline: float, display: Progress) -> Generator[tuple[Probe, Outcome]]:
+        assert self.machine.device is not None
+        with Prober(self.machine.device, PROBE_LIMIT_S[device_type_of(self.machine.name)]) as prober:
+            for done, probe in enumerate(probes):
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return
+                display.update(done, name_of(probe))
+                outcome = prober.answer(probe, left_s)
+                if outcome.failure is not None and time.monotonic() >= deadline:
+                    return
+                yield probe, outcome
 
     def _unanswered(self, ledger: Ledger) -> list[Probe]:
         return list(ledger.probes) if self.options.force else ledger.missing(self.options.retry_failed)
@@ -181,15 +192,6 @@ class ProbeRunner:
 def probes_of(study: Study, machine: str) -> Sequence[Probe]:
     """Return the probes that a study has for a machine, by the machine's name in records."""
     return study.predicted() if machine == PREDICTED else study.measured(device_type_of(machine))
-
-
-def predict(probe: Probe, limit_s: float = math.inf) -> Outcome:
-    """Predict a probe; it takes a second or two, so that the time limit is ignored."""
-    try:
-        return Outcome(predict_probe(probe))
-    except Exception as error:
-        # One model that cannot be predicted must not prevent the table of the others: it is recorded as a failure.
-        return Outcome(failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def as_memory(probe: Probe) -> Probe:

@@ -12,7 +12,7 @@ from benchmarks import __main__ as command_line
 from benchmarks.__main__ import main
 from benchmarks.commands.request import Request
 from benchmarks.layout import Layout
-from benchmarks.probes import runner
+from benchmarks.probes import predictions
 from benchmarks.probes.records import read_records
 from benchmarks.studies.table3 import TABLE3
 from benchmarks.study import Probe, Study
@@ -35,7 +35,7 @@ PROBES_ONLY = Study(
 def _only_tiny_studies(tiny_study: Study, use_studies: UseStudies, monkeypatch: pytest.MonkeyPatch) -> None:
     use_studies(tiny_study, PROBES_ONLY)
     answered = {"allocated_bytes": 10**9, "reserved_bytes": 10**9, "by_part": {}}
-    monkeypatch.setattr(runner, "predict_probe", lambda probe: answered)
+    monkeypatch.setattr(predictions, "predict_probe", lambda probe: answered)
 
 
 @pytest.mark.parametrize("kind", ["points", "probes", "both"])

@@ -12,7 +12,7 @@ from benchmarks.commands.probes import answer_probes, list_probes
 from benchmarks.commands.request import Request
 from benchmarks.layout import Layout
 from benchmarks.machine.subprocess_worker import Outcome
-from benchmarks.probes import runner
+from benchmarks.probes import predictions, runner
 from benchmarks.probes.ledger import Ledger, name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.prober import Prober
@@ -55,7 +55,7 @@ class FakeMachine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     fake = FakeMachine()
-    monkeypatch.setattr(runner, "predict_probe", fake.predict)
+    monkeypatch.setattr(predictions, "predict_probe", fake.predict)
     monkeypatch.setattr(runner, "available_memory", lambda: 16 * GIB)
     monkeypatch.setattr(command, "detect", fake.detect)
     monkeypatch.setattr(Prober, "answer", lambda prober, probe, limit_s: fake.measure(probe))

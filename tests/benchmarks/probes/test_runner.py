@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.layout import Layout
 from benchmarks.machine.subprocess_worker import OOM, Outcome
-from benchmarks.probes import runner
+from benchmarks.probes import predictions, runner
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.records import read_records
@@ -95,7 +95,8 @@ class FakeMachine:
 def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     fake = FakeMachine()
     monkeypatch.setattr(runner, "Prober", fake.prober)
-    monkeypatch.setattr(runner, "predict", lambda probe, limit_s=math.inf: fake.outcome(probe))
+    for module in (runner, predictions):
+        monkeypatch.setattr(module, "predict", fake.outcome)
     monkeypatch.setattr(runner.time, "monotonic", lambda: fake.now)
     return fake
 
