@@ -84,4 +84,5 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
     chosen = (
         f"best epoch {best.epoch + 1}: Dice {best.dice:.4f} ({protocol} protocol)" if best else "no validation cases"
     )
-    print(f"{folder}: {chosen}")
+    waiting = sum(past.waiting_s for past in history) / sum(past.seconds for past in history)
+    print(f"{folder}: {chosen}; {waiting:.1%} of the time went into waiting for cases")

@@ -38,6 +38,8 @@ class EpochReport:
         seconds: duration in seconds, including the validation.
         dice: mean Dice of the validation cases; None for an epoch without validation.
         iou: mean IoU of the validation cases; None for an epoch without validation.
+        waiting_s: part of `seconds` in which the training waited for batches: until cases were read, and while they
+            were augmented.
     """
 
     epoch: int
@@ -45,6 +47,7 @@ class EpochReport:
     seconds: float
     dice: float | None
     iou: float | None
+    waiting_s: float = 0.0  # Earlier checkpoints have none.
 
 
 def best_epoch(history: Sequence[EpochReport]) -> EpochReport | None:
@@ -120,13 +123,13 @@ def train(
             report(past)
     for epoch in range(len(history), recipe.epochs):
         start = time.monotonic()
-        loss = _train_epoch(learner, cases, recipe, epoch, optimizer, generator, memory, device)
+        loss, waiting_s = _train_epoch(learner, cases, recipe, epoch, optimizer, generator, memory, device)
         dice = iou = None
         if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
             own = processes.part(validation_cases)
             scores = processes.merge(score(model, own, model.config.classes, recipe.validation))
             dice, iou = (valid_mean(s[quantity] for s in scores.values())[0] for quantity in ("dice", "iou"))
-        history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou))
+        history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou, waiting_s))
         if processes.is_first:
             best = not len(validation_cases) or best_epoch(history) is history[-1]
             _save(folder, learner, optimizer, generator, memory, identity, history, recipe.validation.protocol, best)
@@ -144,12 +147,12 @@ def _train_epoch(
     generator: torch.Generator,
     memory: ConfidenceMemory | None,
     device: torch.device,
-) -> float:
-    """Train for one epoch and return the mean of its losses."""
+) -> tuple[float, float]:
+    """Train for one epoch and return the mean of its losses, and the seconds of waiting for batches."""
     model, processes = learner.model, learner.processes
     model.train()
     batches = _epoch_order(len(cases), recipe, generator).split(recipe.batch_size)
-    losses = []
+    losses, waiting_s = [], 0.0
     with reading_threads(min(MAX_READERS, recipe.batch_size)) as readers:
         maker = BatchMaker(
             cases, recipe.sampling, recipe.augmentation, memory, model.slicing, readers, device, processes
@@ -158,7 +161,10 @@ def _train_epoch(
         for step in range(len(batches)):
             set_learning_rates(optimizer, recipe.optimization.factor(epoch + step / len(batches), recipe.epochs))
             optimizer.zero_grad()  # First, so that the forward pass can use the memory of the previous gradients.
-            loss = learner.loss(batch(), generator, len(batches[step]))
+            start = time.monotonic()
+            batch_of_step = batch()
+            waiting_s += time.monotonic() - start
+            loss = learner.loss(batch_of_step, generator, len(batches[step]))
             if step + 1 < len(batches):
                 # All random numbers of this step are drawn: the next batch is read while gradients are computed.
                 batch = maker.begin(batches[step + 1].tolist(), generator)
@@ -171,7 +177,7 @@ def _train_epoch(
                 )
     processes.require_same_draws(generator)
     processes.take(model.buffers())
-    return float(np.mean(losses))
+    return float(np.mean(losses)), waiting_s
 
 
 def _epoch_order(count: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
