@@ -23,6 +23,7 @@ from ossnet.data.case import Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.errors import UserError
 from ossnet.files import write_text
+from ossnet.locks import hold
 from ossnet.memory.footprint import predict
 from ossnet.memory.workload import Workload, locations_for
 from ossnet.training.loop import EpochReport, train
@@ -33,6 +34,9 @@ from ossnet.training.validation import Validation
 STEPS = 3
 EPOCHS = 4
 """Steps per epoch and epochs of a trial; the first epoch, in which much is done for the first time, does not count."""
+
+PATIENCE_S = 3600.0
+"""Time to wait for another process that makes trials."""
 
 
 @dataclass(frozen=True)
@@ -73,33 +77,51 @@ class Trials:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._found: dict[str, Trial] = {}
-        if path.exists():
-            try:
-                rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-                trials = [Trial(**row | {"seconds": tuple(row["seconds"])}) for row in rows]
-            except (ValueError, TypeError, KeyError) as error:
-                raise UserError(f"{path} holds no trials ({error}); delete it and run the study again") from error
-            self._found = {trial.identity: trial for trial in trials}
+        self._found = _read(path)
 
     def of(self, spec: RunSpec) -> Trial | None:
         """Return the trial of a specification, None if it has not been made."""
         return self._found.get(trial_identity(spec))
 
     def make(self, spec: RunSpec, dataset: Dataset, job: Job) -> Trial:
-        """Make and record the trial of a specification."""
-        trial = Trial(
-            trial_identity(spec),
-            spec.model,
-            spec.recipe.batch_size,
-            tuple(time_steps(spec, dataset, job)),
-            predicted_bytes(spec, spec.recipe.batch_size),
-            provenance(job.command, _device()),
-        )
-        self._found[trial.identity] = trial
-        rows = (json.dumps(asdict(trial), sort_keys=True) + "\n" for trial in self._found.values())
-        write_text(self._path, "".join(rows))
-        return trial
+        """Make and record the trial of a specification, unless another process has made it meanwhile.
+
+        One process at a time makes trials of a file, since two would slow each other down.
+
+        Raises:
+            UserError: another process holds the file for longer than `PATIENCE_S`.
+        """
+        with hold(self._path.with_suffix(".lock"), PATIENCE_S) as held:
+            if not held:
+                raise UserError(f"another process is making the trials in {self._path}; wait for it or end it")
+            self._found = _read(self._path)
+            found = self.of(spec)
+            if found is not None:
+                return found
+            trial = Trial(
+                trial_identity(spec),
+                spec.model,
+                spec.recipe.batch_size,
+                tuple(time_steps(spec, dataset, job)),
+                predicted_bytes(spec, spec.recipe.batch_size),
+                provenance(job.command, _device()),
+            )
+            self._found[trial.identity] = trial
+            rows = (json.dumps(asdict(trial), sort_keys=True) + "\n" for trial in self._found.values())
+            write_text(self._path, "".join(rows))
+            return trial
+
+
+def _read(path: Path) -> dict[str, Trial]:
+    """Read the trials of a file by their identities; none if it does not exist."""
+    if not path.exists():
+        return {}
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        trials = [Trial(**row | {"seconds": tuple(row["seconds"])}) for row in rows]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} holds no trials ({error}); delete it and run the study again") from error
+    return {trial.identity: trial for trial in trials}
 
 
 def trial_identity(spec: RunSpec) -> str:

@@ -49,7 +49,8 @@ class _ActiveRun:
     def seconds(self) -> float | None:
         """Return what the whole run would take at its pace up to its last epoch, in seconds; None before the first."""
         fraction, at = self.trained - self.trained_before, self.planned.run.last_epoch_at()
-        return (at - self.start) / fraction if fraction > 0 and at is not None else None
+        # An epoch that another process ended just before `start` is not of this pace.
+        return (at - self.start) / fraction if fraction > 0 and at is not None and at > self.start else None
 
 
 class Sweep:

@@ -30,10 +30,12 @@ def test_steps_of_a_training_are_timed_and_recorded_once(
     made = Trials(path).make(spec, dataset, job)
     assert (made.model, made.batch_size, made.seconds_per_step, made.predicted_bytes) == ("onet", 2, 0.2, 14)
     assert made.provenance["command"] == job.command
-    again = Trials(path)
+    again, another = Trials(path), Trials(path)
     assert again.of(spec) == made
     assert again.of(tiny_spec("c")) is None
-    Trials(path).make(tiny_spec("c"), dataset, job)
+    again.make(tiny_spec("c"), dataset, job)
+    monkeypatch.setattr(trials, "time_steps", lambda *_: pytest.fail("another process has made the trial"))
+    assert another.make(tiny_spec("c"), dataset, job).seconds_per_step == 0.2
     assert Trials(path).of(spec) == made
 
 

@@ -72,7 +72,7 @@ def run(
 def course(folder: Path) -> list[dict[str, Any]]:
     """The history without the durations."""
     history = load_checkpoint(folder / "checkpoint.pt")["history"]
-    return [{name: value for name, value in past.items() if name != "seconds"} for past in history]
+    return [{name: value for name, value in past.items() if not name.endswith(("seconds", "_s"))} for past in history]
 
 
 def assert_same(first: Path, second: Path) -> None:
