@@ -18,6 +18,14 @@ from ossnet.training.run import RunSpec
 
 PARTS = ("network", "recipe", "preprocessing")
 
+SIZE = {
+    "shape": "preprocessing.shape",
+    "modalities": "the modalities of the data",
+    "classes": "preprocessing.classes",
+    "nested": "preprocessing.regions",
+}
+"""What the fields of `RunSpec.size` follow from."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -65,6 +73,9 @@ class Profile:
         for key, value in kind.preset.items():
             if network.get(key, value) != value:
                 raise UserError(f"{where}: network.{key} = {value} defines this model; choose another model")
+        for key in network:
+            if key in SIZE:
+                raise UserError(f"{where}: network.{key} follows from {SIZE[key]}; set that instead")
         spec = build(
             RunSpec,
             {
