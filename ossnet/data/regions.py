@@ -9,6 +9,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ossnet.errors import UserError
+
 RegionValue = Annotated[int, Field(ge=1, le=255)]
 
 MEAN = "mean"
@@ -121,6 +123,14 @@ def label_values_of(regions: Sequence[Region]) -> tuple[int, ...]:
 def name_for(name: str, values: Sequence[int]) -> str:
     """Return the name in `NAMED` of the regions that are meant in labels with some values.
 
-    It is the name itself, or `brats2023` for `brats` in labels with a value of 3 and none of 4.
+    It is the name itself, or `brats2023` for `brats` in labels with a value of 3.
+
+    Raises:
+        UserError: `brats` is meant, and the labels have values of 3 and of 4, as those of BraTS 2024, where 4 is the
+            cavity of a resection.
     """
-    return "brats2023" if name == "brats" and 3 in values and 4 not in values else name
+    if name != "brats" or 3 not in values:
+        return name
+    if 4 in values:
+        raise UserError("labels with values of 3 and 4 are neither those of brats nor of brats2023; give a table")
+    return "brats2023"

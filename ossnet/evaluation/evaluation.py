@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import GridMap, Preprocessing, grid_map, prepare
-from ossnet.data.regions import MEAN
 from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import score_classes, scored_classes
 from ossnet.evaluation.metrics import surface_tolerance_mm
@@ -69,29 +68,6 @@ def segment_case(
     """
     extract = extractor(extraction)
     return extract(*field_of_case(model, case, preprocessing), max_locations)
-
-
-def score_segmentation(
-    segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
-) -> pd.DataFrame:
-    """Score a segmentation of a labelled case on the case's own grid.
-
-    Args:
-        segmentation: class indices [H, W, D].
-        case: case as it is stored.
-        preprocessing: preprocessing of the model, which defines the classes.
-        tolerance_mm: tolerance of the surface Dice.
-
-    Returns:
-        A row per quantity of `SCORES`, with columns `case`, `quantity`, `value` and `unit`. A value is the mean over
-        the foreground classes, or the regions that the model has learned, in which the quantity is defined. Those of
-        each class are in `ossnet.evaluation.class_scores.score_classes`.
-
-    Raises:
-        UserError: the case has no label.
-    """
-    scores = score_classes(segmentation, case, preprocessing, tolerance_mm, scored_classes(preprocessing))
-    return scores[scores["class"] == MEAN].drop(columns="class")
 
 
 def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tuple[str, ...]) -> None:
