@@ -6,7 +6,6 @@ Departure: the paper scores 2^17 uniform locations of each prepared volume (Sect
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from torch import Tensor
 
