@@ -141,7 +141,7 @@ def labels_of_logits(logits: Tensor, classes: int) -> Tensor:
 def logits_of(probabilities: Tensor, classes: int) -> Tensor:
     """Return finite logits from probabilities [...] of two classes or [..., k], no larger than 16.1 in size.
 
-    Probabilities are first clamped to `SATURATION` and, for two classes and nested regions [..., k - 1], to one less it.
+    Probabilities are first clamped to `SATURATION` and, for two classes or nested regions [..., k - 1], to one less it.
     """
     if classes == 2 or is_nested(probabilities, classes):
         return probabilities.logit(SATURATION)
@@ -170,7 +170,7 @@ class VoxelField:
         self.device = self.probabilities.device
 
     def __call__(self, locations: Tensor) -> Tensor:
-        """Return probabilities [n] (two classes), [n, k] or, of nested regions, [n, k - 1], at voxel coordinates [n, 3]."""
+        """Return probabilities [n], [n, k] or [n, k - 1] at voxel coordinates [n, 3], integer or in between."""
         size = torch.tensor(self.shape, device=locations.device)
         if not locations.is_floating_point():
             i, j, k = locations.long().clamp(min=0).minimum(size - 1).unbind(-1)

@@ -14,9 +14,7 @@ from torch import Tensor
 from ossnet.nested import is_nested, nest, probabilities_of_classes, regions_of
 
 
-def class_loss(
-    logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, classes: int | None = None
-) -> Tensor:
+def class_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, classes: int | None = None) -> Tensor:
     """Return the mean cross-entropy, binary for one output, over all targets of a batch.
 
     For nested regions it is the mean over the regions of their binary cross-entropies.
@@ -52,7 +50,7 @@ def probabilities(logits: Tensor, dim: int, *, classes: int | None = None) -> Te
 
 
 def class_probabilities(logits: Tensor, dim: int, *, classes: int) -> Tensor:
-    """Return the probabilities of classes along `dim`, also for nested regions; of two classes, that of the foreground."""
+    """Return the probabilities of classes along `dim`, also for nested regions; of two, that of the foreground."""
     values = probabilities(logits, dim, classes=classes)
     return probabilities_of_classes(values, dim) if is_nested(logits, classes, dim) else values
 

@@ -227,7 +227,7 @@ class SegmentationModel(nn.Module, ABC):
     def occupancy(
         self, image: Tensor | np.ndarray, locations: Tensor | np.ndarray, max_locations: int = 2**14
     ) -> Tensor:
-        """Return probabilities [n], or [n, k] for k > 2 classes, or [n, k - 1] of nested regions, at locations in an image.
+        """Return probabilities [n] (two classes), [n, k] or [n, k - 1] (nested regions) at locations in an image.
 
         Args:
             image: normalised image [C, H, W, D] at full resolution.

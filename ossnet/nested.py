@@ -1,14 +1,15 @@
 """Nested regions: an output with a sigmoid for each region, in place of a softmax over classes.
 
 Regions lie within each other, such as whole tumour, its core and the enhancing part of that. The class index of a
-location is the number of regions that hold it: class 0 is outside the outermost region, and class k - 1 in the innermost
-of k - 1 regions. Region j holds the classes j, ..., k - 1.
+location is the number of regions that hold it: class 0 is outside the outermost region, and class k - 1 in the
+innermost of k - 1 regions. Region j holds the classes j, ..., k - 1.
 
 A location is in a region if it is in all regions around it, too. The occupancy of a region is therefore limited to that
 of the next outer one (`nest`): a location outside an outer region is outside all inner ones.
 
-Outputs and probabilities of k > 2 classes have an axis of k values for a softmax and of k - 1 values for nested regions,
-and this number alone tells which they are (`is_nested`). Two classes have a single output, which is the foreground's.
+Outputs and probabilities of k > 2 classes have an axis of k values for a softmax and of k - 1 values for nested
+regions, and this number alone tells which they are (`is_nested`). Two classes have a single output, which is the
+foreground's.
 """
 
 import torch

@@ -5,8 +5,8 @@ what identifies the run (`model`, `seed`, `columns`), its whole `spec` and `iden
 with that training's `provenance` and `result`, and its own `result` or `failure`. With the result come `scores` by
 quantity and case (null where a case has no valid score; empty for a measurement without `per_case.csv`) and
 `sampled_scores` by protocol, quantity and case. A run with several classes also has `class_scores` by class or region,
-quantity and case, of which its scores are the means. In records of earlier versions the run's provenance is also that of its
-training, and there are no sampled scores.
+quantity and case, of which its scores are the means. In records of earlier versions the run's provenance is also that
+of its training, and there are no sampled scores.
 """
 
 import csv

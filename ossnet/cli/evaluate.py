@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
         "--regions",
         metavar="NAME",
         help="score regions in place of classes: brats, lits, or a table such as "
-        '"{\"tumour core\" = [1, 4], oedema = [2]}" of stored label values',
+        '"{"tumour core" = [1, 4], oedema = [2]}" of stored label values',
     )
     evaluation.add_argument(
         "--allow-learned-cases",

@@ -88,7 +88,7 @@ def score_classes(
         inside[list(indices)] = True
         masks = inside[segmentation], inside[label]
         of_each[name] = score_case(*masks, case.spacing_mm, case.voxel_mm3, tolerance_mm)
-    rows = {MEAN: pd.DataFrame(list(of_each.values())).mean().to_dict()}
+    rows = {MEAN: dict(pd.DataFrame(list(of_each.values())).mean())}
     if len(of_each) > 1:
         rows |= of_each
     return pd.DataFrame(

@@ -67,7 +67,9 @@ def waves(shape: Shape, classes: int, seed: int, offset: float, nested: bool = F
 @st.composite
 def smooth_fields(draw: st.DrawFn) -> SmoothField:
     shape = draw(st.tuples(*[st.integers(1, 40)] * 3))
-    return waves(shape, draw(st.integers(2, 4)), draw(st.integers(0, 2**31)), draw(st.floats(-4, 8)), draw(st.booleans()))
+    return waves(
+        shape, draw(st.integers(2, 4)), draw(st.integers(0, 2**31)), draw(st.floats(-4, 8)), draw(st.booleans())
+    )
 
 
 @settings(max_examples=40, deadline=None)

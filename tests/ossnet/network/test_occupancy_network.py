@@ -281,7 +281,9 @@ def test_equation_2_for_nested_regions() -> None:
     model = Answering(config(auxiliary_weight=0.5, classes=3, nested=True))
     model.answer([[[math.log(3), -math.log(3)]]], segmentation)
     seen: list[Tensor] = []
-    loss = model.loss(Batch(images(), label, at([[[15, 2, 3]]]), lambda _, predicted: seen.append(predicted)), generator())
+    loss = model.loss(
+        Batch(images(), label, at([[[15, 2, 3]]]), lambda _, predicted: seen.append(predicted)), generator()
+    )
     # The location is in the outer region alone; both are predicted with 3/4.
     assert loss.item() == pytest.approx(math.log(4 / 3) + 0.5 * (math.log(4 / 3) + 7 * math.log(2)) / 8)
     # Memories of predictions get the probabilities of the classes.
