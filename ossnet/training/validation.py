@@ -43,11 +43,15 @@ class Validation:
 
 @torch.no_grad()
 def score(
-    model: SegmentationModel, cases: Iterable[PreparedCase], classes: int, validation: Validation
+    model: SegmentationModel,
+    cases: Iterable[PreparedCase],
+    classes: int,
+    validation: Validation,
+    nested: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Score a model on cases and return their Dice and IoU by case name and quantity.
 
-    Scores are means over the foreground classes, or the nested regions of a model that has them, in which they are
+    Scores are means over the foreground classes, or with `nested` over the regions that they make up, in which they are
     defined.
     """
     model.eval()
@@ -55,7 +59,7 @@ def score(
     for case in cases:
         image = case.image.contiguous()
         if validation.protocol == "dense":
-            scores[case.name] = _overlap(model.segment(image), case.label, classes, model.config.nested)
+            scores[case.name] = _overlap(model.segment(image), case.label, classes, nested)
         else:
             scores[case.name] = score_field(model.field(model.place(image)), case, validation)
     return scores

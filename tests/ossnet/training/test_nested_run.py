@@ -123,7 +123,7 @@ def test_validation_scores_the_regions() -> None:
     model = Exact(ModelConfig(SHAPE, 1, 4, nested=True))
     for validation in (Validation(protocol="dense"), Validation(locations=3000)):
         # Dice is 1 of the outer region, 0 of the second, and not defined for the third.
-        assert score(model, [case], 4, validation)["x"] == {"dice": 0.5, "iou": 0.5}
+        assert score(model, [case], 4, validation, nested=True)["x"] == {"dice": 0.5, "iou": 0.5}
 
 
 def test_a_model_without_nested_regions_refuses_them(tiny: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
