@@ -32,8 +32,8 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--regions",
         metavar="NAME",
-        help="score regions in place of classes: brats, lits, or a table such as "
-        '"{"tumour core" = [1, 4], oedema = [2]}" of stored label values',
+        help="score regions in place of classes: brats (whole tumour, tumour core, enhancing tumour), lits (liver, "
+        "tumour), or a table of stored label values such as {core=[1,4],oedema=[2]}",
     )
     evaluation.add_argument(
         "--allow-learned-cases",

@@ -9,8 +9,6 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ossnet.errors import UserError
-
 RegionValue = Annotated[int, Field(ge=1, le=255)]
 
 MEAN = "mean"
@@ -120,17 +118,6 @@ def label_values_of(regions: Sequence[Region]) -> tuple[int, ...]:
     return tuple(values)
 
 
-def name_for(name: str, values: Sequence[int]) -> str:
-    """Return the name in `NAMED` of the regions that are meant in labels with some values.
-
-    It is the name itself, or `brats2023` for `brats` in labels with a value of 3.
-
-    Raises:
-        UserError: `brats` is meant, and the labels have values of 3 and of 4, as those of BraTS 2024, where 4 is the
-            cavity of a resection.
-    """
-    if name != "brats" or 3 not in values:
-        return name
-    if 4 in values:
-        raise UserError("labels with values of 3 and 4 are neither those of brats nor of brats2023; give a table")
-    return "brats2023"
+def regions_for(dataset: str, regions: Any) -> Any:
+    """Return the regions for a data set: `brats2023` for `brats` in the data set of that name, others as they are."""
+    return dataset if (dataset, regions) == ("brats2023", "brats") else regions

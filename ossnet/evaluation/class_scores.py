@@ -11,7 +11,7 @@ from ossnet.checks import STRICT
 from ossnet.config import build
 from ossnet.data.case import Case
 from ossnet.data.preprocessing import Preprocessing, class_indices
-from ossnet.data.regions import MEAN, Region, Regions, name_for
+from ossnet.data.regions import MEAN, Region, Regions
 from ossnet.errors import UserError
 from ossnet.evaluation.metrics import score_case
 from ossnet.evaluation.quantities import SCORES
@@ -30,8 +30,9 @@ def scored_classes(preprocessing: Preprocessing, regions: Any = None) -> ClassSe
 
     Args:
         preprocessing: preprocessing of the model, which defines the classes.
-        regions: regions to score, as a name in `ossnet.data.regions.NAMED` or a table of label values by name; None
-            for the regions that the model has learned, or else each foreground class under its stored label value.
+        regions: regions to score, as a name in `ossnet.data.regions.NAMED`, where `brats` includes `brats2023`, or a
+            table of label values by name; None for the regions that the model has learned, or else each foreground
+            class under its stored label value.
 
     Raises:
         UserError: the regions are invalid, or hold a label value that is none of the model's.
@@ -43,8 +44,10 @@ def scored_classes(preprocessing: Preprocessing, regions: Any = None) -> ClassSe
         return _indices(preprocessing.regions, values)
     if preprocessing.classes == 2 and preprocessing.label_values is None:
         raise UserError("--regions: this model joins all label values above 0 to one class; leave the option out")
-    if isinstance(regions, str):
-        regions = name_for(regions, values)
+    if regions == "brats" and 3 in values:
+        if 4 in values:  # The cavity of a resection in BraTS 2024.
+            raise UserError("--regions brats: this model has label values of 3 and 4; give a table of label values")
+        regions = "brats2023"
     scored = build(_Scored, {"regions": regions}, "--regions").regions
     for name, of_region in scored:
         if unknown := sorted(set(of_region) - set(values[1:])):

@@ -9,7 +9,7 @@ import pytest
 from ossnet.config import build, digest, plain
 from ossnet.data.case import Case
 from ossnet.data.preprocessing import Preprocessing, class_indices, prepare
-from ossnet.data.regions import Region, name_for
+from ossnet.data.regions import Region, regions_for
 from ossnet.errors import UserError
 
 SHAPE = (3, 1, 2)
@@ -99,8 +99,6 @@ def test_a_label_value_in_no_region_is_named() -> None:
 
 
 def test_the_enhancing_tumour_is_4_or_3() -> None:
-    assert name_for("brats", (0, 1, 2, 4)) == "brats"
-    assert name_for("brats", (0, 1, 2, 3)) == "brats2023"
-    assert name_for("lits", (0, 1, 2, 3)) == "lits"
-    with pytest.raises(UserError, match="3 and 4"):
-        name_for("brats", (0, 1, 2, 3, 4))
+    assert regions_for("brats2023", "brats") == "brats2023"
+    assert regions_for("brats2020", "brats") == regions_for("own", "brats") == "brats"
+    assert regions_for("brats2023", {"tumour": [3]}) == {"tumour": [3]}

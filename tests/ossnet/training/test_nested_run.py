@@ -1,6 +1,7 @@
 """Runs of models with nested regions: trained, validated, loaded and segmented with."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,14 @@ def test_validation_scores_the_regions() -> None:
     for validation in (Validation(protocol="dense"), Validation(locations=3000)):
         # Dice is 1 of the outer region, 0 of the second, and not defined for the third.
         assert score(model, [case], 4, validation, nested=True)["x"] == {"dice": 0.5, "iou": 0.5}
+
+
+def test_brats_is_meant_as_the_data_set_stores_it(tiny: MakeSettings) -> None:
+    settings = tiny("c")
+    settings["preprocessing"] = settings["preprocessing"] | {"regions": "brats"}
+    for name, values in (("brats2020", (0, 2, 1, 4)), ("brats2023", (0, 2, 1, 3))):
+        spec = load_profile("laptop").spec("c", replace(CASES, name=name), 0, settings)
+        assert spec.preprocessing.label_values == values
 
 
 def test_a_model_without_nested_regions_refuses_them(tiny: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
