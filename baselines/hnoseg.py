@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, checked
-from ossnet.losses import probabilities
+from ossnet.losses import mean_over_regions, probabilities
 from ossnet.model import Batch, Edge, ModelConfig, VoxelisedModel
 from ossnet.network.execution import ExecutableModule, widened
 
@@ -176,6 +176,7 @@ class HNOSegXS(VoxelisedModel):
 
     config_type: ClassVar[type[ModelConfig]] = HNOSegConfig
     family: ClassVar[str] = "hnoseg-xs"
+    nests_regions: ClassVar[bool] = True
     config: HNOSegConfig
 
     def __init__(self, config: HNOSegConfig) -> None:
@@ -201,9 +202,12 @@ class HNOSegXS(VoxelisedModel):
         if self.config.training_shape is not None:
             images = F.interpolate(images, self.config.training_shape, mode="trilinear", align_corners=False)
             labels = F.interpolate(labels[:, None], self.config.training_shape, mode="nearest-exact")[:, 0]
-        return correlation_loss(probabilities(self(images), dim=1), labels)
+        logits = self(images)
+        if self.config.nested:
+            return mean_over_regions(lambda region, mask: correlation_loss(region.sigmoid(), mask), logits, labels)
+        return correlation_loss(probabilities(logits, dim=1), labels)
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
-        """Return probabilities [H, W, D] or [k, H, W, D] of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
-        return probabilities(self(image[None]), dim=1)[0]
+        """Return probabilities of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
+        return probabilities(self(image[None]), dim=1, classes=self.config.classes)[0]

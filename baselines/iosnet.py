@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, PositiveInt, checked
-from ossnet.losses import class_loss, probabilities
+from ossnet.losses import class_loss, class_probabilities
 from ossnet.model import PATCHES, Batch, ModelConfig, Parts, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, ActivationName, by_learning_rate
 from ossnet.network.encoder import ResidualBlock, lowest_grid
@@ -172,6 +172,7 @@ class IOSNet(SegmentationModel):
     family: ClassVar[str] = "iosnet"
     evaluates_locations: ClassVar[bool] = True
     extraction: ClassVar[str] = "mise"
+    nests_regions: ClassVar[bool] = True
     displacements: Tensor
 
     def __init__(self, config: IOSNetConfig) -> None:
@@ -219,8 +220,9 @@ class IOSNet(SegmentationModel):
         """Return the mean cross-entropy at the locations that the sampling strategy draws, weighted as it says."""
         locations, weights = batch.draw_locations(generator)
         logits = self(batch.images, locations)
-        batch.remember(locations, probabilities(logits.detach(), dim=-1))
-        return class_loss(logits.movedim(-1, 1), batch.labels_at(locations), weights)
+        classes = self.config.classes
+        batch.remember(locations, class_probabilities(logits.detach(), dim=-1, classes=classes))
+        return class_loss(logits.movedim(-1, 1), batch.labels_at(locations), weights, classes=classes)
 
     @torch.no_grad()
     def field(self, image: Tensor) -> "SampledField":

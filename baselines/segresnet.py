@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ossnet.checks import STRICT, Field, checked
-from ossnet.losses import probabilities
+from ossnet.losses import mean_over_regions, probabilities
 from ossnet.model import Batch, Edge, ModelConfig, VoxelisedModel
 from ossnet.network.valueless import has_no_values
 
@@ -48,6 +48,7 @@ class SegResNet(VoxelisedModel):
     config_type: ClassVar[type[ModelConfig]] = SegResNetConfig
     family: ClassVar[str] = "segresnet"
     repeats_passes: ClassVar[bool] = True
+    nests_regions: ClassVar[bool] = True
     config: SegResNetConfig
 
     def __init__(self, config: SegResNetConfig) -> None:
@@ -59,7 +60,7 @@ class SegResNet(VoxelisedModel):
         self.network: nn.Module = Network(
             init_filters=config.init_filters, in_channels=config.modalities, out_channels=config.outputs
         )
-        one = config.outputs == 1
+        one = config.nested or config.outputs == 1
         self.criterion = DiceCELoss(sigmoid=one, softmax=not one, to_onehot_y=not one)
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -77,12 +78,14 @@ class SegResNet(VoxelisedModel):
         return math.prod(self.window(self.config.shape))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return MONAI's `DiceCELoss` of a window of each case.
+        """Return MONAI's `DiceCELoss` of a window of each case, for nested regions its mean over the regions.
 
         Its place is drawn uniformly, once for the whole batch, so that processes which share a batch draw the same.
         """
         starts = self.draw_starts(batch.images, generator)
         images, labels = (self.cut(volumes, starts) for volumes in (batch.images, batch.labels[:, None]))
+        if self.config.nested:
+            return mean_over_regions(self.criterion, self(images), labels[:, 0])
         loss: Tensor = self.criterion(self(images), labels.long())
         return loss
 
@@ -106,7 +109,7 @@ class SegResNet(VoxelisedModel):
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
-        """Return probabilities [H, W, D] or [k, H, W, D] of an image [C, H, W, D]; see `VoxelisedModel.predict`.
+        """Return probabilities of an image [C, H, W, D]; see `VoxelisedModel.predict`.
 
         Logits of overlapping windows are averaged with equal weights, MONAI's default.
         """
@@ -117,4 +120,4 @@ class SegResNet(VoxelisedModel):
         logits: Any = sliding_window_inference(
             image[None], window, 1, self.network, overlap=self.config.overlap, roi_weight_map=weights
         )
-        return probabilities(logits, dim=1)[0]
+        return probabilities(logits, dim=1, classes=self.config.classes)[0]

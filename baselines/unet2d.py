@@ -35,6 +35,7 @@ class UNet2d(VoxelisedModel):
 
     slice_axis: ClassVar[int]
     repeats_passes: ClassVar[bool] = True
+    nests_regions: ClassVar[bool] = True
     config_type: ClassVar[type[ModelConfig]] = UNet2dConfig
     family: ClassVar[str] = "unet2d"
     config: UNet2dConfig
@@ -53,16 +54,16 @@ class UNet2d(VoxelisedModel):
         slices, labels = (
             torch.cat([self._slices(volume) for volume in volumes]) for volumes in (batch.images, batch.labels)
         )
-        return class_loss(self(slices), labels)
+        return class_loss(self(slices), labels, classes=self.config.classes)
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
-        """Return probabilities [H, W, D] or [k, H, W, D] of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
+        """Return probabilities of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
         slices = self._slices(image)
-        classes = [self.config.outputs] if self.config.outputs > 1 else []
-        predicted = slices.new_empty(len(slices), *classes, *slices.shape[2:])
+        outputs = [self.config.outputs] if self.config.classes > 2 else []
+        predicted = slices.new_empty(len(slices), *outputs, *slices.shape[2:])
         for of_pass, probability in zip(*(x.split(self.config.max_slices) for x in (slices, predicted)), strict=True):
-            probability.copy_(probabilities(self(of_pass), dim=1))
+            probability.copy_(probabilities(self(of_pass), dim=1, classes=self.config.classes))
         return predicted.movedim(0, self.slice_axis - 3)
 
     def _slices(self, volume: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class UNet3d(VoxelisedModel):
 
     config_type: ClassVar[type[ModelConfig]] = UNet3dConfig
     family: ClassVar[str] = "unet3d"
+    nests_regions: ClassVar[bool] = True
     config: UNet3dConfig
 
     def __init__(self, config: UNet3dConfig) -> None:
@@ -61,12 +62,12 @@ class UNet3d(VoxelisedModel):
         labels = batch.labels
         if self.config.training_shape is not None:
             labels = F.interpolate(labels[:, None], self.config.training_shape, mode="nearest-exact")[:, 0]
-        return class_loss(self(batch.images), labels)
+        return class_loss(self(batch.images), labels, classes=self.config.classes)
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> Tensor:
-        """Return probabilities [H, W, D] or [k, H, W, D] of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
-        predicted = probabilities(self(image[None]), dim=1)
+        """Return probabilities of an image [C, H, W, D]; see `VoxelisedModel.predict`."""
+        predicted = probabilities(self(image[None]), dim=1, classes=self.config.classes)
         if self.config.training_shape is None:
             return predicted[0]
         volumes = predicted.reshape(1, self.config.outputs, *self.config.training_shape)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ossnet.nested import class_of, is_nested
+
 SATURATION = 1e-7
 """Smallest probability of which a logit is taken; float32 distinguishes one less it from one."""
 
@@ -34,21 +36,23 @@ class OccupancyField(Protocol):
     def prior(self) -> Tensor | None:
         """Low-resolution segmentation of the encoder, or None.
 
-        Probabilities [h, w, d] (two classes) or [k, h, w, d].
+        Probabilities [h, w, d] (two classes) or [k, h, w, d]; occupancies [k - 1, h, w, d] of nested regions.
         """
         ...
 
     def __call__(self, locations: Tensor) -> Tensor:
         """Return probabilities, float32, at voxel coordinates [n, 3], integer or in between.
 
-        They are [n], of the foreground, for two classes and [n, k] for k > 2.
+        They are [n], of the foreground, for two classes and [n, k] for k > 2; for nested regions (`ossnet.nested`) the
+        occupancies [n, k - 1] of the regions, from the outermost inwards.
         """
         ...
 
     def logits(self, locations: Tensor) -> Tensor:
         """Return logits, float32, at voxel coordinates [n, 3], integer or in between.
 
-        They are [n], the log-odds of the foreground, for two classes and [n, k], up to a common constant, for k > 2.
+        They are [n], the log-odds of the foreground, for two classes and [n, k], up to a common constant, for k > 2;
+        for nested regions the log-odds [n, k - 1] of the regions.
         """
         ...
 
@@ -117,25 +121,29 @@ def labels_of(probabilities: Tensor, classes: int) -> Tensor:
     """Return class indices [...] uint8 from probabilities.
 
     For two classes, probabilities [...] above one half are the foreground; for k > 2 the largest of [..., k] decides.
+    Of nested regions [..., k - 1], those above one half are counted.
     """
+    if is_nested(probabilities, classes):
+        return class_of(probabilities)
     return (probabilities > 0.5 if classes == 2 else probabilities.argmax(-1)).to(torch.uint8)
 
 
 def labels_of_logits(logits: Tensor, classes: int) -> Tensor:
-    """Return class indices [...] uint8 from logits [...] of two classes or [..., k].
+    """Return class indices [...] uint8 from logits [...] of two classes, [..., k], or [..., k - 1] of nested regions.
 
     They are those of the probabilities, rounding included: of a foreground that is ahead by less than a probability's
     rounding, both make background.
     """
-    return labels_of(logits.sigmoid() if classes == 2 else logits.softmax(-1), classes)
+    of_sigmoids = classes == 2 or is_nested(logits, classes)
+    return labels_of(logits.sigmoid() if of_sigmoids else logits.softmax(-1), classes)
 
 
 def logits_of(probabilities: Tensor, classes: int) -> Tensor:
     """Return finite logits from probabilities [...] of two classes or [..., k], no larger than 16.1 in size.
 
-    Probabilities are first clamped to `SATURATION` and, for two classes, to one less it.
+    Probabilities are first clamped to `SATURATION` and, for two classes or nested regions [..., k - 1], to one less it.
     """
-    if classes == 2:
+    if classes == 2 or is_nested(probabilities, classes):
         return probabilities.logit(SATURATION)
     return probabilities.clamp(min=SATURATION).log()
 
@@ -147,20 +155,22 @@ class VoxelField:
     nearest value.
 
     Args:
-        probabilities: probabilities [H, W, D] of the foreground for two classes, or [k, H, W, D] for k > 2.
+        probabilities: probabilities [H, W, D] of the foreground for two classes, or [k, H, W, D] for k > 2; occupancies
+            [k - 1, H, W, D] for nested regions.
+        classes: number k of classes; None for that of probabilities that are not of nested regions.
     """
 
     prior = None
 
-    def __init__(self, probabilities: Tensor) -> None:
+    def __init__(self, probabilities: Tensor, classes: int | None = None) -> None:
         self.probabilities = probabilities if probabilities.ndim == 4 else probabilities[None]
         height, width, depth = self.probabilities.shape[1:]
         self.shape = (height, width, depth)
-        self.classes = max(2, len(self.probabilities))
+        self.classes = classes or max(2, len(self.probabilities))
         self.device = self.probabilities.device
 
     def __call__(self, locations: Tensor) -> Tensor:
-        """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between."""
+        """Return probabilities [n], [n, k] or [n, k - 1] at voxel coordinates [n, 3], integer or in between."""
         size = torch.tensor(self.shape, device=locations.device)
         if not locations.is_floating_point():
             i, j, k = locations.long().clamp(min=0).minimum(size - 1).unbind(-1)
@@ -174,5 +184,5 @@ class VoxelField:
         return values[0] if self.classes == 2 else values.T
 
     def logits(self, locations: Tensor) -> Tensor:
-        """Return the logits [n] (two classes) or [n, k] of the probabilities, see `logits_of`."""
+        """Return the logits of the probabilities, of the same shape, see `logits_of`."""
         return logits_of(self(locations), self.classes)

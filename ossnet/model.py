@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ossnet.checks import STRICT, Field, checked
+from ossnet.checks import STRICT, Field, checked, newer
 from ossnet.data.slices import Slicing
 from ossnet.errors import UserError
 from ossnet.field import OccupancyField, VoxelField, evaluate, labels_of
@@ -44,16 +44,19 @@ class ModelConfig:
         modalities: number C of image channels.
         classes: number of classes with the background; 2 classes have one sigmoid output, more have a softmax over them
             (Sec. 3, Eq. 1).
+        nested: whether the classes are nested regions with a sigmoid for each in place of the softmax, see
+            `ossnet.nested`. The paper has two classes, for which both are the same.
     """
 
     shape: tuple[Edge, Edge, Edge]
     modalities: int = Field(ge=1)
     classes: int = Field(default=2, ge=2)
+    nested: bool = newer(False)
 
     @property
     def outputs(self) -> int:
         """Number of logits per location or voxel."""
-        return 1 if self.classes == 2 else self.classes
+        return self.classes - 1 if self.nested or self.classes == 2 else self.classes
 
 
 class Draw(NamedTuple):
@@ -86,7 +89,8 @@ class Batch:
         draw_locations: function that draws locations [B, n, 3] by the run's sampling strategy, with weights [B, n] or
             None.
         remember: function of the drawn locations [B, n, 3] and of the probabilities [B, n] (two classes) or [B, n, k]
-            that the model predicts there, detached; later draws may depend on them.
+            of the classes (`ossnet.losses.class_probabilities`) that the model predicts there, detached; later draws
+            may depend on them.
     """
 
     images: Tensor
@@ -120,6 +124,7 @@ class SegmentationModel(nn.Module, ABC):
             modules that take the same memory; each that it calls maps a tensor to a tensor.
         any_grid: whether images may have another grid than the configuration's `shape`.
         host_images: whether `field` takes an image in host memory and leaves it there, for a model on another device.
+        nests_regions: whether the configuration may be `nested`: loss and field then are those of `ossnet.nested`.
     """
 
     config: ModelConfig
@@ -132,6 +137,7 @@ class SegmentationModel(nn.Module, ABC):
     repeats_passes: ClassVar[bool] = False
     any_grid: ClassVar[bool] = False
     host_images: ClassVar[bool] = False
+    nests_regions: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -221,7 +227,7 @@ class SegmentationModel(nn.Module, ABC):
     def occupancy(
         self, image: Tensor | np.ndarray, locations: Tensor | np.ndarray, max_locations: int = 2**14
     ) -> Tensor:
-        """Return probabilities [n], or [n, k] for k > 2 classes, at locations in an image.
+        """Return probabilities [n] (two classes), [n, k] or [n, k - 1] (nested regions) at locations in an image.
 
         Args:
             image: normalised image [C, H, W, D] at full resolution.
@@ -260,7 +266,10 @@ class VoxelisedModel(SegmentationModel):
 
     @abstractmethod
     def predict(self, image: Tensor) -> Tensor:
-        """Return probabilities [H, W, D] (two classes) or [k, H, W, D] of a normalised image [C, H, W, D]."""
+        """Return probabilities of a normalised image [C, H, W, D].
+
+        They are [H, W, D] for two classes, [k, H, W, D] for more, and [k - 1, H, W, D] for nested regions.
+        """
 
     def parts(self) -> Parts:
         """Return the child modules as parts, and `predictions` of all voxels."""
@@ -270,7 +279,7 @@ class VoxelisedModel(SegmentationModel):
     def field(self, image: Tensor) -> VoxelField:
         """Return the field of the prediction; see `SegmentationModel.field`."""
         self.check_image(image)
-        return VoxelField(self.predict(image))
+        return VoxelField(self.predict(image), self.config.classes)
 
     @torch.no_grad()
     def segment(self, image: Tensor | np.ndarray, max_locations: int = 2**14) -> Tensor:

@@ -4,8 +4,9 @@
 what identifies the run (`model`, `seed`, `columns`), its whole `spec` and `identity`, its `provenance`, its `training`
 with that training's `provenance` and `result`, and its own `result` or `failure`. With the result come `scores` by
 quantity and case (null where a case has no valid score; empty for a measurement without `per_case.csv`) and
-`sampled_scores` by protocol, quantity and case. In records of earlier versions the run's provenance is also that of its
-training, and there are no sampled scores.
+`sampled_scores` by protocol, quantity and case. A run with several classes also has `class_scores` by class or region,
+quantity and case, of which its scores are the means. In records of earlier versions the run's provenance is also that
+of its training, and there are no sampled scores.
 """
 
 import csv
@@ -182,8 +183,11 @@ def _record(run: Run) -> dict[str, Any] | None:
         return record | {"failure": failure}
     record["result"] = read_json(run.folder / "result.json")
     record["scores"] = _scores(run.folder / "per_case.csv").get("", {})
-    sampled = _scores(run.folder / "sampled.csv")
-    return record | ({"sampled_scores": sampled} if sampled else {})
+    further = {
+        "class_scores": _scores(run.folder / "per_class.csv", "class"),
+        "sampled_scores": _scores(run.folder / "sampled.csv", "protocol"),
+    }
+    return record | {name: scores for name, scores in further.items() if scores}
 
 
 def _files(folder: Path, *names: str) -> dict[str, Any]:
@@ -192,14 +196,14 @@ def _files(folder: Path, *names: str) -> dict[str, Any]:
     return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 
-def _scores(path: Path) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Read scores by protocol (empty if the file names none), quantity and case; none if there is no file."""
+def _scores(path: Path, column: str = "") -> dict[str, dict[str, dict[str, float | None]]]:
+    """Read scores by a column (without one by an empty text), quantity and case; none if there is no file."""
     scores: dict[str, dict[str, dict[str, float | None]]] = {}
     if not path.exists():
         return scores
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             value = float(row["value"]) if row["value"] else math.nan
-            of_protocol = scores.setdefault(row.get("protocol", ""), {})
-            of_protocol.setdefault(row["quantity"], {})[row["case"]] = None if math.isnan(value) else value
+            part = scores.setdefault(row[column] if column else "", {})
+            part.setdefault(row["quantity"], {})[row["case"]] = None if math.isnan(value) else value
     return scores

@@ -100,7 +100,9 @@ class InferenceComparison:
                 raise UserError(f"case {name} has no label, so it cannot be scored; add a label or leave the case out")
             field, grid, extraction, segmentation = costs.segment(case)
             label = class_indices(case.label, preprocessing, name)
-            values = {"dice": valid_mean(dice_per_class(segmentation, label, field.classes).values())[0]}
+            nested = preprocessing.regions is not None
+            dice = dice_per_class(segmentation, label, field.classes, nested=nested)
+            values = {"dice": valid_mean(dice.values())[0]}
             values |= recall_of_lesions(label, segmentation)
             values |= compare_extraction(self.extraction, extraction, field, grid, self.max_locations)
             rows += [(name, quantity, value, QUANTITIES[quantity].unit) for quantity, value in values.items()]

@@ -17,8 +17,10 @@ from ossnet.config import newer, plain
 from ossnet.data.case import Case, Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, class_indices
+from ossnet.data.regions import MEAN
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import field_of_case, score_segmentation, segment_case
+from ossnet.evaluation.class_scores import score_classes, scored_classes
+from ossnet.evaluation.evaluation import field_of_case, segment_case
 from ossnet.evaluation.metrics import disagreement_percent, surface_tolerance_mm
 from ossnet.field import OccupancyField
 from ossnet.files import replacing, write_text
@@ -83,14 +85,16 @@ class Segmentation:
     def score(self, model: SegmentationModel, dataset: Dataset, cache: Path, folder: Path) -> Outcome:
         """Segment and score every case of the split.
 
-        It writes `per_case.csv` and `sampled.csv`, the dense and the sampled scores, and `case.npz`, the segmentation
-        of the first case with foreground.
+        It writes `per_case.csv` and `sampled.csv`, the dense and the sampled scores, `per_class.csv`, the dense ones of
+        each class or region where there are several, and `case.npz`, the segmentation of the first case with
+        foreground.
 
         Raises:
             UserError: the data set has no case to score, or an invalid one.
         """
         split = self.split_of(dataset)
         preprocessing = self.training.preprocessing
+        scored = scored_classes(preprocessing)
         parts, sampled, evaluated = [], [], []
         without_foreground, without_spacing = list[str](), list[str]()
         from_dense: dict[str, float] = {}
@@ -108,7 +112,7 @@ class Segmentation:
             case = dataset.load(name)
             field, segmentation, locations = costs.segment(case)
             evaluated.append(locations)
-            rows = score_segmentation(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm))
+            rows = score_classes(segmentation, case, preprocessing, surface_tolerance_mm(case.spacing_mm), scored)
             parts.append(rows)
             # In passes of the extraction's size, so that an allocator keeps no more memory than the extraction takes.
             sampled.append(score_sampled(field, prepared[index], protocols, self.max_locations))
@@ -128,7 +132,11 @@ class Segmentation:
             every_voxel = segment_case(model, dataset.load(name), preprocessing, "dense", self.max_locations)
             from_dense[name] = disagreement_percent(segmentation, every_voxel.segmentation)
         costs.count_tensors(dataset)
-        write_text(folder / "per_case.csv", pd.concat(parts).to_csv(index=False))
+        scores = pd.concat(parts)
+        of_means = scores["class"] == MEAN
+        write_text(folder / "per_case.csv", scores[of_means].drop(columns="class").to_csv(index=False))
+        if not of_means.all():
+            write_text(folder / "per_class.csv", scores[~of_means].to_csv(index=False))
         by_protocol = pd.concat(sampled).sort_values("protocol", kind="stable")
         write_text(folder / "sampled.csv", by_protocol.to_csv(index=False))
         result: dict[str, Any] = {

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ossnet.cli.device import adapt, device_of
-from ossnet.cli.options import Commands, data_options, extraction_options, machine_options, precision_options
+from ossnet.cli.options import Commands, data_options, extraction_options, machine_options, precision_options, settings
 from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
 from ossnet.files import require_writable, require_writable_folder, write_text
@@ -17,7 +17,8 @@ def add(commands: Commands) -> None:
         parents=[data_options(), extraction_options(), precision_options(), machine_options()],
         help="score a trained model on labelled cases",
         description="Segment the cases of a split densely on their own grids, and print and write the Dice, IoU, "
-        "95 % Hausdorff distance, surface Dice and false-positive volume of each.",
+        "95 % Hausdorff distance, surface Dice and false-positive volume of each: means over the classes or regions, "
+        "and where there are several, also of each.",
     )
     evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of the trained model")
     evaluation.add_argument(
@@ -27,6 +28,12 @@ def add(commands: Commands) -> None:
         "--tolerance-mm",
         type=float,
         help="tolerance of the surface Dice in mm (default: 2, or the longest voxel edge if that is longer)",
+    )
+    evaluation.add_argument(
+        "--regions",
+        metavar="NAME",
+        help="score regions in place of classes: brats (whole tumour, tumour core, enhancing tumour), lits (liver, "
+        "tumour), or a table of stored label values such as {core=[1,4],oedema=[2]}",
     )
     evaluation.add_argument(
         "--allow-learned-cases",
@@ -41,6 +48,7 @@ def add(commands: Commands) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.data.voxels import keeping_voxel_digests
+    from ossnet.evaluation.class_scores import describe, scored_classes
     from ossnet.evaluation.evaluation import evaluate_run, require_modalities
     from ossnet.progress import ProgressLine
     from ossnet.training.profile import load_profile
@@ -49,6 +57,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
     model, spec = load_run(arguments.run, device_of(arguments))
+    regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
+    scored_classes(spec.preprocessing, regions)  # Refused before any case is read.
     require_writable(path)
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
@@ -80,16 +90,14 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.extraction or model.extraction,
         arguments.max_locations,
         arguments.tolerance_mm,
+        regions,
     )
     roles = roles_in_training(dataset, arguments.split, arguments.cache, learned)
     scores = scores.assign(
         precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles)
     )
     write_text(path, scores.to_csv(index=False))
-    table = scores.pivot(index="case", columns="quantity", values="value")
-    print(table.round(4).to_string())
-    for quantity, values in table.items():
-        print(f"mean {quantity}: {values.mean():.4f} over {values.count()} of {len(table)} cases")
+    print(describe(scores))
     unknown = scores["case"][~scores["spacing_known"]].unique()
     if len(unknown):
         print(

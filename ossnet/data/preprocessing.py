@@ -15,6 +15,7 @@ from ossnet.checks import STRICT
 from ossnet.config import newer
 from ossnet.data.case import Case
 from ossnet.data.far_values import refuse_far_values
+from ossnet.data.regions import NestedRegions, label_values_of
 from ossnet.errors import UserError
 
 Size = Annotated[int, Field(ge=1)]
@@ -40,6 +41,10 @@ class Preprocessing:
         clip: lowest and highest stored value of every modality, such as (-200, 250) in Hounsfield units, to which
             values beyond are set. None to keep all values as the paper does; then padding such as -32768 and broken
             voxels, which would decide mean and standard deviation, raise an error.
+        regions: nested regions that a model learns with a sigmoid for each, in place of a softmax over classes (see
+            `ossnet.nested`). Given as a name in `ossnet.data.regions.NAMED`, such as `brats`, or as a table of stored
+            label values by region; kept from the outermost inwards. `classes` and `label_values` follow from them:
+            class c is in the outer c regions alone.
     """
 
     shape: tuple[Size, Size, Size]
@@ -49,6 +54,7 @@ class Preprocessing:
     classes: int = Field(default=2, ge=2, le=255)
     label_values: tuple[LabelValue, ...] | None = None
     clip: tuple[Intensity, Intensity] | None = newer(None)
+    regions: NestedRegions | None = newer(None)
 
     def stored(self, classes: np.ndarray) -> np.ndarray:
         """Return the stored label values, uint8, of class indices; the indices themselves without `label_values`."""
@@ -65,6 +71,16 @@ class Preprocessing:
         ):
             raise ValueError("give one of L and R, one of P and A and one of S and I in any order, such as LPS or RAS")
         return orientation
+
+    @model_validator(mode="after")
+    def _classes_follow_from_regions(self) -> Self:
+        if self.regions is not None:
+            values = label_values_of(self.regions)
+            if self.classes not in (2, len(values)) or self.label_values not in (None, values):
+                raise ValueError(f"regions make {len(values)} classes with label_values {values}; leave both out")
+            object.__setattr__(self, "classes", len(values))
+            object.__setattr__(self, "label_values", values)
+        return self
 
     @model_validator(mode="after")
     def _values_match_classes(self) -> Self:
@@ -276,7 +292,8 @@ def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) ->
     indices = index_of[label]
     if (indices == no_class).any():
         value = label[indices == no_class][0]
-        raise UserError(
-            f"case {name}: its label holds {value}, but label_values are {values}; add it there with a class"
-        )
+        remedy = "add it there with a class"
+        if preprocessing.regions is not None:
+            remedy = "choose preprocessing.regions that hold it, such as brats2023 for a value of 3"
+        raise UserError(f"case {name}: its label holds {value}, but label_values are {values}; {remedy}")
     return indices

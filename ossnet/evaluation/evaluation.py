@@ -4,15 +4,16 @@ Departure: the paper scores 2^17 uniform locations of each prepared volume (Sect
 `ossnet.training.validation`.
 """
 
-import numpy as np
+from typing import Any
+
 import pandas as pd
 from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
-from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
+from ossnet.data.preprocessing import GridMap, Preprocessing, grid_map, prepare
 from ossnet.errors import UserError
-from ossnet.evaluation.metrics import score_case, surface_tolerance_mm
-from ossnet.evaluation.quantities import SCORES
+from ossnet.evaluation.class_scores import score_classes, scored_classes
+from ossnet.evaluation.metrics import surface_tolerance_mm
 from ossnet.field import Grid, OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction, Extractor
 from ossnet.model import SegmentationModel
@@ -68,40 +69,6 @@ def segment_case(
     return extract(*field_of_case(model, case, preprocessing), max_locations)
 
 
-def score_segmentation(
-    segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
-) -> pd.DataFrame:
-    """Score a segmentation of a labelled case on the case's own grid.
-
-    Args:
-        segmentation: class indices [H, W, D].
-        case: case as it is stored.
-        preprocessing: preprocessing of the model, which defines the classes.
-        tolerance_mm: tolerance of the surface Dice.
-
-    Returns:
-        A row per quantity of `SCORES`, with columns `case`, `quantity`, `value` and `unit`. A value is the mean over
-        the foreground classes in which the quantity is defined.
-
-    Raises:
-        UserError: the case has no label.
-    """
-    if case.label is None:
-        raise UserError(f"case {case.name} has no label to score against; add one or leave the case out")
-    label = class_indices(case.label, preprocessing, case.name)
-    per_class = pd.DataFrame(
-        [
-            score_case(segmentation == index, label == index, case.spacing_mm, case.voxel_mm3, tolerance_mm)
-            for index in range(1, preprocessing.classes)
-        ]
-    )
-    means = per_class.mean()
-    return pd.DataFrame(
-        [(case.name, name, float(means[name]), quantity.unit) for name, quantity in SCORES.items()],
-        columns=["case", "quantity", "value", "unit"],
-    )
-
-
 def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tuple[str, ...]) -> None:
     """Raise a UserError if a data set's modalities, in order, differ from those that a model was trained on."""
     if modalities != trained_on:
@@ -120,6 +87,7 @@ def evaluate_run(
     extraction: str,
     max_locations: int,
     tolerance_mm: float | None = None,
+    regions: Any = None,
 ) -> pd.DataFrame:
     """Segment and score each case of a split.
 
@@ -132,15 +100,18 @@ def evaluate_run(
         extraction: name of an extraction in `EXTRACTORS`.
         max_locations: maximum number of locations per pass.
         tolerance_mm: tolerance of the surface Dice; None for the `surface_tolerance_mm` of each case.
+        regions: regions to score, see `ossnet.evaluation.class_scores.scored_classes`; None for the model's classes.
 
     Returns:
-        The rows of `score_segmentation` for each case, with further columns: `protocol` (`dense`: every voxel of the
+        The rows of `score_classes` for each case, with further columns: `protocol` (`dense`: every voxel of the
         case's own grid), `extraction`, `evaluated` (number of locations), `tolerance_mm` and `spacing_known` (if False,
         values in mm or ml are NaN).
 
     Raises:
-        UserError: the split has no case, or the modalities of the data set are not those of the model.
+        UserError: the split has no case, the modalities of the data set are not those of the model, or the regions hold
+            other label values than the model.
     """
+    scored = scored_classes(preprocessing, regions)
     require_modalities(dataset.name, dataset.modalities, modalities)
     if not dataset.splits[split]:
         raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
@@ -151,7 +122,7 @@ def evaluate_run(
             case = dataset.load(name)
             result = segment_case(model, case, preprocessing, extraction, max_locations)
             tolerance = surface_tolerance_mm(case.spacing_mm) if tolerance_mm is None else tolerance_mm
-            rows = score_segmentation(result.segmentation.cpu().numpy(), case, preprocessing, tolerance)
+            rows = score_classes(result.segmentation.cpu().numpy(), case, preprocessing, tolerance, scored)
             evaluated = sum(result.evaluated)
             parts.append(
                 rows.assign(

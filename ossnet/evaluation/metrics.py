@@ -5,6 +5,7 @@ mean is taken over the valid values and given with their number (`valid_mean`), 
 0 nor as 1. MONAI takes seconds to import and is imported by the metrics that need it.
 """
 
+import operator
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -38,16 +39,23 @@ def iou(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor) -> float:
     return float((inside_prediction & inside_label).sum() / union) if union else float("nan")
 
 
-def dice_per_class(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int) -> dict[int, float]:
-    """Return the `dice` of each foreground class 1 .. classes - 1 of two arrays of class indices."""
-    prediction, label = _array(prediction), _array(label)
-    return {index: dice(prediction == index, label == index) for index in range(1, classes)}
+def dice_per_class(
+    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int, *, nested: bool = False
+) -> dict[int, float]:
+    """Return the `dice` of each foreground class 1 .. classes - 1, or nested region, of two arrays of class indices.
+
+    Region c holds class c and all above it, see `ossnet.nested`.
+    """
+    prediction, label, of = _array(prediction), _array(label), operator.ge if nested else operator.eq
+    return {index: dice(of(prediction, index), of(label, index)) for index in range(1, classes)}
 
 
-def iou_per_class(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int) -> dict[int, float]:
-    """Return the `iou` of each foreground class 1 .. classes - 1 of two arrays of class indices."""
-    prediction, label = _array(prediction), _array(label)
-    return {index: iou(prediction == index, label == index) for index in range(1, classes)}
+def iou_per_class(
+    prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, classes: int, *, nested: bool = False
+) -> dict[int, float]:
+    """Return the `iou` of each foreground class 1 .. classes - 1, or nested region, as `dice_per_class`."""
+    prediction, label, of = _array(prediction), _array(label), operator.ge if nested else operator.eq
+    return {index: iou(of(prediction, index), of(label, index)) for index in range(1, classes)}
 
 
 def hausdorff95_mm(prediction: ArrayLike | Tensor, label: ArrayLike | Tensor, spacing_mm: Sequence[float]) -> float:

@@ -189,7 +189,7 @@ def _first_state(
     """
     if field.prior is None:
         raise UserError("this model's encoder predicts no segmentation to start from; extract with mise or dense")
-    segmentation = VoxelField(field.prior)
+    segmentation = VoxelField(field.prior, field.classes)
     coarse, fine = (torch.tensor(shape, device=field.device) for shape in (segmentation.shape, field.shape))
     locations = to_coarse(grid.locate(torch.cartesian_prod(*axes)), coarse, fine)
     labels = labels_of(segmentation(locations), field.classes)

@@ -5,13 +5,14 @@ are evaluated is decided in `ossnet.inference.adaptive`.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
 
 from ossnet.field import Grid, OccupancyField, labels_of, labels_of_logits
 from ossnet.inference.octree import lattice_axes
+from ossnet.nested import is_nested
 
 KNOWN = 128
 """Bit of a point's state that says that it was evaluated; the other bits are its class."""
@@ -29,8 +30,9 @@ class Level:
     Attributes:
         axes: voxel indices of the lattice along each axis: [h], [w] and [d], int64.
         state: classes [h, w, d] uint8, fewer than 128, with `KNOWN` added at evaluated points.
-        logits: logits [1, h, w, d] of the foreground, or [k, h, w, d] of k > 2 classes, float32; None at stride 1,
-            where they would take most of the memory and are not needed.
+        logits: logits [1, h, w, d] of the foreground, [k, h, w, d] of k > 2 classes or [k - 1, h, w, d] of nested
+            regions, float32, without values until some are evaluated or interpolated; None at stride 1, where they
+            would take most of the memory and are not needed.
         evaluated: number of points evaluated at this level.
     """
 
@@ -38,8 +40,7 @@ class Level:
         self.field, self.grid, self.stride, self.max_locations = field, grid, stride, max_locations
         self.axes = lattice_axes(grid.shape, stride, field.device)
         self.state = torch.zeros([len(axis) for axis in self.axes], dtype=torch.uint8, device=field.device)
-        outputs = 1 if field.classes == 2 else field.classes
-        self.logits = None if stride == 1 else torch.zeros(outputs, *self.state.shape, device=field.device)
+        self.logits = None if stride == 1 else torch.empty(0, *self.state.shape, device=field.device)
         self.evaluated = 0
 
     def evaluate(self, points: Tensor) -> Tensor:
@@ -54,7 +55,10 @@ class Level:
             else:
                 logits = self.field.logits(locations)
                 labels = labels_of_logits(logits, self.field.classes)
-                self.logits[(slice(None), *index)] = logits.reshape(len(part), len(self.logits)).T
+                of_outputs = logits[None] if logits.ndim == 1 else logits.T
+                if not len(self.logits):
+                    self.logits = self.logits.new_zeros(len(of_outputs), *self.state.shape)
+                self.logits[(slice(None), *index)] = of_outputs
             changed.append(part[labels != self.state[index]])
             self.state[index] = labels | KNOWN
         return torch.cat(changed)
@@ -108,12 +112,15 @@ class Level:
     def margins(self) -> Iterator[Tensor]:
         """Yield for each class by how much its logit exceeds the largest other one, [h, w, d].
 
-        With two classes they are the logit of the foreground and its negative.
+        With two classes they are the logit of the foreground and its negative. With nested regions, a class is ahead as
+        far as its own region is certain and the next inner one is excluded, whichever is less.
         """
         assert self.logits is not None
-        if len(self.logits) == 1:
+        if self.field.classes == 2 or is_nested(self.logits, self.field.classes, dim=0):
             yield -self.logits[0]
-            yield self.logits[0]
+            for region, inner in pairwise(self.logits):
+                yield torch.minimum(region, -inner)
+            yield self.logits[-1]
             return
         first, second = self.logits.topk(2, dim=0).values
         for logits in self.logits:

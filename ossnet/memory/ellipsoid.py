@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ossnet.field import SubstituteField
 from ossnet.inference.extraction import INITIAL_STRIDE
 from ossnet.inference.octree import lattice_shape
+from ossnet.nested import is_nested
 
 SEMI_AXIS = 0.25
 """Semi-axes of the ellipsoid as a part of the volume's edges: 6.5 % of the volume, more than a liver or a tumour takes.
@@ -35,17 +36,20 @@ class EllipsoidField(SubstituteField):
     prior: None = None
 
     def __call__(self, locations: Tensor) -> Tensor:
-        """Return the ellipsoid's probabilities [n], or [n, k] for k > 2 classes, at locations [n, 3]."""
+        """Return the ellipsoid's probabilities at locations [n, 3], with as many values as the network's."""
         answers = self.field(locations)
         inside = in_ellipsoid(locations, self.shape)
         if self.classes == 2:
             return answers.copy_(inside)
         answers.zero_()
-        answers[:, 0], answers[:, 1] = ~inside, inside
+        if is_nested(answers, self.classes):
+            answers[:, 0] = inside
+        else:
+            answers[:, 0], answers[:, 1] = ~inside, inside
         return answers
 
     def logits(self, locations: Tensor) -> Tensor:
-        """Return logits [n], or [n, k] for k > 2 classes, at locations [n, 3], of the same classes as `__call__`.
+        """Return logits at locations [n, 3], of the same classes as `__call__`.
 
         They fall by about one per voxel across the surface of the ellipsoid.
         """
@@ -54,7 +58,10 @@ class EllipsoidField(SubstituteField):
         if self.classes == 2:
             return answers.copy_(margin)
         answers.copy_(-margin.abs()[:, None] - 1)
-        answers[:, 0], answers[:, 1] = -margin / 2, margin / 2
+        if is_nested(answers, self.classes):
+            answers[:, 0] = margin
+        else:
+            answers[:, 0], answers[:, 1] = -margin / 2, margin / 2
         return answers
 
 

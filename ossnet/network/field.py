@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ossnet.losses import probabilities
 from ossnet.model import ModelConfig
+from ossnet.nested import is_nested, nest
 from ossnet.network.compiled import CompiledDecoder
 from ossnet.network.encoder import Encoding
 from ossnet.network.patches import PatchVolume, validate_locations
@@ -51,20 +52,24 @@ class LogitField(ABC):
         return None
 
     def __call__(self, locations: Tensor) -> Tensor:
-        """Return probabilities [n] (two classes) or [n, k] at voxel coordinates [n, 3], integer or in between.
+        """Return probabilities at voxel coordinates [n, 3], integer or in between.
+
+        They are [n] for two classes, [n, k] for more, and [n, k - 1] for nested regions.
 
         Raises:
             ValueError: a location is more than one voxel outside the volume.
         """
-        return probabilities(self._outputs(locations), dim=-1)
+        return probabilities(self._outputs(locations), dim=-1, classes=self.classes)
 
     def logits(self, locations: Tensor) -> Tensor:
-        """Return logits [n] (two classes) or [n, k], of which `__call__` makes probabilities.
+        """Return logits [n] (two classes), [n, k] or [n, k - 1], of which `__call__` makes probabilities.
 
         Raises:
             ValueError: a location is more than one voxel outside the volume.
         """
         outputs = self._outputs(locations)
+        if is_nested(outputs, self.classes):
+            return nest(outputs, dim=-1)
         return outputs.squeeze(-1) if self.classes == 2 else outputs
 
     @abstractmethod
@@ -90,10 +95,10 @@ class EncodedImage(LogitField):
 
     @property
     def prior(self) -> Tensor | None:
-        """Auxiliary segmentation: probabilities [h, w, d] (two classes) or [k, h, w, d]; None without it."""
+        """Auxiliary segmentation: probabilities [h, w, d] (two classes), [k, h, w, d] or [k - 1, h, w, d], or None."""
         if self.encoding.segmentation is None:
             return None
-        return probabilities(self.encoding.segmentation[0], dim=0)
+        return probabilities(self.encoding.segmentation[0], dim=0, classes=self.classes)
 
 
 @dataclass(frozen=True, eq=False)

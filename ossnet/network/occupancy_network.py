@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ossnet.losses import class_loss, probabilities
+from ossnet.losses import class_loss, class_probabilities
 from ossnet.model import HOST, PATCHES, Batch, ModelConfig, Parts, SegmentationModel
 from ossnet.network.activation import ACTIVATIONS, by_learning_rate
 from ossnet.network.compiled import CompiledDecoder
@@ -38,7 +38,7 @@ class OccupancyNetwork(SegmentationModel):
 
     In shapes, B is the number of images, C of modalities, n of locations per image, s the edge of a patch, and m and L
     the number and length of the global latent vectors. `outputs` is 1, or the number of classes if there are more than
-    two.
+    two, or that of nested regions.
     """
 
     config: OccupancyNetworkConfig
@@ -47,6 +47,7 @@ class OccupancyNetwork(SegmentationModel):
     evaluates_locations: ClassVar[bool] = True
     extraction: ClassVar[str] = "mise"
     host_images: ClassVar[bool] = True
+    nests_regions: ClassVar[bool] = True
 
     def __init__(self, config: OccupancyNetworkConfig) -> None:
         super().__init__()
@@ -156,7 +157,8 @@ class OccupancyNetwork(SegmentationModel):
         """Return the loss L of Equation 2: the occupancy term plus alpha times the auxiliary term (Section 3.2).
 
         Both terms are mean binary cross-entropies: over the n locations of all volumes, and over the voxels of the
-        lowest grid of all volumes. For more than two classes they are cross-entropies over the classes.
+        lowest grid of all volumes. For more than two classes they are cross-entropies over the classes, and for nested
+        regions means over the regions of their binary ones.
 
         Departure: a sampling strategy may weight the losses of the first term.
         """
@@ -171,11 +173,12 @@ class OccupancyNetwork(SegmentationModel):
         occupancy = batch.labels_at(locations)
         if weights is not None:
             weights = weights.to(logits.device)
-        occupancy_term = class_loss(logits.movedim(-1, 1), occupancy.to(logits.device), weights)
-        batch.remember(locations, probabilities(logits.detach(), dim=-1))
+        classes = self.config.classes
+        occupancy_term = class_loss(logits.movedim(-1, 1), occupancy.to(logits.device), weights, classes=classes)
+        batch.remember(locations, class_probabilities(logits.detach(), dim=-1, classes=classes))
         if encoding.segmentation is None or coarse_label is None:
             return occupancy_term
-        auxiliary_term = class_loss(encoding.segmentation, coarse_label.to(logits.device))
+        auxiliary_term = class_loss(encoding.segmentation, coarse_label.to(logits.device), classes=classes)
         return occupancy_term + self.config.auxiliary_weight * auxiliary_term
 
     def coarse_labels(self, batch: Batch) -> Tensor:

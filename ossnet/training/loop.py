@@ -126,8 +126,8 @@ def train(
         loss, waiting_s = _train_epoch(learner, cases, recipe, epoch, optimizer, generator, memory, device)
         dice = iou = None
         if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
-            own = processes.part(validation_cases)
-            scores = processes.merge(score(model, own, model.config.classes, recipe.validation))
+            own, config = processes.part(validation_cases), model.config
+            scores = processes.merge(score(model, own, config.classes, recipe.validation, config.nested))
             dice, iou = (valid_mean(s[quantity] for s in scores.values())[0] for quantity in ("dice", "iou"))
         history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou, waiting_s))
         if processes.is_first:

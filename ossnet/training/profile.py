@@ -12,11 +12,20 @@ from pydantic.dataclasses import dataclass as checked
 from ossnet.checks import STRICT
 from ossnet.config import build, merge, plain, read_toml
 from ossnet.data.case import Dataset
+from ossnet.data.regions import regions_for
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type
 from ossnet.training.run import RunSpec
 
 PARTS = ("network", "recipe", "preprocessing")
+
+SIZE = {
+    "shape": "preprocessing.shape",
+    "modalities": "the modalities of the data",
+    "classes": "preprocessing.classes",
+    "nested": "preprocessing.regions",
+}
+"""What the fields of `RunSpec.size` follow from."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,12 @@ class Profile:
         for key, value in kind.preset.items():
             if network.get(key, value) != value:
                 raise UserError(f"{where}: network.{key} = {value} defines this model; choose another model")
+        for key in network:
+            if key in SIZE:
+                raise UserError(f"{where}: network.{key} follows from {SIZE[key]}; set that instead")
+        preprocessing = dict(settings.get("preprocessing", {}))
+        if "regions" in preprocessing:
+            preprocessing["regions"] = regions_for(dataset.name, preprocessing["regions"])
         spec = build(
             RunSpec,
             {
@@ -73,7 +88,7 @@ class Profile:
                 "dataset": dataset.name,
                 "fingerprint": dataset.fingerprint,
                 "modalities": dataset.modalities,
-                "preprocessing": settings.get("preprocessing", {}),
+                "preprocessing": preprocessing,
                 "recipe": settings.get("recipe", {}),
                 "seed": seed,
             },

@@ -77,11 +77,12 @@ class RunSpec:
 
     @property
     def size(self) -> dict[str, Any]:
-        """Fields of the model's configuration that follow from the data and their preprocessing."""
+        """Fields of the model's configuration that follow from the data and their preprocessing, in every model."""
         return {
             "shape": self.preprocessing.shape,
             "modalities": len(self.modalities),
             "classes": self.preprocessing.classes,
+            "nested": self.preprocessing.regions is not None,
         }
 
     @property
@@ -92,6 +93,8 @@ class RunSpec:
             UserError: the model is unknown, or its configuration refuses a field.
         """
         kind = model_type(self.model)
+        if self.size["nested"] and not kind.nests_regions:
+            raise UserError(f"model {self.model} has no nested regions; leave out preprocessing.regions")
         config: ModelConfig = build(kind.config_type, self.network | self.size, f"model {self.model}, network")
         return config
 

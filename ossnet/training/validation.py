@@ -14,6 +14,7 @@ from ossnet.data.prepared import PreparedCase
 from ossnet.evaluation.metrics import dice_per_class, iou_per_class, valid_mean
 from ossnet.field import OccupancyField, evaluate, labels_of
 from ossnet.model import SegmentationModel
+from ossnet.nested import is_nested
 from ossnet.sampling import Sampling, border_voxels, draw_locations
 
 
@@ -42,18 +43,23 @@ class Validation:
 
 @torch.no_grad()
 def score(
-    model: SegmentationModel, cases: Iterable[PreparedCase], classes: int, validation: Validation
+    model: SegmentationModel,
+    cases: Iterable[PreparedCase],
+    classes: int,
+    validation: Validation,
+    nested: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Score a model on cases and return their Dice and IoU by case name and quantity.
 
-    Scores are means over the foreground classes in which they are defined.
+    Scores are means over the foreground classes, or with `nested` over the regions that they make up, in which they are
+    defined.
     """
     model.eval()
     scores = {}
     for case in cases:
         image = case.image.contiguous()
         if validation.protocol == "dense":
-            scores[case.name] = _overlap(model.segment(image), case.label, classes)
+            scores[case.name] = _overlap(model.segment(image), case.label, classes, nested)
         else:
             scores[case.name] = score_field(model.field(model.place(image)), case, validation)
     return scores
@@ -83,12 +89,13 @@ def score_field(
     generator = torch.Generator().manual_seed(zlib.crc32(case.name.encode()))
     locations = draw_locations(sampling, case.shape, border, generator)
     probabilities = evaluate(field, locations.to(field.device), max_locations)
-    return _overlap(labels_of(probabilities, field.classes), case.label[tuple(locations.T)], field.classes)
+    nested = is_nested(probabilities, field.classes)
+    return _overlap(labels_of(probabilities, field.classes), case.label[tuple(locations.T)], field.classes, nested)
 
 
-def _overlap(prediction: Tensor, label: Tensor, classes: int) -> dict[str, float]:
+def _overlap(prediction: Tensor, label: Tensor, classes: int, nested: bool) -> dict[str, float]:
     prediction = prediction.cpu()
     return {
-        "dice": valid_mean(dice_per_class(prediction, label, classes).values())[0],
-        "iou": valid_mean(iou_per_class(prediction, label, classes).values())[0],
+        "dice": valid_mean(dice_per_class(prediction, label, classes, nested=nested).values())[0],
+        "iou": valid_mean(iou_per_class(prediction, label, classes, nested=nested).values())[0],
     }

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from ossnet.config import build, plain
 from ossnet.errors import UserError
-from ossnet.field import labels_of
+from ossnet.field import labels_of, labels_of_logits
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import Batch, Draw, SegmentationModel
 from ossnet.registry import model_names, model_type
@@ -35,9 +35,11 @@ SHAPE = (15, 17, 21)
 class Size(NamedTuple):
     modalities: int
     classes: int
+    nested: bool = False
 
 
 SIZES = [Size(1, 4), Size(3, 2)]
+NESTED = Size(1, 4, nested=True)
 
 pytestmark = pytest.mark.parametrize("name", model_names())
 sizes = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -159,6 +161,21 @@ def test_the_field_describes_itself(name: str, size: Size) -> None:
     assert field.prior is None or len(field.prior.shape) == (3 if size.classes == 2 else 4)
     assert not field(some_locations()).requires_grad
     assert field(torch.empty(0, 3)).shape == ((0,) if size.classes == 2 else (0, size.classes))
+
+
+def test_nested_regions_are_learned_and_stay_nested_whatever_the_passes(name: str) -> None:
+    model, losses = trained(name, NESTED)
+    assert losses[-1] < losses[0]
+    voxels = torch.cartesian_prod(*(torch.arange(edge) for edge in SHAPE))
+    whole, parts = (model.occupancy(image_of(NESTED), voxels, count) for count in (10**4, 1000))
+    assert_close(whole, parts, atol=1e-5, rtol=0)
+    assert whole.shape == (len(voxels), 3)
+    assert ((whole >= 0) & (whole <= 1)).all()
+    assert (whole.diff(dim=-1) <= 0).all()
+    segmentation = model.segment(image_of(NESTED))
+    assert torch.equal(segmentation.flatten().long(), (whole > 0.5).sum(-1))
+    field = model.field(image_of(NESTED))
+    assert torch.equal(labels_of_logits(field.logits(voxels), 4), segmentation.flatten())
 
 
 def test_weights_follow_from_the_seed(name: str) -> None:

@@ -53,6 +53,14 @@ def test_results_and_failures_are_collected_whole(plan: Plan) -> None:
     assert failed == head | {"seed": 1, "spec": {"seed": 1}, "identity": identity({"seed": 1}), "failure": "OOM"}
 
 
+def test_scores_of_several_classes_are_on_record_next_to_their_mean(plan: Plan) -> None:
+    rows = "case,class,quantity,value,unit\nx,core,dice,0.5,\nx,rest,dice,1,\ny,core,dice,,\n"
+    (plan.runs[0].folder / "per_class.csv").write_text(rows)
+    done, _ = collect(plan).rows
+    assert done["class_scores"] == {"core": {"dice": {"x": 0.5, "y": None}}, "rest": {"dice": {"x": 1.0}}}
+    assert done["scores"] == {"dice": {"x": 0.75, "y": None}}
+
+
 def test_records_are_read_as_they_were_written(plan: Plan, tmp_path: Path) -> None:
     records = collect(plan)
     records.write(tmp_path / "records")

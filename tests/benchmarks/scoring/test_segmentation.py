@@ -68,6 +68,21 @@ def test_cases_of_unknown_spacing_are_on_record(
     assert scores["d"]["dice"] == scores["d"]["dice"]
 
 
+def test_several_classes_are_scored_each(
+    tiny_spec: Callable[..., RunSpec], dataset: Dataset, model: SegmentationModel, tmp_path: Path
+) -> None:
+    spec = tiny_spec("c", changes={"preprocessing": {"classes": 3, "label_values": [0, 1, 4]}})
+    Segmentation(spec, "dense", protocols=()).score(model, dataset, tmp_path, tmp_path)
+    means, classes = (pd.read_csv(tmp_path / f"per_{name}.csv") for name in ("case", "class"))
+    assert list(means) == ["case", "quantity", "value", "unit"]
+    assert classes["class"].unique().tolist() == [1, 4]
+    # Class 4 does not occur, so that the mean is that of class 1.
+    dice = [scores[scores["quantity"] == "dice"]["value"].tolist() for scores in (means, classes)]
+    assert dice[1] == pytest.approx([*dice[0], float("nan")], nan_ok=True)
+    Segmentation(tiny_spec("c"), "dense", protocols=()).score(model, dataset, tmp_path / "two", tmp_path / "two")
+    assert not (tmp_path / "two" / "per_class.csv").exists()
+
+
 def test_tensors_are_counted_of_the_largest_case(
     tiny_spec: Callable[..., RunSpec], dataset: Dataset, model: SegmentationModel, tmp_path: Path
 ) -> None:

@@ -11,7 +11,8 @@ from scipy.ndimage import center_of_mass
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import evaluate_run, extractor, require_modalities, score_segmentation, segment_case
+from ossnet.evaluation.class_scores import score_classes, scored_classes
+from ossnet.evaluation.evaluation import evaluate_run, extractor, require_modalities, segment_case
 from ossnet.evaluation.quantities import SCORES
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
@@ -72,6 +73,14 @@ def test_the_locations_per_pass_do_not_change_the_segmentation(intensity_model: 
     whole, parts = (segment_case(model, ball_case("RAS"), PAD, "mise", n) for n in (2**14, 100))
     assert torch.equal(whole.segmentation, parts.segmentation)
     assert whole.evaluated == parts.evaluated
+
+
+def score_segmentation(
+    segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
+) -> pd.DataFrame:
+    """The means over the classes."""
+    scores = score_classes(segmentation, case, preprocessing, tolerance_mm, scored_classes(preprocessing))
+    return scores[scores["class"] == "mean"].drop(columns="class")
 
 
 def values(scores: pd.DataFrame) -> dict[str, float]:

@@ -13,6 +13,7 @@ from ossnet.field import Grid, labels_of_logits
 from ossnet.inference.adaptive import promising_cells, refine_adaptively
 from ossnet.inference.extraction import adaptive, dense, mise
 from ossnet.inference.interpolated_level import KNOWN, Level
+from ossnet.nested import is_nested, nest
 
 Shape = tuple[int, int, int]
 BACKGROUND = 10.0
@@ -35,7 +36,7 @@ class SmoothField:
 
     def __call__(self, locations: Tensor) -> Tensor:
         logits = self.logits(locations)
-        return logits.sigmoid() if self.classes == 2 else logits.softmax(-1)
+        return logits.sigmoid() if self.classes == 2 or is_nested(logits, self.classes) else logits.softmax(-1)
 
 
 def ball(centre: tuple[float, float, float], radius: float, slope: float = 1.0) -> Callable[[Tensor], Tensor]:
@@ -49,16 +50,16 @@ def truth_of(field: SmoothField) -> Tensor:
     return dense(SmoothField(field.shape, field.formula, field.classes)).segmentation
 
 
-def waves(shape: Shape, classes: int, seed: int, offset: float) -> SmoothField:
+def waves(shape: Shape, classes: int, seed: int, offset: float, nested: bool = False) -> SmoothField:
     """Smooth random logits: sums of waves no shorter than 12 voxels."""
     generator = torch.Generator().manual_seed(seed)
-    outputs = 1 if classes == 2 else classes
+    outputs = classes - 1 if nested or classes == 2 else classes
     directions = (torch.rand(6, 3, generator=generator) - 0.5) * 0.5
     phases = 6.3 * torch.rand(6, outputs, generator=generator)
 
     def formula(places: Tensor) -> Tensor:
         logits = 3 * torch.sin((places @ directions.T)[..., None] + phases).sum(-2) - offset
-        return logits[..., 0] if outputs == 1 else logits
+        return logits[..., 0] if outputs == 1 else nest(logits, -1) if nested else logits
 
     return SmoothField(shape, formula, classes)
 
@@ -66,7 +67,9 @@ def waves(shape: Shape, classes: int, seed: int, offset: float) -> SmoothField:
 @st.composite
 def smooth_fields(draw: st.DrawFn) -> SmoothField:
     shape = draw(st.tuples(*[st.integers(1, 40)] * 3))
-    return waves(shape, draw(st.integers(2, 4)), draw(st.integers(0, 2**31)), draw(st.floats(-4, 8)))
+    return waves(
+        shape, draw(st.integers(2, 4)), draw(st.integers(0, 2**31)), draw(st.floats(-4, 8)), draw(st.booleans())
+    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -201,6 +201,29 @@ def test_several_classes() -> None:
         assert disagreement_percent(extract(field).segmentation, truth) < 0.5
 
 
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_nested_regions_are_refined_at_every_surface(name: str) -> None:
+    """Logits that fall by one per voxel across three spheres, each of them inside the next."""
+    spheres = ((15, 14, 16), 12), ((16, 15, 14), 8), ((17, 15, 14), 4)
+
+    def occupancy(locations: Tensor) -> Tensor:
+        return torch.stack([r - (locations - torch.tensor(c)).norm(dim=-1) for c, r in spheres], -1).sigmoid()
+
+    field = AnalyticField((32, 30, 31), occupancy, classes=4)
+    coarse = Grid.over(field, (8, 8, 8)).locate(voxels((8, 8, 8)))
+    field.prior = field(coarse).T.reshape(3, 8, 8, 8)
+    truth = dense(field).segmentation
+    assert truth.unique().tolist() == [0, 1, 2, 3]
+    field.asked = 0
+    extraction = EXTRACTORS[name](field, None, 2**14)
+    assert field.asked == sum(extraction.evaluated)
+    assert disagreement_percent(extraction.segmentation, truth) < (
+        0.5 if "prior" in name or name == "released" else 1e-9
+    )
+    again = EXTRACTORS[name](field, None, 100)
+    assert torch.equal(again.segmentation, extraction.segmentation)
+
+
 @pytest.mark.parametrize("shape", [(44, 40, 36), (11, 20, 9), (30, 10, 25)])
 def test_target_grids_finer_coarser_and_anisotropic(shape: Shape) -> None:
     grid = Grid.over(BALL, shape)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ossnet.field import VoxelField, labels_of, labels_of_logits
-from ossnet.inference.extraction import mise
+from ossnet.inference.extraction import EXTRACTORS, mise
 from ossnet.memory.ellipsoid import EllipsoidField, PointsAroundEllipsoid, in_ellipsoid, points_around
 
 SHAPES = pytest.mark.parametrize("shape", [(64, 64, 64), (40, 48, 33)])
@@ -48,6 +48,16 @@ def test_its_logits_have_the_classes_of_its_probabilities(classes: int) -> None:
     field = EllipsoidField(VoxelField(torch.rand(*([classes] if classes > 2 else []), *shape)))
     places = torch.cartesian_prod(*map(torch.arange, shape))
     assert torch.equal(labels_of_logits(field.logits(places), classes), labels_of(field(places), classes))
+
+
+@pytest.mark.parametrize("name", ["dense", "mise", "adaptive"])
+def test_it_is_a_field_of_nested_regions_too(name: str) -> None:
+    shape = (24, 20, 22)
+    field = EllipsoidField(VoxelField(torch.rand(3, *shape, generator=torch.Generator().manual_seed(0)), classes=4))
+    segmentation = EXTRACTORS[name](field, None, 1000).segmentation
+    places = torch.cartesian_prod(*map(torch.arange, shape))
+    assert torch.equal(segmentation.flatten() > 0, in_ellipsoid(places, shape))
+    assert torch.equal(labels_of_logits(field.logits(places), 4), labels_of(field(places), 4))
 
 
 def test_points_by_hand() -> None:

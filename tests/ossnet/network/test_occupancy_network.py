@@ -273,6 +273,23 @@ def test_predictions_are_handed_back_with_their_locations(classes: int) -> None:
     assert_close(predicted, logits[..., 0].sigmoid() if classes == 2 else logits.softmax(-1))
 
 
+def test_equation_2_for_nested_regions() -> None:
+    label = torch.zeros(1, 16, 16, 16, dtype=torch.uint8)
+    label[0, 15, 2, 3], label[0, 9, 7, 7] = 1, 2  # In one cell, which is in both regions.
+    segmentation = torch.zeros(1, 2, 2, 2, 2)
+    segmentation[0, :, 1, 0, 0] = math.log(3)
+    model = Answering(config(auxiliary_weight=0.5, classes=3, nested=True))
+    model.answer([[[math.log(3), -math.log(3)]]], segmentation)
+    seen: list[Tensor] = []
+    loss = model.loss(
+        Batch(images(), label, at([[[15, 2, 3]]]), lambda _, predicted: seen.append(predicted)), generator()
+    )
+    # The location is in the outer region alone; both are predicted with 3/4.
+    assert loss.item() == pytest.approx(math.log(4 / 3) + 0.5 * (math.log(4 / 3) + 7 * math.log(2)) / 8)
+    # Memories of predictions get the probabilities of the classes.
+    assert_close(seen[0], torch.tensor([[[0.25, 0.5, 0.25]]]))
+
+
 def test_labels_are_read_at_the_locations_of_their_own_case() -> None:
     label = torch.randint(0, 3, (2, 16, 16, 16), generator=generator(), dtype=torch.uint8)
     places = [[[1, 2, 3], [15, 0, 4]], [[3, 2, 1], [7, 7, 7]]]

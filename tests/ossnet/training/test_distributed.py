@@ -81,6 +81,7 @@ STEPS: dict[str, dict[str, Any]] = {
     **{name: {"model": name} for name in model_names() if name in {"a", "b", "c", "d", "onet"} or "unet" in name},
     "features": {"model": "c", "network": {"normalization": "feature"}},
     "classes": {"model": "c", "network": {"classes": 3}},
+    "nested regions": {"model": "c", "network": {"classes": 3, "nested": True}},
     "uniform": {"model": "c", "recipe": {"sampling": {"count": 48}}},
     "border": {"model": "c", "recipe": {"sampling": {"count": 48, "strategy": "border"}}},
     "divided unevenly": {"model": "d", "cases": [2, 0, 1]},

@@ -107,6 +107,8 @@ def test_a_data_set_without_settings_takes_those_of_own_data() -> None:
         ({"preprocessing": {"fit": "crop"}}, "profile laptop, model c: preprocessing.fit"),
         ({"network": {"output_skips": False}}, "profile laptop, model c: network.output_skips = True"),
         ({"network": {"decoder_with": 3}}, "model c, network: decoder_with"),
+        ({"network": {"nested": True}}, "model c: network.nested follows from preprocessing.regions"),
+        ({"preprocessing": {"regions": "bratz"}}, "model c: preprocessing.regions: 'bratz'"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(overrides: dict[str, Any], message: str) -> None:

@@ -23,6 +23,7 @@ VARIANTS: list[dict[str, Any]] = [
     {},
     {"normalization": "feature"},
     {"classes": 4},
+    {"classes": 4, "nested": True},
     {"locations": "scaled"},
     {"decoder_blocks": 1},
     {"decoder_blocks": 2, "activation": "relu"},
