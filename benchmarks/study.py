@@ -143,6 +143,7 @@ class Probe:
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`, in the phase `extraction` only.
             Memory is measured with `mise`, or with `dense` for a model that evaluates all voxels.
         implementation: implementation of the network; the released one and the variants are only predicted.
+        classes: number of classes with the background; left out of records at 2, the number of the paper's networks.
     """
 
     quantity: Quantity
@@ -154,6 +155,7 @@ class Probe:
     batch_size: int = 1
     extraction: str | None = None
     implementation: Implementation = "suite"
+    classes: int = 2
 
     @property
     def resolution(self) -> str:
@@ -172,11 +174,14 @@ class Probe:
         kind = model_type(self.model)
         made_for, modalities = PAPER_VOLUMES.get(self.dataset, (self.shape, 1))
         slices = {} if kind.slice_axis is None else dict.fromkeys(SLICE_FIELDS, self.batch_size)
-        return replace(kind.config_for(made_for, modalities, **slices), shape=self.shape)
+        return replace(kind.config_for(made_for, modalities, **slices), shape=self.shape, classes=self.classes)
 
     def plain(self) -> dict[str, Any]:
         """Return the probe as values that JSON can hold."""
-        return asdict(self)
+        values = asdict(self)
+        if self.classes == 2:
+            del values["classes"]
+        return values
 
 
 @dataclass(frozen=True)

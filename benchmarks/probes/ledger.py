@@ -85,6 +85,7 @@ def name_of(probe: Probe) -> str:
     parts += [f"batch {probe.batch_size}"] if probe.batch_size > 1 else []
     parts += [probe.extraction] if probe.extraction is not None else []
     parts += [probe.implementation] if probe.implementation != "suite" else []
+    parts += [f"{probe.classes} classes"] if probe.classes != 2 else []
     return " ".join(parts)
 
 

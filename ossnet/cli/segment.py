@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from ossnet.cli.device import adapt, device_of
-from ossnet.cli.options import Commands, extraction_options, machine_options, precision_options
+from ossnet.cli.options import Commands, extraction_options, machine_options, positive, precision_options
+from ossnet.cli.output_grid import grid_options, shape_to_write
 from ossnet.errors import UserError
 from ossnet.files import require_writable
 
@@ -16,9 +17,14 @@ def add(commands: Commands) -> None:
     """Add the command."""
     segmentation = commands.add_parser(
         "segment",
-        parents=[extraction_options(), precision_options(), machine_options()],
+        parents=[grid_options(), extraction_options(), precision_options(), machine_options()],
         help="segment one patient's images",
-        description="Write the segmentation of an image as NIfTI, with the affine and shape of the input.",
+        description="Write the segmentation of an image as NIfTI, with the affine, orientation and shape of the input, "
+        "or with --spacing or --shape on another grid over the same volume, whose outer faces are those of the input. "
+        "The image is brought to the orientation that the model was trained in and its segmentation back, so that the "
+        "order in which a file stores its voxels does not matter. Locations between voxels are evaluated with patches "
+        "that are interpolated trilinearly (Section 3.3); U-Nets predict voxels, and their probabilities are "
+        "interpolated.",
     )
     segmentation.add_argument(
         "images",
@@ -30,7 +36,19 @@ def add(commands: Commands) -> None:
     segmentation.add_argument(
         "-o", "--output", required=True, type=Path, metavar="OUT.nii.gz", help="file for the mask"
     )
-    segmentation.add_argument("--mesh", type=Path, metavar="FILE", help="file for the surface in mm, .ply or .obj")
+    segmentation.add_argument(
+        "--mesh",
+        type=Path,
+        metavar="FILE",
+        help="file for the surface of all classes but the background in mm (RAS+), .ply or .obj; between voxels it is "
+        "placed by the model's probabilities",
+    )
+    segmentation.add_argument(
+        "--smooth",
+        type=positive,
+        metavar="N",
+        help="number of rounds of smoothing of the surface, such as 10, which keep its volume (default: none)",
+    )
     segmentation.add_argument(
         "--audit",
         type=_share,
@@ -49,9 +67,12 @@ def _segment(arguments: argparse.Namespace) -> None:
 
     from ossnet.data.case import Case
     from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, write_label
+    from ossnet.data.voxel_grid import VoxelGrid
     from ossnet.evaluation.evaluation import extractor, field_of_case
     from ossnet.inference.audit import extract_and_audit
-    from ossnet.inference.mesh import MESH_SUFFIXES, mesh_of, write_mesh
+    from ossnet.inference.mesh import MESH_SUFFIXES, write_mesh
+    from ossnet.inference.smoothing import smooth_mesh
+    from ossnet.inference.surface import surface_of_field
     from ossnet.training.run import load_run
 
     places = {path.resolve(): "one of the images" for path in map(Path, arguments.images)}
@@ -63,6 +84,8 @@ def _segment(arguments: argparse.Namespace) -> None:
     _require_name("-o", arguments.output, SUFFIXES, "NIfTI")
     if arguments.mesh:
         _require_name("--mesh", arguments.mesh, MESH_SUFFIXES, "PLY or OBJ")
+    elif arguments.smooth:
+        raise UserError("--smooth applies to the surface; give --mesh FILE, too, or omit it")
     model, spec = load_run(arguments.model, device_of(arguments))
     adapt(model, arguments)
     image, affine = read_image(arguments.images)
@@ -74,9 +97,12 @@ def _segment(arguments: argparse.Namespace) -> None:
         )
     name, spacing_known = Path(arguments.images[0]).name, has_spacing(arguments.images[0])
     case = Case(name, image, None, affine, spec.modalities, spacing_known)
+    shape = case.shape
+    written = VoxelGrid(shape, affine).resampled(shape_to_write(arguments, case))
     extraction = arguments.extraction or model.extraction
     extract = extractor(extraction)
-    field, grid = field_of_case(model, case, spec.preprocessing)
+    field, grid = field_of_case(model, case, spec.preprocessing, written.shape)
+    del image, case  # The field has the prepared image.
     audit = None
     if arguments.audit is None:
         result = extract(field, grid, arguments.max_locations)
@@ -86,14 +112,21 @@ def _segment(arguments: argparse.Namespace) -> None:
     mask = result.segmentation.cpu().numpy()
     # The surface is written first, so that no mask is left behind if that fails.
     if arguments.mesh and mask.any():
-        write_mesh(arguments.mesh, *mesh_of(mask > 0, affine), unit="mm" if spacing_known else "voxels")
-    write_label(arguments.output, spec.preprocessing.stored(mask), affine, like=arguments.images[0])
+        vertices, faces = surface_of_field(field, grid, result.segmentation, written.affine, arguments.max_locations)
+        vertices = smooth_mesh(vertices, faces, arguments.smooth or 0)
+        write_mesh(arguments.mesh, vertices, faces, unit="mm" if spacing_known else "voxels")
+    write_label(arguments.output, spec.preprocessing.stored(mask), written.affine, like=arguments.images[0])
     voxels = np.count_nonzero(mask)
-    volume = f"{voxels * case.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
+    volume = f"{voxels * written.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
     print(
         f"{arguments.output}: {voxels} voxels, {volume}, {extraction}: "
         f"{' + '.join(map(str, result.evaluated))} locations"
     )
+    if written.shape != shape:
+        size = f" of {' x '.join(f'{edge:.4g}' for edge in written.spacing_mm)} mm" if spacing_known else ""
+        print(f"{arguments.output}: {' x '.join(map(str, written.shape))} voxels{size}, over the volume of {name}")
+    if spec.preprocessing.orientation == "stored":
+        print(f"{arguments.model} was trained on axes as they are stored, so {name} was not reoriented for it")
     if audit is not None:
         print(
             f"audit: of {audit.sampled} voxels, drawn from {audit.skipped} skipped ones, {audit.differing} differ from "

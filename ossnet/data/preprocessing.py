@@ -137,6 +137,23 @@ class GridMap:
         offset = torch.tensor(self.offset, dtype=torch.float32, device=locations.device)
         return scale * locations[:, list(self.axes)] + offset
 
+    def resampled(self, shape: tuple[int, int, int]) -> "GridMap":
+        """Return the map of a grid of another shape over the same volume: the outer faces of both grids coincide.
+
+        Along an axis of T voxels in the original grid and S voxels in the other one, voxel s of the latter has its
+        centre at the original coordinate (s + 1/2) T / S - 1/2.
+        """
+        ratio = [size / other for size, other in zip(self.original_shape, shape, strict=True)]
+        moves = list(zip(self.axes, self.scale, self.offset, strict=True))
+        scale = [factor * ratio[axis] for axis, factor, _ in moves]
+        offset = [start + factor * (ratio[axis] - 1) / 2 for axis, factor, start in moves]
+        return replace(
+            self,
+            original_shape=shape,
+            scale=(scale[0], scale[1], scale[2]),
+            offset=(offset[0], offset[1], offset[2]),
+        )
+
     def restore(self, label: np.ndarray) -> np.ndarray:
         """Return a segmentation of the prepared grid on the original grid, [H, W, D], by the nearest prepared voxel.
 

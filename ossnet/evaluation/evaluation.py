@@ -41,13 +41,24 @@ def original_grid(mapping: GridMap) -> Grid:
     return Grid(mapping.original_shape, locate)
 
 
-def field_of_case(model: SegmentationModel, case: Case, preprocessing: Preprocessing) -> tuple[OccupancyField, Grid]:
-    """Prepare a case and return the model's occupancy field of it, with the case's own grid located in that field.
+def field_of_case(
+    model: SegmentationModel, case: Case, preprocessing: Preprocessing, shape: tuple[int, int, int] | None = None
+) -> tuple[OccupancyField, Grid]:
+    """Prepare a case and return the model's occupancy field of it, with a grid over the case located in that field.
+
+    Args:
+        model: trained model.
+        case: case as it is stored.
+        preprocessing: preprocessing of the model.
+        shape: shape of the grid, along the axes of the stored case and with the same outer faces, see
+            `GridMap.resampled`; by default the case's own grid.
 
     Raises:
         UserError: the preprocessing refuses the case.
     """
     mapping = grid_map(case.shape, case.affine, preprocessing, case.name)
+    if shape is not None:
+        mapping = mapping.resampled(shape)
     prepared = prepare(case, preprocessing)
     field = model.field(model.place(prepared.image))
     return field, original_grid(mapping)

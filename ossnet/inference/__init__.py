@@ -7,5 +7,7 @@ In reading order:
 - `adaptive`: what the adaptive extraction evaluates;
 - `interpolated_level`: its levels, of evaluated and interpolated logits;
 - `audit`: bound on what an extraction misses, from random voxels that it skipped;
-- `mesh`: the surface of a segmentation as a triangle mesh.
+- `mesh`: the surface of a mask or of probabilities as a triangle mesh;
+- `surface`: the surface of a field's segmentation, placed between voxels by its logits;
+- `smoothing`: smoothing of meshes.
 """

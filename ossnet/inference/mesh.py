@@ -20,7 +20,7 @@ def mesh_of(
     """Return the surface where a mask or a probability crosses `level`, by marching cubes.
 
     The mesh is closed, also where the object touches the border of the volume. It is not smoothed: MISE smooths it, and
-    Section 3.3 leaves that out in practice.
+    Section 3.3 leaves that out in practice. `ossnet.inference.surface` has the surface of an occupancy field.
 
     Args:
         segmentation_or_probability: mask or probabilities [H, W, D]; zero outside the volume.
@@ -33,14 +33,25 @@ def mesh_of(
         `level`.
     """
     # Zeros around the volume close the surface of an object that touches its border.
-    volume = np.pad(np.asarray(segmentation_or_probability, dtype=np.float32), 1)
+    return cut(np.pad(np.asarray(segmentation_or_probability, dtype=np.float32), 1), level, affine, np.full(3, -1))
+
+
+def cut(volume: np.ndarray, level: float, affine: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the surface where values cross a level, by marching cubes; see `mesh_of`.
+
+    Args:
+        volume: values [h, w, d] float32; the outermost ones are not above the level.
+        level: values above it are inside.
+        affine: map [4, 4] from voxel indices to mm.
+        first: voxel index [3] of the first value.
+    """
     if not (volume > level).any():
         return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
     vertices, faces, _, _ = marching_cubes(volume, level)
     # With high values inside, scikit-image orders vertices for inward normals; a mirroring affine reverses the order.
     if np.linalg.det(affine[:3, :3]) > 0:
         faces = faces[:, ::-1]
-    return apply_affine(affine, vertices.astype(np.float64) - 1), faces.astype(np.int64)
+    return apply_affine(affine, vertices.astype(np.float64) + first), faces.astype(np.int64)
 
 
 def write_mesh(path: str | Path, vertices: np.ndarray, faces: np.ndarray, unit: str = "mm") -> None:

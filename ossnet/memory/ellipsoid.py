@@ -22,7 +22,8 @@ from ossnet.nested import is_nested
 SEMI_AXIS = 0.25
 """Semi-axes of the ellipsoid as a part of the volume's edges: 6.5 % of the volume, more than a liver or a tumour takes.
 
-Its surface is as large as a third of the volume's faces in a cube.
+Its surface is as large as a third of the volume's faces in a cube. More than two classes share it: from inside out,
+each class but the background takes a shell of the same volume. Of nested regions, the outermost is the ellipsoid.
 """
 
 POINTS_PER_CELL = 10
@@ -31,7 +32,7 @@ POINTS_PER_CELL = 10
 
 @dataclass(frozen=True, eq=False)
 class EllipsoidField(SubstituteField):
-    """Field of a network that is evaluated at every location, and then replaced by an ellipsoid of class 1."""
+    """Field of a network that is evaluated at every location, and then replaced by the ellipsoid, see `SEMI_AXIS`."""
 
     prior: None = None
 
@@ -44,9 +45,9 @@ class EllipsoidField(SubstituteField):
         answers.zero_()
         if is_nested(answers, self.classes):
             answers[:, 0] = inside
-        else:
-            answers[:, 0], answers[:, 1] = ~inside, inside
-        return answers
+            return answers
+        answers[:, 0] = ~inside
+        return answers.scatter_(1, self._shells(locations), inside[:, None].to(answers.dtype))
 
     def logits(self, locations: Tensor) -> Tensor:
         """Return logits at locations [n, 3], of the same classes as `__call__`.
@@ -60,9 +61,15 @@ class EllipsoidField(SubstituteField):
         answers.copy_(-margin.abs()[:, None] - 1)
         if is_nested(answers, self.classes):
             answers[:, 0] = margin
-        else:
-            answers[:, 0], answers[:, 1] = -margin / 2, margin / 2
-        return answers
+            return answers
+        answers[:, 0] = -margin / 2
+        return answers.scatter_(1, self._shells(locations), margin[:, None] / 2)
+
+    def _shells(self, locations: Tensor) -> Tensor:
+        """Return the class of the shell [n, 1] int64 at locations [n, 3], the outermost one outside the ellipsoid."""
+        shells = self.classes - 1
+        within = _squared_distance(locations, self.shape) ** 1.5  # Part of the ellipsoid's volume that lies inside.
+        return 1 + (within * shells).long().clamp(max=shells - 1)[:, None]
 
 
 def in_ellipsoid(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -77,15 +84,19 @@ def _squared_distance(locations: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return offset.square().sum(-1)
 
 
-def points_around(shape: Sequence[int]) -> int:
+def points_around(shape: Sequence[int], classes: int = 2) -> int:
     """Return the number of points of a lattice that an octree evaluates around the ellipsoid after the coarser lattice.
 
     Lines along each axis cross the surface twice in the ellipse that it projects to, and a smooth surface crosses one
     cell for each crossing of a line: pi / 8 of the lattice's faces in sum, a quarter of that in the coarser lattice.
+    With more than two classes the surfaces of all shells count: each is as large as the power 2/3 of the volume that it
+    encloses.
     """
     height, width, depth = shape
     ellipses = math.pi * SEMI_AXIS**2 * (height * width + width * depth + depth * height)
-    coarser_cells = 2 * ellipses / 4
+    shells = classes - 1
+    surfaces = sum((shell / shells) ** (2 / 3) for shell in range(1, classes))
+    coarser_cells = 2 * ellipses * surfaces / 4
     return min(height * width * depth, round(POINTS_PER_CELL * coarser_cells))
 
 
@@ -100,10 +111,12 @@ class PointsAroundEllipsoid(TorchDispatchMode):
     Args:
         shape: grid (H, W, D) of the volume.
         max_locations: number of locations per pass.
+        classes: number of classes with the background.
     """
 
-    def __init__(self, shape: tuple[int, int, int], max_locations: int) -> None:
+    def __init__(self, shape: tuple[int, int, int], max_locations: int, classes: int = 2) -> None:
         super().__init__()
+        self._classes = classes
         self._first = lattice_shape(shape, INITIAL_STRIDE)
         self._max_locations = max_locations
         self._seen: set[torch.Size] = set()
@@ -124,4 +137,4 @@ class PointsAroundEllipsoid(TorchDispatchMode):
         if mask.shape in self._seen:
             return 0
         self._seen.add(mask.shape)
-        return mask.numel() if tuple(mask.shape) == self._first else points_around(mask.shape)
+        return mask.numel() if tuple(mask.shape) == self._first else points_around(mask.shape, self._classes)

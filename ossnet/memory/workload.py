@@ -180,8 +180,9 @@ def _extract(model: SegmentationModel, image: Tensor, max_locations: int | None)
         model.segment(image)
         return
     # On tensors without values an octree cannot find its points.
-    unknown = PointsAroundEllipsoid(model.config.shape, max_locations) if has_no_values(image) else nullcontext()
-    with unknown:
+    config = model.config
+    around = PointsAroundEllipsoid(config.shape, max_locations, config.classes)
+    with around if has_no_values(image) else nullcontext():
         EXTRACTORS[EXTRACTION](EllipsoidField(model.field(image)), None, max_locations)
 
 

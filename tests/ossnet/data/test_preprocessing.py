@@ -17,6 +17,7 @@ from ossnet.config import build, plain
 from ossnet.data.case import Case
 from ossnet.data.nifti import read_image, read_label
 from ossnet.data.preprocessing import GridMap, Preprocessing, grid_map, prepare
+from ossnet.data.voxel_grid import VoxelGrid
 from ossnet.errors import UserError
 
 ORIENTATIONS = ["".join(codes) for order in permutations(("LR", "PA", "SI")) for codes in product(*order)]  # All 48.
@@ -121,6 +122,18 @@ def test_padded_locations_are_whole_and_show_the_original_values() -> None:
     i, j, k = moves.to_prepared(torch.from_numpy(np.argwhere(np.ones(case.shape)))).T
     values = torch.from_numpy(prepared.image)[:, i.long(), j.long(), k.long()].reshape(case.image.shape)
     assert_array_equal(values.numpy(), case.image)
+
+
+@pytest.mark.parametrize(("fit", "shape"), [("pad", (10, 10, 9)), ("resize", (13, 12, 11))])
+def test_another_grid_over_the_same_volume_is_where_its_affine_says(fit: str, shape: tuple[int, int, int]) -> None:
+    case = phantom("IRA")
+    preprocessing = build(Preprocessing, {"shape": shape, "fit": fit, "classes": 3, "normalise": "none"}, "test")
+    moves, prepared = moves_of(case, preprocessing), prepare(case, preprocessing)
+    assert moves.resampled(case.shape) == moves
+    for other in ((18, 14, 12), (4, 3, 11)):
+        resampled, grid = moves.resampled(other), VoxelGrid(case.shape, case.affine).resampled(other)
+        assert_allclose(prepared.affine @ resampled.matrix, grid.affine, atol=1e-9)
+        assert not resampled.keeps_voxels
 
 
 def test_restoring_a_smaller_grid_takes_the_nearest() -> None:

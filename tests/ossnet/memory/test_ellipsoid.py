@@ -60,10 +60,24 @@ def test_it_is_a_field_of_nested_regions_too(name: str) -> None:
     assert torch.equal(labels_of_logits(field.logits(places), 4), labels_of(field(places), 4))
 
 
+def test_classes_are_shells_of_the_same_volume_from_inside_out() -> None:
+    shape = (48, 40, 44)
+    field = EllipsoidField(VoxelField(torch.rand(5, *shape)))
+    places = torch.cartesian_prod(*map(torch.arange, shape))
+    labels = labels_of(field(places), 5)
+    assert torch.equal(labels > 0, in_ellipsoid(places, shape))
+    sizes = labels.bincount()[1:]
+    assert sizes.float() == pytest.approx(sizes.float().mean().item(), rel=0.05)
+    along = labels.view(shape)[24, 20, 22:].tolist()
+    assert along == sorted(along[: along.index(0)]) + [0] * along.count(0)
+
+
 def test_points_by_hand() -> None:
     # Ellipses of radius 25 in three directions, each with two crossings, in the coarser lattice a quarter.
     assert points_around((100, 100, 100)) == round(10 * 3 * math.pi * 25**2 * 2 / 4)
     assert points_around((2, 2, 2)) == 8
+    # Of two shells of the same volume, the inner one has a surface of 0.5^(2/3).
+    assert points_around((100, 100, 100), 3) == round(10 * 3 * math.pi * 25**2 * (1 + 0.5 ** (2 / 3)) * 2 / 4)
 
 
 @SHAPES
@@ -71,6 +85,13 @@ def test_an_octree_finds_about_as_many_points(shape: tuple[int, int, int]) -> No
     first, *finer = mise(EllipsoidField(VoxelField(torch.zeros(shape)))).evaluated
     assert first == math.prod(-(-(size - 1) // 4) + 1 for size in shape)
     assert finer[1] == pytest.approx(points_around(shape), rel=0.05)
+
+
+def test_it_finds_as_many_around_the_shells_of_several_classes() -> None:
+    shape = (64, 64, 64)
+    finest = mise(EllipsoidField(VoxelField(torch.zeros(3, *shape)))).evaluated[-1]
+    # The shells are only three voxels apart, so that they share some of their cells.
+    assert 0.85 * points_around(shape, 3) < finest < points_around(shape, 3)
 
 
 @SHAPES
