@@ -16,6 +16,8 @@ from ossnet.field import OccupancyField, evaluate, labels_of
 from ossnet.model import SegmentationModel
 from ossnet.sampling import Sampling, border_voxels, draw_locations
 
+ProtocolName = Literal["paper", "released", "dense"]
+
 
 @dataclass(frozen=True, config=STRICT)
 class Validation:
@@ -30,7 +32,7 @@ class Validation:
         every: number of epochs between two validations; the last epoch is always validated.
     """
 
-    protocol: Literal["paper", "released", "dense"] = "paper"
+    protocol: ProtocolName = "paper"
     locations: int = Field(default=2**17, ge=1)
     border_share: float = Field(default=0.0, ge=0, le=1)
     every: int = Field(default=5, ge=1)
