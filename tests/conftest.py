@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forkserver_context
 from ossnet.config import merge
-from ossnet.data.case import Dataset
 from ossnet.data.brats import MODALITIES
+from ossnet.data.case import Dataset
 from ossnet.data.nifti import write_label, write_volume
 from ossnet.data.table import table_dataset
 from ossnet.field import VoxelField

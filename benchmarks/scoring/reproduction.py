@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
-from ossnet.config import digest, plain
+from ossnet.config import digest
 from ossnet.data.case import Case, Dataset
 from ossnet.errors import UserError
 from ossnet.evaluation.evaluation import extractor, score_segmentation, segment_case

@@ -125,8 +125,22 @@ def load_released(
     ):
         if value not in known:
             raise UserError(f"unknown {option} {value!r}; choose one of {', '.join(known)}")
+    return load_released_state(read_state_dict(path), path, variant, dataset, context_pooling)
+
+
+def load_released_state(
+    released: dict[str, Tensor],
+    path: str | Path,
+    variant: ReleasedVariant,
+    dataset: ReleasedDataset,
+    context_pooling: Pooling = "average",
+) -> OccupancyNetwork:
+    """Return the network of a state dict that `path` holds, as `load_released` does.
+
+    Raises:
+        UserError: its entries are not those of this network.
+    """
     network = OccupancyNetwork(replace(released_config(variant, dataset), context_pooling=context_pooling))
-    released = read_state_dict(path)
     differences = _differences(released, network.state_dict())
     if differences:
         first, *others = differences[:SHOWN]
@@ -145,15 +159,15 @@ def released_config(variant: ReleasedVariant, dataset: ReleasedDataset) -> Occup
     return OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS[dataset])
 
 
-def recognise(path: str | Path) -> tuple[ReleasedVariant, ReleasedDataset]:
-    """Return the variant and the data set of a checkpoint in the released naming, by the entries that tell them apart.
+def recognise(released: dict[str, Tensor], path: str | Path) -> tuple[ReleasedVariant, ReleasedDataset]:
+    """Return the variant and the data set of a state dict that `path` holds, by the entries that tell them apart.
 
-    Whether the other entries fit is for `load_released` to say.
+    Whether the other entries fit is for `load_released_state` to say.
 
     Raises:
-        UserError: the file is unreadable, or no released network has these entries.
+        UserError: no released network has these entries.
     """
-    shapes = {name: tuple(value.shape) for name, value in read_state_dict(path).items()}
+    shapes = {name: tuple(value.shape) for name, value in released.items()}
     modalities = shapes.get("encoder.blocks.0.main_mapping.0.weight", (0, 0))[1]
     patch_channels = shapes.get("decoder.patch_mapping.mapping.0.weight", (0, 0))[1]
     for dataset in get_args(ReleasedDataset):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +16,14 @@ from ossnet.model import SegmentationModel
 from ossnet.network.released import (
     ReleasedDataset,
     ReleasedVariant,
-    load_released,
+    load_released_state,
+    read_state_dict,
     recognise,
     released_config,
     released_state_dict,
 )
 from ossnet.training.checkpoint import save_checkpoint, save_weights
-from ossnet.training.profile import load_profile
+from ossnet.training.profile import Profile, load_profile
 from ossnet.training.run import RunSpec, load_run, refuse_another_run, write_spec
 
 MODELS: Mapping[str, str] = {"o-net": "onet", "ossnet-a": "a", "ossnet-b": "b", "ossnet-c": "c", "ossnet-d": "d"}
@@ -66,15 +68,16 @@ def read_released(
     Raises:
         UserError: the file is unreadable, or its entries are not those of the variant and the data set.
     """
+    state = read_state_dict(path)
     if variant is None or dataset is None:
-        found_variant, found_dataset = recognise(path)
+        found_variant, found_dataset = recognise(state, path)
         variant, dataset = variant or found_variant, dataset or found_dataset
-    model = load_released(path, variant, dataset)
+    model = load_released_state(state, path, variant, dataset)
     data = DATA[dataset]
     # What data the weights are from is known by name only: the files are not at hand.
     unseen = Dataset(data.name, data.modalities, {}, {}.__getitem__, fingerprint="")
     settings = {"preprocessing": {"shape": released_config(variant, dataset).shape}}
-    spec = load_profile("released").spec(MODELS[variant], unseen, 0, settings)
+    spec = _profile().spec(MODELS[variant], unseen, 0, settings)
     return ReleasedModel(model, replace(spec, imported=_digest(model.state_dict())))
 
 
@@ -142,6 +145,11 @@ def refuse_cases_of_released_training(dataset: Dataset, split: str, roles: Mappi
             f"{run} was imported, and which cases of data set {dataset.name} are among those that it has learned from "
             "is not known; add --allow-learned-cases to ossnet evaluate"
         )
+
+
+@cache
+def _profile() -> Profile:
+    return load_profile("released")
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:

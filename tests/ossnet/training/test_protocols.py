@@ -13,8 +13,6 @@ from ossnet.data.prepared import PreparedCase
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
-from ossnet.network.configuration import OccupancyNetworkConfig
-from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.training.protocols import evaluate_sampled, sampled_protocol, score_case_sampled, score_sampled
 from ossnet.training.validation import Validation
 
@@ -67,34 +65,15 @@ def test_a_case_is_scored_on_its_prepared_grid(intensity_model: Model) -> None:
         score_case_sampled(everything, replace(CASE, label=None), PAD, [Validation("paper", 8)])
 
 
-def test_the_released_protocol_pools_the_larger_patches_by_their_maximum() -> None:
-    torch.manual_seed(0)
-    sizes = {"encoder_channels": (4, 4), "decoder_width": 8, "decoder_blocks": 1, "patch_size": 3}
-    config = OccupancyNetworkConfig(shape=(32, 32, 32), modalities=1, larger_context=True, **sizes)
-    network = OccupancyNetwork(config).eval()
-    fitting = replace(PAD, shape=(32, 32, 32))
-    protocols = [Validation("paper", 2000), Validation("released", 2000)]
-    # Patches alone decide: the sign of their first feature, less its median, is what averages and maxima differ in.
-    noise = np.random.default_rng(0).normal(size=(1, 32, 32, 32)).astype(np.float32)
-    case = Case("noise", noise, (noise[0] > 0).astype(np.uint8), CASE.affine, ("ct",))
-    network.load_state_dict(network.state_dict() | {"decoder.head.weight": torch.randn(1, 8)})
-    averaged, maximal = (
-        OccupancyNetwork(replace(config, context_pooling=pooling)).eval() for pooling in ("average", "max")
-    )
-    for other in (averaged, maximal):
-        other.load_state_dict(network.state_dict())
-    scores = score_case_sampled(network, case, fitting, protocols).set_index(["protocol", "quantity"])["value"]
-    of_averages = score_case_sampled(averaged, case, fitting, protocols[:1]).set_index(["protocol", "quantity"])[
-        "value"
-    ]
-    # Another name of the protocol leaves a network as it is, so that this one is asked for maxima by its configuration.
-    image = torch.from_numpy(noise)
-    prepared = PreparedCase("noise", image, torch.from_numpy(case.label), None, case.affine, (1, 1, 1))
-    of_maxima = score_sampled(maximal.field(image), prepared, protocols[1:]).set_index(["protocol", "quantity"])[
-        "value"
-    ]
-    assert scores["paper"].equals(of_averages["paper"])
-    assert scores["released"].equals(of_maxima["released"])
-    not_pooled = score_sampled(averaged.field(image), prepared, protocols[1:])["value"]
-    assert scores["released"].tolist() != not_pooled.tolist()
-    assert network.config.context_pooling == "average"
+def test_the_released_protocol_infers_as_the_released_code(
+    intensity_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, everything = (intensity_model(PAD.shape, threshold=threshold) for threshold in (0.5, -1.0))
+    monkeypatch.setattr("ossnet.training.protocols.with_released_inference", {right: everything}.__getitem__)
+    protocols = [Validation("released", 4096), Validation("paper", 4096)]
+    scores = score_case_sampled(right, CASE, PAD, protocols)
+    values = scores.set_index(["protocol", "quantity"])["value"]
+    assert scores["protocol"].tolist() == ["released", "released", "paper", "paper"]
+    assert values["paper", "iou"] == 1
+    # Three of the seven planes that the released code draws from are occupied.
+    assert values["released", "iou"] == pytest.approx(3 / 7, abs=0.03)
