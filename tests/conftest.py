@@ -213,9 +213,10 @@ def intensity_model() -> Callable[..., IntensityModel]:
 def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], Path]:
     """Write a released checkpoint whose network is occupied where the first voxel index is above 31.5.
 
-    Its sizes are the released ones, but for volumes of 64x64x48 voxels, which take a moment.
+    It is for volumes of 64x64x48 voxels and has small layers, so that a segmentation takes a moment.
     """
-    monkeypatch.setitem(DATASETS, "brats", {"shape": (64, 64, 48), "modalities": 4})
+    sizes = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
+    monkeypatch.setitem(DATASETS, "brats", {"shape": (64, 64, 48), "modalities": 4, **sizes})
 
     def write(path: Path, variant: str) -> Path:
         network = OccupancyNetwork(released_config(variant, "brats"))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ossnet.config import plain
 from ossnet.data import brats, lits
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
@@ -76,7 +77,9 @@ def read_released(
     data = DATA[dataset]
     # What data the weights are from is known by name only: the files are not at hand.
     unseen = Dataset(data.name, data.modalities, {}, {}.__getitem__, fingerprint="")
-    settings = {"preprocessing": {"shape": released_config(variant, dataset).shape}}
+    network = plain(released_config(variant, dataset))
+    shape, _, _ = (network.pop(size) for size in ("shape", "modalities", "classes"))
+    settings = {"preprocessing": {"shape": shape}, "network": network}
     spec = _profile().spec(MODELS[variant], unseen, 0, settings)
     return ReleasedModel(model, replace(spec, imported=_digest(model.state_dict())))
 
