@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ossnet.config import plain
 from ossnet.data import brats, lits
-from ossnet.data.case import Dataset
+from ossnet.data.case import Case, Dataset
 from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
 from ossnet.network.released import (
@@ -76,7 +76,7 @@ def read_released(
     model = load_released_state(state, path, variant, dataset)
     data = DATA[dataset]
     # What data the weights are from is known by name only: the files are not at hand.
-    unseen = Dataset(data.name, data.modalities, {}, {}.__getitem__, fingerprint="")
+    unseen = Dataset(data.name, data.modalities, {}, dict[str, Case]().__getitem__, fingerprint="")
     network = plain(released_config(variant, dataset))
     shape, _, _ = (network.pop(size) for size in ("shape", "modalities", "classes"))
     settings = {"preprocessing": {"shape": shape}, "network": network}
