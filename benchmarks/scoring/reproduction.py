@@ -2,22 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 import torch
 
-from ossnet.config import digest
+from ossnet.config import digest, plain
 from ossnet.data.case import Case, Dataset
+from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
 from ossnet.evaluation.evaluation import extractor, score_segmentation, segment_case
 from ossnet.evaluation.metrics import surface_tolerance_mm
 from ossnet.files import write_text
+from ossnet.model import SegmentationModel
 from ossnet.training.protocols import sampled_protocol, score_case_sampled
 from ossnet.training.released_run import read_released
 from ossnet.training.run import RunSpec
-from ossnet.training.validation import ProtocolName
+from ossnet.training.validation import ProtocolName, Validation
 
 SUFFIXES = (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".tar")
 """Endings of the names of checkpoints that torch has saved."""
@@ -90,12 +93,12 @@ class Reproduction:
         extractor(self.extraction)  # An unknown one is refused before any work.
 
     def missing(self, checkpoints: Sequence[Checkpoint]) -> list[tuple[str, Checkpoint]]:
-        """Return the pairs of a case and a checkpoint that are not scored yet, case by case."""
+        """Return the pairs of a case and a checkpoint that lack the scores of a protocol, case by case."""
         return [
             (case, checkpoint)
             for case in self.dataset.splits[self.split]
             for checkpoint in checkpoints
-            if not self._path(checkpoint, case).exists()
+            if self._missing(checkpoint, case)
         ]
 
     def score(self, pairs: Sequence[tuple[str, Checkpoint]]) -> Iterator[tuple[str, Checkpoint]]:
@@ -108,7 +111,12 @@ class Reproduction:
         for name, checkpoint in pairs:
             if case is None or case.name != name:
                 case = self.dataset.load(name)
-            write_text(self._path(checkpoint, name), self._score(checkpoint, case).to_csv(index=False))
+            model = read_released(checkpoint.path).model.to(self.device)
+            missing = self._missing(checkpoint, name)
+            scores = self._score(model, checkpoint.spec.preprocessing, case, missing)
+            for protocol in missing:
+                rows = scores[scores["protocol"] == protocol]
+                write_text(self._path(checkpoint, name, protocol), rows.to_csv(index=False))
             yield name, checkpoint
 
     def scores(self, checkpoints: Sequence[Checkpoint]) -> pd.DataFrame:
@@ -120,31 +128,35 @@ class Reproduction:
         for checkpoint in checkpoints:
             model = checkpoint.spec.model
             seed = seeds[model] = seeds.get(model, -1) + 1
-            for case in self.dataset.splits[self.split]:
-                kept = pd.read_csv(self._path(checkpoint, case), dtype={"unit": str}, keep_default_na=False)
-                kept["value"] = pd.to_numeric(kept["value"], errors="coerce")
+            for case, protocol in product(self.dataset.splits[self.split], self.protocols):
+                kept = pd.read_csv(self._path(checkpoint, case, protocol)).fillna({"unit": ""})
                 parts.append(kept.assign(dataset=self.dataset.name, model=model, seed=seed))
         return pd.concat(parts, ignore_index=True)
 
-    def _score(self, checkpoint: Checkpoint, case: Case) -> pd.DataFrame:
-        preprocessing = checkpoint.spec.preprocessing
-        model = read_released(checkpoint.path).model.to(self.device)
+    def _missing(self, checkpoint: Checkpoint, case: str) -> list[ProtocolName]:
+        return [protocol for protocol in self.protocols if not self._path(checkpoint, case, protocol).exists()]
+
+    def _score(
+        self, model: SegmentationModel, preprocessing: Preprocessing, case: Case, protocols: Sequence[ProtocolName]
+    ) -> pd.DataFrame:
         parts = []
-        sampled = [
-            sampled_protocol(name, self.dataset.name, self.locations) for name in self.protocols if name != "dense"
-        ]
+        sampled = [self._sampled(protocol) for protocol in protocols if protocol != "dense"]
         if sampled:
             parts.append(score_case_sampled(model, case, preprocessing, sampled, self.max_locations))
-        if "dense" in self.protocols:
+        if "dense" in protocols:
             found = segment_case(model, case, preprocessing, self.extraction, self.max_locations)
             tolerance = surface_tolerance_mm(case.spacing_mm)
             rows = score_segmentation(found.segmentation.cpu().numpy(), case, preprocessing, tolerance)
             parts.append(rows.assign(protocol="dense"))
         return pd.concat(parts, ignore_index=True)[COLUMNS]
 
-    def _path(self, checkpoint: Checkpoint, case: str) -> Path:
-        """Return the file of the scores of a case; any other weights, voxels or settings have another one."""
+    def _sampled(self, protocol: Literal["paper", "released"]) -> Validation:
+        return sampled_protocol(protocol, self.dataset.name, self.locations)
+
+    def _path(self, checkpoint: Checkpoint, case: str, protocol: ProtocolName) -> Path:
+        """Return the file of the scores of a case; other weights, voxels or settings have another one."""
         identity = checkpoint.spec.identity
-        settings = [VERSION, identity, self.dataset.content(case), [*self.protocols], self.locations, self.extraction]
-        name = f"{self.dataset.name}-{checkpoint.spec.model}-{identity[:12]}"
-        return self.folder / name / f"{case}-{digest(settings)[:12]}.csv"
+        settings = self.extraction if protocol == "dense" else plain(self._sampled(protocol))
+        key = digest([VERSION, identity, self.dataset.content(case), settings])
+        folder = f"{self.dataset.name}-{checkpoint.spec.model}-{identity[:12]}"
+        return self.folder / folder / f"{case}-{protocol}-{key[:12]}.csv"

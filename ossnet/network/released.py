@@ -167,14 +167,17 @@ def recognise(released: dict[str, Tensor], path: str | Path) -> tuple[ReleasedVa
     Raises:
         UserError: no released network has these entries.
     """
-    shapes = {name: tuple(value.shape) for name, value in released.items()}
-    modalities = shapes.get("encoder.blocks.0.main_mapping.0.weight", (0, 0))[1]
-    patch_channels = shapes.get("decoder.patch_mapping.mapping.0.weight", (0, 0))[1]
+
+    def inputs(convolution: str) -> int:
+        weight = released.get(f"{convolution}.weight")
+        return 0 if weight is None or weight.ndim < 2 else weight.shape[1]
+
+    modalities, patch_channels = inputs("encoder.blocks.0.main_mapping.0"), inputs("decoder.patch_mapping.mapping.0")
+    skips = "encoder.segmentation_mapping.0.weight" in released
     for dataset in get_args(ReleasedDataset):
         for variant in get_args(ReleasedVariant):
             config = released_config(variant, dataset)
             expected = config.modalities * config.patches * (1 + config.larger_context)
-            skips = "encoder.segmentation_mapping.0.weight" in shapes
             if (modalities, patch_channels, skips) == (config.modalities, expected, config.output_skips):
                 return variant, dataset
     raise UserError(f"{path} is no checkpoint of the released code: none of its networks has such entries")

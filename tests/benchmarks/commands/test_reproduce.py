@@ -12,7 +12,9 @@ from benchmarks.commands.reproduce import LAYOUT
 from benchmarks.markup import read_markdown
 from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
 from benchmarks.scoring.reproduction import find_checkpoints
+from ossnet.data.case import Case
 from ossnet.network.released import VARIANTS
+from ossnet.training.validation import Validation
 
 Capture = pytest.CaptureFixture[str]
 
@@ -70,12 +72,13 @@ def test_scores_are_kept_for_each_checkpoint_and_case(place: Path, monkeypatch: 
     command = [*COMMAND, "--protocol", "paper"]
     scored = []
 
-    def score(model: object, case: object, *_: object) -> pd.DataFrame:
-        scored.append(case)
+    def score(model: object, case: Case, _: object, protocols: Sequence[Validation], *__: object) -> pd.DataFrame:
+        names = [protocol.protocol for protocol in protocols]
+        scored.append(names)
         if len(scored) == 4:
             raise KeyboardInterrupt
-        rows = {"protocol": "paper", "case": case.name, "quantity": ["dice", "iou"], "value": [0.8, float("nan")]}
-        return pd.DataFrame(rows).assign(unit="")
+        rows = [(name, case.name, *score) for name in names for score in (("dice", 0.8, ""), ("iou", float("nan"), ""))]
+        return pd.DataFrame(rows, columns=["protocol", "case", "quantity", "value", "unit"])
 
     monkeypatch.setattr("benchmarks.scoring.reproduction.score_case_sampled", score)
     assert main(command) == 130
@@ -95,6 +98,9 @@ def test_scores_are_kept_for_each_checkpoint_and_case(place: Path, monkeypatch: 
     numbers = pd.read_csv(place / "results" / "tables" / "reproduction.csv").set_index(["model", "quantity"])
     assert numbers.loc["c", "dice"]["seeds"] == 2
     assert numbers.loc["onet", "dice"]["seeds"] == 1
+    # Another protocol is scored by itself.
+    assert main([*COMMAND, "--protocol", "released", "paper"]) == 0
+    assert scored[13:] == [["released"]] * 6 * 2
 
 
 def test_the_papers_models_in_function_space_are_the_rows() -> None:

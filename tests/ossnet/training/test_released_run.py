@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"ossnet-a for brats: .* extra \(unknown\)") as caught:
         import_released(path, run)
     assert f"{half} (torch.float16, not torch.float32)" in str(caught.value)
-    torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
+    torch.save({"encoder.blocks.0.main_mapping.0.weight": torch.zeros(2)}, tmp_path / "other.pt")
     with pytest.raises(UserError, match="no checkpoint of the released code"):
         import_released(tmp_path / "other.pt", run)
     assert not run.exists()
