@@ -7,10 +7,11 @@ OPTIONS ?=
 SAVED ?=
 CELL ?= table2 c dice
 STUDY ?=
+WEIGHTS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 # Recipes read these variables from the environment, so that their values may contain spaces and quotes.
-export DATASET PROFILE SAVED STUDY
+export DATASET PROFILE SAVED STUDY WEIGHTS
 RUN = $(BIN)/python -m benchmarks run --data "$$DATASET" --profile "$$PROFILE" $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
 # Run studies, then draw the named figures, even if a run failed (1), but not after a user's mistake (2) or an interrupt (130).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
@@ -21,16 +22,17 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
 .PHONY: help setup table1 table2 table3 inference adaptive tables ablations confidence locations study figure4 figure5 figure6 \
-	scaling league whole speed gpu figures claims simulate status verify reference bench bench-compare test lint clean
+	scaling league whole speed gpu figures claims simulate status verify reproduce reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Options:"
 	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, league, figure4:"
 	@echo "    DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
-	@echo "    PROFILE=laptop|workstation|paper|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
+	@echo "    PROFILE=laptop|workstation|paper|released|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
 	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
 	@echo "  of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
+	@echo "  of reproduce: DATASET=brats:FOLDER|lits:FOLDER WEIGHTS=FOLDER OPTIONS='--protocol paper' (only this one)"
 	@echo "  of gpu: OPTIONS='--limit-minutes 20'; of verify: DATASET, PROFILE and OPTIONS=--no-train; of claims: PROFILE"
 
 $(READY): pyproject.toml constraints.txt
@@ -112,6 +114,10 @@ status: $(READY)  ## Show how many runs and measurements are done, failed, runni
 
 verify: $(READY)  ## Show where a number of a table comes from, and train one of its seeds again: CELL="table2 c dice"
 	@$(BIN)/python -m benchmarks verify $(CELL) --data "$$DATASET" --profile "$$PROFILE" $(OPTIONS)
+
+reproduce: $(READY)  ## Table 2 from released weights, without training: DATASET=brats:FOLDER WEIGHTS=FOLDER
+	@test -n "$$WEIGHTS" || { echo "Name the folder of the released checkpoints with WEIGHTS=FOLDER"; exit 2; }
+	@$(BIN)/python -m benchmarks reproduce --data "$$DATASET" --weights "$$WEIGHTS" $(OPTIONS)
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect > /dev/null

@@ -165,6 +165,34 @@ def _verify(options: argparse.Namespace) -> int:
     return verify(request)
 
 
+def _reproduce(options: argparse.Namespace) -> int:
+    # As for `verify`.
+    from benchmarks.commands.reproduce import ReproduceRequest, reproduce
+    from ossnet.cli.device import device_of
+
+    for option in ("locations", "max_locations", "threads"):
+        value = getattr(options, option)
+        if value is not None and value < 1:
+            raise UserError(f"--{option.replace('_', '-')} {value}: give a whole number above 0")
+    for folder in ("cache", "reproduction", "tables"):
+        require_writable_folder(options.results / folder)
+    table = reproduce(
+        ReproduceRequest(
+            options.data,
+            options.weights,
+            options.results,
+            list(dict.fromkeys(options.protocol)),
+            options.locations,
+            options.extraction,
+            options.max_locations,
+            device_of(options),
+        )
+    )
+    print(table.read_text(encoding="utf-8"))
+    print(table)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -188,7 +216,8 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     def with_profile(added: argparse.ArgumentParser) -> None:
-        text = "profile of models and trainings: laptop, workstation, paper or a TOML file (default: %(default)s)"
+        text = "profile of models and trainings: laptop, workstation, paper, released or a TOML file"
+        text += " (default: %(default)s)"
         added.add_argument("--profile", default="laptop", help=text)
 
     def with_data(added: argparse.ArgumentParser) -> None:
@@ -297,6 +326,47 @@ def _parser() -> argparse.ArgumentParser:
         "repeated",
     )
     verify.add_argument("--no-train", action="store_true", help="only compare the table with its records")
+
+    reproduction = command(
+        "reproduce",
+        _reproduce,
+        "Make Table 2 from checkpoints of the paper's released code, without training: score each of them on the "
+        "validation cases by several protocols, next to the paper's numbers.",
+    )
+    reproduction.add_argument(
+        "--data",
+        required=True,
+        help="data set of the paper: brats:FOLDER (with the split that the released code lists) or lits:FOLDER",
+    )
+    reproduction.add_argument(
+        "--weights",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the checkpoints, whose contents tell network and data set; those for other data are left out",
+    )
+    reproduction.add_argument(
+        "--protocol",
+        nargs="+",
+        choices=("paper", "released", "dense"),
+        default=["paper", "released", "dense"],
+        help="protocols to score by, as `ossnet evaluate` takes them (default: all of them)",
+    )
+    reproduction.add_argument(
+        "--locations",
+        type=int,
+        default=2**17,
+        help="number of locations per volume of the protocol paper, and of released but for LiTS, where it is an "
+        "eighth (default: %(default)s)",
+    )
+    reproduction.add_argument(
+        "--extraction", default="mise", help="extraction of the protocol dense (default: %(default)s)"
+    )
+    reproduction.add_argument(
+        "--max-locations", type=int, default=2**14, help="number of locations per pass (default: %(default)s)"
+    )
+    reproduction.add_argument("--device", help="device to run on: cpu, cuda or cuda:N (default: a GPU if there is one)")
+    reproduction.add_argument("--threads", type=int, help="number of CPU threads (default: all cores)")
     return parser
 
 

@@ -36,9 +36,6 @@ MODEL_NAMES = {
 SUCCESSOR_NAMES = {"iosnet": "IOSNet", "hnoseg-xs": "HNOSeg-XS", "segresnet": "SegResNet (MONAI)"}
 """Later models than the paper's, which its tables do not have: see `benchmarks.studies.successors`."""
 
-PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
-"""Maps a data set to the paper's data set whose numbers stand beside its own, where the names differ."""
-
 PAPER_NAMES = {"brats": "BraTS 2020", "lits": "LiTS"}
 """The paper's data sets as it names them."""
 

@@ -8,7 +8,7 @@ import struct
 # on a busy machine they take three times as long. Processes that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,11 +21,14 @@ from torch import Tensor, nn
 
 from benchmarks.machine.forkserver import FOR_MEASURING, FOR_RUNS, FOR_RUNS_WITHOUT_GPU, forkserver_context
 from ossnet.config import merge
+from ossnet.data.brats import MODALITIES
 from ossnet.data.case import Dataset
 from ossnet.data.nifti import write_label, write_volume
 from ossnet.data.table import table_dataset
 from ossnet.field import VoxelField
 from ossnet.model import Batch, ModelConfig, SegmentationModel
+from ossnet.network.occupancy_network import OccupancyNetwork
+from ossnet.network.released import DATASETS, released_config, released_state_dict
 from ossnet.registry import model_type
 from ossnet.training.profile import load_profile
 from ossnet.training.run import RunSpec
@@ -202,5 +205,54 @@ def intensity_model() -> Callable[..., IntensityModel]:
 
     def make(shape: tuple[int, int, int], modalities: int = 1, threshold: float = 0.5) -> IntensityModel:
         return IntensityModel(ModelConfig(shape, modalities), threshold)
+
+    return make
+
+
+@pytest.fixture
+def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], Path]:
+    """Write a released checkpoint whose network is occupied where the first voxel index is above 31.5.
+
+    It is for volumes of 64x64x48 voxels and has small layers, so that a segmentation takes a moment.
+    """
+    sizes = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
+    monkeypatch.setitem(DATASETS, "brats", {"shape": (64, 64, 48), "modalities": 4, **sizes})
+
+    def write(path: Path, variant: str) -> Path:
+        network = OccupancyNetwork(released_config(variant, "brats"))
+        for name, value in network.decoder.state_dict().items():
+            if "activation" in name:
+                # P(x) / Q(x) = x.
+                value.zero_()
+                if name.endswith(".numerator"):
+                    value[1] = 1
+            elif "norm" not in name:
+                value.zero_()
+        with torch.no_grad():
+            first = network.decoder.blocks[0].skip
+            first.weight[0, 0], first.bias[0] = 1, -31.5
+            network.decoder.head.weight[0, 0] = 1
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(released_state_dict(network), path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def brats_release() -> Callable[[Path, Sequence[int]], Path]:
+    """Make cases of BraTS 2020 on grids of 60x60x43 voxels, all labelled from index 20 of the first axis on."""
+
+    def make(folder: Path, numbers: Sequence[int]) -> Path:
+        random = np.random.default_rng(0)
+        affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+        label = np.zeros((60, 60, 43), np.uint8)
+        label[20:] = 4
+        for number in numbers:
+            name = f"BraTS20_Training_{number:03d}"
+            for modality in MODALITIES:
+                write_volume(folder / name / f"{name}_{modality}.nii", random.normal(size=label.shape), affine)
+            write_label(folder / name / f"{name}_seg.nii", label, affine)
+        return folder
 
     return make

@@ -18,7 +18,7 @@ with open("calls", "a") as calls:
 """
 
 TAKEN_BY_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
-TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "PYTHON"}
+TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "WEIGHTS", "PYTHON"}
 """Variables by which a `make test` around these tests would change the targets within them."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -79,6 +79,13 @@ def test_the_file_of_a_study_arrives_as_it_was_given(checkout: Path) -> None:
     run, figure = calls(checkout, "study", f"STUDY={file}")
     assert run[-1] == figure[-1] == file
     assert figure[:2] == ["-m", "paper_figures"]
+
+
+def test_released_weights_are_scored_without_a_profile(checkout: Path) -> None:
+    made = calls(checkout, "reproduce", "DATASET=brats:my data", "WEIGHTS=my weights", "OPTIONS=--threads 2")
+    assert made == [
+        ["-m", "benchmarks", "reproduce", "--data", "brats:my data", "--weights", "my weights", "--threads", "2"]
+    ]
 
 
 @pytest.mark.parametrize(

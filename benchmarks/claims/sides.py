@@ -7,8 +7,8 @@ import pandas as pd
 
 from benchmarks.claims.measures import Row, fits, select
 from benchmarks.claims.schema import Column, Selection
-from benchmarks.names import PAPER_DATASETS
 from benchmarks.report.statistics import Scores
+from ossnet.data.paper_datasets import PAPER_DATASETS
 from ossnet.errors import UserError
 
 PAPER_LACKS = "not in the paper's tables"

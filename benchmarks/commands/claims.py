@@ -9,10 +9,11 @@ from benchmarks.claims.evidence import quantity_of, read_judged
 from benchmarks.claims.judge import judge
 from benchmarks.claims.report import write_claims
 from benchmarks.claims.schema import read_claims
-from benchmarks.names import PAPER_DATASETS, PUBLISHED, REFERENCE, read_published
+from benchmarks.names import PUBLISHED, REFERENCE, read_published
 from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
 from benchmarks.report.summary import summary_of
 from benchmarks.studies.registry import find_studies
+from ossnet.data.paper_datasets import PAPER_DATASETS
 from ossnet.errors import UserError
 
 NO_GPU = "no GPU record"

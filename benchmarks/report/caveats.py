@@ -7,9 +7,10 @@ The departures themselves are marked by `Departure:` where they occur in the cod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.names import PAPER_DATASETS, PAPER_NAMES
+from benchmarks.names import PAPER_NAMES
 from benchmarks.report.score_records import Record, Records
 from benchmarks.study import PAPER_VOLUMES
+from ossnet.data.paper_datasets import PAPER_DATASETS
 
 Caveats = Mapping[tuple[str, str, str], Sequence[str]]
 """Sentences about the runs behind a table, by data set, profile and protocol."""

@@ -7,7 +7,8 @@ from functools import cache
 import pandas as pd
 
 from benchmarks.layout import Layout, Row
-from benchmarks.names import PAPER_DATASETS, PUBLISHED, read_published
+from benchmarks.names import PUBLISHED, read_published
+from ossnet.data.paper_datasets import PAPER_DATASETS
 
 
 def published_difference(layout: Layout, row: Row, dataset: str, quantity: str) -> float:

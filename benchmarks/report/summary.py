@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.layout import Layout, Row
-from benchmarks.names import GROUP, PAPER_DATASETS, PUBLISHED, read_published
+from benchmarks.names import GROUP, PUBLISHED, read_published
 from benchmarks.report.score_records import Records, scores_of
 from benchmarks.report.statistics import best_of, describe
 from benchmarks.study import Study
+from ossnet.data.paper_datasets import PAPER_DATASETS
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
 

@@ -6,7 +6,8 @@ In reading order:
 - `registry`: all kinds of scorings;
 - `segmentation`: scores of segmentations, of Tables 1 and 2;
 - `segmentation_costs`: time and peak memory of the segmentations of a scoring;
-- `protocols`: scores at sampled locations, as the paper and its released code validate;
+- `protocols`: sampled protocols by which studies score their runs;
+- `reproduction`: scores of released checkpoints, without training;
 - `inference_comparison`: comparison of extractions, of the study `inference`;
 - `octree_stages`: stages of one extraction, of Figure 4.
 """

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from benchmarks.scoring.protocols import sampled_protocols, score_sampled
+from benchmarks.scoring.protocols import sampled_protocols
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.scoring.segmentation_costs import SegmentationCosts
 from benchmarks.study import Point, Split
@@ -28,6 +28,7 @@ from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
 from ossnet.registry import model_type
 from ossnet.training.profile import Profile
+from ossnet.training.protocols import score_sampled
 from ossnet.training.run import RunSpec
 from ossnet.training.validation import Validation
 

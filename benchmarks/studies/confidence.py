@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.layout import Layout
 from benchmarks.studies.ablations import QUANTITIES, several_seeds
-from benchmarks.studies.table1 import STRATEGIES, TABLE1
+from benchmarks.studies.table1 import STRATEGIES, TABLE1, with_strategy
 from benchmarks.study import Point, Study
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ BASELINE = "confidence"
 def grid(profile: "Profile") -> Sequence[Point]:
     """Return every strategy with every seed, with the profile's number of locations."""
     return [
-        Point(MODEL, seed, {"sampling": strategy}, {"recipe": {"sampling": {"strategy": strategy}}})
+        Point(MODEL, seed, {"sampling": strategy}, {"recipe": {"sampling": with_strategy(strategy)}})
         for strategy in STRATEGIES
         for seed in several_seeds(profile)
     ]

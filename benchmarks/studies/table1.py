@@ -16,6 +16,11 @@ LOCATIONS = (2**13, 2**14, 2**15)
 """The paper's numbers; a profile with smaller volumes divides them by its `locations_scale`."""
 
 
+def with_strategy(strategy: str) -> dict[str, str]:
+    """Return the settings of sampling by a strategy; confidence sampling is none of the released code's."""
+    return {"strategy": strategy, **({"protocol": "paper"} if strategy == "confidence" else {})}
+
+
 def grid(profile: "Profile") -> Sequence[Point]:
     """Return every strategy with every number of locations and seed, all trained for the same number of epochs."""
     return [
@@ -23,7 +28,7 @@ def grid(profile: "Profile") -> Sequence[Point]:
             MODEL,
             seed,
             {"sampling": strategy, "locations": locations, "drawn": locations // profile.locations_scale},
-            {"recipe": {"sampling": {"strategy": strategy, "count": locations // profile.locations_scale}}},
+            {"recipe": {"sampling": with_strategy(strategy) | {"count": locations // profile.locations_scale}}},
         )
         for strategy in STRATEGIES
         for locations in LOCATIONS

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ossnet.cli import evaluate, fits, models, segment, train
+from ossnet.cli import evaluate, export_released, fits, import_released, models, segment, train
 from ossnet.cli.options import OneLineParser
 from ossnet.command import run_command
 from ossnet.errors import UserError
@@ -16,6 +16,8 @@ EPILOG = """examples:
   torchrun --standalone --nproc-per-node 2 -m ossnet.cli train --data cases.csv --model c --out runs/c
   ossnet evaluate runs/c --data cases.csv --split test
   ossnet segment flair.nii.gz t1.nii.gz t1ce.nii.gz t2.nii.gz --model runs/c -o mask.nii.gz
+  ossnet import-released checkpoint.pt -o runs/released-c
+  ossnet evaluate runs/released-c --data brats:FOLDER --protocol paper released dense
   ossnet fits c --shape 256 256 160 --modalities 4 --batch 8 --memory 16GiB
 """
 
@@ -34,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(in_processes=False)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (train, evaluate, segment, models, fits):
+    for command in (train, evaluate, segment, models, fits, import_released, export_released):
         command.add(commands)
     return parser
 

@@ -1,13 +1,17 @@
 """The command `ossnet evaluate`."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ossnet.cli.device import adapt, device_of
 from ossnet.cli.options import Commands, data_options, extraction_options, machine_options, precision_options, settings
-from ossnet.data.sources import open_dataset
-from ossnet.errors import UserError
-from ossnet.files import require_writable, require_writable_folder, write_text
+from ossnet.data.sources import open_dataset, with_released_split
+from ossnet.files import require_writable, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add(commands: Commands) -> None:
@@ -16,13 +20,25 @@ def add(commands: Commands) -> None:
         "evaluate",
         parents=[data_options(), extraction_options(), precision_options(), machine_options()],
         help="score a trained model on labelled cases",
-        description="Segment the cases of a split densely on their own grids, and print and write the Dice, IoU, "
-        "95 % Hausdorff distance, surface Dice and false-positive volume of each: means over the classes or regions, "
-        "and where there are several, also of each.",
+        description="Score a trained model on the cases of a split, print the scores of each, and write them. By "
+        "default, cases are segmented densely on their own grids, and scored by Dice, IoU, 95 % Hausdorff distance, "
+        "surface Dice and false-positive volume: means over the classes or regions, and where there are several, also "
+        "of each. --protocol gives other scores.",
     )
     evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of the trained model")
     evaluation.add_argument(
-        "--split", default="test", choices=("train", "validation", "test"), help="split to score (default: %(default)s)"
+        "--split",
+        choices=("train", "validation", "test"),
+        help="split to score (default: test, or validation in a data set without test cases, as in the paper)",
+    )
+    evaluation.add_argument(
+        "--protocol",
+        nargs="+",
+        default=["dense"],
+        choices=("paper", "released", "dense"),
+        help="protocols to score by, with all of them on the same cases: dense, every voxel of the case's own grid; "
+        "paper, 2^17 uniform locations of the prepared volume; released, as the paper's released code does it, on the "
+        "split that it lists (default: dense)",
     )
     evaluation.add_argument(
         "--tolerance-mm",
@@ -47,68 +63,69 @@ def add(commands: Commands) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from ossnet.data.voxels import keeping_voxel_digests
-    from ossnet.evaluation.class_scores import describe, scored_classes
-    from ossnet.evaluation.evaluation import evaluate_run, require_modalities
-    from ossnet.progress import ProgressLine
-    from ossnet.training.profile import load_profile
-    from ossnet.training.run import load_run
-    from ossnet.training.seen_cases import read_seen_cases, refuse_learned_cases, roles_in_training
+    import pandas as pd
 
-    path = arguments.out or arguments.run / f"scores-{arguments.split}.csv"
+    from ossnet.cli.learned_cases import roles_in_evaluation
+    from ossnet.evaluation.class_scores import scored_classes
+    from ossnet.evaluation.evaluation import evaluate_run, require_modalities
+    from ossnet.training.profile import load_profile
+    from ossnet.training.protocols import evaluate_sampled, sampled_protocol
+    from ossnet.training.run import load_run
+
+    protocols = list(dict.fromkeys(arguments.protocol))
     model, spec = load_run(arguments.run, device_of(arguments))
     regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
     scored_classes(spec.preprocessing, regions)  # Refused before any case is read.
-    require_writable(path)
+    require_writable(arguments.out or arguments.run / "scores.csv")
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
+    source = with_released_split(arguments.data) if "released" in protocols else arguments.data
     # No workers, since only the cases that are scored need to be made.
-    dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
+    dataset = open_dataset(source, generator, arguments.cache, workers=0)
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
-    learned = read_seen_cases(arguments.run)
-    if learned is not None:
-        _require_cache(arguments.cache)
-    if arguments.allow_learned_cases:
-        # Cases are compared when they are read to be scored, since nothing depends on it before.
-        dataset = keeping_voxel_digests(dataset, arguments.cache) if learned is not None else dataset
-    else:
-        names = dataset.splits[arguments.split]
-        # No line at the end, since comparing digests that are kept takes no time.
-        with ProgressLine(
-            f"comparing {len(names)} cases with the training cases", len(names), report_end=False
-        ) as line:
-            roles = roles_in_training(
-                dataset, arguments.split, arguments.cache, learned, lambda done, _: line.update(done)
-            )
-        refuse_learned_cases(dataset, arguments.split, roles, spec.dataset, spec.fingerprint, str(arguments.run))
-    scores = evaluate_run(
-        model,
-        spec.preprocessing,
-        spec.modalities,
-        dataset,
-        arguments.split,
-        arguments.extraction or model.extraction,
-        arguments.max_locations,
-        arguments.tolerance_mm,
-        regions,
+    split = arguments.split or ("test" if dataset.splits["test"] else "validation")
+    path = arguments.out or arguments.run / f"scores-{split}.csv"
+    dataset, roles_of = roles_in_evaluation(
+        arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
     )
-    roles = roles_in_training(dataset, arguments.split, arguments.cache, learned)
+    parts = []
+    sampled = [sampled_protocol(name, dataset.name) for name in protocols if name != "dense"]
+    if sampled:
+        cases = model, spec.preprocessing, dataset, split
+        parts.append(evaluate_sampled(*cases, sampled, arguments.max_locations))
+    if "dense" in protocols:
+        parts.append(
+            evaluate_run(
+                model,
+                spec.preprocessing,
+                spec.modalities,
+                dataset,
+                split,
+                arguments.extraction or model.extraction,
+                arguments.max_locations,
+                arguments.tolerance_mm,
+                regions,
+            )
+        )
+    scores = pd.concat(parts, ignore_index=True)
     scores = scores.assign(
-        precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles)
+        precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles_of())
     )
     write_text(path, scores.to_csv(index=False))
-    print(describe(scores))
-    unknown = scores["case"][~scores["spacing_known"]].unique()
-    if len(unknown):
+    _print(scores, protocols)
+    print(f"written to {path}")
+
+
+def _print(scores: "pd.DataFrame", protocols: Sequence[str]) -> None:
+    from ossnet.evaluation.class_scores import describe
+
+    for protocol in protocols:
+        if len(protocols) > 1:
+            print(f"protocol {protocol}")
+        print(describe(scores[scores["protocol"] == protocol]))
+    unknown = scores["case"][~scores["spacing_known"].astype(bool)].unique()
+    if len(unknown) and "dense" in protocols:
         print(
             f"{len(unknown)} cases have no scores in mm or ml, since their files do not state the size of voxels: "
             f"{', '.join(unknown)}"
         )
-    print(f"written to {path}")
-
-
-def _require_cache(cache: Path) -> None:
-    try:
-        require_writable_folder(cache)
-    except UserError as error:
-        raise UserError(f"{error} with --cache") from error

@@ -2,10 +2,14 @@
 
 import argparse
 import re
+from pathlib import Path
 from typing import get_args
 
 from ossnet.cli.options import Commands, positive, settings
+from ossnet.errors import UserError
+from ossnet.model import ModelConfig
 from ossnet.network.execution import Execution, Precision
+from ossnet.registry import model_names
 
 TRAINING_MEMORY = {
     "checkpointing": "recompute activations in the backward pass instead of storing them",
@@ -28,12 +32,18 @@ def add(commands: Commands) -> None:
         "mise, on the model's own grid, of an ellipsoid of half the volume's extent; for a U-Net it is the evaluation. "
         "The exit status is 0 if everything fits, else 1.",
     )
-    fitting.add_argument("model", metavar="MODEL", help="name of the model, as listed by `ossnet models`")
     fitting.add_argument(
-        "--shape", nargs=3, required=True, type=positive, metavar=("H", "W", "D"), help="grid of the volumes in voxels"
+        "model", metavar="MODEL", help="name of the model, as listed by `ossnet models`, or folder of a run"
     )
     fitting.add_argument(
-        "--modalities", type=positive, default=1, metavar="C", help="number of image channels (default: %(default)s)"
+        "--shape",
+        nargs=3,
+        type=positive,
+        metavar=("H", "W", "D"),
+        help="grid of the volumes in voxels (default: that of the run)",
+    )
+    fitting.add_argument(
+        "--modalities", type=positive, metavar="C", help="number of image channels (default: 1, or that of the run)"
     )
     fitting.add_argument(
         "--batch",
@@ -76,17 +86,34 @@ def add(commands: Commands) -> None:
 
 
 def _fits(arguments: argparse.Namespace) -> int:
-    from ossnet.memory.fits import answer, describe, model_config, workloads
+    from ossnet.memory.fits import answer, describe, workloads
 
-    config = model_config(arguments.model, arguments.shape, arguments.modalities, settings(arguments.set))
+    model, config = _model(arguments)
     execution = Execution.of(arguments.training_memory, arguments.precision)
     answers = [
         answer(workload, arguments.memory)
-        for workload in workloads(arguments.model, config, arguments.batch, arguments.locations, execution)
+        for workload in workloads(model, config, arguments.batch, arguments.locations, execution)
     ]
-    print(f"model {arguments.model}, predicted for a GPU of {arguments.memory / 1e9:.2f} GB")
+    print(f"model {model}, predicted for a GPU of {arguments.memory / 1e9:.2f} GB")
     print("\n".join(map(describe, answers)))
     return 0 if all(each.fits for each in answers) else 1
+
+
+def _model(arguments: argparse.Namespace) -> tuple[str, ModelConfig]:
+    """Return the name and the configuration of the model, or of that of a run."""
+    from ossnet.memory.fits import model_config
+    from ossnet.training.run import read_spec
+
+    if arguments.model in model_names() or not (Path(arguments.model) / "spec.json").exists():
+        if arguments.shape is None:
+            raise UserError("--shape is missing: give the grid of the volumes, or the folder of a run as the model")
+        return arguments.model, model_config(
+            arguments.model, arguments.shape, arguments.modalities or 1, settings(arguments.set)
+        )
+    if arguments.shape or arguments.modalities or arguments.set:
+        raise UserError(f"{arguments.model} is a run, whose network is as it is; omit --shape, --modalities and --set")
+    spec = read_spec(Path(arguments.model))
+    return spec.model, spec.config
 
 
 def _bytes(text: str) -> float:

@@ -46,7 +46,7 @@ def data_options() -> argparse.ArgumentParser:
     data.add_argument(
         "--profile",
         default="laptop",
-        help="profile of data sizes and training lengths: laptop, workstation, paper or a TOML file "
+        help="profile of data sizes and training lengths: laptop, workstation, paper, released or a TOML file "
         "(default: %(default)s)",
     )
     return data

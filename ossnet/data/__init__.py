@@ -5,6 +5,7 @@ In reading order:
 * `case`: a case with its image, label and affine; a data set of named cases in splits
 * `sources`: the registry of data sets, and how to add one
 * `nifti`, `nifti_header`: NIfTI files, and the repair of their headers
+* `paper_datasets`: which data sets are, or stand in for, the two of the paper
 * `table`: data sets of files, and the CSV of own cases; `brats` and `lits`: the two of the paper
 * `synthetic`: synthetic data sets that need no download
 * `preprocessing`: from a stored case to one that a model takes, and its segmentation back

@@ -1,6 +1,7 @@
 """BraTS 2020: gliomas in four MRI modalities, the released training set of 369 labelled cases."""
 
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -60,12 +61,12 @@ def brats_dataset(
         )
         for name in names
     ]
-    splits = _released_splits(names) if seed is None else random_splits(names, TRAIN_CASES, VALIDATION_CASES, seed)
+    splits = released_splits(names) if seed is None else random_splits(names, TRAIN_CASES, VALIDATION_CASES, seed)
     # Every file of the release is on the grid of the SRI24 atlas, including the label of case 355.
     return file_dataset(NAME, MODALITIES, cases, splits, label_by_grid=True, cache=cache)
 
 
-def _released_splits(names: list[str]) -> Splits:
+def released_splits(names: Sequence[str]) -> Splits:
     """Split names by the list of the released code, which holds all 369 cases.
 
     The cases of `brats2020_split.txt` are for validation, all others for training.

@@ -45,6 +45,9 @@ class Preprocessing:
             `ossnet.nested`). Given as a name in `ossnet.data.regions.NAMED`, such as `brats`, or as a table of stored
             label values by region; kept from the outermost inwards. `classes` and `label_values` follow from them:
             class c is in the outer c regions alone.
+        label_resizing: how `resize` finds the voxel whose label it takes: `nearest-exact` by the centres of voxels, or
+            `nearest` at floor(index * scale) as in the released code, which shifts labels by up to half a voxel
+            relative to the image.
     """
 
     shape: tuple[Size, Size, Size]
@@ -55,6 +58,7 @@ class Preprocessing:
     label_values: tuple[LabelValue, ...] | None = None
     clip: tuple[Intensity, Intensity] | None = newer(None)
     regions: NestedRegions | None = newer(None)
+    label_resizing: Literal["nearest-exact", "nearest"] = newer("nearest-exact")
 
     def stored(self, classes: np.ndarray) -> np.ndarray:
         """Return the stored label values, uint8, of class indices; the indices themselves without `label_values`."""
@@ -214,8 +218,8 @@ def prepare(case: Case, preprocessing: Preprocessing) -> Case:
     It has an image [C, H, W, D] float32, a label [H, W, D] uint8 of class indices and the affine of the prepared grid.
 
     Resizing is trilinear for the image (align_corners false) and nearest for the label, both in the voxel-centre
-    convention. Departure: torch's `nearest`, as in the released code, takes the voxel at floor(index * scale), which
-    shifts the label by up to half a voxel relative to the image; here it is `nearest-exact`.
+    convention. Departure: torch's `nearest`, which the released code takes for labels, is in another convention; here
+    it has to be asked for by `label_resizing`.
 
     Raises:
         UserError: the case does not fit (see `grid_map`), a label value belongs to no class, or padding or a few broken
@@ -236,7 +240,8 @@ def prepare(case: Case, preprocessing: Preprocessing) -> Case:
         )[0].numpy()
         if label is not None:
             voxels = torch.from_numpy(np.ascontiguousarray(label))
-            label = F.interpolate(voxels[None, None], preprocessing.shape, mode="nearest-exact")[0, 0].numpy()
+            resized = F.interpolate(voxels[None, None], preprocessing.shape, mode=preprocessing.label_resizing)
+            label = resized[0, 0].numpy()
     label = None if label is None else np.ascontiguousarray(label)
     return replace(case, image=image, label=label, affine=case.affine @ np.linalg.inv(moves.matrix))
 

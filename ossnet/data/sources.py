@@ -66,6 +66,9 @@ FOLDERS: Mapping[str, Folder] = {
     ),
     "lits": Folder(lits.NAME, PAPER_SPLIT, lambda folder, cache: lits.lits_dataset(folder, 0, cache)),
 }
+RELEASED_SPLITS = {"brats": "brats-released"}
+"""Keys of `FOLDERS` with the split that the released code lists, by those of the same cases with another split."""
+
 TABLE_SUFFIXES = (".csv", ".tsv")
 
 RESERVED_NAMES = {*EMBEDDED, *(folder.name for folder in FOLDERS.values())}
@@ -113,6 +116,12 @@ def open_dataset(
             raise UserError(f"{source}: '{name}' is the name of another data set; rename the file")
         return table_dataset(source, cache)
     raise UserError(f"unknown data {source!r}; give {SOURCE_HELP}")
+
+
+def with_released_split(source: str) -> str:
+    """Return a data set's source with the split that the released code lists; any other source as it is."""
+    reader, colon, folder = source.partition(":")
+    return f"{RELEASED_SPLITS.get(reader, reader)}{colon}{folder}"
 
 
 def open_with_progress(source: str, generator: Mapping[str, Any], cache: Path) -> Dataset:

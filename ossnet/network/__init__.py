@@ -16,7 +16,7 @@ In reading order:
 - `execution`: what memory a training takes, and precision;
 - `lean`: training in little memory, in parts;
 - `valueless`: tensors without values, on which memory is predicted;
-- `released`: import of the released weights.
+- `released`: import and export of the released weights.
 
 Logits become probabilities in `ossnet.losses`. `Departure:` marks where the suite departs from the paper or its
 released code, in this package as everywhere.

@@ -1,7 +1,9 @@
-"""Import of weights from the released OSS-Net code."""
+"""Weights of the released OSS-Net code: their names, import and export, and the inference of that code."""
 
+import copy
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.model import without_wrappers
+from ossnet.model import SegmentationModel, without_wrappers
 from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetB, OSSNetC, OSSNetD
 from ossnet.network.patches import Pooling
@@ -28,6 +30,9 @@ DATASETS: dict[str, dict[str, Any]] = {
     "brats": {"shape": (256, 256, 160), "modalities": 4},
     "lits": {"shape": (512, 512, 512), "modalities": 1, "encoder_channels": (8, 16, 32, 64, 128)},
 }
+
+SHOWN = 8
+"""Number of entries that a message names before it counts the rest."""
 
 # Pairs of a released name and this package's, applied in this order. A # stands for a number; a pattern without a
 # leading dot matches only at the beginning of a name.
@@ -120,18 +125,92 @@ def load_released(
     ):
         if value not in known:
             raise UserError(f"unknown {option} {value!r}; choose one of {', '.join(known)}")
-    config = OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS[dataset], context_pooling=context_pooling)
-    network = OccupancyNetwork(config)
-    released = read_state_dict(path)
-    state = {rename(name): value for name, value in released.items()}
+    return load_released_state(read_state_dict(path), path, variant, dataset, context_pooling)
+
+
+def load_released_state(
+    released: dict[str, Tensor],
+    path: str | Path,
+    variant: ReleasedVariant,
+    dataset: ReleasedDataset,
+    context_pooling: Pooling = "average",
+) -> OccupancyNetwork:
+    """Return the network of a state dict that `path` holds, as `load_released` does.
+
+    Raises:
+        UserError: its entries are not those of this network.
+    """
+    network = OccupancyNetwork(replace(released_config(variant, dataset), context_pooling=context_pooling))
     differences = _differences(released, network.state_dict())
     if differences:
+        first, *others = differences[:SHOWN]
+        more = len(differences) - SHOWN
         raise UserError(
             f"{path} is no checkpoint of {variant} for {dataset}: {len(differences)} entries differ, "
-            f"the first is {differences[0]}"
+            f"the first is {first}{''.join(f', then {other}' for other in others)}"
+            + (f", and {more} more" if more > 0 else "")
         )
-    network.load_state_dict(state)
+    network.load_state_dict({rename(name): value for name, value in released.items()})
     return network.eval()
+
+
+def released_config(variant: ReleasedVariant, dataset: ReleasedDataset) -> OccupancyNetworkConfig:
+    """Return the configuration of a released network, with the pooling of its training."""
+    return OccupancyNetworkConfig(**VARIANTS[variant], **DATASETS[dataset])
+
+
+def recognise(released: dict[str, Tensor], path: str | Path) -> tuple[ReleasedVariant, ReleasedDataset]:
+    """Return the variant and the data set of a state dict that `path` holds, by the entries that tell them apart.
+
+    Whether the other entries fit is for `load_released_state` to say.
+
+    Raises:
+        UserError: no released network has these entries.
+    """
+
+    def inputs(convolution: str) -> int:
+        weight = released.get(f"{convolution}.weight")
+        return 0 if weight is None or weight.ndim < 2 else weight.shape[1]
+
+    modalities, patch_channels = inputs("encoder.blocks.0.main_mapping.0"), inputs("decoder.patch_mapping.mapping.0")
+    skips = "encoder.segmentation_mapping.0.weight" in released
+    for dataset in get_args(ReleasedDataset):
+        for variant in get_args(ReleasedVariant):
+            config = released_config(variant, dataset)
+            expected = config.modalities * config.patches * (1 + config.larger_context)
+            if (modalities, patch_channels, skips) == (config.modalities, expected, config.output_skips):
+                return variant, dataset
+    raise UserError(f"{path} is no checkpoint of the released code: none of its networks has such entries")
+
+
+def released_state_dict(network: SegmentationModel) -> dict[str, Tensor]:
+    """Return the weights of a network under their released names.
+
+    Raises:
+        UserError: the network is none of the released ones.
+    """
+    networks = [released_config(v, d) for v in get_args(ReleasedVariant) for d in get_args(ReleasedDataset)]
+    config = network.config
+    # The pooling is no part of the weights.
+    if not isinstance(config, OccupancyNetworkConfig) or replace(config, context_pooling="average") not in networks:
+        raise UserError(
+            "the released code has no such network; it has O-Net and OSS-Net A to D in the sizes of the paper, for "
+            "volumes of 256 x 256 x 160 voxels (BraTS 2020) and of 512 x 512 x 512 voxels (LiTS)"
+        )
+    return {released_name(name): value for name, value in network.state_dict().items()}
+
+
+def with_released_inference(model: SegmentationModel) -> SegmentationModel:
+    """Return a model as the released code infers with it: with the larger patches of OSS-Net B and D max-pooled.
+
+    Any other model is returned as it is. The result shares the weights of the model.
+    """
+    config = model.config
+    if not isinstance(config, OccupancyNetworkConfig) or not config.larger_context:
+        return model
+    pooled = copy.copy(model)
+    pooled.config = replace(config, context_pooling="max")
+    return pooled
 
 
 def _differences(released: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
@@ -141,8 +220,11 @@ def _differences(released: dict[str, Tensor], expected: dict[str, Tensor]) -> li
         f"{names[ours]} (unknown)" if ours in names else f"{released_name(ours)} (missing)"
         for ours in sorted(expected.keys() ^ names.keys())
     ]
-    return odd or [
-        f"{names[ours]} (shape {list(released[names[ours]].shape)}, not {list(value.shape)})"
-        for ours, value in expected.items()
-        if released[names[ours]].shape != value.shape
-    ]
+    differences = []
+    for ours, value in expected.items():
+        found = released.get(names.get(ours, ""), value)
+        if found.shape != value.shape:
+            differences.append(f"{names[ours]} (shape {list(found.shape)}, not {list(value.shape)})")
+        elif found.dtype != value.dtype:
+            differences.append(f"{names[ours]} ({found.dtype}, not {value.dtype})")
+    return odd + differences

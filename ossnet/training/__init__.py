@@ -13,6 +13,8 @@ In reading order:
 - `confidence`: sampling by the uncertainty of past predictions, which the paper leaves to future work;
 - `optimization`: Lookahead over RAdam and the schedules of learning rates;
 - `validation`: scores by the protocols of the paper and of the released code;
+- `protocols`: scores of a trained model by these protocols, on each case;
 - `checkpoint`: checkpoints and weights on disk;
-- `seen_cases`: record of the cases that a training has seen, by which leakage is found.
+- `seen_cases`: record of the cases that a training has seen, by which leakage is found;
+- `released_run`: runs whose weights are from the released code.
 """

@@ -15,7 +15,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
-from ossnet.config import build, digest, plain
+from ossnet.config import build, digest, newer, plain
 from ossnet.data.case import Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
@@ -49,6 +49,9 @@ class RunSpec:
         recipe: recipe of the training.
         seed: seed of the initial weights and of the training.
         schema_version: version that is raised whenever the same specification would give other numbers.
+        imported: digest of the weights of a model that was trained by other code and imported, see
+            `ossnet.training.released_run`; None for one that is trained here. The recipe and the seed of an imported
+            model are not verified, and the fingerprint of its data is unknown and empty.
     """
 
     model: str
@@ -60,6 +63,7 @@ class RunSpec:
     recipe: Recipe
     seed: int = Field(ge=0)
     schema_version: Literal[1, 2] = 2
+    imported: str | None = newer(None)
 
     @property
     def identity(self) -> str:
@@ -178,7 +182,7 @@ def train_run(
             no training case or a case that cannot be prepared, or `train` raises it.
     """
     processes.require_division(spec.recipe.batch_size, spec.recipe.norm_parts)
-    _refuse_another_run(folder, spec)
+    refuse_another_run(folder, spec)
     if not dataset.splits["train"]:
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
@@ -199,7 +203,7 @@ def train_run(
         if not mine:
             raise UserError(f"another process is training in {folder}; let it finish or choose another folder")
         with processes.first_alone():
-            _refuse_another_run(folder, spec)
+            refuse_another_run(folder, spec)
             if processes.is_first:
                 write_spec(folder, spec)
                 SeenCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
@@ -207,7 +211,7 @@ def train_run(
     return history
 
 
-def _refuse_another_run(folder: Path, spec: RunSpec) -> None:
+def refuse_another_run(folder: Path, spec: RunSpec) -> None:
     """Raise a UserError if a folder holds another run, unless that failed before its first epoch ended."""
     begun = any((folder / name).exists() for name in ("checkpoint.pt", "model.safetensors", "result.json"))
     if begun and (folder / "spec.json").exists() and read_spec(folder) != spec:

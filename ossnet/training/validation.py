@@ -17,6 +17,8 @@ from ossnet.model import SegmentationModel
 from ossnet.nested import is_nested
 from ossnet.sampling import Sampling, border_voxels, draw_locations
 
+ProtocolName = Literal["paper", "released", "dense"]
+
 
 @dataclass(frozen=True, config=STRICT)
 class Validation:
@@ -31,7 +33,7 @@ class Validation:
         every: number of epochs between two validations; the last epoch is always validated.
     """
 
-    protocol: Literal["paper", "released", "dense"] = "paper"
+    protocol: ProtocolName = "paper"
     locations: int = Field(default=2**17, ge=1)
     border_share: float = Field(default=0.0, ge=0, le=1)
     every: int = Field(default=5, ge=1)

@@ -234,7 +234,7 @@ def test_the_history_is_a_table(whole: Whole) -> None:
     table = pd.read_csv(whole("uniform") / "history.csv")
     assert list(table) == ["epoch", "loss", "seconds", "dice", "iou", "waiting_s", "protocol"]
     assert table["epoch"].tolist() == list(range(EPOCHS))
-    assert ((0 < table["waiting_s"]) & (table["waiting_s"] < table["seconds"])).all()
+    assert ((table["waiting_s"] > 0) & (table["waiting_s"] < table["seconds"])).all()
     # Validated every second epoch and after the last.
     assert table["iou"].notna().tolist() == [False, True, True]
     files = {path.name for path in whole("uniform").iterdir()}

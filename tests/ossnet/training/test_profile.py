@@ -29,7 +29,7 @@ def with_table(**table: Any) -> Profile:
 
 
 def test_there_are_profiles() -> None:
-    assert {"laptop", "paper", "workstation"} <= set(profile_names())
+    assert {"laptop", "paper", "released", "workstation"} <= set(profile_names())
 
 
 @pytest.mark.parametrize("dataset", MODALITIES)

@@ -1,0 +1,5 @@
+"""The paper's two data sets among those of the suite."""
+
+PAPER_DATASETS = {"glioma": "brats", "brats2020": "brats", "liver": "lits"}
+"""Maps a data set, by its name in results, to the one of the paper that it is or stands in for, `brats` or `lits`,
+where the names differ."""

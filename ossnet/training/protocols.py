@@ -1,0 +1,136 @@
+"""Scores of a trained model at sampled locations, as the paper and its released code validate."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+import torch
+
+from ossnet.data.case import Case, Dataset
+from ossnet.data.paper_datasets import PAPER_DATASETS
+from ossnet.data.prepared import PreparedCase
+from ossnet.data.preprocessing import Preprocessing, prepare
+from ossnet.data.regions import MEAN
+from ossnet.errors import UserError
+from ossnet.field import OccupancyField
+from ossnet.model import SegmentationModel
+from ossnet.network.released import with_released_inference
+from ossnet.progress import ProgressLine
+from ossnet.training.validation import Validation, score_field
+
+RELEASED_LITS_BORDER_SHARE = 0.4
+"""Share of border locations among those that the released code draws from each volume of LiTS."""
+
+RELEASED_LITS_FRACTION = 8
+"""Divisor of the number of locations on LiTS, where the released code draws 2^14, an eighth of the paper's 2^17."""
+
+
+def sampled_protocol(name: Literal["paper", "released"], dataset: str, locations: int = 2**17) -> Validation:
+    """Return a sampled protocol as it is for a data set.
+
+    Args:
+        name: name of the protocol.
+        dataset: name of the data set in results. For LiTS and its stand-in, `released` draws fewer locations and a
+            share of them from the border; for all others it is the protocol of BraTS.
+        locations: number of locations per volume; the paper's by default.
+    """
+    if name == "released" and PAPER_DATASETS.get(dataset, dataset) == "lits":
+        return Validation(name, max(1, locations // RELEASED_LITS_FRACTION), RELEASED_LITS_BORDER_SHARE)
+    return Validation(name, locations)
+
+
+def score_sampled(
+    field: OccupancyField, case: PreparedCase, protocols: Sequence[Validation], max_locations: int = 2**14
+) -> pd.DataFrame:
+    """Score the field of a case by each protocol.
+
+    Args:
+        field: field of the case's image.
+        case: the case.
+        protocols: sampled protocols.
+        max_locations: maximal number of locations per pass.
+
+    Returns:
+        Rows of `protocol`, `case`, `quantity` (`dice`, `iou`) and `value`.
+    """
+    rows = [
+        (protocol.protocol, case.name, quantity, value)
+        for protocol in protocols
+        for quantity, value in score_field(field, case, protocol, max_locations).items()
+    ]
+    return pd.DataFrame(rows, columns=["protocol", "case", "quantity", "value"])
+
+
+def score_case_sampled(
+    model: SegmentationModel,
+    case: Case,
+    preprocessing: Preprocessing,
+    protocols: Sequence[Validation],
+    max_locations: int = 2**14,
+) -> pd.DataFrame:
+    """Prepare a case and score a model on it by each protocol.
+
+    By the protocol `released`, the model infers as the released code does, see `with_released_inference`.
+
+    Args:
+        model: trained model, on its device.
+        case: labelled case as it is stored.
+        preprocessing: preprocessing of the model.
+        protocols: sampled protocols.
+        max_locations: maximal number of locations per pass.
+
+    Returns:
+        Rows of `protocol`, `case`, `class` (`mean`: over all classes), `quantity` (`dice`, `iou`), `value`, `unit`,
+        `evaluated` (the number of locations) and `spacing_known`.
+
+    Raises:
+        UserError: the case has no label, or the preprocessing refuses it.
+    """
+    prepared = _prepared(case, preprocessing)
+    image = model.place(prepared.image)
+    parts = []
+    for protocol in protocols:
+        used = with_released_inference(model) if protocol.protocol == "released" else model
+        rows = score_sampled(used.field(image), prepared, [protocol], max_locations)
+        parts.append(
+            rows.assign(**{"class": MEAN}, unit="", evaluated=protocol.locations, spacing_known=case.spacing_known)
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def evaluate_sampled(
+    model: SegmentationModel,
+    preprocessing: Preprocessing,
+    dataset: Dataset,
+    split: str,
+    protocols: Sequence[Validation],
+    max_locations: int,
+) -> pd.DataFrame:
+    """Return the rows of `score_case_sampled` for each case of a split, and show the progress.
+
+    Raises:
+        UserError: the split has no case, or a case cannot be loaded or prepared.
+    """
+    names = dataset.splits[split]
+    if not names:
+        raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
+    parts = []
+    with ProgressLine(f"scoring {len(names)} cases at sampled locations", len(names)) as line:
+        for done, name in enumerate(names, start=1):
+            parts.append(score_case_sampled(model, dataset.load(name), preprocessing, protocols, max_locations))
+            line.update(done, name)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _prepared(case: Case, preprocessing: Preprocessing) -> PreparedCase:
+    prepared = prepare(case, preprocessing)
+    if prepared.label is None:
+        raise UserError(f"case {case.name} has no label to score against; add one or leave the case out")
+    return PreparedCase(
+        case.name,
+        torch.from_numpy(prepared.image),
+        torch.from_numpy(prepared.label),
+        None,
+        prepared.affine,
+        prepared.spacing_mm,
+    )

@@ -1,0 +1,156 @@
+"""Table 2 from checkpoints in the released naming, on a tree of BraTS 2020."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.__main__ import main
+from benchmarks.commands.reproduce import LAYOUT
+from benchmarks.markup import read_markdown
+from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
+from benchmarks.scoring.reproduction import find_checkpoints
+from ossnet.data.case import Case
+from ossnet.network.released import VARIANTS
+from ossnet.training.validation import Validation
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def place(
+    half_space: Callable[[Path, str], Path],
+    brats_release: Callable[[Path, Sequence[int]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A folder with two validation cases and a training case of BraTS, and a checkpoint of every variant."""
+    monkeypatch.chdir(tmp_path)
+    brats_release(tmp_path / "brats", [1, 2, 355])
+    for variant in VARIANTS:
+        half_space(tmp_path / "weights" / f"{variant}.pt", variant)
+    return tmp_path
+
+
+COMMAND = ["reproduce", "--data", "brats:brats", "--weights", "weights", "--device", "cpu", "--locations", "20000"]
+
+
+def test_every_checkpoint_is_scored_next_to_the_papers_number(place: Path) -> None:
+    (place / "weights" / "notes.txt").write_text("no checkpoint")
+    assert main(COMMAND) == 0
+    numbers = pd.read_csv(place / "results" / "tables" / "reproduction.csv").set_index(
+        ["protocol", "model", "quantity"]
+    )
+    models = ["onet", "a", "b", "c", "d"]
+    common, labelled = 30 * 60 * 43, 40 * 60 * 43
+    # See `half_space`: the same planes are found by every network.
+    iou = {
+        "dense": common / labelled,
+        "paper": common / (labelled + 32 * 64 * 48 - common),
+        "released": common / (labelled + 31 * 63 * 47 - common),
+    }
+    published = read_published(PUBLISHED, "table2").set_index(["dataset", "model", "quantity"])["value"]
+    for protocol, expected in iou.items():
+        for model in models:
+            row = numbers.loc[protocol, model, "iou"]
+            assert (row["dataset"], row["profile"], row["seeds"], row["n"]) == ("brats2020", "released", 1, 2)
+            assert row["value"] == pytest.approx(expected, abs=1e-9 if protocol == "dense" else 0.01)
+            assert row["published"] == published["brats", model, "iou"]
+    assert numbers.loc["dense", "c", "dice"]["value"] == pytest.approx(2 * 30 / (30 + 40))
+    tables = read_markdown((place / "results" / "tables" / "reproduction.md").read_text())
+    assert len(tables) == 3
+    for table in tables:
+        assert [row[0] for row in table.rows] == [MODEL_NAMES[model] for model in models]
+        # Dice and IoU, ours and the paper's.
+        assert len(table.head) == 1 + 4 + 2
+    assert (place / "results" / "tables" / "reproduction.tex").read_text().count(r"\begin{table}") == 3
+
+
+def test_scores_are_kept_for_each_checkpoint_and_case(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [*COMMAND, "--protocol", "paper"]
+    scored = []
+
+    def score(model: object, case: Case, _: object, protocols: Sequence[Validation], *__: object) -> pd.DataFrame:
+        names = [protocol.protocol for protocol in protocols]
+        scored.append(names)
+        if len(scored) == 4:
+            raise KeyboardInterrupt
+        rows = [(name, case.name, *score) for name in names for score in (("dice", 0.8, ""), ("iou", float("nan"), ""))]
+        return pd.DataFrame(rows, columns=["protocol", "case", "quantity", "value", "unit"])
+
+    monkeypatch.setattr("benchmarks.scoring.reproduction.score_case_sampled", score)
+    assert main(command) == 130
+    assert not (place / "results" / "tables" / "reproduction.md").exists()
+    assert main(command) == 0
+    # Five checkpoints and two cases, and the one that was interrupted.
+    assert len(scored) == 5 * 2 + 1
+    # Further weights are scored, and what is kept is not scored again; the same weights count once.
+    torch.save(torch.load(place / "weights" / "o-net.pt"), place / "weights" / "same.pth")
+    state = torch.load(place / "weights" / "ossnet-c.pt")
+    torch.save(
+        {name: value + (name == "decoder.final_mapping.0.weight") for name, value in state.items()},
+        place / "weights" / "second.pt",
+    )
+    assert main(command) == 0
+    assert len(scored) == 5 * 2 + 1 + 2
+    numbers = pd.read_csv(place / "results" / "tables" / "reproduction.csv").set_index(["model", "quantity"])
+    assert numbers.loc["c", "dice"]["seeds"] == 2
+    assert numbers.loc["onet", "dice"]["seeds"] == 1
+    # Another protocol is scored by itself.
+    assert main([*COMMAND, "--protocol", "released", "paper"]) == 0
+    assert scored[13:] == [["released"]] * 6 * 2
+
+
+def test_the_papers_models_in_function_space_are_the_rows() -> None:
+    published = read_published(PUBLISHED, "table2")
+    assert {model for (model,) in LAYOUT.rows} == {m for m in published["model"] if not m.startswith("unet")}
+
+
+def test_contents_tell_a_checkpoint(half_space: Callable[[Path, str], Path], tmp_path: Path) -> None:
+    half_space(tmp_path / "deep" / "epoch_49.pt", "ossnet-d")
+    torch.save({"state": {}}, tmp_path / "optimizer.pt")
+    (found,), (reason,) = find_checkpoints(tmp_path)
+    assert (found.path.name, found.spec.model) == ("epoch_49.pt", "d")
+    assert "optimizer.pt" in reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--data", "glioma"], "brats:FOLDER"),
+        (["--data", "lits:brats"], "volume-0.nii"),
+        (["--weights", "nowhere"], "nowhere is not a folder"),
+        (["--weights", "brats"], "no released checkpoint for brats2020"),
+        (["--locations", "0"], "--locations 0"),
+        (["--extraction", "fast"], "'fast'"),
+    ],
+)
+def test_a_users_mistake_is_one_line(
+    changes: list[str],
+    message: str,
+    brats_release: Callable[[Path, Sequence[int]], Path],
+    half_space: Callable[[Path, str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    brats_release(tmp_path / "brats", [1])
+    half_space(tmp_path / "weights" / "a.pt", "ossnet-a")
+    assert main([*COMMAND, *changes]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_a_tree_without_validation_cases_is_refused(
+    brats_release: Callable[[Path, Sequence[int]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    brats_release(tmp_path / "brats", [2])
+    assert main(COMMAND) == 2
+    assert "none of the validation cases" in capsys.readouterr().err

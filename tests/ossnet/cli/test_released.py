@@ -1,0 +1,92 @@
+"""Checkpoints of the released code through the command line, and evaluation by every protocol."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ossnet.cli.__main__ import main
+from ossnet.data.nifti import read_label
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def imported(
+    half_space: Callable[[Path, str], Path],
+    brats_release: Callable[[Path, Sequence[int]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """The folder to work in: BraTS in `brats`, a checkpoint in `c.pt`, and in `run` the run that it became."""
+    monkeypatch.chdir(tmp_path)
+    brats_release(tmp_path / "brats", [1, 2])
+    half_space(tmp_path / "c.pt", "ossnet-c")
+    assert main(["import-released", "c.pt", "--variant", "ossnet-c", "--dataset", "brats", "-o", "run"]) == 0
+    return tmp_path
+
+
+@pytest.mark.usefixtures("imported")
+def test_an_imported_run_is_taken_by_every_command(capsys: Capture) -> None:
+    images = [f"brats/BraTS20_Training_001/BraTS20_Training_001_{name}.nii" for name in ("flair", "t1", "t1ce", "t2")]
+    assert main(["segment", *images, "--model", "run", "-o", "mask.nii.gz", "--device", "cpu"]) == 0
+    mask, _ = read_label("mask.nii.gz")
+    # Two voxels of padding come before the first, and index 31.5 is the surface.
+    assert mask[30:].all()
+    assert not mask[:30].any()
+    assert main(["export-released", "run", "-o", "again.pt"]) == 0
+    capsys.readouterr()
+    assert main(["fits", "run", "--memory", "16GiB", "--locations", "512"]) == 0
+    assert capsys.readouterr().out.startswith("model c, predicted")
+    assert main(["fits", "run", "--shape", "64", "64", "48", "--memory", "16GiB"]) == 2
+    assert main(["fits", "c", "--memory", "16GiB"]) == 2
+    assert all("--shape" in line for line in capsys.readouterr().err.splitlines())
+
+
+@pytest.mark.usefixtures("imported")
+def test_all_protocols_score_the_cases_that_the_released_code_lists(capsys: Capture) -> None:
+    command = ["evaluate", "run", "--data", "brats:brats", "--device", "cpu"]
+    assert main([*command, "--protocol", "paper", "released", "dense"]) == 0
+    assert "protocol released\n" in capsys.readouterr().out
+    scores = pd.read_csv("run/scores-validation.csv")
+    assert list(dict.fromkeys(scores["protocol"])) == ["paper", "released", "dense"]
+    assert set(scores["case"]) == {"BraTS20_Training_001"}
+    assert set(scores["role_in_training"]) == {"validation"}
+    iou = scores[scores["quantity"] == "iou"].set_index("protocol")["value"]
+    # 40 of the case's 60 planes are labelled, 30 are found. On the prepared grid of 64 x 64 x 48 it is half of all
+    # planes that are found, and the released code draws none of the last planes of any axis.
+    common, labelled = 30 * 60 * 43, 40 * 60 * 43
+    assert iou["dense"] == pytest.approx(30 / 40)
+    assert iou["paper"] == pytest.approx(common / (labelled + 32 * 64 * 48 - common), abs=0.006)
+    assert iou["released"] == pytest.approx(common / (labelled + 31 * 63 * 47 - common), abs=0.006)
+
+
+@pytest.mark.usefixtures("imported")
+def test_cases_that_released_weights_may_have_learned_from_are_refused(capsys: Capture, tmp_path: Path) -> None:
+    command = ["evaluate", "run", "--data", "brats-released:brats", "--split", "train", "--device", "cpu"]
+    assert main(command) == 2
+    assert "BraTS20_Training_002" in capsys.readouterr().err
+    assert main([*command, "--allow-learned-cases", "--protocol", "paper"]) == 0
+    scores = pd.read_csv("run/scores-train.csv")
+    assert set(scores["role_in_training"]) == {"train"}
+    columns = {
+        name: f"brats/BraTS20_Training_001/BraTS20_Training_001_{name}.nii" for name in ("flair", "t1", "t1ce", "t2")
+    }
+    own = {"name": "x", **columns, "label": "brats/BraTS20_Training_001/BraTS20_Training_001_seg.nii", "split": "test"}
+    pd.DataFrame([own]).to_csv("own.csv", index=False)
+    assert main(["evaluate", "run", "--data", "own.csv", "--device", "cpu"]) == 2
+    assert "--allow-learned-cases" in capsys.readouterr().err
+
+
+def test_a_trained_model_is_scored_by_the_protocols_that_are_asked_for(place: Path, capsys: Capture) -> None:
+    command = ["evaluate", "run", "--data", "data/own.csv", "--device", "cpu", "--out", "scores.csv"]
+    assert main(command) == 0
+    dense = capsys.readouterr().out
+    assert main([*command, "--protocol", "dense", "released", "dense"]) == 0
+    assert "".join(dense.splitlines(keepends=True)[:-1]) in capsys.readouterr().out
+    scores = pd.read_csv("scores.csv")
+    values = scores.set_index(["protocol", "quantity"])["value"]
+    assert scores["role_in_training"].unique().tolist() == ["unseen"]
+    assert values["released"].index.tolist() == ["dice", "iou"]
+    assert values["released", "dice"] == pytest.approx(values["dense", "dice"], abs=0.05)

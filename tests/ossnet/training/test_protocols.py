@@ -1,0 +1,79 @@
+"""Sampled scores, of a model whose segmentation is right or one that finds everything to be occupied."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ossnet.data.case import Case, Dataset
+from ossnet.data.prepared import PreparedCase
+from ossnet.data.preprocessing import Preprocessing
+from ossnet.errors import UserError
+from ossnet.model import SegmentationModel
+from ossnet.training.protocols import evaluate_sampled, sampled_protocol, score_case_sampled, score_sampled
+from ossnet.training.validation import Validation
+
+Model = Callable[..., SegmentationModel]
+
+
+def test_the_released_protocol_depends_on_the_data_set() -> None:
+    assert sampled_protocol("paper", "lits") == Validation("paper", 2**17)
+    for brats in ("brats2020", "glioma", "own"):
+        assert sampled_protocol("released", brats) == Validation("released", 2**17)
+    for lits in ("lits", "liver"):
+        assert sampled_protocol("released", lits) == Validation("released", 2**14, 0.4)
+
+
+def test_each_case_is_scored_by_each_protocol(intensity_model: Model) -> None:
+    label = torch.zeros(8, 8, 8, dtype=torch.uint8)
+    label[:, :, :4] = 1
+    right = PreparedCase("right", label[None].float(), label, None, torch.eye(4).numpy(), (1, 1, 1))
+    # Everything is found to be occupied: of the half that is, an IoU of 1/2.
+    all_bright = replace(right, name="bright", image=torch.ones(1, 8, 8, 8))
+    model = intensity_model((8, 8, 8))
+    protocols = [Validation("paper", 4096), Validation("released", 4096)]
+    scores = pd.concat(score_sampled(model.field(case.image), case, protocols, 1000) for case in (right, all_bright))
+    assert list(scores) == ["protocol", "case", "quantity", "value"]
+    values = scores.set_index(["protocol", "case", "quantity"])["value"]
+    assert len(values) == 2 * 2 * 2
+    for protocol, share in (("paper", 4 / 8), ("released", 4 / 7)):
+        assert values[protocol, "right", "dice"] == values[protocol, "right", "iou"] == 1
+        # The released code never draws the last of an axis's eight indices.
+        assert values[protocol, "bright", "iou"] == pytest.approx(share, abs=0.03)
+
+
+LABEL = np.zeros((6, 8, 8), np.uint8)
+LABEL[:3] = 1
+CASE = Case("case", LABEL[None].astype(np.float32), LABEL, np.diag([-1.0, -1.0, 1.0, 1.0]), ("ct",))
+PAD = Preprocessing(shape=(8, 8, 8), fit="pad", normalise="none")
+
+
+def test_a_case_is_scored_on_its_prepared_grid(intensity_model: Model) -> None:
+    everything = intensity_model(PAD.shape, threshold=-1.0)
+    dataset = Dataset("own", ("ct",), {"test": ("case",), "validation": ()}, {"case": CASE}.__getitem__, "f")
+    scores = evaluate_sampled(everything, PAD, dataset, "test", [Validation("paper", 4096)], 1000)
+    assert set(scores["protocol"]) == {"paper"}
+    assert set(scores["evaluated"]) == {4096}
+    # Three of eight planes, the padded ones included, are occupied.
+    assert scores.set_index("quantity")["value"]["iou"] == pytest.approx(3 / 8, abs=0.03)
+    with pytest.raises(UserError, match="no case in split validation"):
+        evaluate_sampled(everything, PAD, dataset, "validation", [Validation("paper", 8)], 1000)
+    with pytest.raises(UserError, match="has no label"):
+        score_case_sampled(everything, replace(CASE, label=None), PAD, [Validation("paper", 8)])
+
+
+def test_the_released_protocol_infers_as_the_released_code(
+    intensity_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, everything = (intensity_model(PAD.shape, threshold=threshold) for threshold in (0.5, -1.0))
+    monkeypatch.setattr("ossnet.training.protocols.with_released_inference", {right: everything}.__getitem__)
+    protocols = [Validation("released", 4096), Validation("paper", 4096)]
+    scores = score_case_sampled(right, CASE, PAD, protocols)
+    values = scores.set_index(["protocol", "quantity"])["value"]
+    assert scores["protocol"].tolist() == ["released", "released", "paper", "paper"]
+    assert values["paper", "iou"] == 1
+    # Three of the seven planes that the released code draws from are occupied.
+    assert values["released", "iou"] == pytest.approx(3 / 7, abs=0.03)
