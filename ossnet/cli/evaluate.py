@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from ossnet.cli.device import adapt, device_of
-from ossnet.cli.options import Commands, data_options, extraction_options, machine_options, precision_options
+from ossnet.cli.options import (
+    Commands,
+    chosen_split,
+    data_options,
+    extraction_options,
+    machine_options,
+    precision_options,
+)
 from ossnet.data.sources import open_dataset
 from ossnet.errors import UserError
 from ossnet.files import require_writable, require_writable_folder, write_text
@@ -53,7 +60,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
     # No workers, since only the cases that are scored need to be made.
-    dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
+    dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0, split=chosen_split(arguments))
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
     learned = read_seen_cases(arguments.run)
     if learned is not None:

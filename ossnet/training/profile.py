@@ -76,6 +76,7 @@ class Profile:
                 "preprocessing": settings.get("preprocessing", {}),
                 "recipe": settings.get("recipe", {}),
                 "seed": seed,
+                "fold": dataset.fold,
             },
             where,
         )

@@ -15,8 +15,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
-from ossnet.config import build, digest, plain
+from ossnet.config import build, digest, newer, plain
 from ossnet.data.case import Dataset
+from ossnet.data.folds import Fold
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
@@ -49,6 +50,7 @@ class RunSpec:
         recipe: recipe of the training.
         seed: seed of the initial weights and of the training.
         schema_version: version that is raised whenever the same specification would give other numbers.
+        fold: fold of the data set that the model is trained on; None for other splits, which the fingerprint has, too.
     """
 
     model: str
@@ -60,6 +62,7 @@ class RunSpec:
     recipe: Recipe
     seed: int = Field(ge=0)
     schema_version: Literal[1, 2] = 2
+    fold: Fold | None = newer(None)
 
     @property
     def identity(self) -> str:
@@ -146,6 +149,14 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Se
     return model.to(device).eval(), spec
 
 
+def prepared_cases(
+    spec: RunSpec, dataset: Dataset, cache: Path, model: SegmentationModel
+) -> tuple[PreparedCases, PreparedCases]:
+    """Return the training and the validation cases of a run, as its model reads them from the cache."""
+    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, spec.recipe.sampling, model.slicing)
+    return cases, PreparedCases(dataset, "validation", spec.preprocessing, cache)
+
+
 def train_run(
     spec: RunSpec,
     dataset: Dataset,
@@ -180,8 +191,7 @@ def train_run(
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
     model = spec.make_model().to(device)
-    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling, model.slicing)
-    validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
+    cases, validation_cases = prepared_cases(spec, dataset, cache, model)
     with processes.first_alone():
         cases.prepare(report_prepared)
         validation_cases.prepare(report_prepared)

@@ -28,7 +28,10 @@ def segment(run: Path | str, *options: str) -> np.ndarray:
     return read_label("mask.nii.gz")[0]
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["segment"], ["models"], ["fits"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["train"], ["evaluate"], ["segment"], ["models"], ["fits"], ["pool"], ["data", "check"], ["data", "prepare"]],
+)
 def test_every_command_has_help(command: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
