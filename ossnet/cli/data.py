@@ -39,8 +39,8 @@ def add(commands: Commands) -> None:
         parents=[data_options(positional=True), set_option()],
         help="fill the cache of prepared cases that training uses",
         description="Prepare the cases of the splits train and validation, as the training of a model would, in "
-        "several processes. Cases that are prepared already are left as they are, so that the same command continues after an "
-        "interruption. The exit status is 1 if a case cannot be prepared.",
+        "several processes. Cases that are prepared already are left as they are, so that the same command continues "
+        "after an interruption. The exit status is 1 if a case cannot be prepared.",
     )
     prepare.add_argument("--model", default="c", help="model to prepare for (default: %(default)s)")
     prepare.add_argument(

@@ -1,5 +1,6 @@
 """Check of a data set: what its files hold, and which cases cannot be used."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ class CaseCheck:
     spacing_mm: tuple[float, float, float] | None = None
     orientation: str = ""
     voxels: Mapping[int, int] | None = None
-    voxel_mm3: float = float("nan")
+    voxel_mm3: float = math.nan
     digest: str = ""
 
 
@@ -152,7 +153,7 @@ def check_table(checks: Sequence[CaseCheck]) -> pd.DataFrame:
             "case": [check.name for check in checks],
             "split": [check.split for check in checks],
             "shape": ["x".join(map(str, check.shape or ())) for check in checks],
-            "spacing_mm": [" x ".join(f"{edge:.4g}" for edge in check.spacing_mm or ()) for check in checks],
+            "spacing_mm": [_spacing(check) for check in checks],
             "orientation": [check.orientation for check in checks],
             "labels": [_labels(check) for check in checks],
             "usable": ["no" if check.problem else "yes" for check in checks],
@@ -161,11 +162,18 @@ def check_table(checks: Sequence[CaseCheck]) -> pd.DataFrame:
     )
 
 
+def _spacing(check: CaseCheck) -> str:
+    if check.spacing_mm is None:
+        return ""
+    known = not math.isnan(check.voxel_mm3)
+    return " x ".join(f"{edge:.4g}" for edge in check.spacing_mm) if known else "unknown"
+
+
 def _labels(check: CaseCheck) -> str:
     """Return the values of a label with their volumes in ml, or in voxels if the size of these is unknown."""
     if check.voxels is None:
         return ""
-    known = check.voxel_mm3 == check.voxel_mm3
+    known = not math.isnan(check.voxel_mm3)
     volumes = {
         value: f"{count * check.voxel_mm3 / 1000:.4g} ml" if known else f"{count} voxels"
         for value, count in check.voxels.items()
