@@ -9,6 +9,9 @@ from filelock import Timeout, UnixFileLock
 
 from ossnet.errors import UserError
 
+FOREVER = -1.0
+"""Patience that does not end."""
+
 
 @contextmanager
 def hold(path: Path, patience_s: float = 1.0) -> Iterator[bool]:
@@ -19,7 +22,7 @@ def hold(path: Path, patience_s: float = 1.0) -> Iterator[bool]:
 
     Args:
         path: the lock file.
-        patience_s: time to keep trying, since `is_held` in another process takes the lock for a moment.
+        patience_s: time to keep trying, since `is_held` in another process takes the lock for a moment; or `FOREVER`.
 
     Raises:
         UserError: the file cannot be created or opened, or its file system does not support locks.

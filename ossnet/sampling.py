@@ -3,6 +3,7 @@
 Sampling by confidence, which the paper leaves to future work, is in `ossnet.training.confidence`.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,9 @@ from torch import Tensor
 from ossnet.checks import STRICT
 
 Protocol = Literal["paper", "released"]
+
+SLAB_VOXELS = 2**24
+"""Number of voxels for which distances are computed at once: a label of 512^3 voxels takes 1.3 GB instead of 7."""
 
 FIELDS_OF = {
     "border": ("border_width", "border_share"),
@@ -90,8 +94,25 @@ def border_voxels(label: np.ndarray, sampling: Sampling) -> np.ndarray:
     hull = inside & ~ndimage.binary_erosion(inside, border_value=1)
     border = np.zeros(label.shape, bool)
     if hull.any():
-        border[window] = ndimage.distance_transform_edt(~hull) <= reach
+        border[window] = _within(hull, reach)
     return np.flatnonzero(border)
+
+
+def _within(hull: np.ndarray, reach: int) -> np.ndarray:
+    """Return a mask of the voxels within a distance of those of a mask [H, W, D].
+
+    The distances are computed for some slices at a time, with those around them that are close enough to matter, since
+    SciPy takes 55 bytes for each voxel.
+    """
+    near = np.zeros(hull.shape, bool)
+    thickness = max(2 * reach, SLAB_VOXELS // math.prod(hull.shape[1:]), 1)
+    for start in range(0, len(hull), thickness):
+        first, end = max(0, start - reach), start + thickness
+        around = hull[first : end + reach]
+        if around.any():
+            distances = ndimage.distance_transform_edt(~around)
+            near[start:end] = distances[start - first : end - first] <= reach
+    return near
 
 
 def draw_locations(

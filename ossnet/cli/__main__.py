@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ossnet.cli import evaluate, export_released, fits, import_released, models, segment, train
+from ossnet.cli import data, evaluate, export_released, fits, import_released, models, pool, segment, train
 from ossnet.cli.options import OneLineParser
 from ossnet.command import run_command
 from ossnet.errors import UserError
@@ -12,6 +12,7 @@ from ossnet.training.distributed import is_first_failure, is_launched
 
 EPILOG = """examples:
   ossnet models
+  ossnet data check brats:FOLDER
   ossnet train --data cases.csv --model c --out runs/c
   torchrun --standalone --nproc-per-node 2 -m ossnet.cli train --data cases.csv --model c --out runs/c
   ossnet evaluate runs/c --data cases.csv --split test
@@ -36,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(in_processes=False)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (train, evaluate, segment, models, fits, import_released, export_released):
+    for command in (data, train, evaluate, pool, segment, models, fits, import_released, export_released):
         command.add(commands)
     return parser
 
@@ -44,8 +45,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status.
 
-    It is 0 for success, 1 where `fits` finds that something does not fit, 2 for an error that the user can correct,
-    which is printed in one line, and 130 when interrupted.
+    It is 0 for success, 1 where `fits` finds that something does not fit or `data` that a case cannot be used, 2 for an
+    error that the user can correct, which is printed in one line, and 130 when interrupted.
     """
 
     def command() -> int:

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ossnet.cli.device import adapt, device_of
-from ossnet.cli.options import Commands, data_options, extraction_options, machine_options, precision_options, settings
+from ossnet.cli.options import (
+    Commands,
+    chosen_split,
+    data_options,
+    extraction_options,
+    machine_options,
+    precision_options,
+    settings,
+)
 from ossnet.data.sources import open_dataset, with_released_split
 from ossnet.files import require_writable, write_text
 
@@ -81,7 +89,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     generator = load_profile(arguments.profile).generator(arguments.data)
     source = with_released_split(arguments.data) if "released" in protocols else arguments.data
     # No workers, since only the cases that are scored need to be made.
-    dataset = open_dataset(source, generator, arguments.cache, workers=0)
+    dataset = open_dataset(source, generator, arguments.cache, workers=0, split=chosen_split(arguments))
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
     split = arguments.split or ("test" if dataset.splits["test"] else "validation")
     path = arguments.out or arguments.run / f"scores-{split}.csv"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, get_args
 
-from ossnet.config import merge
+from ossnet.config import build, merge
+from ossnet.data.folds import Fold
 from ossnet.data.sources import SOURCE_HELP
 from ossnet.errors import UserError
 from ossnet.inference.extraction import EXTRACTORS
@@ -36,20 +37,78 @@ def machine_options() -> argparse.ArgumentParser:
     return machine
 
 
-def data_options() -> argparse.ArgumentParser:
-    """Return the options that choose a data set, its size and its cache."""
-    data = OneLineParser(add_help=False)
-    data.add_argument("--data", required=True, metavar="DATA", help=f"data set: {SOURCE_HELP}")
-    data.add_argument(
-        "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (default: %(default)s)"
-    )
+def data_options(positional: bool = False) -> argparse.ArgumentParser:
+    """Return the options that choose a data set, its size, its splits and its cache.
+
+    Args:
+        positional: whether the data set is an argument without `--data`.
+    """
+    data = OneLineParser(add_help=False, parents=[cache_option()])
+    text = f"data set: {SOURCE_HELP}"
+    if positional:
+        data.add_argument("data", metavar="SOURCE", help=text)
+    else:
+        data.add_argument("--data", required=True, metavar="DATA", help=text)
     data.add_argument(
         "--profile",
         default="laptop",
         help="profile of data sizes and training lengths: laptop, workstation, paper, released or a TOML file "
         "(default: %(default)s)",
     )
+    data.add_argument(
+        "--folds",
+        type=positive,
+        metavar="K",
+        help="split the cases into K folds for cross-validation, instead of the split of the data set; those that a "
+        "table holds out for test are in no fold",
+    )
+    data.add_argument(
+        "--fold",
+        type=int,
+        metavar="I",
+        help="fold, from 0, that becomes the split test; a tenth of the others becomes the split validation",
+    )
+    data.add_argument(
+        "--split-file", type=Path, metavar="CSV", help="table with the columns name and split, instead of that split"
+    )
     return data
+
+
+def chosen_split(arguments: argparse.Namespace) -> Fold | Path | None:
+    """Return the fold or the table of splits that is chosen, or None for the split of the data set.
+
+    Raises:
+        UserError: only one of --folds and --fold is given, there is no such fold, or a table is given as well.
+    """
+    fold, of, table = arguments.fold, arguments.folds, arguments.split_file
+    if (fold is None) != (of is None):
+        raise UserError("--folds is the number of folds and --fold is one of them; give both")
+    if of is not None and table is not None:
+        raise UserError("--split-file gives the splits, as --folds does; give one of them")
+    return table if of is None else build(Fold, {"number": fold, "of": of}, "--folds and --fold")
+
+
+def cache_option() -> argparse.ArgumentParser:
+    """Return the option of the cache."""
+    cache = OneLineParser(add_help=False)
+    cache.add_argument(
+        "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (default: %(default)s)"
+    )
+    return cache
+
+
+def set_option() -> argparse.ArgumentParser:
+    """Return the option that changes settings of a profile; `settings` reads its values."""
+    changes = OneLineParser(add_help=False)
+    changes.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the profile, such as recipe.epochs=30, network.patch_size=7 or "
+        "preprocessing.shape=[64,64,48]; can be repeated",
+    )
+    return changes
 
 
 def extraction_options() -> argparse.ArgumentParser:

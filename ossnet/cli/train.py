@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ossnet.cli.device import device_of
-from ossnet.cli.options import Commands, data_options, machine_options, settings
+from ossnet.cli.options import Commands, chosen_split, data_options, machine_options, set_option, settings
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.files import require_writable_folder
 from ossnet.training.distributed import Processes, joined
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Add the command."""
     training = commands.add_parser(
         "train",
-        parents=[data_options(), machine_options()],
+        parents=[data_options(), machine_options(), set_option()],
         help="train a model, or continue an interrupted training",
         description="Train a model on the split train of a data set, and choose the best epoch on the split "
         "validation. The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint from "
@@ -34,14 +34,8 @@ def add(commands: Commands) -> None:
         default=0,
         help="random seed of weights, order, augmentation and locations (default: %(default)s)",
     )
-    training.add_argument("--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN)")
     training.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting of the profile, such as recipe.epochs=30, network.patch_size=7 or "
-        "preprocessing.shape=[64,64,48]; can be repeated",
+        "--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN, or with -foldIofK)"
     )
     training.set_defaults(command=_train, in_processes=True)
 
@@ -60,11 +54,15 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
 
     require_writable_folder(arguments.out or RUNS)
     profile = load_profile(arguments.profile)
-    source = arguments.data, profile.generator(arguments.data), arguments.cache
+    source, split = (arguments.data, profile.generator(arguments.data), arguments.cache), chosen_split(arguments)
     with processes.first_alone():
-        dataset = open_with_progress(*source) if processes.is_first else open_dataset(*source, workers=0)
+        if processes.is_first:
+            dataset = open_with_progress(*source, split)
+        else:
+            dataset = open_dataset(*source, workers=0, split=split)
     spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
-    folder = arguments.out or RUNS / f"{dataset.name}-{arguments.model}-seed{arguments.seed}"
+    fold = "" if dataset.fold is None else f"-fold{dataset.fold.number}of{dataset.fold.of}"
+    folder = arguments.out or RUNS / f"{dataset.name}-{arguments.model}-seed{arguments.seed}{fold}"
     if not processes.is_first:
         train_run(spec, dataset, folder, arguments.cache, device, lambda *_: None, processes=processes)
         return

@@ -8,6 +8,7 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 
 from ossnet.config import digest
+from ossnet.data.folds import Fold
 from ossnet.errors import UserError
 
 
@@ -87,6 +88,10 @@ class Dataset:
         load: function that returns the case of a name.
         fingerprint: digest that changes whenever any case changes.
         contents: digests of the files of each case, by its name; cases that are not read from files are missing.
+        patients: patient of a case, by its name, where patients have several cases; they stay together in folds.
+        held_out: cases that the data set itself holds out for test, and that are therefore in no fold. Without, a split
+            `test` is one of many that could have been drawn.
+        fold: fold that the splits are, see `ossnet.data.splits.resplit`; None for other splits.
     """
 
     name: str
@@ -95,6 +100,9 @@ class Dataset:
     load: Callable[[str], Case]
     fingerprint: str
     contents: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
+    held_out: tuple[str, ...] = ()
+    fold: Fold | None = None
 
     def content(self, name: str) -> str:
         """Return a digest of a case: of its files, whatever they are called, or else of this data set and its name."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import nibabel
 import numpy as np
@@ -36,12 +37,7 @@ def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             raise UserError(
                 f"{path} holds values of type {header.get_data_dtype()}; convert it to whole or floating-point numbers"
             )
-        stored_shape = header.get_data_shape()
-        shape = stored_shape[:3] + tuple(size for size in stored_shape[3:] if size != 1)
-        if len(shape) not in (3, 4) or min(shape) < 1:
-            raise UserError(f"{path} has the shape {stored_shape}; give three axes, or four with the channels last")
-
-        height, width, depth, channels = (*shape, 1)[:4]
+        height, width, depth, channels = _shape(header, path)
         image = np.empty((channels, height, width, depth), dtype=np.float32)
         # Slice by slice in the order of the file, so that no whole volume is in float64, in which nibabel scales.
         slices = ArrayProxy(stream, header, mmap=False).reshape((height, width, depth * channels))
@@ -63,6 +59,41 @@ def _read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             f"{where[1:]}; replace them, for example with 0"
         )
     return image, affine
+
+
+def _shape(header: nibabel.Nifti1Header, path: str | Path) -> tuple[int, int, int, int]:
+    """Return the grid (H, W, D) and the number of channels."""
+    stored = header.get_data_shape()
+    shape = stored[:3] + tuple(size for size in stored[3:] if size != 1)
+    if len(shape) not in (3, 4) or min(shape) < 1:
+        raise UserError(f"{path} has the shape {stored}; give three axes, or four with the channels last")
+    height, width, depth, channels = (*shape, 1)[:4]
+    return height, width, depth, channels
+
+
+class Header(NamedTuple):
+    """What the header of a NIfTI file states.
+
+    Attributes:
+        shape: grid (H, W, D).
+        channels: number of channels.
+        affine: [4, 4] float64, from voxel indices to mm, RAS+.
+    """
+
+    shape: tuple[int, int, int]
+    channels: int
+    affine: np.ndarray
+
+
+def read_header(path: str | Path) -> Header:
+    """Read the header of a NIfTI file, and none of its voxels.
+
+    Raises:
+        UserError: the file is missing or not NIfTI, or the header is invalid.
+    """
+    with open_nifti(path) as (header, _, _):
+        *shape, channels = _shape(header, path)
+        return Header((shape[0], shape[1], shape[2]), channels, affine_mm(header, path))
 
 
 def has_spacing(path: str | Path) -> bool:
@@ -97,14 +128,23 @@ def read_label(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         UserError: as for `read_volume`, or a value is not a whole number from 0 to 255.
     """
     volume, affine = read_volume(path)
-    label = np.rint(volume)
-    bad = (np.abs(volume - label) > LABEL_TOLERANCE) | (label < 0) | (label > 255)
-    if bad.any():
+    label = np.empty(volume.shape, dtype=np.uint8)
+    bad_count, example = 0, 0.0
+    # Slice by slice, since each step on a whole volume would take the memory of another one.
+    for values, indices in zip(volume, label, strict=True):
+        rounded = np.rint(values)
+        bad = (np.abs(values - rounded) > LABEL_TOLERANCE) | (rounded < 0) | (rounded > 255)
+        if bad.any():
+            example = example if bad_count else float(values[bad][0])
+            bad_count += int(np.count_nonzero(bad))
+        else:
+            indices[...] = rounded
+    if bad_count:
         raise UserError(
-            f"{path} holds {np.count_nonzero(bad)} values that are not labels, for example {volume[bad][0]:.9g}; "
+            f"{path} holds {bad_count} values that are not labels, for example {example:.9g}; "
             "store class indices, which are whole numbers from 0 to 255"
         )
-    return label.astype(np.uint8), affine
+    return label, affine
 
 
 def same_place(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray) -> bool:

@@ -21,6 +21,7 @@ from ossnet.data.slices import Slices, Slicing
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import remove_abandoned, replacing, unreadable, write_text
+from ossnet.locks import FOREVER, hold
 from ossnet.sampling import Sampling, border_voxels
 
 VERSION = 1
@@ -92,6 +93,9 @@ class PreparedCases:
     * `case.json`, which is written last, so that the other two are complete where it exists,
     * if they are needed, `border-*.npy`, and the arrays with another axis first: `image-1.npy` [W, C, H, D] and so on.
 
+    Several processes can prepare cases in the same cache. Each case is prepared by one of them, which holds the lock
+    `cache/prepared/KEY.lock` meanwhile.
+
     Each access maps the files, so that a data set can be larger than memory.
 
     Args:
@@ -134,7 +138,7 @@ class PreparedCases:
 
     def __getitem__(self, index: int) -> PreparedCase:
         name = self.names[index]
-        folder = self._prepare(name)
+        folder = self.prepare_case(name)
         facts = self._facts(folder)
         affine = np.array(facts["affine"])
         height, width, depth = map(float, voxel_sizes(affine))
@@ -144,7 +148,7 @@ class PreparedCases:
             name,
             torch.from_numpy(image),
             torch.from_numpy(label),
-            None if self.sampling is None else torch.from_numpy(_map(self._border(folder, self.sampling))),
+            None if self.sampling is None else torch.from_numpy(_map(_border_path(folder, self.sampling))),
             affine,
             (height, width, depth),
             facts["maximum"],
@@ -163,7 +167,7 @@ class PreparedCases:
         """
         foreground = 0
         for done, name in enumerate(self.names, start=1):
-            foreground += self._facts(self._prepare(name))["foreground"]
+            foreground += self._facts(self.prepare_case(name))["foreground"]
             report(done, len(self))
         if self.split == "train" and self.names and not foreground:
             raise UserError(
@@ -180,20 +184,36 @@ class PreparedCases:
         key = digest([VERSION, self.dataset.content(name), plain(self.preprocessing)])
         return self.cache / "prepared" / key[:32]
 
-    def _prepare(self, name: str) -> Path:
-        """Make the missing files of a case and return its folder."""
+    def prepare_case(self, name: str) -> Path:
+        """Make the missing files of a case and return its folder.
+
+        Raises:
+            UserError: the case has no label or cannot be prepared, or the cache cannot be written.
+        """
         folder = self.folder(name)
+        if not all(path.exists() for path in self._files(folder)):
+            with hold(folder.with_suffix(".lock"), patience_s=FOREVER):
+                self._make_missing(name, folder)
+        return folder
+
+    def _files(self, folder: Path) -> list[Path]:
+        """Return the files that are complete only where all the files of a case are."""
+        others = [folder / f"{what}-{self.axis}.npy" for what in ("image", "label")] if self.axis else []
+        border = [] if self.sampling is None else [_border_path(folder, self.sampling)]
+        return [folder / "case.json", *others, *border]
+
+    def _make_missing(self, name: str, folder: Path) -> None:
         if not (folder / "case.json").exists():
-            self._prepare_case(name, folder)
+            self._make(name, folder)
         for what in ("image", "label") if self.axis else ():
             path = folder / f"{what}-{self.axis}.npy"
             if not path.exists():
                 _save_volume(path, _in_order(_map(folder / f"{what}-0.npy"), 0), self.axis)
-        if self.sampling is not None:
-            self._border(folder, self.sampling)
-        return folder
+        if self.sampling is not None and not _border_path(folder, self.sampling).exists():
+            border = border_voxels(_map(folder / "label-0.npy"), self.sampling)
+            _save(_border_path(folder, self.sampling), border)
 
-    def _prepare_case(self, name: str, folder: Path) -> None:
+    def _make(self, name: str, folder: Path) -> None:
         case = self.dataset.load(name)
         prepared = prepare(case, self.preprocessing)
         if prepared.label is None:
@@ -208,12 +228,6 @@ class PreparedCases:
         }
         write_text(folder / "case.json", json.dumps(facts))
 
-    def _border(self, folder: Path, sampling: Sampling) -> Path:
-        path = folder / f"border-{digest([sampling.border_width, sampling.protocol])[:12]}.npy"
-        if not path.exists():
-            _save(path, border_voxels(_map(folder / "label-0.npy"), sampling))
-        return path
-
     @staticmethod
     def _facts(folder: Path) -> dict[str, Any]:
         try:
@@ -221,6 +235,10 @@ class PreparedCases:
         except (OSError, MemoryError, ValueError) as error:
             raise _unreadable(folder / "case.json", error) from error
         return facts
+
+
+def _border_path(folder: Path, sampling: Sampling) -> Path:
+    return folder / f"border-{digest([sampling.border_width, sampling.protocol])[:12]}.npy"
 
 
 def _map(path: Path) -> np.memmap:

@@ -91,6 +91,7 @@ class Profile:
                 "preprocessing": preprocessing,
                 "recipe": settings.get("recipe", {}),
                 "seed": seed,
+                "fold": dataset.fold,
             },
             where,
         )

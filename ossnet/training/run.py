@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 from ossnet.checks import STRICT
 from ossnet.config import build, digest, newer, plain
 from ossnet.data.case import Dataset
+from ossnet.data.folds import Fold
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
@@ -52,6 +53,7 @@ class RunSpec:
         imported: digest of the weights of a model that was trained by other code and imported, see
             `ossnet.training.released_run`; None for one that is trained here. The recipe and the seed of an imported
             model are not verified, and the fingerprint of its data is unknown and empty.
+        fold: fold of the data set that the model is trained on; None for other splits, which the fingerprint has, too.
     """
 
     model: str
@@ -64,6 +66,7 @@ class RunSpec:
     seed: int = Field(ge=0)
     schema_version: Literal[1, 2] = 2
     imported: str | None = newer(None)
+    fold: Fold | None = newer(None)
 
     @property
     def identity(self) -> str:
@@ -153,6 +156,14 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Se
     return model.to(device).eval(), spec
 
 
+def prepared_cases(
+    spec: RunSpec, dataset: Dataset, cache: Path, model: SegmentationModel
+) -> tuple[PreparedCases, PreparedCases]:
+    """Return the training and the validation cases of a run, as its model reads them from the cache."""
+    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, spec.recipe.sampling, model.slicing)
+    return cases, PreparedCases(dataset, "validation", spec.preprocessing, cache)
+
+
 def train_run(
     spec: RunSpec,
     dataset: Dataset,
@@ -187,8 +198,7 @@ def train_run(
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
     model = spec.make_model().to(device)
-    cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling, model.slicing)
-    validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
+    cases, validation_cases = prepared_cases(spec, dataset, cache, model)
     with processes.first_alone():
         cases.prepare(report_prepared)
         validation_cases.prepare(report_prepared)

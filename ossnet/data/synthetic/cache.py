@@ -1,10 +1,8 @@
 """Embedded data sets, whose cases are made from a seed once and then read from a cache."""
 
-import multiprocessing
-import signal
 import zipfile
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ossnet.config import digest, plain
 from ossnet.data.case import Case, Dataset
+from ossnet.data.parallel import for_each
 from ossnet.files import replacing
 
 
@@ -72,46 +71,27 @@ def embedded_dataset(
     sizes = {"train": config.train, "validation": config.validation, "test": config.test}
     names = [f"{name}-{index:04d}" for index in range(sum(sizes.values()))]
     paths = {case_name: folder / f"{case_name}.npz" for case_name in names}
-    missing = [index for index, case_name in enumerate(names) if not paths[case_name].exists()]
+    missing = [case_name for case_name in names if not paths[case_name].exists()]
 
-    def make(index: int) -> Path:
-        return _make(make_case, config, index, paths[names[index]])
+    done = len(names) - len(missing)
 
-    def load(case_name: str) -> Case:
-        path = paths[case_name]
-        case = _read(case_name, path, modalities)
-        if case is None:
-            make(names.index(case_name))
-            case = _read(case_name, path, modalities)
-        assert case is not None, path
-        return case
+    def count(_: Path) -> None:
+        nonlocal done
+        done += 1
+        if report is not None:
+            report(done, len(names))
 
     if report is not None:
-        report(len(names) - len(missing), len(names))
-    if workers > 1 and len(missing) > 1:
-        # A forked process can hang in the thread pools of its parent, whereas a spawned one has its own.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(missing)), context, _ignore_interruption) as pool:
-            futures = [pool.submit(_make, make_case, config, index, paths[names[index]]) for index in missing]
-            try:
-                for done, future in enumerate(as_completed(futures), start=len(names) - len(missing) + 1):
-                    future.result()
-                    if report is not None:
-                        report(done, len(names))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    elif workers > 0:
-        for done, index in enumerate(missing, start=len(names) - len(missing) + 1):
-            make(index)
-            if report is not None:
-                report(done, len(names))
+        report(done, len(names))
+    if workers > 0:
+        for_each(partial(_make, make_case, config, paths), missing, workers, count)
 
     splits, start = {}, 0
     for split, size in sizes.items():
         splits[split] = tuple(names[start : start + size])
         start += size
-    return Dataset(name, modalities, splits, load, fingerprint)
+    load = partial(_load, make_case, config, modalities, paths)
+    return Dataset(name, modalities, splits, load, fingerprint, held_out=splits["test"])
 
 
 def _fingerprint(name: str, version: int, config: Any) -> str:
@@ -119,19 +99,30 @@ def _fingerprint(name: str, version: int, config: Any) -> str:
     return digest({"name": name, "version": version, "config": plain(config)})
 
 
-def _ignore_interruption() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the process that owns the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _load(
+    make_case: Callable[[Config, int], Case],
+    config: Config,
+    modalities: tuple[str, ...],
+    paths: Mapping[str, Path],
+    name: str,
+) -> Case:
+    """Load a case, and make it first if its file is missing or damaged. Unlike a closure, it can be pickled."""
+    case = _read(name, paths[name], modalities)
+    if case is None:
+        _make(make_case, config, paths, name)
+        case = _read(name, paths[name], modalities)
+    assert case is not None, paths[name]
+    return case
 
 
-def _make(make_case: Callable[[Config, int], Case], config: Config, index: int, path: Path) -> Path:
-    """Make a case, limiting libraries to one thread, and write it to `path`."""
+def _make(make_case: Callable[[Config, int], Case], config: Config, paths: Mapping[str, Path], name: str) -> Path:
+    """Make the case of a name, limiting libraries to one thread, and write it to its path."""
     with threadpool_limits(1):
-        case = make_case(config, index)
+        case = make_case(config, list(paths).index(name))
     assert case.label is not None, case.name
-    with replacing(path) as temporary:
+    with replacing(paths[name]) as temporary:
         np.savez(temporary, image=case.image, label=case.label, affine=case.affine)
-    return path
+    return paths[name]
 
 
 def _read(name: str, path: Path, modalities: tuple[str, ...]) -> Case | None:

@@ -42,7 +42,7 @@ FITS = "fits c --shape 32 32 32 --memory 16"
         (f"{TRAIN} --epochs 3", ["--epochs 3"]),
         (f"{TRAIN} --out run", ["run", "another folder"]),
         (f"{TRAIN} --out data/own.csv", ["data/own.csv", "Not a directory", "another folder"]),
-        (f"{TRAIN} --cache data/own.csv", ["data/own.csv/voxels", "another folder"]),
+        (f"{TRAIN} --cache data/own.csv", ["data/own.csv/prepared", "writable folder"]),
         ("evaluate run", ["required", "--data"]),
         ("evaluate none --data data/own.csv", ["none", "folder"]),
         ("evaluate data --data data/own.csv", ["data", "folder"]),

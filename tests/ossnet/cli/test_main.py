@@ -28,10 +28,11 @@ def segment(run: Path | str, *options: str) -> np.ndarray:
     return read_label("mask.nii.gz")[0]
 
 
-COMMANDS = ("train", "evaluate", "segment", "models", "fits", "import-released", "export-released")
+COMMANDS = ("train", "evaluate", "pool", "segment", "models", "fits", "import-released", "export-released")
+OF_DATA = (["data", "check"], ["data", "prepare"])
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *OF_DATA])
 def test_every_command_has_help(command: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])

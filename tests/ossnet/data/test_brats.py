@@ -1,11 +1,13 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ossnet.data.brats import MODALITIES, brats_dataset
+from ossnet.data.brats import BRATS2023, MODALITIES, brats_dataset, brats_listing
 from ossnet.data.nifti import write_label, write_volume
+from ossnet.data.sources import list_files
 from ossnet.errors import UserError
 
 VALUES = {"flair": 1, "t1": 2, "t1ce": 3, "t2": 4}
@@ -100,3 +102,32 @@ def test_a_copy_elsewhere_has_the_same_fingerprint(tmp_path: Path) -> None:
     assert here.fingerprint == there.fingerprint
     other_cases = brats_dataset(make_release(tmp_path / "other", [1, 3]))
     assert other_cases.fingerprint != here.fingerprint
+
+
+@pytest.mark.parametrize("layout", ["brats2021", "brats2023"])
+def test_other_years_have_the_same_channels(layout: str, make_tree: Callable[..., Any], tmp_path: Path) -> None:
+    listing = list_files(make_tree(layout, tmp_path).source)
+    assert listing.name == layout
+    assert listing.modalities == MODALITIES
+    stems = [path.name.removesuffix(".nii.gz") for path in listing.cases[0].images]
+    ends = {"brats2021": ["_flair", "_t1", "_t1ce", "_t2"], "brats2023": ["-t2f", "-t1n", "-t1c", "-t2w"]}[layout]
+    assert stems == [listing.cases[0].name + end for end in ends]
+    assert {name: value for value, name in listing.label_names.items()}["enhancing tumour"] == (
+        4 if layout == "brats2021" else 3
+    )
+
+
+def test_scans_of_a_patient_stay_together(tmp_path: Path) -> None:
+    names = [f"BraTS-GLI-{patient:05d}-{scan:03d}" for patient in range(20) for scan in range(2)]
+    for name in names:
+        (tmp_path / name).mkdir()
+    splits = brats_listing(BRATS2023, tmp_path).splits
+    patients = {split: {name[:-4] for name in splits[split]} for split in splits}
+    assert {split: len(splits[split]) for split in splits} == {"train": 32, "validation": 4, "test": 4}
+    assert sum(map(len, patients.values())) == 20
+
+
+def test_another_year_is_named(make_tree: Callable[..., Any], tmp_path: Path) -> None:
+    make_tree("brats2021", tmp_path)
+    with pytest.raises(UserError, match=f"give brats2021:{tmp_path}"):
+        brats_listing(BRATS2023, tmp_path)

@@ -67,10 +67,12 @@ def test_a_folder_is_opened_by_its_reader(reader: str, expect: Callable[[Path], 
 
 
 def test_names_of_published_results_are_reserved() -> None:
-    assert {"glioma", "liver", "brats2020", "lits"} == RESERVED_NAMES
+    assert {"glioma", "liver", "brats2020", "brats2021", "brats2023", "lits"} == RESERVED_NAMES
 
 
-@pytest.mark.parametrize("file", ["glioma.csv", "GLIOMA.CSV", "liver.tsv", "brats2020.csv", "lits.csv"])
+@pytest.mark.parametrize(
+    "file", ["glioma.csv", "GLIOMA.CSV", "liver.tsv", "brats2020.csv", "lits.csv", "msd-Task03_Liver.csv"]
+)
 def test_a_table_with_the_name_of_another_data_set_is_refused(file: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"{file}: .*; rename"):
         open_dataset(str(tmp_path / file), {}, tmp_path)

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ossnet.data.nifti import write_label, write_volume
-from ossnet.data.table import random_splits, table_dataset
+from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 
 
@@ -136,16 +134,6 @@ def test_a_file_of_several_volumes_is_named(tmp_path: Path) -> None:
         dataset = table_dataset(write_table(tmp_path, f"name,{columns},label", f"a,{files},a/seg.nii.gz"))
         with pytest.raises(UserError, match=r"a/t1\.nii\.gz .*2 volumes"):
             dataset.load("a")
-
-
-@given(count=st.integers(1, 400), seed=st.integers(0, 2**32))
-def test_a_random_split_shares_out_the_names(count: int, seed: int) -> None:
-    names = [str(number) for number in range(count)]
-    splits = random_splits(names, 320, 45, seed)
-    drawn = splits["train"] + splits["validation"]
-    assert len(drawn) == len(set(drawn)) == min(count, 365)
-    assert len(splits["validation"]) == (45 if count >= 365 else max(1, round(count * 45 / 365)))
-    assert random_splits(names, 320, 45, seed) == splits
 
 
 def test_real_cases_in_a_table(tmp_path: Path, real_cases: Path) -> None:

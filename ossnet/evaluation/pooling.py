@@ -1,0 +1,71 @@
+"""Scores of cross-validation: those of all folds together, each case scored once."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ossnet.errors import UserError
+
+NOT_KEYS = frozenset(
+    ["case", "fold", "value", "unit", "evaluated", "tolerance_mm", "spacing_known", "role_in_training"]
+)
+"""Columns of scores that do not distinguish quantities. All others do, such as `quantity` and `protocol`."""
+
+
+def pool_scores(scores: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """Return the scores of all folds, with a column `fold`.
+
+    Args:
+        scores: scores as `ossnet evaluate` writes them, by the number of the fold.
+
+    Raises:
+        UserError: a model has learned from a case, or may have, or a case has been scored in two folds.
+    """
+    fold_of: dict[str, int] = {}
+    for fold, table in scores.items():
+        learned = table["case"][~table["role_in_training"].isin(["unseen", "validation"])].unique()
+        if len(learned):
+            raise UserError(
+                f"the model of fold {fold} has learned from case {learned[0]}, or may have; score it on its own fold, "
+                "with the --folds and --fold of its training"
+            )
+        for case in table["case"].unique():
+            if fold_of.setdefault(case, fold) != fold:
+                raise UserError(
+                    f"case {case} is scored in folds {fold_of[case]} and {fold}; score each model on its own fold, "
+                    "with the --folds and --fold of its training"
+                )
+    return pd.concat([table.assign(fold=fold) for fold, table in sorted(scores.items())], ignore_index=True)
+
+
+def pooled_table(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Summarise the scores of all folds: the spread over cases, and that over folds.
+
+    Args:
+        pooled: scores of `pool_scores`.
+
+    Returns:
+        A row per quantity, with the mean of each fold (`fold 0` and so on), the mean over all cases with their standard
+        deviation and number, and the mean over the folds' means with their standard deviation. Both deviations are of a
+        sample (n - 1). Undefined values are left out.
+    """
+    keys = score_keys(pooled)
+    grouped = pooled.groupby(keys, sort=False, dropna=False)["value"]
+    parts = {
+        f"fold {fold}": part.groupby(keys, sort=False, dropna=False)["value"].mean()
+        for fold, part in pooled.groupby("fold")
+    }
+    by_fold = pd.DataFrame(parts).reindex(index=grouped.mean().index)
+    return by_fold.assign(
+        mean_over_cases=grouped.mean(),
+        sd_over_cases=grouped.std(),
+        cases=grouped.count(),
+        mean_over_folds=by_fold.mean(axis=1),
+        sd_over_folds=by_fold.std(axis=1),
+    )
+
+
+def score_keys(scores: pd.DataFrame) -> list[str]:
+    """Return the columns of scores that distinguish their quantities and have several values, and the quantity."""
+    keys = [column for column in scores.columns if column not in NOT_KEYS]
+    return [column for column in keys if column == "quantity" or scores[column].nunique(dropna=False) > 1]

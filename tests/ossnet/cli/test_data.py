@@ -1,0 +1,139 @@
+"""Data sets in every layout: checked, prepared, trained on for an epoch and scored; and folds of one of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ossnet.cli.__main__ import main
+from ossnet.config import merge
+from ossnet.data.folds import Fold
+from ossnet.data.sources import FOLDERS
+from ossnet.training.run import read_spec
+from ossnet.training.seen_cases import read_seen_cases
+
+Capture = pytest.CaptureFixture[str]
+ONE_STEP = {"recipe": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 1, "validation": {"every": 1}}}
+
+
+@pytest.fixture
+def options(
+    tiny: Callable[[str], dict[str, Any]],
+    as_options: Callable[[dict[str, Any]], list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str]:
+    """Settings of a training of one step, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return as_options(merge(tiny("c"), ONE_STEP))
+
+
+def test_every_layout_is_ready_for_training(tree: Any, options: list[str], tmp_path: Path) -> None:
+    assert main(["data", "check", tree.source, "--out", "check.csv"]) == 0
+    checked = pd.read_csv("check.csv")
+    assert len(checked) == 3
+    assert set(checked["shape"]) == {"12x14x10"}
+    assert set(checked["orientation"]) == {"LPS"}
+    # The box has 144 voxels of 3 mm³.
+    labels = {1: "1: 0.432 ml", 2: "1: 0.216 ml, 2: 0.216 ml"}
+    brats = "1: 0.144 ml, 2: 0.144 ml, 4: 0.144 ml"
+    expected = {
+        **{"brats": brats, "brats2021": brats, "brats2023": brats.replace("4:", "3:"), "lits": labels[2]},
+    }.get(tree.layout, labels[1])
+    assert set(checked["labels"]) == {expected}
+
+    prepare = ["data", "prepare", tree.source, "--workers", "1", *options]
+    assert main(prepare) == 0
+    cases = list(Path("results/cache/prepared").glob("*/case.json"))
+    times = {path: path.stat().st_mtime_ns for path in cases}
+    train = ["train", "--data", tree.source, "--model", "c", "--out", "run", "--device", "cpu", *options]
+    assert main(train) == 0
+    seen = read_seen_cases(Path("run"))
+    assert seen is not None
+    assert len(cases) == len(seen.train) + len(seen.validation)
+    assert {path: path.stat().st_mtime_ns for path in Path("results/cache/prepared").glob("*/case.json")} == times
+
+    split = "validation" if tree.layout in ("brats", "lits") else "test"
+    assert main(["evaluate", "run", "--data", tree.source, "--split", split, "--device", "cpu"]) == 0
+    scores = pd.read_csv(f"run/scores-{split}.csv")
+    assert scores["case"].nunique() == 1
+    assert read_spec(Path("run")).dataset.startswith(FOLDERS[tree.layout].name if tree.layout in FOLDERS else "own")
+
+
+def test_folds_are_trained_scored_and_pooled(
+    make_tree: Callable[..., Any], options: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    source = make_tree("folders", tmp_path / "toy").source
+    for fold in range(3):
+        chosen = ["--data", source, "--folds", "3", "--fold", str(fold), "--device", "cpu"]
+        assert main(["train", "--model", "c", *chosen, *options]) == 0
+        run = Path(f"results/runs/folders-toy-c-seed0-fold{fold}of3")
+        assert read_spec(run).fold == Fold(fold, 3)
+        assert main(["evaluate", str(run), *chosen]) == 0
+    runs = [str(run) for run in sorted(Path("results/runs").iterdir())]
+    capsys.readouterr()
+    assert main(["pool", *runs, "--out", "pooled.csv"]) == 0
+    assert "mean_over_folds" in capsys.readouterr().out
+    pooled = pd.read_csv("pooled.csv")
+    dice = pooled[pooled["quantity"] == "dice"]
+    assert sorted(dice["case"]) == ["case_0", "case_1", "case_2"]
+    assert sorted(dice["fold"]) == [0, 1, 2]
+    assert set(dice["role_in_training"]) == {"unseen"}
+    # Each is prepared once, whatever folds it is in.
+    assert len(list(Path("results/cache/prepared").glob("*/case.json"))) == 3
+
+    assert main(["pool", *runs[:2]]) == 2
+    assert "--fold 2" in capsys.readouterr().err
+    assert main(["pool", *runs, runs[0]]) == 2
+    # Of the other folds, one holds out what the first model has learned from, and one what its epoch was chosen on.
+    others = [["evaluate", runs[0], "--data", source, "--folds", "3", "--fold", fold] for fold in "12"]
+    assert sorted(main([*command, "--device", "cpu"]) for command in others) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--folds", "3"],
+        ["--fold", "0"],
+        ["--folds", "3", "--fold", "3"],
+        ["--folds", "3", "--fold", "-1"],
+        ["--folds", "1", "--fold", "0"],
+        ["--folds", "4", "--fold", "0"],
+        ["--folds", "3", "--fold", "0", "--split-file", "splits.csv"],
+        ["--split-file", "nothing.csv"],
+    ],
+)
+def test_wrong_splits_are_refused(
+    wrong: list[str], make_tree: Callable[..., Any], options: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    source = make_tree("folders", tmp_path / "toy").source
+    assert main(["data", "prepare", source, *wrong, *options]) == 2
+    message = capsys.readouterr().err
+    assert "--fold" in message or "nothing.csv" in message
+    assert not Path("results").exists()
+
+
+def test_one_bad_case_hides_no_other(
+    make_tree: Callable[..., Any], options: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    tree = make_tree("nnunet", tmp_path / "toy")
+    image = tree.folder / "imagesTr" / "case_1_0001.nii.gz"
+    image.write_bytes(image.read_bytes()[:-50])
+    assert main(["data", "check", tree.source, "--out", "check.csv"]) == 1
+    assert pd.read_csv("check.csv")["usable"].tolist() == ["yes", "no", "yes"]
+    out = capsys.readouterr().out
+    assert str(image) in out
+    assert "2 of 3 cases" in out
+    Path("splits.csv").write_text("name,split\ncase_0,train\ncase_1,train\ncase_2,validation\n")
+    assert main(["data", "prepare", tree.source, "--split-file", "splits.csv", "--workers", "1", *options]) == 1
+    captured = capsys.readouterr()
+    assert str(image) in captured.err
+    assert "2 of 3 cases" in captured.out
+    assert len(list(Path("results/cache/prepared").glob("*/case.json"))) == 2
+
+
+def test_synthetic_data_have_no_files_to_check(options: list[str], capsys: Capture) -> None:
+    assert main(["data", "check", "liver"]) == 2
+    assert "synthetic" in capsys.readouterr().err
