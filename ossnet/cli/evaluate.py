@@ -40,8 +40,9 @@ def add(commands: Commands) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    from ossnet.data.modalities import with_modalities
     from ossnet.data.voxels import keeping_voxel_digests
-    from ossnet.evaluation.evaluation import evaluate_run, require_modalities
+    from ossnet.evaluation.evaluation import evaluate_run
     from ossnet.progress import ProgressLine
     from ossnet.training.profile import load_profile
     from ossnet.training.run import load_run
@@ -52,9 +53,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     require_writable(path)
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
-    # No workers, since only the cases that are scored need to be made.
-    dataset = open_dataset(arguments.data, generator, arguments.cache, workers=0)
-    require_modalities(dataset.name, dataset.modalities, spec.modalities)
+    # No workers, since only the cases that are scored need to be made. Modalities are chosen before cases are compared
+    # with those of the training, which are known by the modalities that the model has seen.
+    dataset = with_modalities(open_dataset(arguments.data, generator, arguments.cache, workers=0), spec.modalities)
     learned = read_seen_cases(arguments.run)
     if learned is not None:
         _require_cache(arguments.cache)

@@ -7,6 +7,7 @@ import torch
 
 from ossnet.cli.device import device_of
 from ossnet.cli.options import Commands, data_options, machine_options, settings
+from ossnet.data.modalities import with_modalities
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.files import require_writable_folder
 from ossnet.training.distributed import Processes, joined
@@ -33,6 +34,13 @@ def add(commands: Commands) -> None:
         type=int,
         default=0,
         help="random seed of weights, order, augmentation and locations (default: %(default)s)",
+    )
+    training.add_argument(
+        "--modalities",
+        nargs="+",
+        metavar="NAME",
+        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated on "
+        "any data set that has these",
     )
     training.add_argument("--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN)")
     training.add_argument(
@@ -63,6 +71,7 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
     source = arguments.data, profile.generator(arguments.data), arguments.cache
     with processes.first_alone():
         dataset = open_with_progress(*source) if processes.is_first else open_dataset(*source, workers=0)
+    dataset = with_modalities(dataset, arguments.modalities or dataset.modalities)
     spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
     folder = arguments.out or RUNS / f"{dataset.name}-{arguments.model}-seed{arguments.seed}"
     if not processes.is_first:

@@ -9,6 +9,7 @@ import pandas as pd
 from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
+from ossnet.data.modalities import with_modalities
 from ossnet.data.preprocessing import GridMap, Preprocessing, class_indices, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.evaluation.metrics import score_case, surface_tolerance_mm
@@ -102,15 +103,6 @@ def score_segmentation(
     )
 
 
-def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tuple[str, ...]) -> None:
-    """Raise a UserError if a data set's modalities, in order, differ from those that a model was trained on."""
-    if modalities != trained_on:
-        raise UserError(
-            f"data set {dataset} has modalities {', '.join(modalities)}; "
-            f"the model was trained on {', '.join(trained_on)}"
-        )
-
-
 def evaluate_run(
     model: SegmentationModel,
     preprocessing: Preprocessing,
@@ -127,7 +119,7 @@ def evaluate_run(
         model: trained model, on its device.
         preprocessing: preprocessing that the model was trained with.
         modalities: modalities that the model was trained on, in order.
-        dataset: data set of the cases.
+        dataset: data set of the cases, which may have further modalities.
         split: split of the cases.
         extraction: name of an extraction in `EXTRACTORS`.
         max_locations: maximum number of locations per pass.
@@ -139,9 +131,9 @@ def evaluate_run(
         values in mm or ml are NaN).
 
     Raises:
-        UserError: the split has no case, or the modalities of the data set are not those of the model.
+        UserError: the split has no case, or the data set lacks a modality of the model.
     """
-    require_modalities(dataset.name, dataset.modalities, modalities)
+    dataset = with_modalities(dataset, modalities)
     if not dataset.splits[split]:
         raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
     parts = []
