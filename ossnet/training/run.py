@@ -7,6 +7,7 @@ scoring the trained model.
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
-from ossnet.config import build, digest, plain
+from ossnet.config import build, digest, newer, plain
 from ossnet.data.case import Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
@@ -29,7 +30,7 @@ from ossnet.training.checkpoint import load_weights
 from ossnet.training.distributed import ALONE, Processes
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.recipe import Recipe
-from ossnet.training.seen_cases import SeenCases
+from ossnet.training.seen_cases import SeenCases, read_seen_cases
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -49,6 +50,7 @@ class RunSpec:
         recipe: recipe of the training.
         seed: seed of the initial weights and of the training.
         schema_version: version that is raised whenever the same specification would give other numbers.
+        start: identity of the run whose weights the training starts from; None for initial weights by `seed`.
     """
 
     model: str
@@ -60,6 +62,7 @@ class RunSpec:
     recipe: Recipe
     seed: int = Field(ge=0)
     schema_version: Literal[1, 2] = 2
+    start: str | None = newer(None)
 
     @property
     def identity(self) -> str:
@@ -146,6 +149,33 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Se
     return model.to(device).eval(), spec
 
 
+def started_from(spec: RunSpec, folder: Path) -> RunSpec:
+    """Return a specification, changed to start from the weights of the run in a folder.
+
+    Raises:
+        UserError: there is no run in the folder, or it has another network than the specification.
+    """
+    start = read_spec(folder)
+    theirs, ours = (
+        {"model": of.model, "modalities": of.modalities, "classes": of.preprocessing.classes, **of.network}
+        for of in (start, spec)
+    )
+    for name, value in ours.items():
+        if theirs.get(name) != value:
+            raise UserError(
+                f"{folder} is no start for this training, since its {name} is {theirs.get(name)}, not {value}; choose "
+                "another run, or the same network"
+            )
+    return replace(spec, start=start.identity)
+
+
+def _load_start(model: SegmentationModel, spec: RunSpec, folder: Path | None) -> None:
+    """Load the weights that a training starts from into its model."""
+    if folder is None or read_spec(folder).identity != spec.start:
+        raise UserError(f"the run that this training starts from is not in {folder}; restore it or train it again")
+    model.load_state_dict(load_run(folder)[0].state_dict())
+
+
 def train_run(
     spec: RunSpec,
     dataset: Dataset,
@@ -155,6 +185,7 @@ def train_run(
     report: Callable[[EpochReport, float], None],
     report_prepared: Callable[[int, int], None] = lambda *_: None,
     processes: Processes = ALONE,
+    start: Path | None = None,
 ) -> list[EpochReport]:
     """Train the model of a specification in a folder, or resume its training there, and return the history.
 
@@ -169,17 +200,21 @@ def train_run(
             and their total.
         processes: processes that share the training, each of which calls this. The folder and the cache are the same
             for all of them; the first prepares the cases and writes the folder.
+        start: folder of the run that the training starts from, if the specification names one.
 
     Raises:
         UserError: the folder holds a run of another specification, another process is training there, the data set has
-            no training case or a case that cannot be prepared, or `train` raises it.
+            no training case or a case that cannot be prepared, `start` is another run, or `train` raises it.
     """
     processes.require_division(spec.recipe.batch_size, spec.recipe.norm_parts)
     _refuse_another_run(folder, spec)
     if not dataset.splits["train"]:
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
-    model = spec.make_model().to(device)
+    model = spec.make_model()
+    if spec.start is not None:
+        _load_start(model, spec, start)
+    model.to(device)
     cases = PreparedCases(dataset, "train", spec.preprocessing, cache, recipe.sampling, model.slicing)
     validation_cases = PreparedCases(dataset, "validation", spec.preprocessing, cache)
     with processes.first_alone():
@@ -199,7 +234,11 @@ def train_run(
             _refuse_another_run(folder, spec)
             if processes.is_first:
                 write_spec(folder, spec)
-                SeenCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
+                seen = SeenCases(cases.voxel_digests(), validation_cases.voxel_digests())
+                before = read_seen_cases(start) if start is not None else SeenCases({}, {})
+                # Without a record of the cases before, there is none of this run, which has seen them, too.
+                if before is not None:
+                    seen.and_before(before).write(folder)
         train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch, processes)
     return history
 
