@@ -18,7 +18,7 @@ with open("calls", "a") as calls:
 """
 
 TAKEN_BY_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
-TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "PYTHON"}
+TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "REAL", "PYTHON"}
 """Variables by which a `make test` around these tests would change the targets within them."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -79,6 +79,14 @@ def test_the_file_of_a_study_arrives_as_it_was_given(checkout: Path) -> None:
     run, figure = calls(checkout, "study", f"STUDY={file}")
     assert run[-1] == figure[-1] == file
     assert figure[:2] == ["-m", "paper_figures"]
+
+
+def test_both_data_sets_of_a_transfer_arrive(checkout: Path) -> None:
+    real, options = "my real cases.csv", "--models c --train-on-target"
+    transfer, figure = calls(checkout, "transfer", f"REAL={real}", "DATASET=liver", f"OPTIONS={options}")
+    given = [real, "--data", "liver", "--profile", "laptop", *options.split()]
+    assert transfer == ["-m", "benchmarks", "transfer", *given]
+    assert figure == ["-m", "paper_figures", "transfer"]
 
 
 @pytest.mark.parametrize(
