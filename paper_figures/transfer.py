@@ -144,6 +144,8 @@ def pictures(folder: Path, _reference: Path | None) -> list[Picture]:
         stem = f"{records.study}-{records.dataset}-{records.profile}"
         images = sorted((folder / "images").glob(f"{stem}-*.npz"))
         sources = [folder / f"{stem}.jsonl", *images]
+        if not read_transfer(records).dice:
+            continue  # Every run has failed.
         found.append(Picture(stem, partial(_draw_read, records, images), sources))
     return found
 

@@ -134,9 +134,9 @@ def _modalities(records: Records) -> Sequence[str]:
 def _notes(records: Records, count: int) -> list[str]:
     source, target = _names(records)
     training = records.rows[0]["spec"]["training"]
-    stand_in = f" ({source} is synthetic and stands in for {STAND_INS[source]})" if source in STAND_INS else ""
-    notes = [
-        f"Each value is the mean over seeds, followed by their standard deviation after ±{stand_in}",
+    notes = [f"{source} is synthetic and stands in for {STAND_INS[source]}"] if source in STAND_INS else []
+    notes += [
+        "Each value is the mean over seeds, followed by their standard deviation after ±",
         "All models and seeds are shown, and none was chosen by these cases",
         "Dice is of every voxel of a case's own grid; models work on "
         f"{'x'.join(map(str, training['preprocessing']['shape']))} voxels",
