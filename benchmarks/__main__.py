@@ -285,9 +285,7 @@ def _parser() -> argparse.ArgumentParser:
         "Apply all models that Table 2 trains on a data set to every labelled case of another, without any selection, "
         "and make the table of their Dice. Missing trainings are made.",
     )
-    transferred.add_argument(
-        "target", metavar="CASES", help="the other data set, such as a CSV file or brats:FOLDER"
-    )
+    transferred.add_argument("target", metavar="CASES", help="the other data set, such as a CSV file or brats:FOLDER")
     with_profile(transferred)
     with_data(transferred)
     with_workers(transferred)

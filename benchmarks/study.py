@@ -73,7 +73,7 @@ class Point:
         protocols: sampled protocols of the scores, in addition to the dense one; None for those of the paper and of its
             released code.
         origin: where the point is defined, for messages about its settings; empty for a study of the suite.
-        target: another data set whose cases are scored, see `benchmarks.scoring.transfer`; None for that of the training.
+        target: another data set whose cases are scored (`benchmarks.scoring.transfer`); None for that of the training.
     """
 
     model: str

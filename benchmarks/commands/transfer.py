@@ -165,7 +165,9 @@ class _Planning:
             folder = training_folder(self.request.results, before)
             if (folder / "result.json").exists():
                 training = started_from(scoring.training, folder)
-                planned.append(self._planned(replace(scoring, training=training), self.target, job, both, self.target.name))
+                planned.append(
+                    self._planned(replace(scoring, training=training), self.target, job, both, self.target.name)
+                )
         return planned
 
     def _target_scorings(self) -> list[Transfer]:
@@ -181,9 +183,7 @@ class _Planning:
         cache = str((self.request.results / "cache").resolve())
         threads, gpu = self.request.threads or CPU_THREADS, torch.cuda.is_available()
         of_target = {} if target is None else self.profile.generator(target)
-        return Job(
-            source, self.profile.generator(source), cache, threads, self.request.command, gpu, target, of_target
-        )
+        return Job(source, self.profile.generator(source), cache, threads, self.request.command, gpu, target, of_target)
 
     def _planned(self, scoring: Scoring, dataset: Dataset, job: Job, trained_on: str, cases: str) -> PlannedRun:
         return plan_run(scoring, {"trained_on": trained_on, "cases": cases}, dataset, job, self.request.results)
@@ -227,9 +227,7 @@ def _write_images(target: Dataset, planned: Iterable[PlannedRun], stem: Path) ->
         arrays |= {"models": np.array([model for model, _ in found]), "trained_on": np.array([on for _, on in found])}
         arrays |= {"case": np.array(name), "modality": np.array(case.modalities[0])}
         with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary, **arrays, image=case.image[0], label=case.label > 0, affine=case.affine
-            )
+            np.savez_compressed(temporary, **arrays, image=case.image[0], label=case.label > 0, affine=case.affine)
 
 
 def _prediction(path: Path) -> np.ndarray:

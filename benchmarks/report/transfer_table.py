@@ -39,7 +39,9 @@ def transfer_numbers(records: Records) -> pd.DataFrame:
     common = scores[[pair in pairs for pair in zip(scores["cases"], scores["case"], strict=True)]]
     means = common.groupby([*(name for name in KEY if name != "case"), "seed"], sort=False, as_index=False)["value"]
     both = pd.concat([scores, means.mean().assign(case="")])
-    found = both.dropna(subset="value").groupby(KEY, sort=False)["value"].agg(value="mean", std_seeds="std", seeds="count")
+    found = (
+        both.dropna(subset="value").groupby(KEY, sort=False)["value"].agg(value="mean", std_seeds="std", seeds="count")
+    )
     return found.reset_index()
 
 

@@ -39,11 +39,14 @@ def add(commands: Commands) -> None:
         "--modalities",
         nargs="+",
         metavar="NAME",
-        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated on "
-        "any data set that has these",
+        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated "
+        "on any data set that has these",
     )
     training.add_argument(
-        "--start", type=Path, metavar="RUN", help="folder of a trained run of the same network, whose weights to start from"
+        "--start",
+        type=Path,
+        metavar="RUN",
+        help="folder of a trained run of the same network, whose weights to start from",
     )
     training.add_argument("--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN)")
     training.add_argument(

@@ -34,8 +34,8 @@ def with_modalities(dataset: Dataset, modalities: Sequence[str]) -> Dataset:
     missing = [name for name in chosen if name not in dataset.modalities]
     if missing:
         raise UserError(
-            f"data set {dataset.name} has no {', '.join(missing)}, only the modalities {', '.join(dataset.modalities)}; "
-            "give modalities by these names, or rename the columns of its table"
+            f"data set {dataset.name} has no {', '.join(missing)}, only the modalities "
+            f"{', '.join(dataset.modalities)}; give modalities by these names, or rename the columns of its table"
         )
     names = {name for of_split in dataset.splits.values() for name in of_split}
     return replace(

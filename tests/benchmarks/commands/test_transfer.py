@@ -19,7 +19,7 @@ AFFINE = np.diag([-2.0, -1.0, 1.5, 1.0])
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three cases with a bright box in T1 and in another modality: one to train on, one to test, one without a label."""
+    """Three cases with a bright box in two modalities: one to train on, one to test, one without a label."""
     folder = tmp_path_factory.mktemp("real")
     random = np.random.default_rng(1)
     rows = ["name,t1c,t1,label,split"]
@@ -107,7 +107,7 @@ def test_cases_that_a_model_has_learned_from_are_not_scored(
     run_transfer: Transfer, results: Path, data_csv: Path, tmp_path: Path
 ) -> None:
     # The training cases under other names, in another order of modalities.
-    header, *lines = [line.split(",") for line in data_csv.read_text().splitlines()]
+    _, *lines = [line.split(",") for line in data_csv.read_text().splitlines()]
     copy = tmp_path / "copy.csv"
     table = [["name", "t1", "label", "split"]]
     for name, _, t1, label, _ in lines:

@@ -63,7 +63,9 @@ def test_the_table_has_a_row_for_each_training_and_a_column_for_each_case(tmp_pa
 def test_many_cases_have_no_columns_and_a_failed_run_no_numbers() -> None:
     many = {f"case-{index}": 0.5 for index in range(20)}
     failed = {key: value for key, value in row("glioma", "real", 1, {}).items() if key not in ("result", "scores")}
-    records = Records("transfer", "glioma-to-real", "laptop", (row("glioma", "real", 0, many), failed | {"failure": "OOM"}))
+    records = Records(
+        "transfer", "glioma-to-real", "laptop", (row("glioma", "real", 0, many), failed | {"failure": "OOM"})
+    )
     table = transfer_table(records)
     assert table.head[3:] == ["Mean", "Seeds"]
     assert [cell.text for cell in table.rows[0][2:]] == ["–", "0.500", "1"]
