@@ -10,5 +10,6 @@ In reading order:
 - `status`: progress of studies;
 - `claims`: judgement of the paper's claims;
 - `verify`: origin of a printed number, and one of its trainings repeated;
+- `transfer`: models of one data set, applied to the cases of another;
 - `gpu`: all measurements on a GPU, with few packages.
 """

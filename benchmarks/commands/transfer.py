@@ -200,7 +200,8 @@ def _make(planned: Sequence[PlannedRun], request: TransferRequest) -> None:
     rate = assumed_rate(torch.device("cuda" if torch.cuda.is_available() else "cpu"), threads)
     pace = pace_of([one.run for one in planned], rate)
     seconds = sum(pace.seconds(*left) or 0 for left in work_left([one.run for one in missing]))
-    log(f"{len(missing)} of {len(planned)} runs to make, about {in_words(seconds)} of training one after another")
+    training = f"about {in_words(seconds)} of training one after another" if seconds else "all of trained models"
+    log(f"{len(missing)} of {len(planned)} runs to make, {training}")
     Sweep(longest_first(missing), local_executor(request.workers), pace, "runs").run()
 
 
