@@ -1,15 +1,14 @@
 """A transfer to other cases: for each case a slice with the outlines of every model, and Dice by model and seed."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -29,7 +28,10 @@ Group = tuple[str, str]
 DRAWN_CASES = 6
 """Number of cases in a figure."""
 
-STYLES = ("solid", "dashed", "dotted")
+Style = Literal["solid", "dashed", "dotted"]
+"""Line style of an outline."""
+
+STYLES: Sequence[Style] = ("solid", "dashed", "dotted")
 """Outlines by what a model was trained on, in the order of the records."""
 
 SEED_SHIFT = 0.22
@@ -79,17 +81,15 @@ def read_transfer(records: Records, images: Sequence[Path] = ()) -> Transferred:
     scores = scores_of([records])
     dice = scores[scores["quantity"] == "dice"] if len(scores) else scores
     source = str(records.rows[0]["columns"]["trained_on"])
-    own: dict[Group, float] = {}
     by_case: dict[str, dict[Group, list[float]]] = {}
     groups: dict[Group, None] = {}
-    for row in dice.itertuples():
-        group = (str(row.model), str(row.trained_on))
+    of_source: dict[Group, list[float]] = {}
+    for row in dice.to_dict("records"):
+        group = row["model"], row["trained_on"]
         groups.setdefault(group)
-        if row.cases != source:
-            by_case.setdefault(str(row.case), {}).setdefault(group, []).append(float(row.value))
-    if len(dice):
-        of_source = dice[dice["cases"] == source].groupby(["model", "trained_on"])["value"].mean()
-        own = {(str(model), str(on)): float(value) for (model, on), value in of_source.items()}
+        of_case = of_source if row["cases"] == source else by_case.setdefault(row["case"], {})
+        of_case.setdefault(group, []).append(row["value"])
+    own = {group: float(np.mean(values)) for group, values in of_source.items()}
     shown = dict(list(by_case.items())[:DRAWN_CASES])
     title = f"Models trained on {source}, {records.dataset.replace('-', ' ')}, profile {records.profile}"
     found = dict(load_image(path) for path in images)
@@ -167,8 +167,14 @@ def _draw_dice(
             axes.text(0.02, place, "learned from it", va="center", style="italic")
             continue
         own = content.own.get(group, math.nan)
-        mean = float(pd.Series(seeds).mean())
-        number = {"value": mean, "by_seed": seeds, "low": math.nan, "high": math.nan, "published": own}
+        mean = float(np.mean(seeds))
+        number: dict[Hashable, Any] = {
+            "value": mean,
+            "by_seed": seeds,
+            "low": math.nan,
+            "high": math.nan,
+            "published": own,
+        }
         draw_number(axes, place, number, *model_look(group[0]), SEED_SHIFT, horizontal=True)
     axes.set_yticks(range(len(names)), names if named else [""] * len(names))
     axes.set(ylim=(len(names) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel=axis_label("dice"))
@@ -185,7 +191,7 @@ def _draw_image(axes: Axes, content: Transferred, image: CaseImage) -> None:
     axes.set_title(image.modality)
 
 
-def _styles(content: Transferred) -> dict[str, str]:
+def _styles(content: Transferred) -> dict[str, Style]:
     trained_on = dict.fromkeys(on for _, on in content.groups)
     return {on: STYLES[index % len(STYLES)] for index, on in enumerate(trained_on)}
 

@@ -49,8 +49,8 @@ def common_cases(scores: pd.DataFrame) -> set[tuple[str, str]]:
     """Return the cases that were scored for every row of the table, each after the name of its data set."""
     runs = scores[["trained_on", "model", "cases", "case"]].drop_duplicates()
     rows = runs[["trained_on", "model", "cases"]].drop_duplicates().groupby("cases").size()
-    by_case = runs.groupby(["cases", "case"]).size()
-    return {(str(of), str(case)) for (of, case), count in by_case.items() if count == rows[of]}
+    by_case = runs.groupby(["cases", "case"]).size().rename("count").reset_index().to_dict("records")
+    return {(row["cases"], row["case"]) for row in by_case if row["count"] == rows[row["cases"]]}
 
 
 def transfer_table(records: Records) -> Table:
@@ -85,9 +85,10 @@ def transfer_table(records: Records) -> Table:
     common = [case for case in cases if (target, case) in pooled]
     of_all = "Mean" if common == cases else f"Mean of {len(common)} cases"
     head = ["Trained on", "Model", f"{source}, {len(tests)} test cases", *shown, of_all, "Seeds"]
+    seeds = span(set(map(int, dice["seeds"])))
     caption = (
         f"Transfer: Dice of models trained on {source}, for {len(cases)} cases of {target}. Profile {records.profile}; "
-        f"modalities: {', '.join(_modalities(records))}; seeds: {span({row.seeds for row in dice.itertuples()})}."
+        f"modalities: {', '.join(_modalities(records))}; seeds: {span(set(map(int, dice['seeds'])))}."
     )
     return Table(caption, head, rows, join_notes(_notes(records, len(cases))), "ll" + "r" * (len(head) - 2))
 
