@@ -88,7 +88,7 @@ def transfer_table(records: Records) -> Table:
     seeds = span(set(map(int, dice["seeds"])))
     caption = (
         f"Transfer: Dice of models trained on {source}, for {len(cases)} cases of {target}. Profile {records.profile}; "
-        f"modalities: {', '.join(_modalities(records))}; seeds: {span(set(map(int, dice['seeds'])))}."
+        f"modalities: {', '.join(_modalities(records))}; seeds: {seeds}."
     )
     return Table(caption, head, rows, join_notes(_notes(records, len(cases))), "ll" + "r" * (len(head) - 2))
 
