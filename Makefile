@@ -8,10 +8,11 @@ SAVED ?=
 CELL ?= table2 c dice
 STUDY ?=
 WEIGHTS ?=
+REAL ?=
 BIN := .venv/bin
 READY := .venv/.ready
 # Recipes read these variables from the environment, so that their values may contain spaces and quotes.
-export DATASET PROFILE SAVED STUDY WEIGHTS
+export DATASET PROFILE SAVED STUDY WEIGHTS REAL
 RUN = $(BIN)/python -m benchmarks run --data "$$DATASET" --profile "$$PROFILE" $(if $(JOBS),--workers $(JOBS)) $(OPTIONS)
 # Run studies, then draw the named figures, even if a run failed (1), but not after a user's mistake (2) or an interrupt (130).
 run_and_draw = $(RUN) $(1); status=$$?; test $$status -gt 1 || $(BIN)/python -m paper_figures $(2); exit $$status
@@ -22,12 +23,12 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
 .PHONY: help setup table1 table2 table3 inference adaptive tables ablations confidence locations study figure4 figure5 figure6 \
-	scaling league whole speed gpu figures claims simulate status verify reproduce reference bench bench-compare test lint clean
+	scaling league whole speed transfer gpu figures claims simulate status verify reproduce reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Options:"
-	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, league, figure4:"
+	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, league, figure4, transfer:"
 	@echo "    DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "    PROFILE=laptop|workstation|paper|released|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
 	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
@@ -95,6 +96,12 @@ whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a
 
 speed: $(READY)  ## Speed and memory of OSS-Net C against the plain path and the released code (about 15 minutes)
 	@$(call run_and_draw,speed,speed)
+
+transfer: $(READY)  ## Apply every model of table2 to the cases of another data set, unselected: REAL=cases.csv
+	@test -n "$$REAL" || { echo "Name the other data set with REAL=cases.csv"; exit 2; }
+	@$(BIN)/python -m benchmarks transfer "$$REAL" --data "$$DATASET" --profile "$$PROFILE" \
+		$(if $(JOBS),--workers $(JOBS)) $(OPTIONS); status=$$?; \
+		test $$status -gt 1 || $(BIN)/python -m paper_figures transfer; exit $$status
 
 gpu:  ## Measure all that needs a GPU, ten minutes per call; PYTHON=... with torch, numpy, pandas and nvidia-ml-py
 	@$(CHECK_PYTHON)

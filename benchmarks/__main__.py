@@ -13,6 +13,7 @@ from benchmarks.commands.request import Request
 from benchmarks.commands.run import dry_run, run
 from benchmarks.commands.status import print_status
 from benchmarks.names import REFERENCE
+from benchmarks.report.transfer_table import collect_transfers
 from benchmarks.studies.registry import find_studies
 from ossnet.command import run_command
 from ossnet.errors import UserError
@@ -30,6 +31,7 @@ WRITTEN_FOLDERS = (
     "studies",
     "tables",
     "trainings",
+    "transfer",
     "trials",
 )
 """Folders in a results folder to which `run` writes."""
@@ -56,11 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("benchmarks", command)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _check_numbers(options: argparse.Namespace) -> None:
     for option in ("workers", "threads"):
         value = getattr(options, option)
         if value is not None and value < 1:
             raise UserError(f"--{option} {value}: give a whole number above 0")
+
+
+def _run(options: argparse.Namespace) -> int:
+    _check_numbers(options)
     if options.study:
         studies = find_studies(options.study, options.results)
     else:
@@ -111,6 +117,8 @@ def _status(options: argparse.Namespace) -> int:
 def _collect(options: argparse.Namespace) -> int:
     studies = find_studies(options.study, options.results)
     tables = collect_studies(studies, options.results, None if options.no_reference else REFERENCE)
+    if not options.study:
+        tables += collect_transfers(options.results)
     if not tables:
         names = ", ".join(study.name for study in studies)
         raise UserError(f"{options.results} has no results of {names}; make them with `python -m benchmarks run`")
@@ -139,6 +147,28 @@ def _simulate(options: argparse.Namespace) -> int:
     print(markdown(simulation_table(frame)))
     print(options.results / "tables" / "simulation.md")
     return 0
+
+
+def _transfer(options: argparse.Namespace) -> int:
+    # This imports torch, and commands that only read records do without it.
+    from benchmarks.commands.transfer import TransferRequest, transfer
+
+    _check_numbers(options)
+    _check_results(options.results, with_jobs=True)
+    request = TransferRequest(
+        options.target,
+        options.data,
+        options.profile,
+        options.results,
+        options.command_line,
+        options.models,
+        options.modalities,
+        options.train_on_target,
+        options.workers,
+        options.threads,
+        options.retry_failed,
+    )
+    return transfer(request)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -224,6 +254,20 @@ def _parser() -> argparse.ArgumentParser:
         text = "data set, as `ossnet train` takes it: such as glioma, liver or a CSV file (default: %(default)s)"
         added.add_argument("--data", default="glioma", help=text)
 
+    def with_workers(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--workers",
+            type=int,
+            help="number of runs at a time on this machine (default: one per GPU, or two without a GPU)",
+        )
+        added.add_argument(
+            "--threads", type=int, help="number of CPU threads per run (default: 1, or those of the job on SLURM)"
+        )
+        added.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
+
+    def names_of(text: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(text.split(",")))
+
     runs = with_studies(
         command(
             "run",
@@ -242,23 +286,15 @@ def _parser() -> argparse.ArgumentParser:
         help="where runs are made: on this machine, or on a SLURM cluster without any measurements (default: "
         "%(default)s)",
     )
-    runs.add_argument(
-        "--workers",
-        type=int,
-        help="number of runs at a time on this machine (default: one per GPU, or two without a GPU)",
-    )
-    runs.add_argument(
-        "--threads", type=int, help="number of CPU threads per run (default: 1, or those of the job on SLURM)"
-    )
+    with_workers(runs)
     runs.add_argument(
         "--models",
-        type=lambda text: tuple(dict.fromkeys(text.split(","))),
+        type=names_of,
         default=(),
         metavar="NAMES",
         help="models of the runs, separated by commas, such as mine,c,unet3d (default: those of each study); a model "
         "that a study does not have is run as its first one",
     )
-    runs.add_argument("--retry-failed", action="store_true", help="try again what has failed before")
     runs.add_argument(
         "--force",
         action="store_true",
@@ -270,6 +306,38 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs.add_argument(
         "--dry-run", action="store_true", help="only list the runs, predictions and measurements with their states"
+    )
+
+    transferred = command(
+        "transfer",
+        _transfer,
+        "Apply all models that Table 2 trains on a data set to every labelled case of another, without any selection, "
+        "and make the table of their Dice. Missing trainings are made.",
+    )
+    transferred.add_argument("target", metavar="CASES", help="the other data set, such as a CSV file or brats:FOLDER")
+    with_profile(transferred)
+    with_data(transferred)
+    with_workers(transferred)
+    transferred.add_argument(
+        "--models",
+        type=names_of,
+        default=(),
+        metavar="NAMES",
+        help="models, separated by commas (default: those of Table 2)",
+    )
+    transferred.add_argument(
+        "--modalities",
+        type=names_of,
+        default=(),
+        metavar="NAMES",
+        help="modalities that both data sets have and models are trained on, separated by commas, such as flair,t1ce "
+        "(default: all of the data set)",
+    )
+    transferred.add_argument(
+        "--train-on-target",
+        action="store_true",
+        help="also train the models on the split train of CASES, from new weights and from those of the first "
+        "training, and score its split test",
     )
 
     status = with_studies(

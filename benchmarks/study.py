@@ -73,6 +73,7 @@ class Point:
         protocols: sampled protocols of the scores, in addition to the dense one; None for those of the paper and of its
             released code.
         origin: where the point is defined, for messages about its settings; empty for a study of the suite.
+        target: another data set whose cases are scored (`benchmarks.scoring.transfer`); None for that of the training.
     """
 
     model: str
@@ -84,6 +85,7 @@ class Point:
     split: Split | None = None
     protocols: "tuple[Validation, ...] | None" = None
     origin: str = ""
+    target: "Dataset | None" = None
 
 
 Quantity = Literal["memory", "runtime", "comparison"]

@@ -59,16 +59,18 @@ class RecordFiles:
         study: name of the study.
         ending: ending of the files.
         folder: folder of the files in a results folder.
+        command: command of `python -m benchmarks` that makes the files; empty for the run of the study.
     """
 
     study: str
     ending: str
     folder: str = "records"
+    command: str = ""
 
     @property
     def origin(self) -> str:
         """The command that makes the files."""
-        return f"python -m benchmarks run {self.study}"
+        return f"python -m benchmarks {self.command or f'run {self.study}'}"
 
     def find(self, folder: Path) -> list[Path]:
         """Return the files in a folder of records, sorted."""

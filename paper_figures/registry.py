@@ -26,6 +26,7 @@ from paper_figures.segmentations import SEGMENTATIONS
 from paper_figures.speed import SPEED
 from paper_figures.study_figure import study_figure
 from paper_figures.tradeoff import TRADEOFF
+from paper_figures.transfer import TRANSFER
 
 FIGURES: dict[str, PaperFigure] = {
     figure.name: figure
@@ -33,7 +34,7 @@ FIGURES: dict[str, PaperFigure] = {
         *(SAMPLING, MODELS, TRADEOFF, LEAGUE_FIGURE, SEGMENTATIONS, CASES),
         *(FIGURE1, FIGURE4, FIGURE5, FIGURE6, SCALING, SPEED, MEMORY_PARTS),
         *(study_figure(study) for study in (ABLATIONS, ADDITIONS, SIZES, BORDERS, CONFIDENCE)),
-        LOCATIONS,
+        *(LOCATIONS, TRANSFER),
     )
 }
 

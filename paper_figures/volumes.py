@@ -99,9 +99,14 @@ def draw_slice(
 
 
 def draw_outline(
-    axes: Axes, mask: np.ndarray, pixel_mm: tuple[float, float], colour: str, filled: bool = False
+    axes: Axes,
+    mask: np.ndarray,
+    pixel_mm: tuple[float, float],
+    colour: str,
+    filled: bool = False,
+    style: str = "solid",
 ) -> None:
-    """Draw the outline of a mask [y, x] in mm; an empty mask draws nothing."""
+    """Draw the outline of a mask [y, x] in mm with a line style of matplotlib; an empty mask draws nothing."""
     if not mask.any():
         return
     # A border of zeros closes the outline where the mask touches the border of the slice.
@@ -109,7 +114,7 @@ def draw_outline(
     inside = np.pad(mask, 1).astype(float)
     if filled:
         axes.contourf(x, y, inside, levels=[0.5, 1], colors=[colour], alpha=FILL)
-    axes.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=0.8)
+    axes.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=0.8, linestyles=[style])
 
 
 def bar_length_mm(limit_mm: float) -> float:

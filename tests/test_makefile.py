@@ -18,7 +18,7 @@ with open("calls", "a") as calls:
 """
 
 TAKEN_BY_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
-TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "WEIGHTS", "PYTHON"}
+TAKEN_BY_MAKE |= {"DATASET", "PROFILE", "JOBS", "OPTIONS", "SAVED", "CELL", "STUDY", "WEIGHTS", "REAL", "PYTHON"}
 """Variables by which a `make test` around these tests would change the targets within them."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -86,6 +86,14 @@ def test_released_weights_are_scored_without_a_profile(checkout: Path) -> None:
     assert made == [
         ["-m", "benchmarks", "reproduce", "--data", "brats:my data", "--weights", "my weights", "--threads", "2"]
     ]
+
+
+def test_both_data_sets_of_a_transfer_arrive(checkout: Path) -> None:
+    real, options = "my real cases.csv", "--models c --train-on-target"
+    transfer, figure = calls(checkout, "transfer", f"REAL={real}", "DATASET=liver", f"OPTIONS={options}")
+    given = [real, "--data", "liver", "--profile", "laptop", *options.split()]
+    assert transfer == ["-m", "benchmarks", "transfer", *given]
+    assert figure == ["-m", "paper_figures", "transfer"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from benchmarks.runs.run_folder import identity
 from benchmarks.scoring.registry import build_scoring
 from ossnet.config import plain
 
-RECORDS = sorted((REFERENCE / "records").glob("*.jsonl"))
+RECORDS = [path for folder in ("records", "transfer") for path in sorted((REFERENCE / folder).glob("*.jsonl"))]
+TRANSFERS = sorted(path.name for path in (REFERENCE / "transfer").glob("*") if path.suffix != ".jsonl")
 TABLES = sorted(path.name for path in (REFERENCE / "tables").iterdir() if not path.stem.startswith("simulation"))
 
 
@@ -21,9 +22,11 @@ TABLES = sorted(path.name for path in (REFERENCE / "tables").iterdir() if not pa
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the tables that are made from the reference's records."""
     results = tmp_path_factory.mktemp("reference")
-    for folder in ("records", "efficiency", "trials"):
+    for folder in ("records", "efficiency", "trials", "transfer"):
         if (REFERENCE / folder).is_dir():
-            shutil.copytree(REFERENCE / folder, results / folder)
+            # Of a transfer, only what its tables are made from.
+            of_transfer = shutil.ignore_patterns("*.md", "*.csv", "*.tex") if folder == "transfer" else None
+            shutil.copytree(REFERENCE / folder, results / folder, ignore=of_transfer)
     assert main(["collect", "--no-reference", "--results", str(results)]) == 0
     assert main(["claims", "--results", str(results)]) == 0
     return results / "tables"
@@ -36,6 +39,13 @@ def test_there_are_the_same_tables(tables: Path) -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_comes_out_the_same(name: str, tables: Path) -> None:
     assert (tables / name).read_text(encoding="utf-8") == (REFERENCE / "tables" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", TRANSFERS)
+def test_a_transfer_has_the_same_tables_and_no_images(name: str, tables: Path) -> None:
+    assert (REFERENCE / "transfer" / name).suffix in (".md", ".csv", ".tex")
+    made = tables.parent / "transfer" / name
+    assert made.read_text(encoding="utf-8") == (REFERENCE / "transfer" / name).read_text(encoding="utf-8")
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

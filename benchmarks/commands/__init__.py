@@ -11,5 +11,6 @@ In reading order:
 - `claims`: judgement of the paper's claims;
 - `verify`: origin of a printed number, and one of its trainings repeated;
 - `reproduce`: Table 2 from released weights;
+- `transfer`: models of one data set, applied to the cases of another;
 - `gpu`: all measurements on a GPU, with few packages.
 """

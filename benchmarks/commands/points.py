@@ -77,9 +77,9 @@ def _make_together(
     if request.force:
         _delete([one for one in planned if one.run.training not in made], request.results, executor)
     made |= {one.run.training for one in planned}
-    missing = _missing(planned, request.retry_failed)
+    missing = missing_runs(planned, request.retry_failed)
     if request.retry_failed:
-        _clear_training_failures([planned_run.run for planned_run in missing])
+        clear_training_failures([planned_run.run for planned_run in missing])
     for plan in plans:
         plan.write(request.results)
         log(_summary(plan))
@@ -123,7 +123,7 @@ def list_points(studies: Sequence[Study], request: Request) -> None:
     """
     profile = load_profile(request.profile)
     plans, planned = _plan(studies, request, profile, _slurm_settings(request, profile), make_cases=False)
-    missing = planned if request.force else _missing(planned, request.retry_failed)
+    missing = planned if request.force else missing_runs(planned, request.retry_failed)
     pace = _pace(plans)
     missing_folders = {planned_run.run.folder for planned_run in missing}
     listed_trainings: set[Path] = set()
@@ -170,7 +170,7 @@ def _plan(
     return plans, list(planned.values())
 
 
-def _missing(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedRun]:
+def missing_runs(planned: Sequence[PlannedRun], retry_failed: bool) -> list[PlannedRun]:
     """Return the runs to make, before any of them starts."""
     kept = {State.DONE} if retry_failed else {State.DONE, State.FAILED}
     return [planned_run for planned_run in planned if planned_run.run.state not in kept]
@@ -185,7 +185,7 @@ def _in_order(plans: Sequence[Plan], missing: Sequence[PlannedRun]) -> list[Plan
     return sorted(longest_first(missing), key=lambda planned_run: first[planned_run.run.folder])
 
 
-def _clear_training_failures(runs: Sequence[Run]) -> None:
+def clear_training_failures(runs: Sequence[Run]) -> None:
     """Delete the failures of the runs' trainings, except where another process is at work on the training."""
     for failure in {run.training / "failure.json" for run in runs}:
         if failure.exists():

@@ -116,7 +116,7 @@ def _open(source: str, cache: Path) -> Dataset:
         )
     dataset = open_dataset(with_released_split(source), {}, cache)
     if not dataset.splits["validation"]:
-        listed = " that the released code lists" if dataset.name == brats.NAME else ""
+        listed = " that the released code lists" if dataset.name == brats.BRATS2020.name else ""
         raise UserError(f"{source} has none of the validation cases{listed}, so there is nothing to score")
     return dataset
 
@@ -127,7 +127,7 @@ def _caveats(request: ReproduceRequest, dataset: Dataset, checkpoints: Sequence[
     border = f", {released.border_share:.0%} of them from the border" if released.border_share else ""
     files = ", ".join(f"{model_name(spec.model)} from {path.name}" for path, spec in checkpoints)
     shared = [f"Weights: {files}", "Checkpoints of the same network count as seeds"]
-    if dataset.name == brats.NAME:
+    if dataset.name == brats.BRATS2020.name:
         shared.append(
             "The cases are the validation cases that the released code lists, by which it also chose its epochs, so "
             "new cases would score lower"

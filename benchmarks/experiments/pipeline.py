@@ -10,9 +10,11 @@ from benchmarks.experiments.attempts import Attempt
 from benchmarks.experiments.training import train_and_record
 from benchmarks.runs.run_folder import lock, read_json, write_failure, write_json
 from benchmarks.scoring.registry import read_scoring
-from benchmarks.scoring.scoring import Job, Scoring, training_folder
+from benchmarks.scoring.scoring import Job, training_folder
+from benchmarks.scoring.transfer import all_to_test
 from ossnet.config import build
 from ossnet.data.case import Dataset
+from ossnet.data.modalities import with_modalities
 from ossnet.data.sources import open_dataset
 from ossnet.data.voxels import kept_voxel_digest
 from ossnet.errors import UserError
@@ -47,17 +49,22 @@ def _measure(folder: Path, job: Job) -> None:
             "this run needs a GPU and torch sees none; repair the node or its driver, and use --retry-failed"
         )
     scoring = read_scoring(folder)
-    dataset = open_dataset(job.source, job.generator, Path(job.cache), workers=1)
+    modalities = scoring.training.modalities
+    dataset = with_modalities(open_dataset(job.source, job.generator, Path(job.cache), workers=1), modalities)
     if dataset.fingerprint != scoring.training.fingerprint:
         raise UserError(f"data {job.source} have changed since this run was planned; start the study again")
     training = training_folder(folder.parent.parent, scoring.training)
-    _refuse_leakage(dataset, scoring, Path(job.cache))
+    scored = dataset
+    if job.target is not None:
+        target = open_dataset(job.target, job.target_generator, Path(job.cache), workers=1)
+        scored = all_to_test(with_modalities(target, modalities))
+    _refuse_leakage(dataset, scored, scoring.split_of(scored), Path(job.cache))
     if not _train(scoring.training, dataset, training, job, device):
         return
     # Begun after the training, which has attempts of its own, so that no time is counted twice.
     attempt = Attempt(folder, job.command, device)
     model, _ = load_run(training, device)
-    outcome = scoring.score(model, dataset, Path(job.cache), folder)
+    outcome = scoring.score(model, scored, Path(job.cache), folder)
     attempt.record(outcome.timing, outcome.memory)
     # Last of all: the run counts as done where this file exists.
     write_json(folder / "result.json", outcome.result)
@@ -87,20 +94,25 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
     return True
 
 
-def _refuse_leakage(dataset: Dataset, scoring: Scoring, cache: Path) -> None:
+def _refuse_leakage(dataset: Dataset, scored: Dataset, split: str, cache: Path) -> None:
     """Raise a UserError where a case that is held back for scores has the voxels of a training case.
 
     Scores of the training cases themselves, which a study may have, are labelled as such.
+
+    Args:
+        dataset: data set of the training.
+        scored: data set of the scored cases.
+        split: split of the scored cases.
+        cache: folder that keeps digests of voxels.
     """
-    split = scoring.split_of(dataset)
     if split == "train":
         return
     training_cases = {kept_voxel_digest(dataset, name, cache): name for name in dataset.splits["train"]}
-    for name in dataset.splits[split]:
-        twin = training_cases.get(kept_voxel_digest(dataset, name, cache))
+    for name in scored.splits[split]:
+        twin = training_cases.get(kept_voxel_digest(scored, name, cache))
         if twin is not None:
             raise UserError(
-                f"data set {dataset.name}: case {name} of split {split} has the voxels of the training case {twin}; "
+                f"data set {scored.name}: case {name} of split {split} has the voxels of the training case {twin}; "
                 "leave one of them out"
             )
 

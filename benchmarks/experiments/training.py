@@ -46,12 +46,19 @@ def train_and_record(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, de
         attempt.record(_timing(history), peak.peaks)
 
     with peak.watch():
-        train_run(spec, dataset, folder, Path(job.cache), device, after_epoch)
+        train_run(spec, dataset, folder, Path(job.cache), device, after_epoch, start=_start(spec, folder))
     if device.type == "cpu":
         peak.add({"allocated_bytes": count(training_step(spec, cases), device).allocated_bytes})
     attempt.record(_timing(history), peak.peaks)
     # Last of all: the training counts as done where this file exists.
     write_json(folder / "result.json", _result(spec, cases, folder, history))
+
+
+def _start(spec: RunSpec, folder: Path) -> Path | None:
+    """Return the folder of the training that a training starts from, which lies beside its own."""
+    if spec.start is None:
+        return None
+    return next(folder.parent.glob(f"*-{spec.start[:12]}"), None)
 
 
 def training_step(spec: RunSpec, cases: int) -> Workload:

@@ -14,6 +14,7 @@ In reading order:
 * `run_costs` and `cost_table`: memory and time of each run, and the table of them.
 * `probe_cells` and `probe_tables`: the tables of the studies of memory and runtime.
 * `figure_case`: a test case segmented by every model, for a figure.
+* `transfer_table`: Dice of the cases of another data set than that of the training.
 * `origin`: the records behind a printed number.
 * `simulation`: the simulated studies behind `interval_coverage`.
 """

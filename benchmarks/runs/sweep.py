@@ -181,13 +181,15 @@ class Sweep:
         return ", ".join([*shown, f"{more} more"] if more else shown)
 
     def _remaining_s(self) -> float | None:
-        """Estimate the time to go in seconds; None where no pace is known."""
+        """Estimate the time to go in seconds; None where no pace is known, or nothing is left to train."""
         pace = self.pace
         for item in self.active:
             seconds = item.seconds()
             if seconds is not None and not self.executor.detached:
                 pace = pace.with_run(item.planned.run.model, item.planned.run.work, seconds)
         left = self._work_left()
+        if left and not any(work for _, work in left):
+            return None  # Trained models are scored, and what is done tells how long that takes.
         return pace.time_to_go(left, min(self.executor.capacity, len(left)))
 
     def _work_left(self) -> list[tuple[str, float]]:

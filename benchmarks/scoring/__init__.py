@@ -9,5 +9,6 @@ In reading order:
 - `protocols`: sampled protocols by which studies score their runs;
 - `reproduction`: scores of released checkpoints, without training;
 - `inference_comparison`: comparison of extractions, of the study `inference`;
-- `octree_stages`: stages of one extraction, of Figure 4.
+- `octree_stages`: stages of one extraction, of Figure 4;
+- `transfer`: scores of the cases of another data set than that of the training.
 """

@@ -9,6 +9,7 @@ from benchmarks.scoring.inference_comparison import InferenceComparison
 from benchmarks.scoring.octree_stages import OctreeStages
 from benchmarks.scoring.scoring import Scoring
 from benchmarks.scoring.segmentation import Segmentation
+from benchmarks.scoring.transfer import Transfer
 from ossnet.config import build
 from ossnet.errors import UserError
 
@@ -16,6 +17,7 @@ SCORINGS: dict[str, type[Scoring]] = {
     "segmentation": Segmentation,
     "inference": InferenceComparison,
     "octree stages": OctreeStages,
+    "transfer": Transfer,
 }
 
 

@@ -1,7 +1,7 @@
 """Interface of the measurements of a run: a specification, and its measurement of a trained model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
@@ -42,6 +42,8 @@ class Job:
         threads: number of CPU threads of torch.
         command: command line that started the run.
         gpu: whether the run fails without a GPU.
+        target: another data set whose cases are scored, as `source`; None for that of the training.
+        target_generator: fields of its generator.
     """
 
     source: str
@@ -50,6 +52,8 @@ class Job:
     threads: int
     command: str
     gpu: bool = False
+    target: str | None = None
+    target_generator: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Scoring(Protocol):
@@ -87,7 +91,8 @@ class Scoring(Protocol):
 
         Args:
             model: the trained model, on its device.
-            dataset: the data set, whose fingerprint is that of the training.
+            dataset: the data set of the cases, with the modalities of the training: that of the training, or the job's
+                target with all its cases in the split `test`.
             cache: folder of prepared data.
             folder: folder of the run, for the files of details.
 

@@ -74,8 +74,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from ossnet.cli.learned_cases import roles_in_evaluation
+    from ossnet.data.modalities import with_modalities
     from ossnet.evaluation.class_scores import scored_classes
-    from ossnet.evaluation.evaluation import evaluate_run, require_modalities
+    from ossnet.evaluation.evaluation import evaluate_run
     from ossnet.training.profile import load_profile
     from ossnet.training.protocols import evaluate_sampled, sampled_protocol
     from ossnet.training.run import load_run
@@ -88,9 +89,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
     source = with_released_split(arguments.data) if "released" in protocols else arguments.data
-    # No workers, since only the cases that are scored need to be made.
+    # No workers, since only the cases that are scored need to be made. Modalities are chosen before cases are compared
+    # with those of the training, which are known by the modalities that the model has seen.
     dataset = open_dataset(source, generator, arguments.cache, workers=0, split=chosen_split(arguments))
-    require_modalities(dataset.name, dataset.modalities, spec.modalities)
+    dataset = with_modalities(dataset, spec.modalities)
     split = arguments.split or ("test" if dataset.splits["test"] else "validation")
     path = arguments.out or arguments.run / f"scores-{split}.csv"
     dataset, roles_of = roles_in_evaluation(

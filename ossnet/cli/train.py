@@ -7,6 +7,7 @@ import torch
 
 from ossnet.cli.device import device_of
 from ossnet.cli.options import Commands, chosen_split, data_options, machine_options, set_option, settings
+from ossnet.data.modalities import with_modalities
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.files import require_writable_folder
 from ossnet.training.distributed import Processes, joined
@@ -35,6 +36,19 @@ def add(commands: Commands) -> None:
         help="random seed of weights, order, augmentation and locations (default: %(default)s)",
     )
     training.add_argument(
+        "--modalities",
+        nargs="+",
+        metavar="NAME",
+        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated "
+        "on any data set that has these",
+    )
+    training.add_argument(
+        "--start",
+        type=Path,
+        metavar="RUN",
+        help="folder of a trained run of the same network, whose weights to start from",
+    )
+    training.add_argument(
         "--out", type=Path, help="folder of the run (default: results/runs/DATA-MODEL-seedN, or with -foldIofK)"
     )
     training.set_defaults(command=_train, in_processes=True)
@@ -50,7 +64,7 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
     from ossnet.progress import ProgressLine
     from ossnet.training.loop import best_epoch
     from ossnet.training.profile import load_profile
-    from ossnet.training.run import train_run
+    from ossnet.training.run import started_from, train_run
 
     require_writable_folder(arguments.out or RUNS)
     profile = load_profile(arguments.profile)
@@ -60,11 +74,14 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
             dataset = open_with_progress(*source, split)
         else:
             dataset = open_dataset(*source, workers=0, split=split)
+    dataset = with_modalities(dataset, arguments.modalities or dataset.modalities)
     spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
+    start = arguments.start
+    spec = spec if start is None else started_from(spec, start)
     fold = "" if dataset.fold is None else f"-fold{dataset.fold.number}of{dataset.fold.of}"
     folder = arguments.out or RUNS / f"{dataset.name}-{arguments.model}-seed{arguments.seed}{fold}"
     if not processes.is_first:
-        train_run(spec, dataset, folder, arguments.cache, device, lambda *_: None, processes=processes)
+        train_run(spec, dataset, folder, arguments.cache, device, lambda *_: None, processes=processes, start=start)
         return
     with ProgressLine(f"training {arguments.model} on {dataset.name}", spec.recipe.epochs) as line:
         history = train_run(
@@ -76,6 +93,7 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
             lambda report, left: line.update(report.epoch + 1, f"loss {report.loss:.4f}", left),
             lambda done, total: line.update(0, f"case {done} of {total} prepared"),
             processes,
+            start,
         )
     best = best_epoch(history)
     protocol = spec.recipe.validation.protocol

@@ -9,6 +9,7 @@ In reading order:
 * `table`: data sets of files, and the CSV of own cases; `brats` and `lits`: the two of the paper
 * `synthetic`: synthetic data sets that need no download
 * `preprocessing`: from a stored case to one that a model takes, and its segmentation back
+* `modalities`: data sets with some of their modalities
 * `far_values`: padding and broken voxels that would spoil the normalisation
 * `prepared`, `slices`: preprocessed cases on disk, and reading only slices of them
 * `file_identity`, `voxels`: digests by which files and images are recognised

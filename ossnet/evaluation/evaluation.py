@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
+from ossnet.data.modalities import with_modalities
 from ossnet.data.preprocessing import GridMap, Preprocessing, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import score_classes, scored_classes
@@ -80,15 +81,6 @@ def segment_case(
     return extract(*field_of_case(model, case, preprocessing), max_locations)
 
 
-def require_modalities(dataset: str, modalities: tuple[str, ...], trained_on: tuple[str, ...]) -> None:
-    """Raise a UserError if a data set's modalities, in order, differ from those that a model was trained on."""
-    if modalities != trained_on:
-        raise UserError(
-            f"data set {dataset} has modalities {', '.join(modalities)}; "
-            f"the model was trained on {', '.join(trained_on)}"
-        )
-
-
 def evaluate_run(
     model: SegmentationModel,
     preprocessing: Preprocessing,
@@ -106,7 +98,7 @@ def evaluate_run(
         model: trained model, on its device.
         preprocessing: preprocessing that the model was trained with.
         modalities: modalities that the model was trained on, in order.
-        dataset: data set of the cases.
+        dataset: data set of the cases, which may have further modalities.
         split: split of the cases.
         extraction: name of an extraction in `EXTRACTORS`.
         max_locations: maximum number of locations per pass.
@@ -119,11 +111,11 @@ def evaluate_run(
         values in mm or ml are NaN).
 
     Raises:
-        UserError: the split has no case, the modalities of the data set are not those of the model, or the regions hold
-            other label values than the model.
+        UserError: the split has no case, the data set lacks a modality of the model, or the regions hold other label
+            values than the model.
     """
     scored = scored_classes(preprocessing, regions)
-    require_modalities(dataset.name, dataset.modalities, modalities)
+    dataset = with_modalities(dataset, modalities)
     if not dataset.splits[split]:
         raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
     parts = []

@@ -39,7 +39,7 @@ class ReleasedData(NamedTuple):
 
 
 DATA: Mapping[str, ReleasedData] = {
-    "brats": ReleasedData(brats.NAME, brats.MODALITIES),
+    "brats": ReleasedData(brats.BRATS2020.name, brats.MODALITIES),
     "lits": ReleasedData(lits.NAME, lits.MODALITIES),
 }
 
@@ -121,7 +121,7 @@ def roles_in_released_training(dataset: Dataset, split: str) -> dict[str, str]:
     by name; which cases of LiTS it trained on is not published, and cases of other data sets may be copies.
     """
     names = dataset.splits[split]
-    if dataset.name != brats.NAME:
+    if dataset.name != brats.BRATS2020.name:
         return dict.fromkeys(names, "unknown")
     learned = set(brats.released_splits(names)["train"])
     return {name: "train" if name in learned else "validation" for name in names}

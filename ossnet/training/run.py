@@ -7,6 +7,7 @@ scoring the trained model.
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ from ossnet.training.checkpoint import load_weights
 from ossnet.training.distributed import ALONE, Processes
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.recipe import Recipe
-from ossnet.training.seen_cases import SeenCases
+from ossnet.training.seen_cases import SeenCases, read_seen_cases
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -54,6 +55,7 @@ class RunSpec:
             `ossnet.training.released_run`; None for one that is trained here. The recipe and the seed of an imported
             model are not verified, and the fingerprint of its data is unknown and empty.
         fold: fold of the data set that the model is trained on; None for other splits, which the fingerprint has, too.
+        start: identity of the run whose weights the training starts from; None for initial weights by `seed`.
     """
 
     model: str
@@ -67,6 +69,7 @@ class RunSpec:
     schema_version: Literal[1, 2] = 2
     imported: str | None = newer(None)
     fold: Fold | None = newer(None)
+    start: str | None = newer(None)
 
     @property
     def identity(self) -> str:
@@ -164,6 +167,33 @@ def prepared_cases(
     return cases, PreparedCases(dataset, "validation", spec.preprocessing, cache)
 
 
+def started_from(spec: RunSpec, folder: Path) -> RunSpec:
+    """Return a specification, changed to start from the weights of the run in a folder.
+
+    Raises:
+        UserError: there is no run in the folder, or it has another network than the specification.
+    """
+    start = read_spec(folder)
+    theirs, ours = (
+        {"model": of.model, "modalities": of.modalities, "classes": of.preprocessing.classes, **of.network}
+        for of in (start, spec)
+    )
+    for name, value in ours.items():
+        if theirs.get(name) != value:
+            raise UserError(
+                f"{folder} is no start for this training, since its {name} is {theirs.get(name)}, not {value}; choose "
+                "another run, or the same network"
+            )
+    return replace(spec, start=start.identity)
+
+
+def _load_start(model: SegmentationModel, spec: RunSpec, folder: Path | None) -> None:
+    """Load the weights that a training starts from into its model."""
+    if folder is None or read_spec(folder).identity != spec.start:
+        raise UserError(f"the run that this training starts from is not in {folder}; restore it or train it again")
+    model.load_state_dict(load_run(folder)[0].state_dict())
+
+
 def train_run(
     spec: RunSpec,
     dataset: Dataset,
@@ -173,6 +203,7 @@ def train_run(
     report: Callable[[EpochReport, float], None],
     report_prepared: Callable[[int, int], None] = lambda *_: None,
     processes: Processes = ALONE,
+    start: Path | None = None,
 ) -> list[EpochReport]:
     """Train the model of a specification in a folder, or resume its training there, and return the history.
 
@@ -187,17 +218,21 @@ def train_run(
             and their total.
         processes: processes that share the training, each of which calls this. The folder and the cache are the same
             for all of them; the first prepares the cases and writes the folder.
+        start: folder of the run that the training starts from, if the specification names one.
 
     Raises:
         UserError: the folder holds a run of another specification, another process is training there, the data set has
-            no training case or a case that cannot be prepared, or `train` raises it.
+            no training case or a case that cannot be prepared, `start` is another run, or `train` raises it.
     """
     processes.require_division(spec.recipe.batch_size, spec.recipe.norm_parts)
     refuse_another_run(folder, spec)
     if not dataset.splits["train"]:
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
-    model = spec.make_model().to(device)
+    model = spec.make_model()
+    if spec.start is not None:
+        _load_start(model, spec, start)
+    model.to(device)
     cases, validation_cases = prepared_cases(spec, dataset, cache, model)
     with processes.first_alone():
         cases.prepare(report_prepared)
@@ -216,7 +251,11 @@ def train_run(
             refuse_another_run(folder, spec)
             if processes.is_first:
                 write_spec(folder, spec)
-                SeenCases(cases.voxel_digests(), validation_cases.voxel_digests()).write(folder)
+                seen = SeenCases(cases.voxel_digests(), validation_cases.voxel_digests())
+                before = read_seen_cases(start) if start is not None else SeenCases({}, {})
+                # Without a record of the cases before, there is none of this run, which has seen them, too.
+                if before is not None:
+                    seen.and_before(before).write(folder)
         train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch, processes)
     return history
 

@@ -30,6 +30,14 @@ class SeenCases:
     validation: Mapping[str, str]
     version: int = VERSION
 
+    def and_before(self, before: "SeenCases") -> "SeenCases":
+        """Return these cases and those of the training that this one starts from."""
+
+        def both(own: Mapping[str, str], earlier: Mapping[str, str]) -> dict[str, str]:
+            return {**{f"start/{name}": digest for name, digest in earlier.items()}, **own}
+
+        return SeenCases(both(self.train, before.train), both(self.validation, before.validation))
+
     def write(self, folder: Path) -> None:
         """Write the record into the folder of the training."""
         write_text(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")

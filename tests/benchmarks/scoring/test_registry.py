@@ -17,7 +17,9 @@ from ossnet.training.profile import load_profile
 @pytest.mark.parametrize("name", SCORINGS)
 def test_a_specification_is_read_back_from_its_folder(name: str, dataset: Dataset, tmp_path: Path) -> None:
     profile = load_profile("laptop")
-    (study, *_) = [study for study in STUDIES.values() if study.has_points and study.scoring == name]
+    # A kind that no study has takes the points of Table 2.
+    with_points = [study for study in STUDIES.values() if study.has_points and study.scoring == name]
+    study = with_points[0] if with_points else STUDIES["table2"]
     for point in study.grid(profile):
         scoring = SCORINGS[name].of(point, profile, dataset)
         values = plain(scoring)

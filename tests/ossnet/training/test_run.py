@@ -14,8 +14,9 @@ from ossnet.errors import UserError
 from ossnet.locks import hold
 from ossnet.registry import model_names
 from ossnet.sampling import FIELDS_OF
+from ossnet.training.checkpoint import load_weights
 from ossnet.training.loop import EpochReport
-from ossnet.training.run import RunSpec, load_run, read_spec, train_run, write_spec
+from ossnet.training.run import RunSpec, load_run, read_spec, started_from, train_run, write_spec
 from ossnet.training.seen_cases import read_seen_cases
 
 CPU = torch.device("cpu")
@@ -243,3 +244,30 @@ def test_weights_of_another_model_are_refused(trained: Path, tiny_spec: MakeSpec
     with pytest.raises(UserError, match=rf"weights .*{tmp_path} .*spec\.json") as caught:
         load_run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_training_starts_from_the_weights_of_another_run_and_has_seen_its_cases(
+    trained: Path, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = started_from(tiny_spec(seed=1), trained)
+    assert spec.start == tiny_spec().identity
+    assert "start" not in plain(tiny_spec(seed=1))
+    assert spec.identity != tiny_spec(seed=1).identity
+    begun: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr("ossnet.training.run.train", lambda model, *_: begun.update(model.state_dict()))
+    other = replace(dataset, splits={"train": ("e",), "validation": (), "test": ()})
+    folders = tmp_path / "run", tmp_path / "cache"
+    train_run(spec, other, *folders, CPU, lambda *_: None, start=trained)
+    weights = load_weights(trained / "model.safetensors")
+    assert begun.keys() == weights.keys()
+    assert all(torch.equal(begun[name], weights[name]) for name in weights)
+    seen, before = read_seen_cases(tmp_path / "run"), read_seen_cases(trained)
+    assert seen is not None
+    assert before is not None
+    assert set(seen.train.values()) == {*before.train.values(), seen.train["e"]}
+    assert set(seen.validation.values()) == set(before.validation.values())
+
+    with pytest.raises(UserError, match="starts from is not in"):
+        train_run(replace(spec, start="another"), other, *folders, CPU, lambda *_: None, start=trained)
+    with pytest.raises(UserError, match="patch_size is 3, not 5"):
+        started_from(tiny_spec(changes={"network": {"patch_size": 5}}), trained)
