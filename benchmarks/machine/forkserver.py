@@ -17,6 +17,7 @@ FOR_RUNS = (
     "benchmarks.scoring.segmentation",
     "baselines.unet2d",
     "baselines.unet3d",
+    "pytorch_optimizer",
     "torch._dynamo",
 )
 """Modules that most runs import and that take long. Torch imports its `_dynamo` with the first optimiser."""
