@@ -144,7 +144,7 @@ bench-compare: $(READY)  ## Time the parts again and compare with the times save
 	@$(BENCH) --benchmark-compare$(if $(SAVED),="$$SAVED")
 
 test: $(READY)  ## Run the tests
-	@$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, types and the layers of the packages
 	@$(BIN)/ruff check .

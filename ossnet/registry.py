@@ -1,6 +1,8 @@
 """Models by name, from the entry-point group `ossnet.models` of the suite and of other installed packages."""
 
+import sys
 import tomllib
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -12,7 +14,13 @@ DISTRIBUTION = "ossnet"
 GROUP = "ossnet.models"
 
 
-def _entries() -> dict[str, EntryPoint]:
+@cache
+def _entries(path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Return the entries of the packages on a search path by name.
+
+    They are kept, since the metadata of all packages take milliseconds to read, and a study asks for models thousands
+    of times.
+    """
     found = list(entry_points(group=GROUP))
     if not any(entry.dist is not None and entry.dist.name == DISTRIBUTION for entry in found):
         found = [*_entries_of_checkout(), *found]
@@ -28,7 +36,7 @@ def _entries_of_checkout() -> list[EntryPoint]:
 
 def model_names() -> list[str]:
     """Return the names that `model_type` knows, sorted."""
-    return sorted(_entries())
+    return sorted(_entries(tuple(sys.path)))
 
 
 def model_type(name: str) -> type[SegmentationModel]:
@@ -37,7 +45,7 @@ def model_type(name: str) -> type[SegmentationModel]:
     Raises:
         UserError: there is no such model.
     """
-    entry = _entries().get(name)
+    entry = _entries(tuple(sys.path)).get(name)
     if entry is None:
         raise UserError(f"unknown model {name!r}; choose one of {', '.join(model_names())}")
     loaded: type[SegmentationModel] = entry.load()

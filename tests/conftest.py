@@ -36,6 +36,28 @@ from ossnet.training.run import RunSpec
 # A shell lets what it starts in the background ignore Ctrl-C, which tests of interruption then wait for in vain.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONGEST = (
+    "benchmarks/runs/test_resilience.py",
+    "benchmarks/test_micro.py",
+    "benchmarks/runs/test_sweep_on_slurm.py",
+    "benchmarks/commands/test_run.py",
+    "ossnet/training/test_distributed.py",
+    "ossnet/memory/test_workload.py",
+    "ossnet/memory/test_fits.py",
+    "ossnet/cli/test_torchrun.py",
+    "ossnet/cli/test_main.py",
+    "benchmarks/commands/test_standalone.py",
+    "ossnet/training/test_loop.py",
+)
+"""Files that take 10 to 50 s. Tests of a file run in one process, so that a long one must not be the last."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of `LONGEST`, in any order."""
+    longest = {Path(__file__).parent / name for name in LONGEST}
+    items.sort(key=lambda item: item.path not in longest)
+
+
 # What a test shows does not depend on how busy the machine is. Examples are few, since most take milliseconds.
 settings.register_profile(
     "patient", settings(), max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -17,6 +17,8 @@ FOR_RUNS = (
     "benchmarks.scoring.segmentation",
     "baselines.unet2d",
     "baselines.unet3d",
+    "ossnet.network.pade_kernels",
+    "pytorch_optimizer",
     "torch._dynamo",
 )
 """Modules that most runs import and that take long. Torch imports its `_dynamo` with the first optimiser."""
@@ -24,7 +26,7 @@ FOR_RUNS = (
 FOR_RUNS_WITHOUT_GPU = (*FOR_RUNS, "monai.metrics")
 """The same, and those that might query a GPU."""
 
-FOR_MEASURING = ("benchmarks.probes.measure", "torch._dynamo")
+FOR_MEASURING = ("benchmarks.probes.measure", "ossnet.network.pade_kernels", "torch._dynamo")
 """Modules that measurements of memory and runtime import and that take long."""
 
 SOCKET_PATH_BYTES = 103

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from benchmarks.micro.measure import Measure
 from benchmarks.micro.passes import PASSES
+from benchmarks.micro.volumes import SHAPE
 from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.encoder import Encoding
 from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetC
 
 VARIANTS: dict[str, type[OccupancyNetwork]] = {"plain": OSSNetA, "output skips": OSSNetC}
-VOLUME = (96, 96, 64)
-"""Volume [H, W, D], smaller than the paper's 256x256x160, so that a pass on one core is short."""
 
 
 def joined(encoding: Encoding) -> Tensor:
@@ -30,7 +29,7 @@ def bench_encoder(
 ) -> None:
     """Time a pass of the encoder."""
     kind = VARIANTS[variant]
-    config = OccupancyNetworkConfig(VOLUME, modalities=4, **kind.preset)
+    config = OccupancyNetworkConfig(SHAPE, modalities=4, **kind.preset)
     encoder = kind(config).encoder.to(device)
     half = torch.randn(1, config.modalities, *config.encoder_shape, generator=generator, device=device)
     work = PASSES[direction](encoder, lambda: joined(encoder(half)), [])

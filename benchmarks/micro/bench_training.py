@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from benchmarks.micro.measure import Measure
+from benchmarks.micro.volumes import TRAINED
 from ossnet.memory.fits import model_config
 from ossnet.memory.workload import Workload, locations_for
 from ossnet.registry import model_names, model_type
 from ossnet.training.profile import load_profile
 
 MODALITIES = 4
-SHAPE = (48, 48, 32)
 LOCATIONS = 256
 
 
@@ -18,6 +18,6 @@ LOCATIONS = 256
 def bench_training_step(measure: Measure, device: torch.device, model: str) -> None:
     """Time a training step."""
     of_family = load_profile("laptop").table[model_type(model).family]
-    config = model_config(model, SHAPE, MODALITIES, {"network": of_family["network"]})
+    config = model_config(model, TRAINED, MODALITIES, {"network": of_family["network"]})
     step = Workload(model, config, "training", locations=locations_for(model, LOCATIONS)).prepare(device, seed=0)
-    measure("training step", (1, MODALITIES, *SHAPE), "volumes", 1, step)
+    measure("training step", (1, MODALITIES, *TRAINED), "volumes", 1, step)

@@ -6,6 +6,9 @@ Shape = tuple[int, int, int]
 
 SHAPE: Shape = (96, 96, 64)
 
+TRAINED: Shape = (48, 48, 32)
+"""Shape of the volume of a training step."""
+
 BALLS = 320
 """Number of small balls of which a share is found."""
 

@@ -1,16 +1,21 @@
-"""Optimiser of a training: Lookahead over RAdam, with a learning rate for activations (Section 4.1), or others."""
+"""Optimiser of a training: Lookahead over RAdam, with a learning rate for activations (Section 4.1), or others.
+
+The package of Lookahead takes a second to import and is imported with the first one.
+"""
 
 import math
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from pytorch_optimizer import Lookahead
 
 from ossnet.checks import STRICT, newer
 from ossnet.model import SegmentationModel
 from ossnet.network.lean.host import HostWeights
+
+if TYPE_CHECKING:
+    from pytorch_optimizer import Lookahead
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Algorithm = Literal["radam", "adamax"]
@@ -69,7 +74,7 @@ class HostOptimizer:
     Its state and its checkpoints are those of the optimiser that it holds.
     """
 
-    def __init__(self, optimizer: Lookahead | torch.optim.Optimizer, weights: HostWeights) -> None:
+    def __init__(self, optimizer: "Lookahead | torch.optim.Optimizer", weights: HostWeights) -> None:
         self._optimizer = optimizer
         self._weights = weights
 
@@ -99,7 +104,7 @@ class HostOptimizer:
         self._optimizer.load_state_dict(state)
 
 
-Optimizer: TypeAlias = Lookahead | torch.optim.Optimizer | HostOptimizer
+Optimizer: TypeAlias = "Lookahead | torch.optim.Optimizer | HostOptimizer"
 
 
 def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host: bool = False) -> Optimizer:
@@ -124,8 +129,14 @@ def make_optimizer(model: SegmentationModel, optimization: Optimization, on_host
     optimizer: Lookahead | torch.optim.Optimizer
     optimizer = ALGORITHMS[optimization.algorithm](groups, betas=optimization.betas, foreach=True)
     if optimization.lookahead:
-        optimizer = Lookahead(optimizer, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
+        optimizer = _within_lookahead(optimizer, optimization)
     return optimizer if weights is None else HostOptimizer(optimizer, weights)
+
+
+def _within_lookahead(optimizer: torch.optim.Optimizer, optimization: Optimization) -> "Lookahead":
+    from pytorch_optimizer import Lookahead
+
+    return Lookahead(optimizer, k=optimization.lookahead_k, alpha=optimization.lookahead_alpha)
 
 
 def set_learning_rates(optimizer: Optimizer, factor: float) -> None:

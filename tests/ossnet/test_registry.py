@@ -33,16 +33,18 @@ def test_an_unknown_name_is_answered_with_those_there_are(name: str) -> None:
     assert repr(name) in str(caught.value)
 
 
-def test_another_package_adds_its_own_also_to_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_package_adds_its_own_also_to_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def entry_points(group: str) -> list[EntryPoint]:
         return [EntryPoint("mine", "ossnet.network.occupancy_network:OSSNetC", group)]
 
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "entry_points", entry_points)
     assert set(model_names()) == {*LISTED, "mine"}
     assert model_type("mine") is OSSNetC
 
 
-def test_without_an_installed_package_the_checkout_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_installed_package_the_checkout_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
     assert set(model_names()) == LISTED
     assert model_type("c") is OSSNetC

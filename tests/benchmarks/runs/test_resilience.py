@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -15,6 +17,9 @@ import psutil
 import pytest
 
 from benchmarks.runs.run_folder import is_locked
+from benchmarks.studies.table1 import TABLE1
+from benchmarks.study import Point
+from ossnet.training.profile import Profile
 
 KILLS = int(os.environ.get("OSSNET_KILLS", "2"))
 """Number of kills; the tests of a release take 20."""
@@ -36,6 +41,7 @@ def grid(profile):
 studies.STUDIES = {{"table1": replace(TABLE1, grid=grid)}}
 sys.exit(main(["run", "table1", *sys.argv[1:]]))
 """
+"""A sweep in a process of its own; see also `sweep_here`."""
 
 
 def start(profile: Path, data: Path, results: Path) -> subprocess.Popen[bytes]:
@@ -92,6 +98,17 @@ def profile(tiny_profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
+@pytest.fixture
+def sweep_here(run_tiny: Callable[..., int], profile: Path, use_studies: Callable[..., None]) -> Callable[[Path], int]:
+    """Run the same sweep in this process, whose workers need not be started with all imports anew."""
+
+    def grid(profile: Profile) -> list[Point]:
+        return [point for point in TABLE1.grid(profile) if point.columns["locations"] == 2**13][:RUNS]
+
+    use_studies(replace(TABLE1, grid=grid))
+    return lambda results: run_tiny(results, profile=profile)
+
+
 @pytest.fixture(scope="module")
 def left_alone(profile: Path, data_csv: Path, swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a sweep that nothing disturbs: of the one that many tests share, where it has as many runs."""
@@ -102,7 +119,9 @@ def left_alone(profile: Path, data_csv: Path, swept: Path, tmp_path_factory: pyt
     return results
 
 
-def test_killed_at_random_moments(profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path) -> None:
+def test_killed_at_random_moments(
+    profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path, sweep_here: Callable[[Path], int]
+) -> None:
     draw = random.Random(0)
     # However fast the machine is, there is enough left to do for every kill.
     share = max(1, progress(left_alone) // (2 * KILLS))
@@ -122,15 +141,21 @@ def test_killed_at_random_moments(profile: Path, data_csv: Path, left_alone: Pat
             case "sweep":
                 kill([sweep.pid])
         sweep.wait()
-    assert start(profile, data_csv, tmp_path).wait() == 0
+    assert sweep_here(tmp_path) == 0
     assert tables_of(tmp_path) == tables_of(left_alone)
     folders = [folder for kind in ("runs", "trainings") for folder in (tmp_path / kind).iterdir()]
     assert not [folder for folder in folders if is_locked(folder)]
 
 
-def test_two_at_once_in_one_folder(profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path) -> None:
-    sweeps = [start(profile, data_csv, tmp_path) for _ in range(2)]
-    assert [sweep.wait() for sweep in sweeps] == [0, 0]
+def test_two_at_once_in_one_folder(
+    profile: Path, data_csv: Path, left_alone: Path, tmp_path: Path, sweep_here: Callable[[Path], int]
+) -> None:
+    other = start(profile, data_csv, tmp_path)
+    # The second sweep finds runs that the first is at work on, and runs that both still want.
+    wait_for_progress(tmp_path, 1, 300)
+    assert other.poll() is None
+    assert sweep_here(tmp_path) == 0
+    assert other.wait() == 0
     assert tables_of(tmp_path) == tables_of(left_alone)
     for path in tmp_path.glob("*/*/provenance.json"):
         # No run was made twice, and no training.

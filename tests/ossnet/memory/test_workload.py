@@ -60,17 +60,19 @@ def test_every_model_can_be_prepared(model: str, device: str) -> None:
     assert {tensor.device.type for tensor in (*training.inputs, *inference.inputs)} == {device}
 
 
-@pytest.mark.parametrize("settings", [{"locations": "fourier"}, {"conditioning": False, "activation": "gelu"}], ids=str)
-def test_every_way_into_the_decoder_is_predicted(settings: dict[str, Any]) -> None:
-    config = replace(SMALL, **settings)
-    for memory in ("plain", "leanest"):
-        training = Workload("c", config, "training", 2, 32, Execution.of(memory))
-        assert predict(training).allocated_bytes > 0
-        # Lean training keeps the copy of the weights in host memory.
-        without = predict(replace(training, lookahead=False)).allocated_bytes
-        assert (without < predict(training).allocated_bytes) == (memory == "plain")
-    inference = Workload("c", config, "inference", 1, 32)
-    assert count(inference, "cpu").allocated_bytes == predict(inference, "cpu").allocated_bytes
+@pytest.mark.parametrize("settings", [{"locations": "fourier"}, {"conditioning": False}], ids=str)
+@pytest.mark.parametrize("memory", ["plain", "leanest"])
+def test_every_way_into_the_decoder_is_predicted(settings: dict[str, Any], memory: Memory) -> None:
+    # The learned activation is many operations, all of which are predicted by the other tests.
+    config = replace(SMALL, decoder_blocks=1, activation="gelu", **settings)
+    training = Workload("c", config, "training", 2, 32, Execution.of(memory))
+    peak = predict(training).allocated_bytes
+    assert peak > 0
+    # Lean training keeps the copy of the weights in host memory.
+    assert (predict(replace(training, lookahead=False)).allocated_bytes < peak) == (memory == "plain")
+    if memory == "plain":
+        inference = Workload("c", config, "inference", 1, 32)
+        assert count(inference, "cpu").allocated_bytes == predict(inference, "cpu").allocated_bytes
 
 
 def test_training_learns_and_inference_does_not() -> None:
@@ -190,7 +192,7 @@ def test_the_papers_volumes_train_in_little_memory(
 
 
 def test_lean_training_takes_less_the_leaner_it_is() -> None:
-    config = replace(SMALL, decoder_width=64, decoder_blocks=4)
+    config = replace(SMALL, decoder_width=64)
     peaks = [
         predict(Workload("c", config, "training", 1, 2**13, Execution.of(memory))).allocated_bytes
         for memory in ("plain", "checkpointing", "lean", "leanest")

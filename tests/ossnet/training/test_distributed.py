@@ -28,7 +28,7 @@ from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
 from ossnet.network.decoder import ScalarBatchNorm
 from ossnet.network.execution import set_execution
-from ossnet.registry import model_names, model_type
+from ossnet.registry import model_type
 from ossnet.training.batches import BatchMaker
 from ossnet.training.checkpoint import load_checkpoint, load_weights
 from ossnet.training.confidence import ConfidenceMemory
@@ -78,7 +78,7 @@ def make_model(name: str, dtype: torch.dtype = torch.float32, **network: Any) ->
 
 
 STEPS: dict[str, dict[str, Any]] = {
-    **{name: {"model": name} for name in model_names() if name in {"a", "b", "c", "d", "onet"} or "unet" in name},
+    **{name: {"model": name} for name in ("a", "c", "d", "onet", "unet2d-depth", "unet3d")},
     "features": {"model": "c", "network": {"normalization": "feature"}},
     "classes": {"model": "c", "network": {"classes": 3}},
     "nested regions": {"model": "c", "network": {"classes": 3, "nested": True}},

@@ -20,7 +20,6 @@ def off(actual: Tensor, expected: Tensor) -> float:
 
 
 VARIANTS: list[dict[str, Any]] = [
-    {},
     {"normalization": "feature"},
     {"classes": 4},
     {"classes": 4, "nested": True},
@@ -33,8 +32,15 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", VARIANTS, ids=str)
-@pytest.mark.parametrize("name", ["onet", "a", "b", "c", "d"])
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *((name, {}) for name in ("onet", "a", "b", "c", "d")),
+        # Variants of the decoder, with all that it can be given, and without patches and skips.
+        *((name, changes) for name in ("d", "onet") for changes in VARIANTS),
+    ],
+    ids=str,
+)
 def test_it_is_exact(name: str, changes: dict[str, Any], make: Make, learn: Learn) -> None:
     plain, *leans = (learn(make(name, memory, **changes)) for memory in ("plain", "lean", "leanest"))
     for lean in leans:
