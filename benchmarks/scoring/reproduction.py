@@ -13,7 +13,8 @@ from ossnet.config import digest, plain
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import extractor, score_segmentation, segment_case
+from ossnet.evaluation.class_scores import mean_scores
+from ossnet.evaluation.evaluation import extractor, segment_case
 from ossnet.evaluation.metrics import surface_tolerance_mm
 from ossnet.files import write_text
 from ossnet.model import SegmentationModel
@@ -146,7 +147,7 @@ class Reproduction:
         if "dense" in protocols:
             found = segment_case(model, case, preprocessing, self.extraction, self.max_locations)
             tolerance = surface_tolerance_mm(case.spacing_mm)
-            rows = score_segmentation(found.segmentation.cpu().numpy(), case, preprocessing, tolerance)
+            rows = mean_scores(found.segmentation.cpu().numpy(), case, preprocessing, tolerance)
             parts.append(rows.assign(protocol="dense"))
         return pd.concat(parts, ignore_index=True)[COLUMNS]
 

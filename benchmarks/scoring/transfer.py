@@ -16,7 +16,8 @@ from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.errors import UserError
-from ossnet.evaluation.evaluation import score_segmentation, segment_case
+from ossnet.evaluation.class_scores import mean_scores
+from ossnet.evaluation.evaluation import segment_case
 from ossnet.evaluation.metrics import surface_tolerance_mm
 from ossnet.files import replacing, write_text
 from ossnet.inference.extraction import EXTRACTORS
@@ -94,7 +95,7 @@ class Transfer:
             classes = extraction.segmentation.cpu().numpy()
             with replacing(folder / "cases" / f"{name}.npz") as temporary:
                 np.savez_compressed(temporary, prediction=classes > 0)
-            parts.append(score_segmentation(classes, case, preprocessing, surface_tolerance_mm(case.spacing_mm)))
+            parts.append(mean_scores(classes, case, preprocessing, surface_tolerance_mm(case.spacing_mm)))
             write_text(path, pd.concat(parts).to_csv(index=False))
         if not parts:
             raise UserError(f"data set {dataset.name} has no labelled case, so there is nothing to score")

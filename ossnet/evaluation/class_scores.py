@@ -104,6 +104,14 @@ def score_classes(
     )
 
 
+def mean_scores(
+    segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
+) -> pd.DataFrame:
+    """Return the rows of `score_classes` that are means over the classes or regions of the model, without `class`."""
+    scores = score_classes(segmentation, case, preprocessing, tolerance_mm, scored_classes(preprocessing))
+    return scores[scores["class"] == MEAN].drop(columns="class")
+
+
 def describe(scores: pd.DataFrame) -> str:
     """Return a table of scores, with a row per case and, where there are several, class, and the means over the cases.
 

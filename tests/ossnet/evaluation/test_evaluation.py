@@ -11,7 +11,7 @@ from scipy.ndimage import center_of_mass
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.evaluation.class_scores import score_classes, scored_classes
+from ossnet.evaluation.class_scores import mean_scores
 from ossnet.evaluation.evaluation import evaluate_run, extractor, segment_case
 from ossnet.evaluation.quantities import SCORES
 from ossnet.inference.extraction import EXTRACTORS
@@ -75,21 +75,13 @@ def test_the_locations_per_pass_do_not_change_the_segmentation(intensity_model: 
     assert whole.evaluated == parts.evaluated
 
 
-def score_segmentation(
-    segmentation: np.ndarray, case: Case, preprocessing: Preprocessing, tolerance_mm: float
-) -> pd.DataFrame:
-    """The means over the classes."""
-    scores = score_classes(segmentation, case, preprocessing, tolerance_mm, scored_classes(preprocessing))
-    return scores[scores["class"] == "mean"].drop(columns="class")
-
-
 def values(scores: pd.DataFrame) -> dict[str, float]:
     return scores.set_index("quantity")["value"].to_dict()
 
 
 def test_a_perfect_segmentation_has_perfect_scores() -> None:
     case = ball_case()
-    scores = score_segmentation(case.label, case, PAD, 2.0)
+    scores = mean_scores(case.label, case, PAD, 2.0)
     perfect = {"dice": 1, "iou": 1, "hausdorff95": 0, "surface_dice": 1, "false_positive_volume": 0}
     assert values(scores) == perfect
     assert list(scores) == ["case", "quantity", "value", "unit"]
@@ -100,7 +92,7 @@ def test_a_perfect_segmentation_has_perfect_scores() -> None:
 
 def test_a_shift_is_measured_in_mm() -> None:
     case = ball_case()
-    scores = values(score_segmentation(np.roll(case.label, 1, axis=2), case, PAD, 2.0))
+    scores = values(mean_scores(np.roll(case.label, 1, axis=2), case, PAD, 2.0))
     # One voxel along the third axis is 2 mm.
     assert scores["hausdorff95"] == pytest.approx(2)
     assert scores["surface_dice"] == pytest.approx(1)
@@ -114,21 +106,21 @@ def test_several_classes_are_averaged_where_they_occur() -> None:
     label[:9] *= 4
     two_classes = replace(case, label=label)
     prediction = np.where(label == 4, 3, label)
-    assert values(score_segmentation(prediction, two_classes, preprocessing, 2.0))["dice"] == 1
+    assert values(mean_scores(prediction, two_classes, preprocessing, 2.0))["dice"] == 1
     missed = np.where(label == 4, 0, label)
     # Class 1 is right, class 3 is missed, class 2 does not occur.
-    assert values(score_segmentation(missed, two_classes, preprocessing, 2.0))["dice"] == 0.5
+    assert values(mean_scores(missed, two_classes, preprocessing, 2.0))["dice"] == 0.5
 
 
 def test_a_case_without_foreground_is_scored() -> None:
     case = ball_case()
     healthy = replace(case, label=np.zeros_like(case.label))
-    segmented = values(score_segmentation(case.label, healthy, PAD, 2.0))
+    segmented = values(mean_scores(case.label, healthy, PAD, 2.0))
     assert (segmented["dice"], segmented["iou"], segmented["surface_dice"]) == (0, 0, 0)
     # The diagonal of 16 x 20 x 14 voxels of 1 x 1.5 x 2 mm.
     assert segmented["hausdorff95"] == pytest.approx((16**2 + 30**2 + 28**2) ** 0.5)
     assert segmented["false_positive_volume"] == pytest.approx(case.label.sum() * 3 / 1000)
-    left_out = values(score_segmentation(healthy.label, healthy, PAD, 2.0))
+    left_out = values(mean_scores(healthy.label, healthy, PAD, 2.0))
     assert left_out.pop("false_positive_volume") == 0
     assert np.isnan(list(left_out.values())).all()
 
@@ -136,7 +128,7 @@ def test_a_case_without_foreground_is_scored() -> None:
 def test_a_case_without_label_is_named() -> None:
     case = ball_case()
     with pytest.raises(UserError, match=r"case ball .*label"):
-        score_segmentation(case.label, replace(case, label=None), PAD, 2.0)
+        mean_scores(case.label, replace(case, label=None), PAD, 2.0)
 
 
 def test_extractors_by_name() -> None:
