@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import __main__ as command_line
 from benchmarks.__main__ import main
+from benchmarks.cli import run as command_line
 from benchmarks.commands.request import Request
 from benchmarks.layout import Layout
 from benchmarks.probes import predictions
