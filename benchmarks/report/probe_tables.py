@@ -47,8 +47,9 @@ def frame_of(answers: Answers) -> pd.DataFrame:
     """Return one row per record, with every column that some record has.
 
     The columns are `machine` (`predicted`, `cpu` or a GPU's name); `reference`, whether the record is the reference's;
-    the fields of `Probe`, with the shape as `256x256x160`; `published_gb`, the number of the paper's Table 3 for the
-    same model, volume and phase, whatever the implementation; and `failure`. Memory is in GB of 10^9 bytes:
+    the fields of `Probe`, with the shape as `256x256x160`, and with `classes` only if a record has more than two;
+    `published_gb`, the number of the paper's Table 3 for the same model, volume and phase, whatever the implementation;
+    and `failure`. Memory is in GB of 10^9 bytes:
     `allocated_gb`, `reserved_gb`, `process_gb`, `resident_before_gb`, `device_gb`, `device_before_gb`, and
     `part_NAME_gb` for the parts of the peak; `process_source` and `wall_s` belong to it. Runtime has `seconds` and
     `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for
@@ -61,7 +62,10 @@ def frame_of(answers: Answers) -> pd.DataFrame:
         for machine, records in answers.by_machine.items()
         for record in records.values()
     ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    if "classes" in frame:
+        frame["classes"] = frame["classes"].fillna(2).astype(int)
+    return frame
 
 
 def _row(record: ProbeRecord, published: Mapping[Probe, float | None]) -> dict[str, Any]:

@@ -140,3 +140,27 @@ def test_an_extraction_holds_about_seven_bytes_a_voxel(name: str) -> None:
     # No more than three for each point of the first lattice, and none of the grid's size.
     first = math.prod(map(len, lattice_axes(field.shape, 4, CPU)))
     assert indices.elements <= 3 * first < 0.06 * voxels
+
+
+class ShellField:
+    """A field of many classes, which are shells around the middle of the volume; it holds nothing."""
+
+    shape, device, prior = (64, 64, 64), CPU, None
+    classes = 9
+
+    def logits(self, locations: Tensor) -> Tensor:
+        distance = ((locations + 0.5) / self.shape[0] - 0.5).norm(dim=-1)
+        return -100 * (distance[:, None] - torch.linspace(0.45, 0.05, self.classes)).abs()
+
+    def __call__(self, locations: Tensor) -> Tensor:
+        return self.logits(locations).softmax(-1)
+
+
+@pytest.mark.parametrize("name", ["dense", "mise", "released", "adaptive"])
+def test_logits_of_many_classes_are_never_held_for_all_voxels(name: str) -> None:
+    field = ShellField()
+    with StorageAccount() as account:
+        segmentation = EXTRACTORS[name](field, None, 2**10).segmentation
+    assert segmentation.unique().tolist() == list(range(field.classes))
+    # With eight surfaces in so small a volume, points around them take a good part of the memory.
+    assert account.peak_bytes < 0.75 * segmentation.numel() * field.classes * 4
