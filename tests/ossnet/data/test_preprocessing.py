@@ -101,6 +101,18 @@ def test_the_object_stays_where_it_is_and_comes_back(stored: str, fit: str, shap
     assert_allclose(apply_affine(moves.matrix, voxels), locations.numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("label_resizing", "expected"), [("nearest-exact", [0, 0, 0, 1, 1]), ("nearest", [0, 0, 0, 0, 1])]
+)
+def test_labels_are_resized_by_centres_or_as_in_the_released_code(label_resizing: str, expected: list[int]) -> None:
+    label = np.zeros((3, 1, 1), np.uint8)
+    label[2] = 1
+    case = Case("case", label[None].astype(np.float32), label, np.eye(4), ("ct",))
+    preprocessing = Preprocessing((5, 1, 1), "resize", "stored", "none", label_resizing=label_resizing)
+    assert prepare(case, preprocessing).label.ravel().tolist() == expected
+    assert ("label_resizing" in plain(preprocessing)) == (label_resizing == "nearest")
+
+
 @pytest.mark.parametrize("orientation", ["RAS", "SLP", "IPR"])
 def test_any_orientation_can_be_asked_for(orientation: str) -> None:
     case = phantom("ASR")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ossnet.config import build, merge
+from ossnet.config import build, merge, plain
 from ossnet.data.case import Dataset
 from ossnet.data.sources import EMBEDDED
 from ossnet.errors import UserError
@@ -65,6 +65,24 @@ def test_the_papers_recipes() -> None:
     assert recipes["c"].optimization.milestones == (20, 30)
     assert (recipes["c"].batch_size, recipes["unet3d"].batch_size) == (8, 2)
     assert recipes["c"].validation.locations == 2**17
+
+
+def test_the_released_codes_recipe_differs_from_the_papers_where_it_should() -> None:
+    def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+        parts = (flat(v, f"{prefix}{k}.") if isinstance(v, dict) else {f"{prefix}{k}": v} for k, v in values.items())
+        return merge(*parts)
+
+    def changed(dataset: str) -> dict[str, Any]:
+        paper, released = (
+            flat(plain(load_profile(name).spec("c", dataset_named(dataset), 0))) for name in ("paper", "released")
+        )
+        assert paper.keys() <= released.keys()
+        return {key: value for key, value in released.items() if key not in paper or paper[key] != value}
+
+    of_both = {"recipe.norm_parts": 2, "recipe.sampling.protocol": "released", "recipe.validation.protocol": "released"}
+    assert changed("brats2020") == of_both
+    validation = {"recipe.validation.locations": 2**14, "recipe.validation.border_share": 0.4}
+    assert changed("lits") == of_both | validation | {"preprocessing.label_resizing": "nearest"}
 
 
 def test_later_layers_win() -> None:
