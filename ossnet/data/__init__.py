@@ -5,8 +5,8 @@ In reading order:
 * `case`: a case with its image, label and affine; a data set of named cases in splits
 * `sources`: the registry of data sets, and how to add one
 * `nifti`, `nifti_header`: NIfTI files, and the repair of their headers
-* `listing`: the files of a data set, as the reader of each layout lists them: `brats` and `lits` (the two of the paper),
-  `msd`, `nnunet` (both with `dataset_json`), `folders`, and `table` (with `csv_table`), the CSV of own cases
+* `listing`: the files of a data set, as the reader of each layout lists them: `brats` and `lits` (the two of the
+  paper), `msd` and `nnunet` (both with `dataset_json`), `folders`, and `table` (with `csv_table`), the CSV of own cases
 * `splits`, `folds`: splits of a data set, and those of cross-validation
 * `check`: what the files of a data set hold, and which cases cannot be used
 * `synthetic`: synthetic data sets that need no download
