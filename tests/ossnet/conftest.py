@@ -26,6 +26,8 @@ def tumour(case: int, values: Sequence[int]) -> np.ndarray:
 class Tree:
     """A data set in a folder: its source, and how its cases are written."""
 
+    layouts = ("brats", "brats2021", "brats2023", "lits", "msd", "nnunet", "folders", "csv")
+
     def __init__(self, layout: str, folder: Path) -> None:
         self.layout, self.folder = layout, folder
         self.source = str(folder / "own.csv") if layout == "csv" else f"{layout}:{folder}"
@@ -89,10 +91,7 @@ class Tree:
             (self.folder / "own.csv").write_text("\n".join(["name,t1,label,split", *rows]))
 
 
-LAYOUTS = ("brats", "brats2021", "brats2023", "lits", "msd", "nnunet", "folders", "csv")
-
-
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=Tree.layouts)
 def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Tree:
     """A data set in each layout."""
     return Tree(request.param, tmp_path / "toy")

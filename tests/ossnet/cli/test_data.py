@@ -62,6 +62,10 @@ def test_every_layout_is_ready_for_training(tree: Any, options: list[str], tmp_p
     assert read_spec(Path("run")).dataset.startswith(FOLDERS[tree.layout].name if tree.layout in FOLDERS else "own")
 
 
+def test_no_layout_is_left_out(make_tree: Any) -> None:
+    assert {*make_tree.layouts} == {*FOLDERS, "csv"} - {"brats-released"}
+
+
 def test_folds_are_trained_scored_and_pooled(
     make_tree: Callable[..., Any], options: list[str], tmp_path: Path, capsys: Capture
 ) -> None:

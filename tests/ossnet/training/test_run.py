@@ -10,6 +10,7 @@ import torch
 
 from ossnet.config import build, plain
 from ossnet.data.case import Case, Dataset
+from ossnet.data.folds import Fold
 from ossnet.errors import UserError
 from ossnet.locks import hold
 from ossnet.registry import model_names
@@ -43,6 +44,12 @@ def test_a_specification_comes_back_from_its_file(name: str, tiny_spec: MakeSpec
     assert again == spec
     assert again.identity == spec.identity
     assert again.config == spec.config
+
+
+def test_a_fold_makes_another_run_and_none_changes_nothing(tiny_spec: MakeSpec) -> None:
+    spec = tiny_spec()
+    assert "fold" not in plain(spec)
+    assert len({spec.identity, *(replace(spec, fold=Fold(number, 5)).identity for number in range(5))}) == 6
 
 
 def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
