@@ -19,7 +19,7 @@ from benchmarks.report.transfer_table import FOLDER, STUDY
 from ossnet.errors import UserError
 from paper_figures.panels import MEAN, NEUTRAL, PAPER, SEED, axis_label, draw_number
 from paper_figures.picture import PaperFigure, Picture, RecordFiles
-from paper_figures.style import LABEL_COLOUR, PAGE_WIDTH_IN, model_look, settings
+from paper_figures.style import PAGE_WIDTH_IN, YELLOW, model_look, settings
 from paper_figures.volumes import axial_slices, draw_outline, draw_slice
 
 Group = tuple[str, str]
@@ -33,6 +33,9 @@ Style = Literal["solid", "dashed", "dotted"]
 
 STYLES: Sequence[Style] = ("solid", "dashed", "dotted")
 """Outlines by what a model was trained on, in the order of the records."""
+
+LABEL_COLOUR = YELLOW
+"""Colour of labels, which none of the models of Table 2 has."""
 
 SEED_SHIFT = 0.22
 
@@ -91,7 +94,7 @@ def read_transfer(records: Records, images: Sequence[Path] = ()) -> Transferred:
         of_case.setdefault(group, []).append(row["value"])
     own = {group: float(np.mean(values)) for group, values in of_source.items()}
     shown = dict(list(by_case.items())[:DRAWN_CASES])
-    title = f"Models trained on {source}, {records.dataset.replace('-', ' ')}, profile {records.profile}"
+    title = f"Models trained on {source}, applied to other cases; profile {records.profile}"
     found = dict(load_image(path) for path in images)
     return Transferred(title, source, tuple(groups), own, shown, {case: found[case] for case in shown if case in found})
 
@@ -188,7 +191,7 @@ def _draw_image(axes: Axes, content: Transferred, image: CaseImage) -> None:
     styles = _styles(content)
     for group, mask in image.predictions.items():
         draw_outline(axes, mask, image.pixel_mm, model_look(group[0])[0], style=styles[group[1]])
-    axes.set_title(image.modality)
+    axes.set_title(f"First seed of each model, {image.modality}")
 
 
 def _styles(content: Transferred) -> dict[str, Style]:
@@ -205,7 +208,7 @@ def _legend(content: Transferred) -> list[Line2D]:
     if content.images:
         handles.append(Line2D([], [], label="label (filled)", color=LABEL_COLOUR))
         handles += [
-            Line2D([], [], label=f"first seed, trained on {on}", color="0.35", linestyle=style)
+            Line2D([], [], label=f"trained on {on}", color="0.35", linestyle=style)
             for on, style in _styles(content).items()
         ]
     return handles
