@@ -106,7 +106,7 @@ class PatchVolume:
         return patches
 
     def _windows(self, voxels: Tensor, size: int, source: Tensor, step: int, reach: int) -> Tensor:
-        """Return windows [n, size, size, size, C] of every `step`-th voxel, which begin `reach` voxels before `voxels`."""
+        """Return windows [n, size, size, size, C] of every `step`-th voxel begun `reach` voxels before `voxels`."""
         start = self.margin - 1 - reach  # The first window belongs to voxel -1.
         grid = [edge - start - step * (size - 1) for edge in source.shape[:3]]
         strides = source.stride()
