@@ -1,6 +1,5 @@
 """Local observations z of Equation 1: patches of a volume around locations, and their encoder (Sections 3 and 3.1)."""
 
-from functools import reduce
 from typing import ClassVar, Literal
 
 import torch
@@ -89,27 +88,30 @@ class PatchVolume:
         """
         locations = validate_locations(locations, self.shape)
         if not locations.is_floating_point():
-            return self._at_voxels(locations)
-        corner = locations.floor()
-        fraction = (locations - corner).to(self.sources[0][0].dtype)
-        offsets = torch.cartesian_prod(*[torch.arange(2, device=corner.device)] * 3)
+            return torch.cat([self._windows(locations, self.size, *source) for source in self.sources], -1)
+        corners = locations.floor()
+        shares = (locations - corners).to(self.sources[0][0].dtype)
+        return torch.cat([self._between(corners.long(), shares, *source) for source in self.sources], -1)
 
-        def weighted(offset: Tensor) -> Tensor:
-            weight = torch.where(offset.bool(), fraction, 1 - fraction).prod(-1)
-            return weight[:, None, None, None, None] * self._at_voxels(corner.long() + offset)
+    def _between(self, corners: Tensor, shares: Tensor, source: Tensor, step: int, reach: int) -> Tensor:
+        """Return windows as `_windows` does, at locations that lie `shares` [n, 3] of a voxel after voxels [n, 3]."""
+        # One window that holds those of all eight corners, interpolated axis by axis: several times faster.
+        patches = self._windows(corners, step * (self.size - 1) + 2, source, 1, reach)
+        for axis, share in enumerate(shares.view(-1, 3, 1, 1, 1, 1).unbind(1), start=1):
+            before, after = (
+                patches[(slice(None),) * axis + (slice(first, patches.shape[axis] - 1 + first, step),)]
+                for first in (0, 1)
+            )
+            patches = torch.lerp(before, after, share)
+        return patches
 
-        return reduce(torch.add, map(weighted, offsets))
-
-    def _at_voxels(self, voxels: Tensor) -> Tensor:
-        return torch.cat([self._windows(voxels, *source) for source in self.sources], -1)
-
-    def _windows(self, voxels: Tensor, source: Tensor, step: int, reach: int) -> Tensor:
-        """Return windows [n, s, s, s, C] of every `step`-th voxel, which begin `reach` voxels before each location."""
+    def _windows(self, voxels: Tensor, size: int, source: Tensor, step: int, reach: int) -> Tensor:
+        """Return windows [n, size, size, size, C] of every `step`-th voxel begun `reach` voxels before `voxels`."""
         start = self.margin - 1 - reach  # The first window belongs to voxel -1.
-        grid = [edge - start - step * (self.size - 1) for edge in source.shape[:3]]
+        grid = [edge - start - step * (size - 1) for edge in source.shape[:3]]
         strides = source.stride()
         windows = source.as_strided(
-            (*grid, *[self.size] * 3, source.shape[3]),
+            (*grid, *[size] * 3, source.shape[3]),
             (*strides[:3], *(step * stride for stride in strides[:3]), strides[3]),
             source.storage_offset() + start * sum(strides[:3]),
         )
