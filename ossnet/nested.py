@@ -4,6 +4,9 @@ Regions lie within each other, such as whole tumour, its core and the enhancing 
 location is the number of regions that hold it: class 0 is outside the outermost region, and class k - 1 in the
 innermost of k - 1 regions. Region j holds the classes j, ..., k - 1.
 
+Two locations are in the same regions if they are of the same class, so that an extraction which refines where classes
+differ refines the surface of every region.
+
 A location is in a region if it is in all regions around it, too. The occupancy of a region is therefore limited to that
 of the next outer one (`nest`): a location outside an outer region is outside all inner ones.
 
