@@ -174,25 +174,24 @@ def test_lean_training_is_of_occupancy_networks_in_float32() -> None:
 
 # In GB. Plain training takes 2.6 and 5.8.
 @pytest.mark.parametrize(
-    ("shape", "modalities", "memory", "least", "most"),
+    ("shape", "modalities", "least", "most"),
     [
-        ((256, 256, 160), 4, "lean", 0.3, 0.38),
-        ((256, 256, 160), 4, "leanest", 0.2, 0.25),
-        ((512, 512, 512), 1, "leanest", 0.4, 0.5),
+        ((256, 256, 160), 4, 0.2, 0.25),
+        ((512, 512, 512), 1, 0.4, 0.5),
     ],
 )
 def test_the_papers_volumes_train_in_little_memory(
-    shape: tuple[int, int, int], modalities: int, memory: Memory, least: float, most: float
+    shape: tuple[int, int, int], modalities: int, least: float, most: float
 ) -> None:
     config = OSSNetC.config_for(shape, modalities)
-    peak = predict(Workload("c", config, "training", 1, 2**14, Execution.of(memory)))
+    peak = predict(Workload("c", config, "training", 1, 2**14, Execution.of("leanest")))
     assert least * 1e9 < peak.allocated_bytes < most * 1e9
     # Images, labels and optimiser are in host memory.
     assert not {"inputs", "optimizer_state", "host"}.intersection(peak.by_part)
 
 
 def test_lean_training_takes_less_the_leaner_it_is() -> None:
-    config = replace(SMALL, decoder_width=64)
+    config = replace(SMALL, decoder_width=64, activation="gelu")
     peaks = [
         predict(Workload("c", config, "training", 1, 2**13, Execution.of(memory))).allocated_bytes
         for memory in ("plain", "checkpointing", "lean", "leanest")
@@ -203,5 +202,6 @@ def test_lean_training_takes_less_the_leaner_it_is() -> None:
 
 def test_a_prediction_stands_for_all_chunks() -> None:
     """What is counted of real tensors, chunk by chunk, is predicted from a few; on a CPU the host counts, too."""
-    lean = Workload("c", SMALL, "training", 2, 2**11, Execution(lean=True))
+    config = replace(SMALL, decoder_blocks=1)
+    lean = Workload("c", config, "training", 2, 2**11, Execution(lean=True))
     assert predict(lean, "cpu").allocated_bytes == pytest.approx(count(lean, "cpu").allocated_bytes, rel=0.001)
