@@ -132,6 +132,8 @@ reference: $(READY)  ## Make the results of this checkout the committed referenc
 	rm -rf results/reference/records results/reference/tables results/reference/figures results/reference/trials
 	mkdir -p results/reference
 	cp -r results/records results/efficiency $(wildcard results/trials) results/reference/
+	@# Of transfers only the records: images of cases may have a licence that forbids to pass them on.
+	$(if $(wildcard results/transfer/*.jsonl),mkdir -p results/reference/transfer && cp results/transfer/*.jsonl results/reference/transfer/)
 	$(BIN)/python -m benchmarks collect --results results/reference --no-reference
 	$(BIN)/python -m benchmarks claims --results results/reference > /dev/null
 	$(BIN)/python -m benchmarks simulate --results results/reference > /dev/null
