@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ossnet.cli.device import adapt, device_of
 from ossnet.cli.options import Commands, data_options, extraction_options, machine_options, precision_options
-from ossnet.data.sources import open_dataset, with_released_split
+from ossnet.data.sources import FOLDERS, open_dataset, with_released_split
 from ossnet.files import require_writable, write_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--split",
         choices=("train", "validation", "test"),
-        help="split to score (default: test, or validation in a data set without test cases, as in the paper)",
+        help="split to score (default: test, or validation for BraTS and LiTS, which the paper scores on it)",
     )
     evaluation.add_argument(
         "--protocol",
@@ -73,7 +73,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # No workers, since only the cases that are scored need to be made.
     dataset = open_dataset(source, generator, arguments.cache, workers=0)
     require_modalities(dataset.name, dataset.modalities, spec.modalities)
-    split = arguments.split or ("test" if dataset.splits["test"] else "validation")
+    without_test = dataset.name in {folder.name for folder in FOLDERS.values()} and not dataset.splits["test"]
+    split = arguments.split or ("validation" if without_test else "test")
     path = arguments.out or arguments.run / f"scores-{split}.csv"
     dataset, roles_of = roles_in_evaluation(
         arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
