@@ -130,7 +130,8 @@ class Reproduction:
             model = checkpoint.spec.model
             seed = seeds[model] = seeds.get(model, -1) + 1
             for case, protocol in product(self.dataset.splits[self.split], self.protocols):
-                kept = pd.read_csv(self._path(checkpoint, case, protocol)).fillna({"unit": ""})
+                # A column of empty texts only is read as numbers otherwise.
+                kept = pd.read_csv(self._path(checkpoint, case, protocol), dtype={"unit": str}).fillna({"unit": ""})
                 parts.append(kept.assign(dataset=self.dataset.name, model=model, seed=seed))
         return pd.concat(parts, ignore_index=True)
 

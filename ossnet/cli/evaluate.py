@@ -15,7 +15,7 @@ from ossnet.cli.options import (
     precision_options,
     settings,
 )
-from ossnet.data.sources import open_dataset, with_released_split
+from ossnet.data.sources import FOLDERS, open_dataset, with_released_split
 from ossnet.files import require_writable, write_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--split",
         choices=("train", "validation", "test"),
-        help="split to score (default: test, or validation in a data set without test cases, as in the paper)",
+        help="split to score (default: test, or validation for BraTS and LiTS, which the paper scores on it)",
     )
     evaluation.add_argument(
         "--protocol",
@@ -93,7 +93,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # with those of the training, which are known by the modalities that the model has seen.
     dataset = open_dataset(source, generator, arguments.cache, workers=0, split=chosen_split(arguments))
     dataset = with_modalities(dataset, spec.modalities)
-    split = arguments.split or ("test" if dataset.splits["test"] else "validation")
+    without_test = dataset.name in {folder.name for folder in FOLDERS.values()} and not dataset.splits["test"]
+    split = arguments.split or ("validation" if without_test else "test")
     path = arguments.out or arguments.run / f"scores-{split}.csv"
     dataset, roles_of = roles_in_evaluation(
         arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
