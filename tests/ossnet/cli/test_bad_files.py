@@ -76,7 +76,7 @@ def test_it_is_named(
     [
         (",e-label.nii.gz,test", ",,test", ["case e", "label"]),
         (",test", ",train", ["own", "test", "--split"]),
-        ("flair,t1,label", "t2,t1,label", ["own", "t2, t1", "flair, t1"]),
+        ("flair,t1,label", "t2,t1,label", ["own", "t2, t1", "flair"]),
     ],
 )
 def test_a_table_without_what_is_evaluated_is_named(
