@@ -15,6 +15,7 @@ from torch import Tensor
 from ossnet.field import Grid, OccupancyField
 from ossnet.inference.interpolated_level import over_cells
 from ossnet.inference.mesh import cut
+from ossnet.nested import is_nested
 
 SMALLEST_LOGIT = 1e-3
 """Size of the logit of a voxel at which the field contradicts the segmentation, which decides.
@@ -76,5 +77,7 @@ def _around_surface(region: Tensor) -> Tensor:
 
 
 def _foreground_margin(logits: Tensor, classes: int) -> Tensor:
-    """Return by how much the logit of the foreground, or of its best class, exceeds that of the background, [n]."""
-    return logits if classes == 2 else logits[:, 1:].amax(-1) - logits[:, 0]
+    """Return the logit [n] of the foreground, of the outermost region, or of the best class minus the background's."""
+    if classes == 2:
+        return logits
+    return logits[:, 0] if is_nested(logits, classes) else logits[:, 1:].amax(-1) - logits[:, 0]

@@ -32,8 +32,8 @@ class ClosedForm:
 
     shape, device, prior = SHAPE, torch.device("cpu"), None
 
-    def __init__(self, *logits: Callable[[Tensor], Tensor]) -> None:
-        self.functions, self.classes, self.asked = logits, max(2, len(logits)), 0
+    def __init__(self, *logits: Callable[[Tensor], Tensor], classes: int | None = None) -> None:
+        self.functions, self.classes, self.asked = logits, classes or max(2, len(logits)), 0
 
     def logits(self, locations: Tensor) -> Tensor:
         self.asked += len(locations)
@@ -42,7 +42,7 @@ class ClosedForm:
 
     def __call__(self, locations: Tensor) -> Tensor:
         logits = self.logits(locations)
-        return logits.sigmoid() if self.classes == 2 else logits.softmax(-1)
+        return logits.softmax(-1) if 2 < self.classes == len(self.functions) else logits.sigmoid()
 
 
 def ellipsoid(slope: float = 1.0, centre: Tensor = CENTRE, radii: Tensor = RADII) -> Callable[[Tensor], Tensor]:
@@ -100,6 +100,14 @@ def test_several_components_and_classes_are_one_foreground() -> None:
     assert is_closed(faces)
     expected = sum(expected_volume(AFFINES["oblique"], radius) for radius in radii)
     assert volume_of(vertices, faces) == pytest.approx(expected, rel=0.015)
+
+
+def test_the_surface_of_nested_regions_is_the_outermost_ones() -> None:
+    regions = [ellipsoid(0.5), ellipsoid(0.5, radii=RADII / 2), ellipsoid(0.5, radii=RADII / 3)]
+    vertices, faces = surface(ClosedForm(*regions, classes=4), np.eye(4))
+    assert is_closed(faces)
+    distance = ((torch.from_numpy(vertices) - CENTRE) / RADII).norm(dim=-1).sub(1).abs() * RADII.max()
+    assert float(distance.max()) < 0.05
 
 
 def test_only_voxels_around_the_surface_are_evaluated_whatever_the_passes() -> None:
