@@ -1,4 +1,4 @@
-"""A whole sweep on a real SLURM, one of whose workers is killed, against the same sweep on this machine."""
+"""A whole sweep on a real SLURM, whose worker is killed once, against the same sweep on this machine."""
 
 import json
 import os
@@ -60,8 +60,8 @@ def test_a_cluster_comes_to_the_records_of_this_machine(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # Each worker imports all that it needs, which takes longer than its run: two are enough.
-    use_studies(replace(tiny_study, grid=lambda profile: list(tiny_study.grid(profile))[:2]))
+    # Each worker imports all that it needs, which takes ten times longer than its run: one run is enough.
+    use_studies(replace(tiny_study, grid=lambda profile: tiny_study.grid(profile)[:1]))
     assert run_tiny(finished) == 0
     settings = plain(slurm_cluster) | {"memory_gb": 4}
     options = {name: value for name, value in settings.items() if value not in (None, [], {})}
@@ -78,10 +78,8 @@ def test_a_cluster_comes_to_the_records_of_this_machine(
     assert len(killed) == 1
     assert "started again" in capsys.readouterr().err
     assert records(cluster) == records(finished)
-    attempts = [
-        json.loads(path.read_text())["attempts"] for path in sorted((cluster / "trainings").glob("*/provenance.json"))
-    ]
-    assert sorted(map(len, attempts)) == [1, 2]
-    assert all(attempt["slurm"]["job_id"] for several in attempts for attempt in several)
-    for name in ("table1.md", "table1.csv", "table1-comparisons.csv"):
+    (provenance,) = (cluster / "trainings").glob("*/provenance.json")
+    first, second = json.loads(provenance.read_text())["attempts"]
+    assert first["slurm"]["job_id"] != second["slurm"]["job_id"]
+    for name in ("table1.md", "table1.csv"):
         assert (cluster / "tables" / name).read_bytes() == (finished / "tables" / name).read_bytes()
