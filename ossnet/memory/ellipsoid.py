@@ -23,7 +23,7 @@ SEMI_AXIS = 0.25
 """Semi-axes of the ellipsoid as a part of the volume's edges: 6.5 % of the volume, more than a liver or a tumour takes.
 
 Its surface is as large as a third of the volume's faces in a cube. More than two classes share it: from inside out,
-each class but the background takes a shell of the same volume. Of nested regions, the outermost is the ellipsoid.
+each class but the background takes a shell of the same volume, and of nested regions from outside in.
 """
 
 POINTS_PER_CELL = 10
@@ -39,13 +39,12 @@ class EllipsoidField(SubstituteField):
     def __call__(self, locations: Tensor) -> Tensor:
         """Return the ellipsoid's probabilities at locations [n, 3], with as many values as the network's."""
         answers = self.field(locations)
+        if is_nested(answers, self.classes):
+            return answers.copy_(self._region_margins(locations) > 0)
         inside = in_ellipsoid(locations, self.shape)
         if self.classes == 2:
             return answers.copy_(inside)
         answers.zero_()
-        if is_nested(answers, self.classes):
-            answers[:, 0] = inside
-            return answers
         answers[:, 0] = ~inside
         return answers.scatter_(1, self._shells(locations), inside[:, None].to(answers.dtype))
 
@@ -55,15 +54,21 @@ class EllipsoidField(SubstituteField):
         They fall by about one per voxel across the surface of the ellipsoid.
         """
         answers = self.field.logits(locations)
+        if is_nested(answers, self.classes):
+            return answers.copy_(self._region_margins(locations))
         margin = (1 - _squared_distance(locations, self.shape)) / 2 * SEMI_AXIS * sum(self.shape) / 3
         if self.classes == 2:
             return answers.copy_(margin)
         answers.copy_(-margin.abs()[:, None] - 1)
-        if is_nested(answers, self.classes):
-            answers[:, 0] = margin
-            return answers
         answers[:, 0] = -margin / 2
         return answers.scatter_(1, self._shells(locations), margin[:, None] / 2)
+
+    def _region_margins(self, locations: Tensor) -> Tensor:
+        """Return logits [n, regions] of nested regions at locations [n, 3]: each has one shell fewer than the outer."""
+        regions = self.classes - 1
+        volumes = torch.arange(regions, 0, -1, device=locations.device) / regions
+        distances = _squared_distance(locations, self.shape)
+        return (volumes ** (2 / 3) - distances[:, None]) / 2 * SEMI_AXIS * sum(self.shape) / 3
 
     def _shells(self, locations: Tensor) -> Tensor:
         """Return the class of the shell [n, 1] int64 at locations [n, 3], the outermost one outside the ellipsoid."""

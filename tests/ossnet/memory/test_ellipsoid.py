@@ -54,10 +54,13 @@ def test_its_logits_have_the_classes_of_its_probabilities(classes: int) -> None:
 def test_it_is_a_field_of_nested_regions_too(name: str) -> None:
     shape = (24, 20, 22)
     field = EllipsoidField(VoxelField(torch.rand(3, *shape, generator=torch.Generator().manual_seed(0)), classes=4))
-    segmentation = EXTRACTORS[name](field, None, 1000).segmentation
+    segmentation = EXTRACTORS[name](field, None, 1000).segmentation.flatten()
     places = torch.cartesian_prod(*map(torch.arange, shape))
-    assert torch.equal(segmentation.flatten() > 0, in_ellipsoid(places, shape))
+    assert torch.equal(segmentation > 0, in_ellipsoid(places, shape))
     assert torch.equal(labels_of_logits(field.logits(places), 4), labels_of(field(places), 4))
+    # The innermost shell is class 1 of classes and class 3 of regions.
+    shells = labels_of(EllipsoidField(VoxelField(torch.rand(4, *shape)))(places), 4)
+    assert torch.equal(torch.where(shells > 0, 4 - shells, shells), segmentation)
 
 
 def test_classes_are_shells_of_the_same_volume_from_inside_out() -> None:
