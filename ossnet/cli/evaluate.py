@@ -16,6 +16,7 @@ from ossnet.cli.options import (
     settings,
 )
 from ossnet.data.sources import FOLDERS, open_dataset, with_released_split
+from ossnet.errors import UserError
 from ossnet.files import require_writable, write_text
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.training.run import load_run
 
     protocols = list(dict.fromkeys(arguments.protocol))
+    if arguments.regions is not None and "dense" not in protocols:
+        raise UserError("--regions scores every voxel; add dense to --protocol, or leave it out")
     model, spec = load_run(arguments.run, device_of(arguments))
     regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
     scored_classes(spec.preprocessing, regions)  # Refused before any case is read.

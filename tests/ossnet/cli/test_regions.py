@@ -61,4 +61,6 @@ def test_from_training_to_labels_and_scores(
 
 def test_regions_of_other_labels_are_refused(refused: Callable[..., None]) -> None:
     # The run has two classes that join all label values.
-    refused(["evaluate", "run", "--data", "data/own.csv", "--device", "cpu", "--regions", "brats"], "--regions")
+    command = ["evaluate", "run", "--data", "data/own.csv", "--device", "cpu", "--regions", "brats"]
+    refused(command, "--regions", "all label values")
+    refused([*command, "--protocol", "paper"], "--regions", "dense", "--protocol")
