@@ -17,7 +17,7 @@ FOR_RUNS = (
     "benchmarks.scoring.segmentation",
     "baselines.unet2d",
     "baselines.unet3d",
-    "ossnet.network.pade_kernels",
+    "ossnet.network.pade_loaded",
     "pytorch_optimizer",
     "torch._dynamo",
 )
@@ -26,7 +26,7 @@ FOR_RUNS = (
 FOR_RUNS_WITHOUT_GPU = (*FOR_RUNS, "monai.metrics")
 """The same, and those that might query a GPU."""
 
-FOR_MEASURING = ("benchmarks.probes.measure", "ossnet.network.pade_kernels", "torch._dynamo")
+FOR_MEASURING = ("benchmarks.probes.measure", "ossnet.network.pade_loaded", "torch._dynamo")
 """Modules that measurements of memory and runtime import and that take long."""
 
 SOCKET_PATH_BYTES = 103

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,27 @@ with forkserver_context(["no_such_module", "wave"]).Pool(1) as pool:
 def test_processes_find_the_modules_imported() -> None:
     done = subprocess.run([sys.executable, "-c", PRELOADED], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+LEARNING = """
+import torch
+from ossnet.network.activation import PadeActivationUnit, activate_in_place
+from ossnet.network.pade_kernels import differentiate, evaluate, evaluate_rows
+
+loaded = [list(loop.signatures) for loop in (evaluate, evaluate_rows, differentiate)]
+assert [len(signatures) for signatures in loaded] == [1, 1, 1]
+unit = PadeActivationUnit()
+unit(torch.ones(2, 3, requires_grad=True)).sum().backward()
+activate_in_place(unit, torch.ones(2, 3), torch.ones(2, 1))
+assert [loop.signatures for loop in (evaluate, evaluate_rows, differentiate)] == loaded
+"""
+
+
+def test_processes_have_the_loops_of_the_activation_already(forkserver: None) -> None:
+    process = get_context("forkserver").Process(target=exec, args=(LEARNING, {}))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 TALKING = """
