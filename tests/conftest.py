@@ -39,18 +39,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "benchmarks/runs/test_resilience.py",
-    "benchmarks/test_micro.py",
     "benchmarks/runs/test_sweep_on_slurm.py",
-    "benchmarks/commands/test_run.py",
+    "ossnet/cli/test_torchrun.py",
     "ossnet/training/test_distributed.py",
     "ossnet/memory/test_workload.py",
-    "ossnet/memory/test_fits.py",
-    "ossnet/cli/test_torchrun.py",
-    "ossnet/cli/test_main.py",
+    "ossnet/memory/test_footprint.py",
+    "benchmarks/test_micro.py",
     "benchmarks/commands/test_standalone.py",
+    "ossnet/memory/test_fits.py",
+    "benchmarks/probes/test_released_memory.py",
     "ossnet/training/test_loop.py",
+    "ossnet/test_contract.py",
+    "benchmarks/commands/test_run.py",
+    "benchmarks/probes/test_unet_variants.py",
 )
-"""Files that take 10 to 50 s. Tests of a file run in one process, so that a long one must not be the last."""
+"""Files that take 10 to 40 s. Tests of a file run in one process, so that a long one must not be the last."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
