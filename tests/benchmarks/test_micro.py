@@ -24,7 +24,7 @@ import sys
 import pytest
 from benchmarks.micro import volumes
 
-volumes.SHAPE = (48, 48, 48)
+volumes.SHAPE = (64, 48, 48)
 volumes.TRAINED = (32, 32, 16)
 volumes.BALLS = 2
 sys.exit(pytest.main(sys.argv[1:]))
