@@ -13,7 +13,7 @@ from benchmarks.commands.request import end_as_interrupted
 from benchmarks.experiments.estimate import assumed_rate
 from benchmarks.experiments.grid import plan_run
 from benchmarks.names import MODEL_NAMES
-from benchmarks.report.score_records import collect
+from benchmarks.report.score_records import collect, read_records
 from benchmarks.report.transfer_table import FOLDER, STUDY, write_transfer
 from benchmarks.runs.pace import in_words
 from benchmarks.runs.plan import Plan, PlannedRun, pace_of
@@ -88,9 +88,14 @@ def transfer(request: TransferRequest) -> int:
     _make(second, request)
     planned = first + second
     plan = Plan(STUDY, planning.name, planning.profile.name, tuple(one.run for one in planned))
-    records = collect(plan)
-    records.write(request.results / FOLDER)
+    collect(plan).write(request.results / FOLDER)
     _write_images(planning.target, planned, request.results / FOLDER / "images" / plan.stem)
+    # From the file, as tables are collected from records later.
+    (records,) = (
+        stored
+        for stored in read_records(request.results / FOLDER, [STUDY])
+        if (stored.dataset, stored.profile) == (plan.dataset, plan.profile)
+    )
     print(write_transfer(records, request.results / FOLDER / plan.stem))
     failed = [one for one in planned if not one.run.done]
     if failed:
