@@ -88,5 +88,5 @@ def test_the_failure_of_a_training_in_progress_is_kept(planned: dict[str, Planne
     for run in runs:
         (run.training / "failure.json").write_text(json.dumps({"reason": "OOM"}))
     with lock(planned["other"].run.training):
-        points._clear_training_failures(runs)
+        points.clear_training_failures(runs)
     assert [run.training.name for run in runs if (run.training / "failure.json").exists()] == ["second"]

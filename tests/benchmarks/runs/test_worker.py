@@ -111,7 +111,7 @@ def test_an_error_is_a_failure_with_its_reason_and_never_a_result(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(training, "train_run", fail)
@@ -129,14 +129,14 @@ def test_an_error_is_a_failure_with_its_reason_and_never_a_result(
 def test_every_attempt_is_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     train = training.train_run
 
-    def interrupted(*arguments: Any) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
         *most, report = arguments
 
         def stop(epoch: EpochReport, remaining_s: float) -> None:
             report(epoch, remaining_s)
             raise KeyboardInterrupt
 
-        train(*most, stop)
+        train(*most, stop, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "train_run", interrupted)
