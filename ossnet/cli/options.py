@@ -97,6 +97,19 @@ def cache_option() -> argparse.ArgumentParser:
     return cache
 
 
+def modalities_option() -> argparse.ArgumentParser:
+    """Return the option that chooses modalities of a data set to train on."""
+    modalities = OneLineParser(add_help=False)
+    modalities.add_argument(
+        "--modalities",
+        nargs="+",
+        metavar="NAME",
+        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated "
+        "on any data set that has these",
+    )
+    return modalities
+
+
 def set_option() -> argparse.ArgumentParser:
     """Return the option that changes settings of a profile; `settings` reads its values."""
     changes = OneLineParser(add_help=False)
