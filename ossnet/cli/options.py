@@ -69,7 +69,10 @@ def data_options(positional: bool = False) -> argparse.ArgumentParser:
         help="fold, from 0, that becomes the split test; a tenth of the others becomes the split validation",
     )
     data.add_argument(
-        "--split-file", type=Path, metavar="CSV", help="table with the columns name and split, instead of that split"
+        "--split-file",
+        type=Path,
+        metavar="CSV",
+        help="table with the columns name and split, which replaces the split of the data set",
     )
     return data
 
