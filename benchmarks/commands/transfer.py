@@ -132,6 +132,11 @@ class _Planning:
         target = open_dataset(request.target, profile.generator(request.target), cache, workers=0)
         if target.fingerprint == source.fingerprint:
             raise UserError(f"{request.target} is the data set that the models are trained on; give another one")
+        if target.name == source.name:
+            raise UserError(
+                f"{request.target} and {request.source} are both called {target.name} in results; list the cases of "
+                "one of them in a table of another name"
+            )
         try:
             target = with_modalities(target, source.modalities)
         except UserError as error:
