@@ -225,8 +225,7 @@ def _write_images(target: Dataset, planned: Iterable[PlannedRun], stem: Path) ->
     for one in planned:
         if one.run.done and one.run.columns["cases"] == target.name:
             first.setdefault((one.run.model, str(one.run.columns["trained_on"])), one.run.folder / "cases")
-    names = [name for of_split in target.splits.values() for name in of_split]
-    with_any = [name for name in names if any((folder / f"{name}.npz").exists() for folder in first.values())]
+    with_any = [name for name in target.names if any((folder / f"{name}.npz").exists() for folder in first.values())]
     for name in with_any[:DRAWN_CASES]:
         path = Path(f"{stem}-{name}.npz")
         found = {key: folder / f"{name}.npz" for key, folder in first.items() if (folder / f"{name}.npz").exists()}
