@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -67,7 +68,7 @@ class Transferred:
         source: data set of the trainings.
         groups: what was trained, in the order of the records.
         own: mean Dice on the test cases of the source by group; NaN where it was not scored.
-        dice: Dice by case and group, one number per seed.
+        dice: Dice by case and group, one number per seed; NaN where it is undefined.
         images: image by case, for the cases whose image there is.
     """
 
@@ -92,7 +93,7 @@ def read_transfer(records: Records, images: Sequence[Path] = ()) -> Transferred:
         groups.setdefault(group)
         of_case = of_source if row["cases"] == source else by_case.setdefault(row["case"], {})
         of_case.setdefault(group, []).append(row["value"])
-    own = {group: float(np.mean(values)) for group, values in of_source.items()}
+    own = {group: float(pd.Series(values).mean()) for group, values in of_source.items()}  # Of the valid ones.
     shown = dict(list(by_case.items())[:DRAWN_CASES])
     title = f"Models trained on {source}, applied to other cases; profile {records.profile}"
     found = dict(load_image(path) for path in images)
@@ -165,9 +166,9 @@ def _draw_dice(
 ) -> None:
     names = [f"{model_name(model)}, {on}" if several else model_name(model) for model, on in content.groups]
     for place, group in enumerate(content.groups):
-        seeds = dice.get(group, [])
+        seeds = [value for value in dice.get(group, []) if not math.isnan(value)]
         if not seeds:
-            axes.text(0.02, place, "learned from it", va="center", style="italic")
+            axes.text(0.02, place, _why_none(group, content, dice), va="center", style="italic")
             continue
         own = content.own.get(group, math.nan)
         mean = float(np.mean(seeds))
@@ -184,6 +185,13 @@ def _draw_dice(
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_axisbelow(True)
+
+
+def _why_none(group: Group, content: Transferred, dice: Mapping[Group, Sequence[float]]) -> str:
+    """Return why a group has no valid Dice of a case."""
+    if group in dice:
+        return "undefined"
+    return "failed" if group[1] == content.source else "learned from it"
 
 
 def _draw_image(axes: Axes, content: Transferred, image: CaseImage) -> None:

@@ -132,6 +132,11 @@ class _Planning:
         target = open_dataset(request.target, profile.generator(request.target), cache, workers=0)
         if target.fingerprint == source.fingerprint:
             raise UserError(f"{request.target} is the data set that the models are trained on; give another one")
+        if target.name == source.name:
+            raise UserError(
+                f"{request.target} and {request.source} are both called {target.name} in results; list the cases of "
+                "one of them in a table of another name"
+            )
         try:
             target = with_modalities(target, source.modalities)
         except UserError as error:
@@ -220,8 +225,7 @@ def _write_images(target: Dataset, planned: Iterable[PlannedRun], stem: Path) ->
     for one in planned:
         if one.run.done and one.run.columns["cases"] == target.name:
             first.setdefault((one.run.model, str(one.run.columns["trained_on"])), one.run.folder / "cases")
-    names = [name for of_split in target.splits.values() for name in of_split]
-    with_any = [name for name in names if any((folder / f"{name}.npz").exists() for folder in first.values())]
+    with_any = [name for name in target.names if any((folder / f"{name}.npz").exists() for folder in first.values())]
     for name in with_any[:DRAWN_CASES]:
         path = Path(f"{stem}-{name}.npz")
         found = {key: folder / f"{name}.npz" for key, folder in first.items() if (folder / f"{name}.npz").exists()}

@@ -6,7 +6,7 @@ from ossnet.training.run import RunSpec
 from ossnet.training.validation import Validation
 
 
-def sampled_protocols(training: RunSpec) -> tuple[Validation, ...]:
+def protocols_of(training: RunSpec) -> tuple[Validation, ...]:
     """Return the protocols `paper` and, for a data set of the paper or a stand-in of it, `released`.
 
     They draw as many locations as the training's validation, in place of the paper's 2^17.

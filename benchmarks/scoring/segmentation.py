@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from benchmarks.scoring.protocols import sampled_protocols
+from benchmarks.scoring.protocols import protocols_of
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.scoring.segmentation_costs import SegmentationCosts
 from benchmarks.study import Point, Split
@@ -47,7 +47,7 @@ class Segmentation:
         measurement: name of this kind of scoring.
         schema_version: version of this specification.
         split: split whose cases are scored; None for that of `scored_split`.
-        protocols: sampled protocols, in addition to the dense one; None for `sampled_protocols`.
+        protocols: sampled protocols, in addition to the dense one; None for `protocols_of`.
     """
 
     training: RunSpec
@@ -107,7 +107,7 @@ class Segmentation:
 
         costs = SegmentationCosts(model, segment)
         to_compare: dict[str, np.ndarray] = {}
-        protocols = sampled_protocols(self.training) if self.protocols is None else self.protocols
+        protocols = protocols_of(self.training) if self.protocols is None else self.protocols
         prepared = PreparedCases(dataset, split, preprocessing, cache)
         for index, name in enumerate(dataset.splits[split]):
             case = dataset.load(name)

@@ -105,8 +105,7 @@ class Transfer:
 
 def all_to_test(dataset: Dataset) -> Dataset:
     """Return a data set with all its cases in the split `test`, since a model of other data has seen none of them."""
-    names = tuple(name for of_split in dataset.splits.values() for name in of_split)
-    return replace(dataset, splits={"train": (), "validation": (), "test": names})
+    return replace(dataset, splits={"train": (), "validation": (), "test": dataset.names})
 
 
 def _lacking(case: Case, preprocessing: Preprocessing) -> list[str]:

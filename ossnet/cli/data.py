@@ -9,10 +9,12 @@ from ossnet.cli.options import (
     cache_option,
     chosen_split,
     data_options,
+    modalities_option,
     positive,
     set_option,
     settings,
 )
+from ossnet.data.modalities import with_modalities
 from ossnet.data.sources import EMBEDDED, SOURCE_HELP, list_files, open_with_progress
 from ossnet.errors import UserError
 from ossnet.files import require_writable, require_writable_folder, write_text
@@ -36,7 +38,7 @@ def add(commands: Commands) -> None:
     check.set_defaults(command=_check)
     prepare = subcommands.add_parser(
         "prepare",
-        parents=[data_options(positional=True), set_option()],
+        parents=[data_options(positional=True), modalities_option(), set_option()],
         help="fill the cache of prepared cases that training uses",
         description="Prepare the cases of the splits train and validation, as the training of a model would, in "
         "several processes. Cases that are prepared already are left as they are, so that the same command continues "
@@ -91,6 +93,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     profile = load_profile(arguments.profile)
     generator = profile.generator(arguments.data)
     dataset = open_with_progress(arguments.data, generator, arguments.cache, chosen_split(arguments))
+    dataset = with_modalities(dataset, arguments.modalities or dataset.modalities)
     spec = profile.spec(arguments.model, dataset, 0, settings(arguments.set))
     parts = prepared_cases(spec, dataset, arguments.cache, spec.make_model())
     count = sum(map(len, parts))

@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
         choices=("paper", "released", "dense"),
         help="protocols to score by, with all of them on the same cases: dense, every voxel of the case's own grid; "
         "paper, 2^17 uniform locations of the prepared volume; released, as the paper's released code does it, on the "
-        "split that it lists (default: dense)",
+        "split that it lists unless --folds or --split-file gives another (default: dense)",
     )
     evaluation.add_argument(
         "--tolerance-mm",
@@ -57,7 +57,8 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--regions",
         metavar="NAME",
-        help="score regions in place of classes: brats (whole tumour, tumour core, enhancing tumour), lits (liver, "
+        help="by the protocol dense, score regions in place of classes: brats (whole tumour, tumour core, enhancing "
+        "tumour; with other label values brats2023, or brats-msd of the Medical Segmentation Decathlon), lits (liver, "
         "tumour), or a table of stored label values such as {core=[1,4],oedema=[2]}",
     )
     evaluation.add_argument(
@@ -76,6 +77,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     from ossnet.cli.learned_cases import roles_in_evaluation
     from ossnet.data.modalities import with_modalities
+    from ossnet.data.regions import regions_for
     from ossnet.evaluation.class_scores import scored_classes
     from ossnet.evaluation.evaluation import evaluate_run
     from ossnet.training.profile import load_profile
@@ -87,6 +89,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise UserError("--regions scores every voxel; add dense to --protocol, or leave it out")
     model, spec = load_run(arguments.run, device_of(arguments))
     regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
+    regions = regions_for(spec.dataset, regions)
     scored_classes(spec.preprocessing, regions)  # Refused before any case is read.
     require_writable(arguments.out or arguments.run / "scores.csv")
     adapt(model, arguments)

@@ -39,6 +39,11 @@ def roles_in_evaluation(
             refuse_cases_of_released_training(dataset, split, roles, str(run))
         return dataset, lambda: roles
     learned = read_seen_cases(run)
+    if learned is None and spec.start is not None and not allowed:
+        raise UserError(
+            f"{run} has no record of the cases that it has learned from, since the run that it started from has none; "
+            "add --allow-learned-cases to ossnet evaluate"
+        )
     if learned is not None:
         _require_cache(cache)
     if allowed:

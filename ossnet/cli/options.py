@@ -69,7 +69,10 @@ def data_options(positional: bool = False) -> argparse.ArgumentParser:
         help="fold, from 0, that becomes the split test; a tenth of the others becomes the split validation",
     )
     data.add_argument(
-        "--split-file", type=Path, metavar="CSV", help="table with the columns name and split, instead of that split"
+        "--split-file",
+        type=Path,
+        metavar="CSV",
+        help="table with the columns name and split, which replaces the split of the data set",
     )
     return data
 
@@ -95,6 +98,19 @@ def cache_option() -> argparse.ArgumentParser:
         "--cache", type=Path, default=Path("results/cache"), help="folder for prepared cases (default: %(default)s)"
     )
     return cache
+
+
+def modalities_option() -> argparse.ArgumentParser:
+    """Return the option that chooses modalities of a data set to train on."""
+    modalities = OneLineParser(add_help=False)
+    modalities.add_argument(
+        "--modalities",
+        nargs="+",
+        metavar="NAME",
+        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated "
+        "on any data set that has these",
+    )
+    return modalities
 
 
 def set_option() -> argparse.ArgumentParser:

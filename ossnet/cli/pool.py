@@ -87,7 +87,7 @@ def _read_scores(run: Path, split: str) -> "pd.DataFrame":
 
     path = run / f"scores-{split}.csv"
     try:
-        scores = pd.read_csv(path)
+        scores = pd.read_csv(path, dtype={"case": str})
     except FileNotFoundError as error:
         raise UserError(
             f"{path} does not exist; run ossnet evaluate {run} with its --folds and --fold first"

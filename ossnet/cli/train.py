@@ -6,7 +6,15 @@ from pathlib import Path
 import torch
 
 from ossnet.cli.device import device_of
-from ossnet.cli.options import Commands, chosen_split, data_options, machine_options, set_option, settings
+from ossnet.cli.options import (
+    Commands,
+    chosen_split,
+    data_options,
+    machine_options,
+    modalities_option,
+    set_option,
+    settings,
+)
 from ossnet.data.modalities import with_modalities
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.files import require_writable_folder
@@ -20,7 +28,7 @@ def add(commands: Commands) -> None:
     """Add the command."""
     training = commands.add_parser(
         "train",
-        parents=[data_options(), machine_options(), set_option()],
+        parents=[data_options(), modalities_option(), machine_options(), set_option()],
         help="train a model, or continue an interrupted training",
         description="Train a model on the split train of a data set, and choose the best epoch on the split "
         "validation. The folder --out then holds spec.json, model.safetensors, history.csv and the checkpoint from "
@@ -34,13 +42,6 @@ def add(commands: Commands) -> None:
         type=int,
         default=0,
         help="random seed of weights, order, augmentation and locations (default: %(default)s)",
-    )
-    training.add_argument(
-        "--modalities",
-        nargs="+",
-        metavar="NAME",
-        help="modalities of the data set to train on, such as flair t1ce (default: all); the model is then evaluated "
-        "on any data set that has these",
     )
     training.add_argument(
         "--start",

@@ -104,6 +104,12 @@ class Dataset:
     held_out: tuple[str, ...] = ()
     fold: Fold | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all cases, those of splits first; the paper's split of BraTS leaves some of the cases out."""
+        of_splits = (name for names in self.splits.values() for name in names)
+        return tuple(dict.fromkeys([*of_splits, *self.contents]))
+
     def content(self, name: str) -> str:
         """Return a digest of a case: of its files, whatever they are called, or else of this data set and its name."""
         return self.contents.get(name) or digest([self.fingerprint, name])

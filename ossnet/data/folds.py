@@ -65,7 +65,7 @@ def fold_splits(names: Sequence[str], patients: Mapping[str, str], fold: Fold) -
     """
     drawn = patients_at_random(names, patients, 0)
     if len(drawn) < max(fold.of, 3):
-        raise UserError(f"--folds {fold.of} is too much for {len(drawn)} patients; lower it or add cases (at least 3)")
+        raise UserError(f"--folds {fold.of} are too many for {len(drawn)} patients; lower it or add cases (at least 3)")
     held_out, *others = [drawn[(fold.number + step) % fold.of :: fold.of] for step in range(fold.of)]
     rest = [group for part in others for group in part]
     count = max(1, round(VALIDATION_SHARE * len(rest)))

@@ -35,14 +35,14 @@ def with_modalities(dataset: Dataset, modalities: Sequence[str]) -> Dataset:
     if missing:
         raise UserError(
             f"data set {dataset.name} has no {', '.join(missing)}, only the modalities "
-            f"{', '.join(dataset.modalities)}; give modalities by these names, or rename the columns of its table"
+            f"{', '.join(dataset.modalities)}; give modalities by these names, or rename the columns of its table or "
+            "the channels in its dataset.json"
         )
-    names = {name for of_split in dataset.splits.values() for name in of_split}
     return replace(
         dataset,
         modalities=chosen,
         load=partial(_load, dataset.load, chosen),
-        contents={name: digest([dataset.content(name), chosen]) for name in names},
+        contents={name: digest([dataset.content(name), chosen]) for name in dataset.names},
     )
 
 

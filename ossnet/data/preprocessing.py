@@ -316,6 +316,6 @@ def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) ->
         value = label[indices == no_class][0]
         remedy = "add it there with a class"
         if preprocessing.regions is not None:
-            remedy = "choose preprocessing.regions that hold it, such as brats2023 for a value of 3"
+            remedy = "choose preprocessing.regions that hold it, such as brats2023 or brats-msd for a value of 3"
         raise UserError(f"case {name}: its label holds {value}, but label_values are {values}; {remedy}")
     return indices

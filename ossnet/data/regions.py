@@ -38,9 +38,18 @@ NAMED: Mapping[str, tuple[Region, ...]] = {
         Region("tumour core", (1, 3)),
         Region("enhancing tumour", (3,)),
     ),
+    "brats-msd": (
+        Region("whole tumour", (1, 2, 3)),
+        Region("tumour core", (2, 3)),
+        Region("enhancing tumour", (3,)),
+    ),
     "lits": (Region("liver", (1, 2)), Region("tumour", (2,))),
 }
-"""Sets of regions by name. The enhancing tumour has the value 4 up to BraTS 2021, and 3 from 2023 on."""
+"""Sets of regions by name.
+
+The enhancing tumour has the value 4 up to BraTS 2021, and 3 from 2023 on. Task 1 of the Medical Segmentation Decathlon
+has other values for the rest, too: 1 is the oedema and 2 the core that is not enhancing.
+"""
 
 
 def as_pairs(regions: Any) -> Any:

@@ -59,7 +59,7 @@ def resplit(dataset: Dataset, split: Fold | Path) -> Dataset:
     Raises:
         UserError: the data set has too few cases for the folds, or the table is not one of its cases.
     """
-    names = list(dict.fromkeys([*dataset.contents, *(name for part in dataset.splits.values() for name in part)]))
+    names = dataset.names
     if isinstance(split, Fold):
         in_folds = [name for name in names if name not in dataset.held_out]
         splits: Splits = fold_splits(in_folds, dataset.patients, split)

@@ -30,9 +30,8 @@ def scored_classes(preprocessing: Preprocessing, regions: Any = None) -> ClassSe
 
     Args:
         preprocessing: preprocessing of the model, which defines the classes.
-        regions: regions to score, as a name in `ossnet.data.regions.NAMED`, where `brats` includes `brats2023`, or a
-            table of label values by name; None for the regions that the model has learned, or else each foreground
-            class under its stored label value.
+        regions: regions to score, as a name in `ossnet.data.regions.NAMED` or a table of label values by name; None for
+            the regions that the model has learned, or else each foreground class under its stored label value.
 
     Raises:
         UserError: the regions are invalid, or hold a label value that is none of the model's.
@@ -45,9 +44,12 @@ def scored_classes(preprocessing: Preprocessing, regions: Any = None) -> ClassSe
     if preprocessing.classes == 2 and preprocessing.label_values is None:
         raise UserError("--regions: this model joins all label values above 0 to one class; leave the option out")
     if regions == "brats" and 3 in values:
-        if 4 in values:  # The cavity of a resection in BraTS 2024.
-            raise UserError("--regions brats: this model has label values of 3 and 4; give a table of label values")
-        regions = "brats2023"
+        # Data sets differ in what 1, 2 and 3 are, and in BraTS 2024 a 4 is the cavity of a resection.
+        raise UserError(
+            "--regions brats: this model has a label value of 3; give brats2023 (1 is the necrotic core, 2 the oedema, "
+            "3 the enhancing tumour), brats-msd (1 is the oedema, 2 the core that is not enhancing), or a table of "
+            "label values"
+        )
     scored = build(_Scored, {"regions": regions}, "--regions").regions
     for name, of_region in scored:
         if unknown := sorted(set(of_region) - set(values[1:])):

@@ -19,8 +19,17 @@ def pool_scores(scores: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
         scores: scores as `ossnet evaluate` writes them, by the number of the fold.
 
     Raises:
-        UserError: a model has learned from a case, or may have, or a case has been scored in two folds.
+        UserError: a model has learned from a case, or may have, a case has been scored in two folds, or the folds were
+            scored in different ways, so that their means are not of the same.
     """
+    ways = {fold: _ways(table) for fold, table in scores.items()}
+    for fold, found in ways.items():
+        first, expected = next(iter(ways.items()))
+        if found != expected:
+            raise UserError(
+                f"folds {first} and {fold} were scored in different ways; run ossnet evaluate for all folds with the "
+                "same --protocol, --regions, --extraction and --precision"
+            )
     fold_of: dict[str, int] = {}
     for fold, table in scores.items():
         learned = table["case"][~table["role_in_training"].isin(["unseen", "validation"])].unique()
@@ -63,6 +72,12 @@ def pooled_table(pooled: pd.DataFrame) -> pd.DataFrame:
         mean_over_folds=by_fold.mean(axis=1),
         sd_over_folds=by_fold.std(axis=1),
     )
+
+
+def _ways(scores: pd.DataFrame) -> set[tuple[str, ...]]:
+    """Return the values that columns which distinguish quantities have together, as text."""
+    keys = sorted(set(scores.columns) - NOT_KEYS)
+    return {tuple(keys), *scores[keys].astype(str).itertuples(index=False, name=None)}
 
 
 def score_keys(scores: pd.DataFrame) -> list[str]:

@@ -175,23 +175,41 @@ def started_from(spec: RunSpec, folder: Path) -> RunSpec:
     """
     start = read_spec(folder)
     theirs, ours = (
-        {"model": of.model, "modalities": of.modalities, "classes": of.preprocessing.classes, **of.network}
+        {
+            "model": of.model,
+            "modalities": of.modalities,
+            "number of classes": of.preprocessing.classes,
+            "regions": of.preprocessing.regions,
+            **of.network,
+        }
         for of in (start, spec)
     )
     for name, value in ours.items():
         if theirs.get(name) != value:
             raise UserError(
                 f"{folder} is no start for this training, since its {name} is {theirs.get(name)}, not {value}; choose "
-                "another run, or the same network"
+                "another run, or the same setting"
             )
     return replace(spec, start=start.identity)
 
 
 def _load_start(model: SegmentationModel, spec: RunSpec, folder: Path | None) -> None:
-    """Load the weights that a training starts from into its model."""
+    """Load the weights that a training starts from into its model.
+
+    Raises:
+        UserError: the run is not in the folder, or its weights do not fit the model, as on another grid.
+    """
     if folder is None or read_spec(folder).identity != spec.start:
         raise UserError(f"the run that this training starts from is not in {folder}; restore it or train it again")
-    model.load_state_dict(load_run(folder)[0].state_dict())
+    before, theirs = load_run(folder)
+    try:
+        model.load_state_dict(before.state_dict())
+    except RuntimeError as error:
+        raise UserError(
+            f"{folder} is no start for this training, since its weights are for volumes of "
+            f"{' x '.join(map(str, theirs.preprocessing.shape))} voxels, and this network needs others for "
+            f"{' x '.join(map(str, spec.preprocessing.shape))}; set preprocessing.shape to that of the start"
+        ) from error
 
 
 def train_run(

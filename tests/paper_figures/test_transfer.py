@@ -53,6 +53,22 @@ def test_each_case_has_the_dice_of_every_seed_and_the_own_mean() -> None:
     assert [text.get_text() for text in panels[0].texts] == ["learned from it"]
 
 
+def test_a_case_without_a_score_says_why() -> None:
+    more = records(
+        ("c", "glioma", "glioma", 0, {"g": 0.8, "h": float("nan")}),
+        ("c", "glioma", "real", 0, {"x": float("nan"), "y": 0.4}),
+        ("unet3d", "glioma", "glioma", 0, {"g": 0.7}),
+        ("c", "real", "real", 0, {"y": 0.9}),
+    )
+    content = read_transfer(more)
+    assert content.own == pytest.approx({("c", "glioma"): 0.8, ("unet3d", "glioma"): 0.7})
+    panels = [axes for axes in draw(content).axes if axes.get_title()]
+    assert [[text.get_text() for text in axes.texts] for axes in panels] == [
+        ["undefined", "failed", "learned from it"],
+        ["failed"],
+    ]
+
+
 def test_a_case_with_an_image_is_drawn_with_its_outlines(tmp_path: Path) -> None:
     RECORDS.write(tmp_path)
     (without,) = pictures(tmp_path, None)

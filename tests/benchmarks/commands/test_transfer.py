@@ -1,6 +1,7 @@
 """A transfer from trainings to a table and a figure, on a data set of one's own that shares a modality."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,11 @@ def test_a_transfer_has_every_training_and_is_made_once(
 def test_what_cannot_be_transferred_is_told_in_a_line(
     run_transfer: Transfer, real: Path, data_csv: Path, tmp_path: Path, capsys: Capture
 ) -> None:
+    namesake = shutil.copytree(real.parent, tmp_path / "other") / "own.csv"
+    namesake.with_name("real.csv").rename(namesake)
     for options, words in (
         ((data_csv,), ["is the data set that the models are trained on"]),
+        ((namesake,), [str(namesake), "both called own"]),
         ((real,), ["no flair", "t1c, t1", "--modalities"]),
         ((real, "--modalities", "t2"), ["no t2", "flair, t1"]),
         ((real, "--modalities", "t1", "--workers", "0"), ["--workers 0"]),

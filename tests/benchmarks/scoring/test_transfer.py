@@ -41,6 +41,12 @@ def test_every_labelled_case_of_another_data_set_is_scored_and_test_cases_of_the
     assert dataset.splits[same.split_of(dataset)] == ("e",)
 
 
+def test_cases_in_no_split_are_scored_too(dataset: Dataset) -> None:
+    # The paper's split of BraTS 2020 leaves four cases out.
+    some = replace(dataset, splits={"train": ("b",), "validation": ("d",), "test": ()})
+    assert all_to_test(with_modalities(some, ["t1"])).splits["test"] == ("b", "d", "a", "c", "e")
+
+
 def test_scoring_goes_on_after_the_last_whole_case(
     scoring: Transfer, model: SegmentationModel, dataset: Dataset, tmp_path: Path
 ) -> None:

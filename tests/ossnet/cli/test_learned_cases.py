@@ -82,3 +82,13 @@ def test_no_embedded_case_is_made_for_an_evaluation_that_is_refused(
     monkeypatch.setattr("ossnet.training.run.load_run", lambda folder, _: (None, read_spec(folder)))
     refused(command, "--allow-learned-cases")
     assert not (place / "results").exists()
+
+
+def test_a_start_without_a_record_may_have_learned_from_any_case(refused: Refused, place: Path) -> None:
+    # An imported run has no record, and neither has a training that starts from it.
+    (place / "run" / "cases.json").unlink()
+    spec = json.loads((place / "run" / "spec.json").read_text())
+    (place / "run" / "spec.json").write_text(json.dumps({**spec, "start": "0" * 64}))
+    refused(COMMAND, "--allow-learned-cases")
+    assert main([*COMMAND, "--allow-learned-cases"]) == 0
+    assert set(roles("run/scores-test.csv").values()) == {"unknown"}

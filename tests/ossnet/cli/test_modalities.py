@@ -27,7 +27,13 @@ def train(
 def test_a_model_of_one_modality_is_evaluated_where_there_are_others(
     train: Callable[..., list[str]], refused: Refused, place: Path
 ) -> None:
-    assert main(train("--modalities", "t1")) == 0
+    command = train("--modalities", "t1")
+    settings = command[command.index("--set") : command.index("--modalities")]
+    prepare = ["data", "prepare", "data/own.csv", "--model", "unet3d", "--workers", "1", "--modalities", "t1"]
+    assert main([*prepare, *settings]) == 0
+    prepared = sorted((place / "results" / "cache" / "prepared").iterdir())
+    assert main(command) == 0
+    assert sorted((place / "results" / "cache" / "prepared").iterdir()) == prepared
     assert json.loads((place / "one" / "spec.json").read_text())["modalities"] == ["t1"]
     evaluate = ["evaluate", "one", "--data", "data/own.csv", "--device", "cpu"]
     assert main(evaluate) == 0

@@ -65,8 +65,18 @@ def test_each_class_or_region_and_their_mean(preprocessing: Preprocessing, regio
 def test_the_enhancing_tumour_may_be_stored_as_3() -> None:
     later = model(classes=4)
     label, predicted = (np.where(values == 4, 3, values) for values in (STORED, PREDICTED))
-    frame = score_classes(predicted, case(label), later, 2.0, scored_classes(later, "brats"))
+    frame = score_classes(predicted, case(label), later, 2.0, scored_classes(later, "brats2023"))
     assert dice(frame) == pytest.approx({"mean": sum(REGION_DICE.values()) / 3, **REGION_DICE})
+
+
+def test_the_decathlon_stores_the_oedema_as_1() -> None:
+    msd = model(regions="brats-msd")
+    assert msd.label_values == (0, 1, 2, 3)
+    of_msd = np.array([0, 2, 1, 0, 3], np.uint8)
+    label, predicted = (of_msd[values] for values in (STORED, PREDICTED))
+    assert dice(score_classes(predicted, case(label), msd, 2.0, scored_classes(msd))) == pytest.approx(
+        {"mean": sum(REGION_DICE.values()) / 3, **REGION_DICE}
+    )
 
 
 def test_a_class_that_does_not_occur_is_left_out_of_the_mean() -> None:
@@ -100,7 +110,9 @@ def test_the_table_has_a_row_for_each_case_and_class() -> None:
         (FOUR, "brats2023", ("--regions", "'whole tumour'", " 3", "1, 2, 4")),
         (FOUR, {"a": [1], "b": []}, ("--regions", "'b'")),
         (model(), "brats", ("--regions", "all label values")),
-        (model(classes=5), "brats", ("3 and 4",)),
+        # What 1, 2 and 3 are differs between BraTS 2023 and the Medical Segmentation Decathlon.
+        (model(classes=4), "brats", (" 3;", "brats2023", "brats-msd")),
+        (model(classes=5), "brats", (" 3;",)),
     ],
 )
 def test_regions_of_other_labels_are_refused(preprocessing: Preprocessing, regions: Any, words: tuple[str]) -> None:

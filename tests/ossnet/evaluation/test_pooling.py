@@ -42,6 +42,13 @@ def test_learned_cases_are_refused(role: str) -> None:
         pool_scores({0: scores({"a": 0.5}), 1: scores({"b": 0.5}, role)})
 
 
+@pytest.mark.parametrize("other", [{"protocol": "paper"}, {"class": "whole tumour"}, {"quantity": "iou"}])
+def test_folds_that_were_scored_in_different_ways_are_refused(other: dict[str, str]) -> None:
+    same = {"class": "1"}
+    with pytest.raises(UserError, match="folds 0 and 1"):
+        pool_scores({0: scores({"a": 0.5}, **same), 1: scores({"b": 0.5}, **same).assign(**other)})
+
+
 def test_a_case_of_two_folds_is_refused() -> None:
     with pytest.raises(UserError, match=r"case a .* 0 and 1"):
         pool_scores({0: scores({"a": 0.5}), 1: scores({"a": 0.5})})

@@ -278,3 +278,12 @@ def test_a_training_starts_from_the_weights_of_another_run_and_has_seen_its_case
         train_run(replace(spec, start="another"), other, *folders, CPU, lambda *_: None, start=trained)
     with pytest.raises(UserError, match="patch_size is 3, not 5"):
         started_from(tiny_spec(changes={"network": {"patch_size": 5}}), trained)
+    # Three classes have three outputs, and two nested regions have two.
+    write_spec(tmp_path / "classes", tiny_spec(changes={"preprocessing": {"classes": 3}}))
+    with pytest.raises(UserError, match="regions is None"):
+        started_from(tiny_spec(changes={"preprocessing": {"regions": "lits"}}), tmp_path / "classes")
+    # The length of the latent vector follows from the grid.
+    larger = started_from(tiny_spec(changes={"preprocessing": {"shape": [64, 32, 32], "fit": "pad"}}), trained)
+    with pytest.raises(UserError, match=r"preprocessing\.shape"):
+        train_run(larger, other, tmp_path / "larger", folders[1], CPU, lambda *_: None, start=trained)
+    assert not (tmp_path / "larger").exists()
