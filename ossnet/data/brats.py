@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ossnet.data.case import Dataset
-from ossnet.data.listing import FileCase, Listing, is_file
+from ossnet.data.listing import FileCase, Listing, contents_of, is_file
 from ossnet.data.nifti import SUFFIXES
 from ossnet.data.splits import Splits, random_splits, shared_splits
 from ossnet.errors import UserError
@@ -147,9 +147,7 @@ def released_splits(names: Sequence[str]) -> Splits:
 
 def _names(release: Release, folder: Path) -> list[str]:
     """Return the names of the cases, sorted."""
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; give the folder that holds {release.example} and so on")
-    present = sorted(path.name for path in folder.iterdir())
+    present = [path.name for path in contents_of(folder, f"the folder that holds {release.example} and so on")]
     names = [name for name in present if re.fullmatch(release.case, name)]
     if names:
         return names

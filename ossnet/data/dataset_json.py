@@ -64,12 +64,12 @@ def label_names(values: Mapping[str, Any], folder: Path) -> dict[int, str]:
         )
     named: dict[int, list[str]] = {}
     for key, value in labels.items():
-        by_value = str(key).isdigit() and not isinstance(value, (int, list))
+        by_value = str(key).isdecimal() and not isinstance(value, (int, list))
         name, numbers = (
             (str(value), [int(key)]) if by_value else (str(key), value if isinstance(value, list) else [value])
         )
         for number in numbers:
-            if not str(number).isdigit() or int(number) > 255:
+            if not str(number).isdecimal() or int(number) > 255:
                 raise UserError(f"{folder / FILE} gives label {name} the value {number!r}; give one from 0 to 255")
             named.setdefault(int(number), []).append(name)
     return {number: " or ".join(names) for number, names in sorted(named.items()) if number > 0}

@@ -118,18 +118,34 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def contents_of(folder: Path, wanted: str) -> list[Path]:
+    """Return the files and folders in a folder, sorted.
+
+    Args:
+        folder: the folder.
+        wanted: what to give in its place if it is none, for the message.
+
+    Raises:
+        UserError: the folder does not exist or cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder} is not a folder; give {wanted}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror}; make it readable") from error
+
+
 def files_of(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> dict[str, Path]:
     """Return the files of a folder that have one of some suffixes, by their names without it, sorted.
 
     Hidden files are left out: macOS writes a file `._NAME` beside each file on disks of other systems.
 
     Raises:
-        UserError: the folder does not exist, or two files have the same name but for the suffix.
+        UserError: the folder does not exist or cannot be read, or two files have the same name but for the suffix.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; give a data set that is complete")
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in contents_of(folder, "a data set that is complete"):
         suffix = next((suffix for suffix in suffixes if path.name.endswith(suffix)), None)
         if suffix is None or path.name.startswith("."):
             continue

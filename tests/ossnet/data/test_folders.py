@@ -1,3 +1,4 @@
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from ossnet.data.folders import folders_listing
 from ossnet.data.nifti import read_volume, write_volume
+from ossnet.data.sources import list_files
 from ossnet.errors import UserError
 
 
@@ -55,3 +57,17 @@ def test_folders_that_are_missing_empty_or_ambiguous_are_refused(folder: Path, t
         (tmp_path / part).mkdir()
     with pytest.raises(UserError, match=r"holds no"):
         folders_listing(tmp_path)
+
+
+@pytest.mark.parametrize("source", ["folders", "nnunet", "brats"])
+def test_a_folder_that_may_not_be_read_is_named(
+    source: str, make_tree: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = make_tree(source, tmp_path / "toy")
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match=f"cannot read {tree.folder}.* make it readable"):
+        list_files(tree.source)

@@ -46,6 +46,7 @@ def test_a_missing_file_is_a_problem_of_its_case(folder: Path) -> None:
         ({"modality": {"0": "CT", "1": "CT"}}, "same name"),
         ({"labels": None}, "labels"),
         ({"labels": {"300": "liver"}}, "300"),
+        ({"labels": {"liver": "²"}}, "²"),
         (None, "JSON"),
     ],
 )
