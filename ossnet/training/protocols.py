@@ -1,6 +1,7 @@
 """Scores of a trained model at sampled locations, as the paper and its released code validate."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -70,7 +71,8 @@ def score_case_sampled(
 ) -> pd.DataFrame:
     """Prepare a case and score a model on it by each protocol.
 
-    By the protocol `released`, the model infers as the released code does, see `with_released_inference`.
+    By the protocol `released`, the model infers as the released code does, see `with_released_inference`, and labels
+    are resized as there; by `paper`, labels are resized by the centres of voxels, see `Preprocessing.label_resizing`.
 
     Args:
         model: trained model, on its device.
@@ -86,12 +88,17 @@ def score_case_sampled(
     Raises:
         UserError: the case has no label, or the preprocessing refuses it.
     """
-    prepared = _prepared(case, preprocessing)
-    image = model.place(prepared.image)
-    parts = []
+    parts, kept = [], dict[Preprocessing, PreparedCase]()
     for protocol in protocols:
-        used = with_released_inference(model) if protocol.protocol == "released" else model
-        rows = score_sampled(used.field(image), prepared, [protocol], max_locations)
+        released = protocol.protocol == "released"
+        used = with_released_inference(model) if released else model
+        preparation = preprocessing
+        if preprocessing.fit == "resize":
+            preparation = replace(preprocessing, label_resizing="nearest" if released else "nearest-exact")
+        if preparation not in kept:
+            kept[preparation] = _prepared(case, preparation)
+        prepared = kept[preparation]
+        rows = score_sampled(used.field(model.place(prepared.image)), prepared, [protocol], max_locations)
         parts.append(
             rows.assign(**{"class": MEAN}, unit="", evaluated=protocol.locations, spacing_known=case.spacing_known)
         )

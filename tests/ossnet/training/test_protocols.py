@@ -77,3 +77,17 @@ def test_the_released_protocol_infers_as_the_released_code(
     assert values["paper", "iou"] == 1
     # Three of the seven planes that the released code draws from are occupied.
     assert values["released", "iou"] == pytest.approx(3 / 7, abs=0.03)
+
+
+def test_each_protocol_resizes_labels_in_its_own_way(intensity_model: Model) -> None:
+    # Of five voxels along an axis of two, the last 3 are labelled by their centres, and the last 2 by the released code.
+    case = replace(CASE, image=np.ones((1, 2, 1, 1), np.float32), label=np.array([0, 1], np.uint8).reshape(2, 1, 1))
+    stored = Preprocessing((5, 1, 1), "resize", "stored", "none")
+    everything = intensity_model(stored.shape, threshold=-1.0)
+    protocols = [Validation("paper", 4096), Validation("released", 4096)]
+    for preprocessing in (stored, replace(stored, label_resizing="nearest")):
+        scores = score_case_sampled(everything, case, preprocessing, protocols)
+        values = scores.set_index(["protocol", "quantity"])["value"]
+        assert values["paper", "iou"] == pytest.approx(3 / 5, abs=0.03)
+        # The released code never draws the last voxel: one of four.
+        assert values["released", "iou"] == pytest.approx(1 / 4, abs=0.03)
