@@ -30,7 +30,7 @@ PARTS = ("network", "recipe", "preprocessing")
 SCORING = ("extraction", "max_locations")
 """Settings of how a trained model is scored; see `benchmarks.study.Point`."""
 
-FIGURE_NAMES = ("sampling", "models", "tradeoff", "segmentations", "cases", "figure1", "memory_parts")
+FIGURE_NAMES = ("sampling", "models", "tradeoff", "segmentations", "cases", "figure1", "memory_parts", "transfer")
 """Names of figures in `paper_figures` that are no studies of the suite, which a study's figure may not have either."""
 
 Values = dict[str, Any]
