@@ -80,7 +80,7 @@ def test_the_released_protocol_infers_as_the_released_code(
 
 
 def test_each_protocol_resizes_labels_in_its_own_way(intensity_model: Model) -> None:
-    # Of five voxels along an axis of two, the last 3 are labelled by their centres, and the last 2 by the released code.
+    # Of five voxels along an axis of two, the last 3 are labelled by their centres, and 2 by the released code.
     case = replace(CASE, image=np.ones((1, 2, 1, 1), np.float32), label=np.array([0, 1], np.uint8).reshape(2, 1, 1))
     stored = Preprocessing((5, 1, 1), "resize", "stored", "none")
     everything = intensity_model(stored.shape, threshold=-1.0)
