@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
 from ossnet.data.paper_datasets import PAPER_DATASETS
@@ -88,7 +89,7 @@ def score_case_sampled(
     Raises:
         UserError: the case has no label, or the preprocessing refuses it.
     """
-    parts, kept = [], dict[Preprocessing, PreparedCase]()
+    parts, kept = [], dict[Preprocessing, tuple[PreparedCase, Tensor]]()
     for protocol in protocols:
         released = protocol.protocol == "released"
         used = with_released_inference(model) if released else model
@@ -96,9 +97,10 @@ def score_case_sampled(
         if preprocessing.fit == "resize":
             preparation = replace(preprocessing, label_resizing="nearest" if released else "nearest-exact")
         if preparation not in kept:
-            kept[preparation] = _prepared(case, preparation)
-        prepared = kept[preparation]
-        rows = score_sampled(used.field(model.place(prepared.image)), prepared, [protocol], max_locations)
+            prepared = _prepared(case, preparation)
+            kept[preparation] = prepared, model.place(prepared.image)
+        prepared, image = kept[preparation]
+        rows = score_sampled(used.field(image), prepared, [protocol], max_locations)
         parts.append(
             rows.assign(**{"class": MEAN}, unit="", evaluated=protocol.locations, spacing_known=case.spacing_known)
         )
