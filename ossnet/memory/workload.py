@@ -144,7 +144,7 @@ class Workload:
         labels.random_(0, self.config.classes, generator=generator)
         batch = Batch(images, labels, partial(_drawn, locations))
         learn = partial(model.loss, batch, torch.Generator().manual_seed(seed))
-        optimizer, slow_weights = _make_optimizer(model, device, host_weights, self.lookahead)
+        optimizer, slow_weights = _make_optimizer(model, host_weights, self.lookahead)
         inputs = [images, labels, *located]
         if lean:
             return Step(model, [], learn, optimizer, slow_weights, inputs, host_weights=host_weights)
@@ -193,17 +193,17 @@ def _drawn(locations: Tensor | None, generator: torch.Generator) -> Draw:
 
 
 def _make_optimizer(
-    model: SegmentationModel, device: torch.device, host_weights: HostWeights | None, lookahead: bool
+    model: SegmentationModel, host_weights: HostWeights | None, lookahead: bool
 ) -> tuple[torch.optim.Optimizer, list[Tensor]]:
     """Return RAdam over the model's parameter groups and the slow weights of Lookahead, if any, as training has them.
 
     `ossnet.training.optimization.make_optimizer` needs packages that a machine that only measures models need not have.
+    Adamax, which a recipe may have instead, holds two tensors for each weight as RAdam does.
     Every few steps Lookahead joins weights and slow weights in place; this is left out, as it takes no memory and next
     to no time.
     """
     parameters = [group for group in model.parameter_groups().values() if group]
     groups = [{"params": group if host_weights is None else host_weights.of(group)} for group in parameters]
-    # The meta device stands for a GPU, where torch's optimisers work on all parameters at once.
-    optimizer = torch.optim.RAdam(groups, foreach=True if device.type == "meta" else None)
+    optimizer = torch.optim.RAdam(groups, foreach=True)
     weights = [weight for group in groups for weight in group["params"]]
     return optimizer, [weight.detach().clone() for weight in weights] if lookahead else []
