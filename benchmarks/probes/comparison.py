@@ -25,7 +25,7 @@ from ossnet.network.occupancy_network import OccupancyNetwork
 from ossnet.registry import model_type
 
 ROUNDS = 7
-LIMIT_S = {"cpu": 30.0, "cuda": 5.0}
+LIMIT_S = {"cpu": 90.0, "cuda": 5.0}
 """Number of rounds, and seconds after which a comparison has no more rounds than it must have, by type of device."""
 
 TRAINING_EXECUTIONS: Mapping[Implementation, Execution] = {memory: Execution.of(memory) for memory in get_args(Memory)}
