@@ -80,7 +80,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         for phase, axes in time.items():
             curves[axes] = _draw_panel(axes, rows, phase, "median_s")
             axes.set_title(f"Runtime, {PHASES[phase]}")
-            axes.set_xlabel("Resolution (voxels)")
+            axes.set_xlabel("Resolution (voxels per side)")
         above[0].set_ylabel("Peak tensor memory (GB, 10⁹ bytes)")
         below[0].set_ylabel("Runtime (s)")
         _draw_legend(figure.add_subplot(grid[2, :]), rows)
@@ -122,7 +122,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, phase: str, y: str) -> list[list
             draw_intervals(axes, shown[shown["model"] == model], "edge", model_look(model)[0])
     if shown.empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", style="italic")
-    scale_log2(axes, edges, [f"{edge}³" for edge in edges])
+    scale_log2(axes, edges, [str(edge) for edge in edges])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_xlim(edges[0] / ROOM[0], edges[-1] * ROOM[1])
     if rows[y].isna().all():
