@@ -73,8 +73,8 @@ def label_names(values: Mapping[str, Any], folder: Path) -> dict[int, str]:
             if not str(number).isdecimal() or int(number) > 255:
                 raise UserError(f"{folder / FILE} gives label {name} the value {number!r}; give one from 0 to 255")
         classes.append((name, {int(number) for number in numbers}))
-    values = {value for _, held in classes for value in held if value > 0}
-    return {value: _name(value, classes) for value in sorted(values)}
+    named = {value for _, held in classes for value in held if value > 0}
+    return {value: _name(value, classes) for value in sorted(named)}
 
 
 def _name(value: int, classes: Sequence[tuple[str, set[int]]]) -> str:

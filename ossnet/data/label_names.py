@@ -88,9 +88,7 @@ def canonical_names(names: LabelNames) -> dict[int, str]:
     """Return the canonical names of values, without those that say nothing and those that several values share."""
     found = {value: canonical(name) for value, name in names.items()}
     said = list(found.values())
-    return {
-        value: name for value, name in found.items() if not _NO_NAME.fullmatch(name) and said.count(name) == 1
-    }
+    return {value: name for value, name in found.items() if not _NO_NAME.fullmatch(name) and said.count(name) == 1}
 
 
 def refuse_other_names(scored: Iterable[Sequence[int]], one: Named, other: Named, remedy: str) -> None:
