@@ -102,8 +102,6 @@ def refuse_other_labels(
         return
     learned = Named(f"the training of {run}", read_label_names(run, preprocessing))
     given = Named(f"data set {dataset.name}", dataset.label_names)
-    if isinstance(regions, str):
-        refuse_other_regions(regions, "--regions", learned, given)
     refuse_other_names(
         [[values[index - 1] for index in indices] for indices in scored],
         learned,
@@ -111,3 +109,6 @@ def refuse_other_labels(
         "change the labels of the data set, or score regions that join these values (--regions); if the names mean the "
         f"same, correct {run / FILE}",
     )
+    # Only now, since no regions of a name fit a model and data that differ.
+    if isinstance(regions, str):
+        refuse_other_regions(regions, "--regions", learned, given)

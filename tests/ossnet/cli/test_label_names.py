@@ -52,9 +52,8 @@ def test_labels_of_other_meanings_are_refused_until_they_are_joined_or_named_ali
     assert names == {"1": "necrotic core", "2": "oedema", "3": "enhancing tumour"}
     both = ["1 is 'necrotic core' and 'edema'", "2 is 'oedema' and 'non-enhancing tumor'", "tumour/label_names.json"]
     refused(EVALUATE, "msd-task", *both)
-    refused([*EVALUATE, "--regions", "{core = [1, 3]}"], both[0])
-    refused([*EVALUATE, "--regions", "brats2023"], "--regions=brats2023", "data set msd-task", "brats-msd, which fits")
-    refused([*EVALUATE, "--regions", "brats-msd"], "--regions=brats-msd", "training of tumour", "brats2023, which fits")
+    for regions in ("{core = [1, 3]}", "brats2023"):
+        refused([*EVALUATE, "--regions", regions], "msd-task", both[0], both[2])
     # The sampled protocol scores the classes even where the dense one joins them.
     joined = ["--regions", "{whole = [1, 2, 3], enhancing = [3]}"]
     refused([*EVALUATE, *joined, "--protocol", "dense", "paper"], *both)
@@ -66,5 +65,6 @@ def test_labels_of_other_meanings_are_refused_until_they_are_joined_or_named_ali
 
     describe({"0": "background", "1": "Necrotic_Core", "2": "Edema", "3": "ET"})
     assert main(EVALUATE) == 0
+    refused([*EVALUATE, "--regions", "brats-msd"], "--regions=brats-msd", "training of tumour", "brats2023, which fits")
     assert main(second) == 0
     assert json.loads(Path("second/spec.json").read_text())["modalities"] == ["FLAIR", "T1"]

@@ -1,9 +1,11 @@
 """Names of label values, and what they are taken for."""
 
+import doctest
 from collections.abc import Sequence
 
 import pytest
 
+from ossnet.data import label_names
 from ossnet.data.label_names import Named, canonical, canonical_names, refuse_other_names
 from ossnet.data.regions import LABEL_NAMES
 from ossnet.errors import UserError
@@ -24,6 +26,7 @@ EACH = [(1,), (2,), (3,)]
 )
 def test_spellings_and_usual_synonyms_are_one_name(same: Sequence[str]) -> None:
     assert {canonical(name) for name in same} == {same[0]}
+    assert not doctest.testmod(label_names).failed
 
 
 def test_other_names_stay_apart() -> None:
