@@ -80,6 +80,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.data.regions import regions_for
     from ossnet.evaluation.class_scores import scored_classes
     from ossnet.evaluation.evaluation import evaluate_run
+    from ossnet.training.learned_labels import refuse_other_labels
     from ossnet.training.profile import load_profile
     from ossnet.training.protocols import evaluate_sampled, sampled_protocol
     from ossnet.training.run import load_run
@@ -90,7 +91,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     model, spec = load_run(arguments.run, device_of(arguments))
     regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
     regions = regions_for(spec.dataset, regions)
-    scored_classes(spec.preprocessing, regions)  # Refused before any case is read.
+    by_class, by_region = (scored_classes(spec.preprocessing, of) for of in (None, regions))
     require_writable(arguments.out or arguments.run / "scores.csv")
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
@@ -99,6 +100,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     # with those of the training, which are known by the modalities that the model has seen.
     dataset = open_dataset(source, generator, arguments.cache, workers=0, split=chosen_split(arguments))
     dataset = with_modalities(dataset, spec.modalities)
+    scored = [sets for name in protocols for sets in (by_region if name == "dense" else by_class).values()]
+    refuse_other_labels(arguments.run, spec.preprocessing, dataset, scored, regions)
     without_test = dataset.name in {folder.name for folder in FOLDERS.values()} and not dataset.splits["test"]
     split = arguments.split or ("validation" if without_test else "test")
     path = arguments.out or arguments.run / f"scores-{split}.csv"

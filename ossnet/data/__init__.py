@@ -8,6 +8,7 @@ In reading order:
 * `paper_datasets`: which data sets are, or stand in for, the two of the paper
 * `listing`: the files of a data set, as the reader of each layout lists them: `brats` and `lits` (the two of the
   paper), `msd` and `nnunet` (both with `dataset_json`), `folders`, and `table` (with `csv_table`), the CSV of own cases
+* `label_names`: what label values mean in each data set
 * `splits`, `folds`: splits of a data set, and those of cross-validation
 * `check`: what the files of a data set hold, and which cases cannot be used
 * `synthetic`: synthetic data sets that need no download

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from ossnet.data.case import Dataset
+from ossnet.data.label_names import LabelNames
 from ossnet.data.listing import FileCase, Listing, contents_of, is_file
 from ossnet.data.nifti import SUFFIXES
+from ossnet.data.regions import LABEL_NAMES
 from ossnet.data.splits import Splits, random_splits, shared_splits
 from ossnet.errors import UserError
 
@@ -46,9 +48,7 @@ class Release:
     example: str
     separator: str = "_"
     files: tuple[str, ...] = MODALITIES
-    label_names: dict[int, str] = field(
-        default_factory=lambda: {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}
-    )
+    label_names: LabelNames = field(default_factory=lambda: LABEL_NAMES["brats"])
     unusual_labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,7 +68,7 @@ BRATS2023 = Release(
     example="BraTS-GLI-00000-000",
     separator="-",
     files=("t2f", "t1n", "t1c", "t2w"),
-    label_names={1: "necrotic core", 2: "oedema", 3: "enhancing tumour"},
+    label_names=LABEL_NAMES["brats2023"],
 )
 RELEASES = (BRATS2020, BRATS2021, BRATS2023)
 

@@ -9,6 +9,7 @@ from nibabel.affines import voxel_sizes
 
 from ossnet.config import digest
 from ossnet.data.folds import Fold
+from ossnet.data.label_names import LabelNames
 from ossnet.errors import UserError
 
 
@@ -91,6 +92,7 @@ class Dataset:
         patients: patient of a case, by its name, where patients have several cases; they stay together in folds.
         held_out: cases that the data set itself holds out for test, and that are therefore in no fold. Without, a split
             `test` is one of many that could have been drawn.
+        label_names: names of the label's values above 0, where the data set gives them.
         fold: fold that the splits are, see `ossnet.data.splits.resplit`; None for other splits.
     """
 
@@ -102,6 +104,7 @@ class Dataset:
     contents: Mapping[str, str] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
+    label_names: LabelNames = field(default_factory=dict)
     fold: Fold | None = None
 
     @property

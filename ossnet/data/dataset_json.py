@@ -1,7 +1,7 @@
 """The file `dataset.json`, by which the Medical Segmentation Decathlon and nnU-Net describe a data set."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,9 @@ def channels(values: Mapping[str, Any], field: str, folder: Path) -> tuple[str, 
 def label_names(values: Mapping[str, Any], folder: Path) -> dict[int, str]:
     """Return the names of the label's values above 0, from "labels" as {"1": "liver"} or as {"liver": 1}.
 
-    A class of nnU-Net that joins several values, as {"whole tumour": [1, 2, 3]}, names none of them alone. A value that
-    has no other name has those of all classes that it is in.
+    A class of nnU-Net may join several values, as {"whole tumour": [1, 2, 3], "tumour core": [2, 3]}. A value has the
+    name of the smallest class that it is in, and of what lies inside that without it: `whole tumour without tumour
+    core` for 1.
 
     Raises:
         UserError: the field is missing or has values that are not from 0 to 255, or values are to be ignored.
@@ -62,7 +63,7 @@ def label_names(values: Mapping[str, Any], folder: Path) -> dict[int, str]:
             f"{folder / FILE} has a label for voxels to ignore, which would be taken for foreground; set these voxels "
             "to 0 or leave their cases out, and remove it there"
         )
-    named: dict[int, list[str]] = {}
+    classes: list[tuple[str, set[int]]] = []
     for key, value in labels.items():
         by_value = str(key).isdecimal() and not isinstance(value, (int, list))
         name, numbers = (
@@ -71,5 +72,18 @@ def label_names(values: Mapping[str, Any], folder: Path) -> dict[int, str]:
         for number in numbers:
             if not str(number).isdecimal() or int(number) > 255:
                 raise UserError(f"{folder / FILE} gives label {name} the value {number!r}; give one from 0 to 255")
-            named.setdefault(int(number), []).append(name)
-    return {number: " or ".join(names) for number, names in sorted(named.items()) if number > 0}
+        classes.append((name, {int(number) for number in numbers}))
+    named = {value for _, held in classes for value in held if value > 0}
+    return {value: _name(value, classes) for value in sorted(named)}
+
+
+def _name(value: int, classes: Sequence[tuple[str, set[int]]]) -> str:
+    """Return the name of a value from the names of classes and their values, see `label_names`."""
+    size = min(len(held) for _, held in classes if value in held)
+    smallest = [(name, held) for name, held in classes if value in held and len(held) == size]
+    name = " or ".join(name for name, _ in smallest)
+    inside = [(name, held) for name, held in classes if held and held < smallest[0][1]]
+    if len(smallest) > 1 or not inside:
+        return name
+    outermost = [inner for inner, held in inside if not any(held < around for _, around in inside)]
+    return f"{name} without {' and '.join(outermost)}"

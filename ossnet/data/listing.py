@@ -10,6 +10,7 @@ from pathlib import Path
 from ossnet.config import digest
 from ossnet.data.case import Case, Dataset
 from ossnet.data.file_identity import FileIdentity, file_identity
+from ossnet.data.label_names import LabelNames
 from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, read_label, same_place
 from ossnet.data.splits import Splits
 from ossnet.errors import UserError
@@ -52,7 +53,7 @@ class Listing:
     cases: tuple[FileCase, ...]
     splits: Splits
     label_by_grid: bool
-    label_names: Mapping[int, str] = field(default_factory=dict)
+    label_names: LabelNames = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
     known_problems: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +108,7 @@ class Listing:
             contents={case.name: _content(case, identities[case.name], self.label_by_grid) for case in self.cases},
             patients=self.patients,
             held_out=self.held_out,
+            label_names=self.label_names,
         )
 
 

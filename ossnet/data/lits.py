@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ossnet.data.case import Dataset
 from ossnet.data.listing import FileCase, Listing
+from ossnet.data.regions import LABEL_NAMES
 from ossnet.data.splits import random_splits
 from ossnet.errors import UserError
 
@@ -54,7 +55,7 @@ def lits_listing(folder: Path, seed: int = 0) -> Listing:
         cases=cases,
         splits=random_splits([case.name for case in cases], TRAIN_CASES, VALIDATION_CASES, seed),
         label_by_grid=True,
-        label_names={1: "liver", 2: "tumour"},
+        label_names=LABEL_NAMES["lits"],
         known_problems={_name(number): problems[number] for number in volumes if number in problems},
     )
 

@@ -60,6 +60,13 @@ class Preprocessing:
     regions: NestedRegions | None = newer(None)
     label_resizing: Literal["nearest-exact", "nearest"] = newer("nearest-exact")
 
+    @property
+    def learned_values(self) -> tuple[int, ...]:
+        """Stored value of each class but the background; empty if all values > 0 are joined to one class."""
+        if self.classes == 2 and self.label_values is None:
+            return ()
+        return (self.label_values or tuple(range(self.classes)))[1:]
+
     def stored(self, classes: np.ndarray) -> np.ndarray:
         """Return the stored label values, uint8, of class indices; the indices themselves without `label_values`."""
         if self.label_values is None:

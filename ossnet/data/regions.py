@@ -9,6 +9,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ossnet.data.label_names import LabelNames, Named, canonical_names, refuse_other_names
+
 RegionValue = Annotated[int, Field(ge=1, le=255)]
 
 MEAN = "mean"
@@ -50,6 +52,40 @@ NAMED: Mapping[str, tuple[Region, ...]] = {
 The enhancing tumour has the value 4 up to BraTS 2021, and 3 from 2023 on. Task 1 of the Medical Segmentation Decathlon
 has other values for the rest, too: 1 is the oedema and 2 the core that is not enhancing.
 """
+
+
+LABEL_NAMES: Mapping[str, LabelNames] = {
+    "brats": {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"},
+    "brats2023": {1: "necrotic core", 2: "oedema", 3: "enhancing tumour"},
+    "brats-msd": {1: "oedema", 2: "non-enhancing tumour", 3: "enhancing tumour"},
+    "lits": {1: "liver", 2: "tumour"},
+}
+"""Names of the label values of which the regions in `NAMED` consist."""
+
+
+def assumed_names(regions: Any) -> LabelNames:
+    """Return the names of label values that regions assume; none if they are not of `NAMED`, by their name or all."""
+    return next((LABEL_NAMES[name] for name, of_name in NAMED.items() if regions in (name, of_name)), {})
+
+
+def refuse_other_regions(regions: str, option: str, *places: Named) -> None:
+    """Raise a UserError if regions of a name do not consist of what the label values mean.
+
+    Args:
+        regions: a name in `NAMED`; another one is left to `as_pairs`.
+        option: what gave the regions, for messages.
+        places: names of the label values in the data or the training that the regions are for.
+    """
+    for place in places:
+        known = canonical_names(place.names)
+        fitting = [name for name, names in LABEL_NAMES.items() if canonical_names(names) == known]
+        choice = f"{fitting[0]}, which fits," if fitting else "other regions"
+        refuse_other_names(
+            [region.values for region in NAMED.get(regions, ())],
+            Named(f"{option}={regions}", assumed_names(regions)),
+            place,
+            f"give {choice} or a table of label values by region",
+        )
 
 
 def as_pairs(regions: Any) -> Any:

@@ -41,7 +41,7 @@ def scored_classes(preprocessing: Preprocessing, regions: Any = None) -> ClassSe
         if preprocessing.regions is None:
             return {str(value): (index,) for index, value in enumerate(values) if index}
         return _indices(preprocessing.regions, values)
-    if preprocessing.classes == 2 and preprocessing.label_values is None:
+    if not preprocessing.learned_values:
         raise UserError("--regions: this model joins all label values above 0 to one class; leave the option out")
     if regions == "brats" and 3 in values:
         # Data sets differ in what 1, 2 and 3 are, and in BraTS 2024 a 4 is the cavity of a resection.

@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass as checked
 from ossnet.checks import STRICT
 from ossnet.config import build, merge, plain, read_toml
 from ossnet.data.case import Dataset
-from ossnet.data.regions import regions_for
+from ossnet.data.label_names import Named
+from ossnet.data.regions import refuse_other_regions, regions_for
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type
 from ossnet.training.run import RunSpec
@@ -62,7 +63,8 @@ class Profile:
             overrides: tables `network`, `recipe` and `preprocessing` that take precedence over the profile's.
 
         Raises:
-            UserError: a model or field is unknown, or a value fails its check.
+            UserError: a model or field is unknown, a value fails its check, or regions do not consist of what the data
+                set's label values mean.
         """
         kind = model_type(model)
         settings = merge(self.settings(model, dataset.name), overrides or {})
@@ -79,7 +81,10 @@ class Profile:
                 raise UserError(f"{where}: network.{key} follows from {SIZE[key]}; set that instead")
         preprocessing = dict(settings.get("preprocessing", {}))
         if "regions" in preprocessing:
-            preprocessing["regions"] = regions_for(dataset.name, preprocessing["regions"])
+            regions = preprocessing["regions"] = regions_for(dataset.name, preprocessing["regions"])
+            if isinstance(regions, str):
+                data = Named(f"data set {dataset.name}", dataset.label_names)
+                refuse_other_regions(regions, "preprocessing.regions", data)
         spec = build(
             RunSpec,
             {

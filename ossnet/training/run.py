@@ -19,6 +19,7 @@ from ossnet.checks import STRICT
 from ossnet.config import build, digest, newer, plain
 from ossnet.data.case import Dataset
 from ossnet.data.folds import Fold
+from ossnet.data.modalities import without_case
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
@@ -29,6 +30,7 @@ from ossnet.network.execution import set_execution
 from ossnet.registry import model_type
 from ossnet.training.checkpoint import load_weights
 from ossnet.training.distributed import ALONE, Processes
+from ossnet.training.learned_labels import names_after_start, names_to_learn, write_label_names
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.recipe import Recipe
 from ossnet.training.seen_cases import SeenCases, read_seen_cases
@@ -177,7 +179,7 @@ def started_from(spec: RunSpec, folder: Path) -> RunSpec:
     theirs, ours = (
         {
             "model": of.model,
-            "modalities": of.modalities,
+            "modalities": tuple(map(without_case, of.modalities)),
             "number of classes": of.preprocessing.classes,
             "regions": of.preprocessing.regions,
             **of.network,
@@ -193,8 +195,8 @@ def started_from(spec: RunSpec, folder: Path) -> RunSpec:
     return replace(spec, start=start.identity)
 
 
-def _load_start(model: SegmentationModel, spec: RunSpec, folder: Path | None) -> None:
-    """Load the weights that a training starts from into its model.
+def _load_start(model: SegmentationModel, spec: RunSpec, folder: Path | None) -> tuple[Path, RunSpec]:
+    """Load the weights that a training starts from into its model, and return where they are from.
 
     Raises:
         UserError: the run is not in the folder, or its weights do not fit the model, as on another grid.
@@ -210,6 +212,7 @@ def _load_start(model: SegmentationModel, spec: RunSpec, folder: Path | None) ->
             f"{' x '.join(map(str, theirs.preprocessing.shape))} voxels, and this network needs others for "
             f"{' x '.join(map(str, spec.preprocessing.shape))}; set preprocessing.shape to that of the start"
         ) from error
+    return folder, theirs
 
 
 def train_run(
@@ -240,7 +243,8 @@ def train_run(
 
     Raises:
         UserError: the folder holds a run of another specification, another process is training there, the data set has
-            no training case or a case that cannot be prepared, `start` is another run, or `train` raises it.
+            no training case or a case that cannot be prepared, `start` is another run or has learned other meanings of
+            the label values, or `train` raises it.
     """
     processes.require_division(spec.recipe.batch_size, spec.recipe.norm_parts)
     refuse_another_run(folder, spec)
@@ -248,8 +252,10 @@ def train_run(
         raise UserError(f"data set {dataset.name} has no case to train on; give at least one the split train")
     recipe = spec.recipe
     model = spec.make_model()
+    names = names_to_learn(spec.preprocessing, dataset.label_names)
     if spec.start is not None:
-        _load_start(model, spec, start)
+        folder_before, before = _load_start(model, spec, start)
+        names = names_after_start(names, spec.preprocessing, folder_before, before.preprocessing)
     model.to(device)
     cases, validation_cases = prepared_cases(spec, dataset, cache, model)
     with processes.first_alone():
@@ -269,11 +275,12 @@ def train_run(
             refuse_another_run(folder, spec)
             if processes.is_first:
                 write_spec(folder, spec)
+                write_label_names(folder, names)
                 seen = SeenCases(cases.voxel_digests(), validation_cases.voxel_digests())
-                before = read_seen_cases(start) if start is not None else SeenCases({}, {})
+                seen_before = read_seen_cases(start) if start is not None else SeenCases({}, {})
                 # Without a record of the cases before, there is none of this run, which has seen them, too.
-                if before is not None:
-                    seen.and_before(before).write(folder)
+                if seen_before is not None:
+                    seen.and_before(seen_before).write(folder)
         train(model, cases, validation_cases, recipe, spec.seed, folder, spec.identity, after_epoch, processes)
     return history
 

@@ -7,6 +7,7 @@ any model.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
+from ossnet.data.regions import LABEL_NAMES
 from ossnet.data.synthetic.brain import (
     FIELD_OF_VIEW_MM,
     HEAD_BOX_MM,
@@ -91,7 +93,8 @@ def glioma_dataset(
     config: GliomaConfig, cache: str | Path, workers: int = 2, report: Callable[[int, int], None] | None = None
 ) -> Dataset:
     """Return the data set `glioma`, and make its missing cases; see `embedded_dataset`."""
-    return embedded_dataset("glioma", config, glioma_case, MODALITIES, cache, workers, report, version=VERSION)
+    dataset = embedded_dataset("glioma", config, glioma_case, MODALITIES, cache, workers, report, version=VERSION)
+    return replace(dataset, label_names=LABEL_NAMES["brats"])
 
 
 def glioma_case(config: GliomaConfig, index: int) -> Case:

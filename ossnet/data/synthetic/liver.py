@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
+from ossnet.data.regions import LABEL_NAMES
 from ossnet.data.synthetic import abdomen
 from ossnet.data.synthetic.abdomen import Patient, Tumour
 from ossnet.data.synthetic.cache import embedded_dataset
@@ -153,4 +154,5 @@ def liver_dataset(
     config: LiverConfig, cache: Path, workers: int = 2, report: Callable[[int, int], None] | None = None
 ) -> Dataset:
     """Return the data set `liver`, and make its missing cases; see `embedded_dataset`."""
-    return embedded_dataset("liver", config, liver_case, MODALITIES, cache, workers, report, version=VERSION)
+    dataset = embedded_dataset("liver", config, liver_case, MODALITIES, cache, workers, report, version=VERSION)
+    return replace(dataset, label_names=LABEL_NAMES["lits"])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,20 @@ def test_the_data_set_stays_the_same_and_its_cases_are_told_from_whole_ones(data
     prepared = [PreparedCases(data, "test", preprocessing, tmp_path)[0].image for data in (turned, one)]
     assert [len(image) for image in prepared] == [2, 1]
     np.testing.assert_array_equal(prepared[0][:1], prepared[1])
+
+
+def test_upper_and_lower_case_do_not_matter_unless_there_are_both(dataset: Dataset) -> None:
+    for names in (["T1", "Flair"], ["t1", "FLAIR"]):
+        turned = with_modalities(dataset, names)
+        assert turned.modalities == ("t1", "flair")
+        assert turned.contents == with_modalities(dataset, ["t1", "flair"]).contents
+    assert with_modalities(dataset, ["FLAIR", "T1"]) is dataset
+    both = replace(dataset, modalities=("FLAIR", "flair", "t1"))
+    assert with_modalities(both, ["flair", "FLAIR"]).modalities == ("flair", "FLAIR")
+    with pytest.raises(UserError, match="Flair may be FLAIR or flair of data set own"):
+        with_modalities(both, ["T1", "Flair"])
+    with pytest.raises(UserError, match="flair is given twice"):
+        with_modalities(dataset, ["FLAIR", "flair"])
 
 
 def test_a_choice_that_there_is_not_is_refused(dataset: Dataset) -> None:

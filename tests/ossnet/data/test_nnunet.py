@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ossnet.data.label_names import canonical_names
 from ossnet.data.nnunet import nnunet_listing
+from ossnet.data.regions import LABEL_NAMES
 from ossnet.errors import UserError
 
 
@@ -25,8 +27,17 @@ def test_a_raw_data_set_is_what_its_description_says(folder: Path) -> None:
     listing = nnunet_listing(folder)
     assert listing.name == "nnunet-Dataset003_Toy"
     assert listing.modalities == ("T2", "ADC")
-    assert listing.label_names == {1: "whole", 2: "whole or core", 3: "core or rim"}
+    assert listing.label_names == {1: "whole", 2: "whole or core", 3: "rim"}
     assert listing.dataset().load("case_1").image.shape == (2, 12, 14, 10)
+
+
+def test_values_of_nested_classes_have_the_names_of_what_only_they_are(folder: Path) -> None:
+    describe(folder, labels={"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": [3]})
+    names = nnunet_listing(folder).dataset().label_names
+    assert names == {1: "whole tumor without tumor core", 2: "tumor core without enhancing tumor", 3: "enhancing tumor"}
+    assert canonical_names(names) == canonical_names(LABEL_NAMES["brats-msd"])
+    describe(folder, labels={"background": 0, "kidney": [1, 2, 3], "tumour": 2, "cyst": 3})
+    assert nnunet_listing(folder).label_names[1] == "kidney without tumour and cyst"
 
 
 def test_names_of_version_1_are_read_too(folder: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from ossnet.config import build, digest, plain
 from ossnet.data.case import Case
+from ossnet.data.label_names import canonical_names
 from ossnet.data.preprocessing import Preprocessing, class_indices, prepare
-from ossnet.data.regions import Region, regions_for
+from ossnet.data.regions import LABEL_NAMES, NAMED, Region, assumed_names, regions_for
 from ossnet.errors import UserError
 
 SHAPE = (3, 1, 2)
@@ -96,6 +97,23 @@ def test_other_classes_next_to_regions_are_refused(others: dict[str, Any]) -> No
 def test_a_label_value_in_no_region_is_named() -> None:
     with pytest.raises(UserError, match=r"case x: .* 3.*brats2023"):
         class_indices(np.array([1, 3], np.uint8), BRATS, "x")
+
+
+def test_regions_of_one_name_are_of_the_same_parts_in_every_set() -> None:
+    parts: dict[str, set[frozenset[str]]] = {}
+    for key, regions in NAMED.items():
+        names = canonical_names(LABEL_NAMES[key])
+        assert names.keys() == set(regions[0].values)
+        for region in regions:
+            parts.setdefault(region.name, set()).add(frozenset(names[value] for value in region.values))
+    assert {name: len(found) for name, found in parts.items()} == dict.fromkeys(parts, 1)
+    assert len(parts) == 5
+
+
+def test_what_regions_assume_is_found_by_their_name_and_by_themselves() -> None:
+    assert assumed_names("brats") == assumed_names(BRATS.regions) == LABEL_NAMES["brats"]
+    for regions in (None, {"tumour": [3]}, with_regions({"tumour": [3]}).regions):
+        assert assumed_names(regions) == {}
 
 
 def test_the_enhancing_tumour_is_4_or_3() -> None:

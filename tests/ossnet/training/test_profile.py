@@ -7,11 +7,13 @@ import pytest
 
 from ossnet.config import build, merge, plain
 from ossnet.data.case import Dataset
+from ossnet.data.regions import NAMED
 from ossnet.data.sources import EMBEDDED
 from ossnet.errors import UserError
 from ossnet.registry import model_names, model_type
 from ossnet.training import profile as profiles
 from ossnet.training.profile import Profile, load_profile, profile_names
+from ossnet.training.run import RunSpec
 
 MODALITIES = {"glioma": ("flair", "t1", "t1ce", "t2"), "liver": ("ct",), "own": ("x", "y")}
 
@@ -133,6 +135,32 @@ def test_a_setting_that_is_wrong_is_named(overrides: dict[str, Any], message: st
     with pytest.raises(UserError, match=message) as caught:
         load_profile("laptop").spec("c", dataset_named("own"), 0, overrides)
     assert "\n" not in str(caught.value)
+
+
+DECATHLON = {1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}
+
+
+@pytest.mark.parametrize(
+    ("regions", "names", "fitting"),
+    [
+        ("brats", DECATHLON, "brats-msd"),
+        ("brats2023", DECATHLON, "brats-msd"),
+        ("brats-msd", {1: "NCR", 2: "ED", 3: "ET"}, "brats2023"),
+        ("lits", {1: "pancreas", 2: "cancer"}, "other regions"),
+    ],
+)
+def test_regions_of_other_labels_than_the_data_sets_are_refused(
+    regions: str, names: dict[int, str], fitting: str
+) -> None:
+    def spec(regions: Any, names: dict[int, str]) -> RunSpec:
+        data = replace(dataset_named("own"), label_names=names)
+        return load_profile("laptop").spec("c", data, 0, {"preprocessing": {"regions": regions}})
+
+    with pytest.raises(UserError, match=f"preprocessing.regions={regions} .*data set own: . is .* give {fitting}"):
+        spec(regions, names)
+    # A table of the user's is taken at its word, and names change no identity.
+    as_table = {name: list(values) for name, values in NAMED[regions]}
+    assert spec(as_table, names).identity == spec(regions, {}).identity
 
 
 def test_a_specification_has_every_field_of_the_network() -> None:
