@@ -45,7 +45,9 @@ def measure_command(probe: Probe, folder: Path) -> dict[str, Any]:
     from ossnet.cli.__main__ import main
 
     names = write_cases(probe.dataset, probe.shape, CASES[probe.phase], folder / "data")
-    write_text(folder / "split.csv", "".join(f"{row}\n" for row in ["name,split", *(f"{name},train" for name in names)]))
+    write_text(
+        folder / "split.csv", "".join(f"{row}\n" for row in ["name,split", *(f"{name},train" for name in names)])
+    )
     arguments = arguments_of(probe, folder)
     if probe.phase == "preparation":
         torch.set_num_threads(1)

@@ -11,12 +11,12 @@ from benchmarks.study import PAPER_VOLUMES, DeviceType, Probe, Study
 COMMANDS = {"preparation": "ossnet data prepare", "training": "ossnet train"}
 
 CASES_NOTE = (
-    "Cases have a closed form, in files as the data sets have them: BraTS compressed, LiTS not. A preparation is of one "
-    "case, with a single thread; a training has two cases, which it also prepares, and no validation"
+    "Cases have a closed form, in files as the data sets have them: BraTS compressed, LiTS not. A preparation is of "
+    "one case, with one thread; a training has two cases, which it also prepares, and no validation"
 )
 COSTS_NOTE = (
-    "Time and CPU time: of the whole command, without the start of Python and the import of torch; the CPU time is that "
-    "of all cores together. Waiting: part of the steps' time in which the training waited for cases, those of the first "
+    "Time and CPU time: of the whole command, without the start of Python and the import of torch; CPU time is that of "
+    "all cores together. Waiting: part of the steps' time in which the training waited for cases, those of the first "
     "step included, which nothing hides. Process: its peak resident set, which includes Python and its libraries"
 )
 LIMIT_NOTE = "In brackets: the limits that this suite sets itself"
