@@ -23,7 +23,7 @@ BENCH = $(BIN)/python -m pytest benchmarks/micro -q --benchmark-enable --benchma
 	--benchmark-group-by=group --benchmark-columns=min,median,iqr,rounds
 
 .PHONY: help setup table1 table2 table3 inference adaptive tables ablations confidence locations study figure4 figure5 figure6 \
-	scaling league whole speed transfer gpu figures claims simulate status verify reproduce reference bench bench-compare test lint clean
+	scaling league whole speed fullsize transfer gpu figures claims simulate status verify reproduce reference bench bench-compare test lint clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ help:  ## Show this help
 	@echo "  of tables, table1, table2, inference, adaptive, ablations, confidence, locations, study, league, figure4, transfer:"
 	@echo "    DATASET=glioma|liver|brats:FOLDER|lits:FOLDER|cases.csv"
 	@echo "    PROFILE=laptop|workstation|paper|released|my.toml JOBS=4 (runs at a time; by default one per GPU, or two without a GPU)"
-	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--retry-failed (try again what has failed)"
+	@echo "  of these and of table3, figure5, figure6, scaling, whole, speed, fullsize, gpu: OPTIONS=--retry-failed (try again what has failed)"
 	@echo "  of table3, figure5, figure6, scaling, whole, speed, gpu: OPTIONS=--shared (measure on a GPU that others use, too)"
 	@echo "  of reproduce: DATASET=brats:FOLDER|lits:FOLDER WEIGHTS=FOLDER OPTIONS='--protocol paper' (only this one)"
 	@echo "  of gpu: OPTIONS='--limit-minutes 20'; of verify: DATASET, PROFILE and OPTIONS=--no-train; of claims: PROFILE"
@@ -96,6 +96,9 @@ whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a
 
 speed: $(READY)  ## Speed and memory of OSS-Net C against the plain path and the released code (about 15 minutes)
 	@$(call run_and_draw,speed,speed)
+
+fullsize: $(READY)  ## Time and memory of preparing and training on full-size cases, on the CPU (about 20 minutes)
+	@$(RUN) fullsize
 
 transfer: $(READY)  ## Apply every model of table2 to the cases of another data set, unselected: REAL=cases.csv
 	@test -n "$$REAL" || { echo "Name the other data set with REAL=cases.csv"; exit 2; }

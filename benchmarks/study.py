@@ -88,14 +88,15 @@ class Point:
     target: "Dataset | None" = None
 
 
-Quantity = Literal["memory", "runtime", "comparison"]
+Quantity = Literal["memory", "runtime", "comparison", "command"]
 DeviceType = Literal["cpu", "cuda"]
 
-Phase = Literal["training", "inference", "decoder", "extraction"]
+Phase = Literal["training", "inference", "decoder", "extraction", "preparation"]
 """Work that a probe measures.
 
 `training` is one step of the optimiser, `inference` one evaluation of the network with its encoder, `decoder` one
-without, `extraction` a whole segmentation.
+without, `extraction` a whole segmentation. Of commands of `ossnet`, `preparation` is `data prepare`, and `training` is
+`train` for a few steps.
 """
 
 Shape = tuple[int, int, int]
@@ -129,18 +130,19 @@ difference.
 
 @dataclass(frozen=True)
 class Probe:
-    """A single measurement of memory or runtime, or a comparison of runtimes.
+    """A single measurement of memory or runtime, a comparison of runtimes, or the costs of a command.
 
     Attributes:
-        quantity: `memory`, `runtime`, or `comparison`: runtimes of the same work done in several ways, see
-            `benchmarks.probes.comparison`.
+        quantity: `memory`, `runtime`, `comparison`: runtimes of the same work done in several ways, see
+            `benchmarks.probes.comparison`; or `command`: time and memory of a command of `ossnet` on files, see
+            `benchmarks.probes.command_costs`.
         model: name of the model in `ossnet.registry`.
         dataset: data set whose networks are measured: `brats`, `lits`, or `CUBE` for networks of any resolution, see
             `ossnet.model.SegmentationModel.config_for`.
-        shape: grid (H, W, D) of the volume in voxels.
+        shape: grid (H, W, D) of the volume in voxels; of a command that of its files, before preprocessing.
         phase: work that is measured.
         locations: number of locations, in training per sample, otherwise per pass; None for models that evaluate all
-            voxels.
+            voxels, and in the phase `preparation`.
         batch_size: number of volumes, or of slices for the slicing U-Net.
         extraction: name of the extraction in `ossnet.inference.extraction.EXTRACTORS`, in the phase `extraction` only.
             Memory is measured with `mise`, or with `dense` for a model that evaluates all voxels.

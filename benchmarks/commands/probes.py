@@ -48,10 +48,16 @@ def list_probes(studies: Sequence[Study], request: Request) -> None:
 
 
 def _runners(studies: Sequence[Study], request: Request) -> list[ProbeRunner]:
-    """Return the runner of the predictions and, if measurements are requested, that of this machine's GPU or CPU."""
+    """Return the runner of the predictions and, if measurements are requested, those of this machine's GPU and CPU.
+
+    The CPU measures what the GPU does not: all studies, or those without any measurement on a GPU.
+    """
     cpu = describe("cpu", request.command)
-    machines = [Machine(PREDICTED, None, cpu.provenance)]
+    by_machine = [(Machine(PREDICTED, None, cpu.provenance), list(studies))]
     if request.measure:
-        machines.append(detect("cuda", request.command) if torch.cuda.is_available() else cpu)
+        on_gpu = [study for study in studies if study.measured("cuda")] if torch.cuda.is_available() else []
+        if on_gpu:
+            by_machine.append((detect("cuda", request.command), on_gpu))
+        by_machine.append((cpu, [study for study in studies if study not in on_gpu]))
     options = ProbeOptions(request.retry_failed, request.force, request.shared)
-    return [ProbeRunner(studies, machine, request.results, options) for machine in machines]
+    return [ProbeRunner(of_machine, machine, request.results, options) for machine, of_machine in by_machine]

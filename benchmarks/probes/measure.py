@@ -41,7 +41,7 @@ def workload_of(probe: Probe) -> Workload:
     """
     extraction = None if probe.phase != "extraction" else "dense" if probe.locations is None else "mise"
     can_run = probe.implementation == "suite" or (probe.implementation in EXECUTIONS and probe.phase == "training")
-    if probe.extraction != extraction or not can_run or probe.phase == "decoder":
+    if probe.extraction != extraction or not can_run or probe.phase == "decoder" or probe.phase == "preparation":
         raise ValueError(f"no workload of this suite: {probe}")
     # A batch of slices is in the configuration; the slices come from one volume.
     volumes = probe.batch_size if model_type(probe.model).slice_axis is None else 1

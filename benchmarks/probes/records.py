@@ -29,7 +29,7 @@ The driver counts what it keeps for itself as in use: on large cards more than h
 FOLDER = "efficiency"
 """Folder of the records in a results folder."""
 
-SCHEMA_VERSIONS = {"memory": 5, "runtime": 1, "comparison": 1}
+SCHEMA_VERSIONS = {"memory": 5, "runtime": 1, "comparison": 1, "command": 1}
 """Version of records by the probe's quantity. Records of another version are not read.
 
 It is raised whenever the same probe would have another result, except by a change of speed.
@@ -73,7 +73,24 @@ class ComparisonResult(TypedDict):
     differing_voxels: NotRequired[dict[str, int]]
 
 
-RESULTS = {"memory": MemoryResult, "runtime": RuntimeResult, "comparison": ComparisonResult}
+class CommandResult(TypedDict):
+    """Result of a command: see `ProbeRecord`."""
+
+    wall_s: float
+    cpu_s: float
+    process_bytes: float
+    resident_before_bytes: float
+    steps: NotRequired[int]
+    steps_s: NotRequired[float]
+    waiting_share: NotRequired[float]
+
+
+RESULTS = {
+    "memory": MemoryResult,
+    "runtime": RuntimeResult,
+    "comparison": ComparisonResult,
+    "command": CommandResult,
+}
 """Type of the result by the probe's quantity, as far as tables and figures read it; a result may hold more."""
 
 
@@ -145,6 +162,15 @@ class ProbeRecord:
     - `largest_error`, of a decoder: largest difference of a probability from that of the way `plain`;
     - `evaluated` and `differing_voxels`, of an extraction: number of evaluated locations by stage, and number of voxels
       whose label is not the closed form's.
+
+    The result of a command has
+
+    - `wall_s` and `cpu_s`: its duration, and the seconds of all CPU cores together in the meantime, without the start
+      of Python and the import of torch;
+    - `process_bytes` and `resident_before_bytes`: peak resident set of its process, and the size before the command;
+    - `steps` and `steps_s`, of a training: number of steps, and their duration;
+    - `waiting_share`, of a training: part of `steps_s` in which it waited for cases, see
+      `ossnet.training.loop.EpochReport`.
 
     Attributes:
         study: name of the study.

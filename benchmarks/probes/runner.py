@@ -178,7 +178,8 @@ class ProbeRunner:
             result = predicted.get(probe) or predict(probe).result or {"allocated_bytes": 0}
             return int(result["allocated_bytes"])
 
-        sizes = {probe: needed(as_memory(probe)) for probe in probes}
+        # What a command takes is not predicted: it is what its study is about.
+        sizes = {probe: 0 if probe.quantity == "command" else needed(as_memory(probe)) for probe in probes}
         too_large = [size for size in sizes.values() if size >= limit]
         if too_large:
             self.log(

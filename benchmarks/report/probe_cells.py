@@ -65,12 +65,18 @@ def cpu_notes(answers: Answers) -> Sequence[str]:
 
 
 def machine_notes(answers: Answers) -> list[str]:
-    """Return sentences on the machines that measured, their use by others, failures there, and a missing GPU.
+    """Return sentences on the machines that measured, see `measured_notes`, and on a missing GPU."""
+    missing = [] if answers.gpu is not None else ["No GPU has measured this yet; `make gpu` does so on a GPU"]
+    return missing + measured_notes(answers)
+
+
+def measured_notes(answers: Answers) -> list[str]:
+    """Return sentences on the machines that measured, their use by others, and failures there.
 
     For a GPU whose memory size is known, they name the probes that ran out of memory although they are predicted to
     fit.
     """
-    sentences = [] if answers.gpu is not None else ["No GPU has measured this yet; `make gpu` does so on a GPU"]
+    sentences = []
     for machine in answers.measured:
         records = answers.by_machine[machine]
         if machine == CPU:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks.markup import Table, latex, markdown
 from benchmarks.probes.answers import Answers
+from benchmarks.probes.limits import LIMITS
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import GIGABYTE, ProbeRecord
 from benchmarks.study import Probe
@@ -20,7 +21,10 @@ BYTES = (
     *("device_bytes", "device_bytes_before"),
 )
 LISTS = ("seconds", "evaluated", "largest_error", "differing_voxels")
-SINGLE = ("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s")
+SINGLE = (
+    *("process_source", "median_s", "low_s", "high_s", "flops", "matmul_share", "locations_per_s", "wall_s", "cpu_s"),
+    *("steps", "steps_s", "waiting_share"),
+)
 """Parts of a result that are columns, in addition to the parts of the peak and the stages."""
 
 
@@ -53,7 +57,9 @@ def frame_of(answers: Answers) -> pd.DataFrame:
     `allocated_gb`, `reserved_gb`, `process_gb`, `resident_before_gb`, `device_gb`, `device_before_gb`, and
     `part_NAME_gb` for the parts of the peak; `process_source` and `wall_s` belong to it. Runtime has `seconds` and
     `evaluated` as JSON, `median_s`, `low_s`, `high_s`, `flops`, `matmul_share`, `locations_per_s`, and `STAGE_s` for
-    the stages. A comparison has `seconds`, `evaluated`, `largest_error` and `differing_voxels` by way, as JSON.
+    the stages. A comparison has `seconds`, `evaluated`, `largest_error` and `differing_voxels` by way, as JSON. A
+    command has `wall_s`, `cpu_s`, `process_gb`, `resident_before_gb` and, of a training, `steps`, `steps_s` and
+    `waiting_share`; `limit_NAME` is the limit of `NAME`, see `benchmarks.probes.limits`.
     `benchmarks.probes.records.ProbeRecord` explains them.
     """
     published = published_gigabytes()
@@ -73,8 +79,15 @@ def _row(record: ProbeRecord, published: Mapping[Probe, float | None]) -> dict[s
     number = published.get(replace(probe, implementation="suite"))
     row = {**probe.plain(), "shape": probe.resolution, "published_gb": number, "failure": record.failure}
     result = {name: value for name, value in (record.result or {}).items() if value is not None}
-    row |= {f"{name.replace('_bytes', '')}_gb": result[name] / GIGABYTE for name in BYTES if name in result}
+    row |= _in_gigabytes({name: result[name] for name in BYTES if name in result})
     row |= {f"part_{part}_gb": taken / GIGABYTE for part, taken in result.get("by_part", {}).items()}
     row |= {f"{stage}_s": taken for stage, taken in result.get("stages", {}).items()}
     row |= {name: json.dumps(result[name]) for name in LISTS if name in result}
-    return row | {name: result[name] for name in SINGLE if name in result}
+    row |= {name: result[name] for name in SINGLE if name in result}
+    return row | {f"limit_{name}": limit for name, limit in _in_gigabytes(LIMITS.get(probe, {})).items()}
+
+
+def _in_gigabytes(values: Mapping[str, float]) -> dict[str, float]:
+    """Return values by the names of their columns, with those that are bytes in GB."""
+    in_gigabytes = {f"{name.replace('_bytes', '')}_gb": values[name] / GIGABYTE for name in values if name in BYTES}
+    return in_gigabytes | {name: value for name, value in values.items() if name not in BYTES}

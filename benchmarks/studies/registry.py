@@ -23,6 +23,7 @@ from benchmarks.studies.confidence import CONFIDENCE
 from benchmarks.studies.figure4 import FIGURE4
 from benchmarks.studies.figure5 import FIGURE5
 from benchmarks.studies.figure6 import FIGURE6
+from benchmarks.studies.fullsize import FULLSIZE
 from benchmarks.studies.inference import INFERENCE
 from benchmarks.studies.league import LEAGUE, TUNING
 from benchmarks.studies.locations import LOCATIONS_PER_PASS
@@ -39,7 +40,7 @@ from ossnet.errors import UserError
 STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
-        *(TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED),
+        *(TABLE3, TABLE2, INFERENCE, TABLE1, ADAPTIVE, FIGURE4, FIGURE5, FIGURE6, SCALING, WHOLE, SPEED, FULLSIZE),
         *(ABLATIONS, ADDITIONS, SIZES, BORDERS, CONFIDENCE, LOCATIONS_PER_PASS),
         *(TUNING, LEAGUE),
     )

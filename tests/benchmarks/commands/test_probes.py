@@ -112,6 +112,18 @@ def test_a_gpu_that_others_use_is_refused_before_anything_is_predicted(
     assert (tmp_path / "efficiency" / "table3-nvidia-h100.jsonl").exists()
 
 
+def test_what_no_gpu_measures_is_measured_on_the_cpu_beside_it(
+    tmp_path: Path, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    on_cpu = Study(Layout("whole", ""), measured=lambda device_type: [TIMED] if device_type == "cpu" else [])
+    assert answer_probes([STUDY, on_cpu], request(tmp_path))
+    assert {path.name for path in (tmp_path / "efficiency").iterdir()} == {
+        *("table3-predicted.jsonl", "table3-nvidia-h100.jsonl", "whole-cpu.jsonl"),
+    }
+    assert machine.measured == [SMALL, TIMED, TIMED]
+
+
 def test_a_dry_run_lists_every_probe_and_changes_nothing(tmp_path: Path, machine: FakeMachine, capsys: Capture) -> None:
     list_probes([STUDY], request(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -32,7 +32,10 @@ DAMAGED = {
     ("probe", "locations"): ("many", 'record.probe.locations is "many", not a whole number or null'),
     ("probe", "shape"): ([256, 256], "record.probe.shape has 2 values, not 3"),
     ("probe", "colour"): ("red", "record.probe.colour is unknown"),
-    ("probe", "quantity"): ("memroy", "record.probe.quantity is memroy, not one of memory, runtime, comparison"),
+    ("probe", "quantity"): (
+        "memroy",
+        "record.probe.quantity is memroy, not one of memory, runtime, comparison, command",
+    ),
     ("machine",): (1, "record.machine is 1, not a text"),
     ("schema_version",): ("one", 'record.schema_version is "one", not a whole number'),
 }

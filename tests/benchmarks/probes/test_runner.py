@@ -208,6 +208,11 @@ def test_a_cpu_leaves_out_what_would_fill_its_memory(
     assert [part for part in ("1.1 GB", "33%", "2.1 GB") if part in machine.logged[0]] == ["1.1 GB", "33%", "2.1 GB"]
     monkeypatch.setattr(runner, "available_memory", lambda: 4 * GIB)
     assert [probes for _, probes in too_large.missing()] == [[FIRST]]
+    # What a command takes is not predicted.
+    of_command = Probe("command", "c", "brats", (16, 16, 16), "training", 32, implementation="lean")
+    runs_it = machine.runner(tmp_path, study("two", of_command), name="cpu")
+    assert [probes for _, probes in runs_it.missing()] == [[of_command]]
+    assert of_command not in map(as_memory, machine.answered)
     # A GPU measures whatever it takes.
     monkeypatch.setattr(runner, "available_memory", lambda: 0)
     on_gpu = machine.runner(tmp_path, study("one", FIRST))

@@ -8,13 +8,15 @@ from benchmarks.runs.run_folder import identity
 from benchmarks.scoring.registry import SCORINGS
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies.registry import STUDIES, find_studies
-from benchmarks.study import Study
+from benchmarks.study import DeviceType, Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.registry import model_names, model_type
 from ossnet.training.profile import load_profile, profile_names
+
+DEVICE_TYPES: tuple[DeviceType, ...] = ("cpu", "cuda")
 
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
@@ -59,9 +61,12 @@ def test_the_papers_numbers_are_there_for_its_tables() -> None:
 @every_study
 def test_only_memory_is_predicted_and_something_is_measured_everywhere(study: Study) -> None:
     assert {probe.quantity for probe in study.predicted()} <= {"memory"}
-    for measured in (study.measured("cpu"), study.measured("cuda")):
-        assert bool(measured) == study.has_probes
-        assert {probe.implementation for probe in measured} <= {"suite"}
+    for device_type in DEVICE_TYPES:
+        measured = study.measured(device_type)
+        # Commands are measured on a CPU only, and trainings among them are lean.
+        commands = {probe.quantity for probe in study.measured("cpu")} == {"command"}
+        assert bool(measured) == (study.has_probes and not (commands and device_type == "cuda"))
+        assert {probe.implementation for probe in measured} <= ({"suite", "lean"} if commands else {"suite"})
         assert len(set(measured)) == len(measured)
     assert {*study.evidence()} <= {*study.measured("cuda")}
 
@@ -72,15 +77,16 @@ def test_every_probe_can_be_answered_and_has_a_name_of_its_own(study: Study) -> 
     assert len({name_of(probe) for probe in probes}) == len(probes)
     for probe in probes:
         assert probe.model in model_names()
-        assert probe.config.shape == probe.shape
-        assert (probe.locations is not None) == model_type(probe.model).evaluates_locations
+        assert probe.quantity == "command" or probe.config.shape == probe.shape
+        evaluates = model_type(probe.model).evaluates_locations and probe.phase != "preparation"
+        assert (probe.locations is not None) == evaluates
         assert (probe.extraction is not None) == (probe.phase == "extraction")
         assert probe.extraction is None or probe.extraction in EXTRACTORS
 
 
 def test_the_most_important_is_measured_first_and_with_the_batches_of_the_paper() -> None:
     with_probes = [name for name, study in STUDIES.items() if study.has_probes]
-    assert with_probes == ["table3", "figure5", "figure6", "scaling", "whole", "speed"]
+    assert with_probes == ["table3", "figure5", "figure6", "scaling", "whole", "speed", "fullsize"]
     training = [probe for probe in STUDIES["table3"].measured("cuda") if probe.phase == "training"]
     assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "brats")} == {1, 8}
     assert {probe.batch_size for probe in training if (probe.model, probe.dataset) == ("c", "lits")} == {1, 4}
