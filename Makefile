@@ -79,7 +79,7 @@ ablations: $(READY)  ## OSS-Net C with single changes and other sizes, O-Net wit
 figure4: $(READY)  ## Figure 4: stages of an extraction with the OSS-Net C that table2 trains
 	@$(call run_and_draw,figure4,figure4)
 
-figure5: $(READY)  ## Figure 5: runtime of a segmentation against locations per pass (about 12 minutes without a GPU)
+figure5: $(READY)  ## Figure 5: runtime of a segmentation against locations per pass (about 10 minutes without a GPU)
 	@$(call run_and_draw,figure5,figure5)
 
 figure6: $(READY)  ## Figure 6: memory of one pass against its number of locations
@@ -97,7 +97,7 @@ whole: $(READY)  ## Memory and time of segmenting 512^3 voxels with OSS-Net C (a
 speed: $(READY)  ## Speed and memory of OSS-Net C against the plain path and the released code (about 15 minutes)
 	@$(call run_and_draw,speed,speed)
 
-fullsize: $(READY)  ## Time and memory of preparing and training on full-size cases, on the CPU (about 20 minutes)
+fullsize: $(READY)  ## Time and memory of preparing and training on full-size cases, on the CPU (about 5 minutes)
 	@$(RUN) fullsize
 
 transfer: $(READY)  ## Apply every model of table2 to the cases of another data set, unselected: REAL=cases.csv
