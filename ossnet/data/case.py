@@ -92,6 +92,7 @@ class Dataset:
         held_out: cases that the data set itself holds out for test, and that are therefore in no fold. Without, a split
             `test` is one of many that could have been drawn.
         fold: fold that the splits are, see `ossnet.data.splits.resplit`; None for other splits.
+        chosen_split: whether a fold or a table of splits has replaced the splits that the data set itself has.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Dataset:
     patients: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
     fold: Fold | None = None
+    chosen_split: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

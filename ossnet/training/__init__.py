@@ -16,5 +16,6 @@ In reading order:
 - `protocols`: scores of a trained model by these protocols, on each case;
 - `checkpoint`: checkpoints and weights on disk;
 - `seen_cases`: record of the cases that a training has seen, by which leakage is found;
+- `recorded_split`: record of a fold or a table of splits that a training was made with;
 - `released_run`: runs whose weights are from the released code.
 """
