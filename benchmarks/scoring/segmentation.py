@@ -19,7 +19,6 @@ from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.data.regions import MEAN
 from ossnet.data.splits import Split, scored_split
-from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import score_classes, scored_classes
 from ossnet.evaluation.evaluation import field_of_case, segment_case
 from ossnet.evaluation.metrics import disagreement_percent, surface_tolerance_mm

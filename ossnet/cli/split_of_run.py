@@ -47,8 +47,8 @@ def with_split_of_run(
         if own.fingerprint == spec.fingerprint:
             return replace(own, fold=spec.fold)
     raise UserError(
-        f"data set {dataset.name} is not as it was when {run} was trained on {_described(spec)} of it (cases or files); "
-        "give the --data and --profile of that training, or choose the split of these cases by --split-file"
+        f"data set {dataset.name} is not as it was when {run} was trained on {_described(spec)} of it (cases or "
+        "files); give the --data and --profile of that training, or choose the split of these cases by --split-file"
     )
 
 

@@ -126,9 +126,9 @@ def refuse_divided_patients(splits: Splits, patients: Mapping[str, str], table: 
             other = split_of.setdefault(patients[name], split) if name in patients else split
             if other != split:
                 raise UserError(
-                    f"{table}, column split: patient {patients[name]!r} is in the splits {other} and {split} (with case "
-                    f"{name}), and a model must not be scored on a patient whom it has learned from; give all cases of "
-                    "a patient the same split"
+                    f"{table}, column split: patient {patients[name]!r} is in the splits {other} and {split} (with "
+                    f"case {name}), and a model must not be scored on a patient whom it has learned from; give all "
+                    "cases of a patient the same split"
                 )
 
 

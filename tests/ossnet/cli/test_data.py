@@ -110,8 +110,10 @@ def test_patients_stay_together_and_a_run_is_scored_on_its_own_split(
     make_tree: Callable[..., Any], options: list[str], tmp_path: Path
 ) -> None:
     tree = make_tree("csv", tmp_path / "toy")
-    rows = [f"{name},imagesTr/case_{case}.nii.gz,labelsTr/case_{case}.nii.gz,{patient}"
-            for name, case, patient in zip("abcd", (0, 1, 2, 2), ("P", "Q", "P", ""), strict=True)]
+    rows = [
+        f"{name},imagesTr/case_{case}.nii.gz,labelsTr/case_{case}.nii.gz,{patient}"
+        for name, case, patient in zip("abcd", (0, 1, 2, 2), ("P", "Q", "P", ""), strict=True)
+    ]
     (tree.folder / "own.csv").write_text("\n".join(["name,t1,label,patient", *rows]))
     Path("splits.csv").write_text("name,split\na,train\nc,train\nb,test\n")
     train = ["train", "--model", "c", "--data", tree.source, "--device", "cpu", *options]
