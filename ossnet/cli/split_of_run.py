@@ -32,8 +32,8 @@ def with_split_of_run(
     if isinstance(chosen, Fold) and same and spec.fold not in (None, chosen) and not other_fold_allowed:
         raise UserError(
             f"{run} was trained on {_described(spec)}, so that it has learned from cases of fold {chosen.number} of "
-            f"{chosen.of}; leave out --folds and --fold to score its own fold, or add --allow-learned-cases to ossnet "
-            "evaluate"
+            f"{chosen.of}, or been chosen on them; leave out --folds and --fold to score its own fold, or add "
+            "--allow-learned-cases to ossnet evaluate"
         )
     if chosen is not None:
         return resplit(dataset, chosen)
