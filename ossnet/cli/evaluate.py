@@ -105,12 +105,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     dataset = with_split_of_run(dataset, arguments.run, spec, chosen, arguments.allow_learned_cases)
     dataset = with_modalities(dataset, spec.modalities)
     split = scored_split(dataset, arguments.split)
-    if split != (arguments.split or "test"):
-        print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
     path = arguments.out or arguments.run / f"scores-{split}.csv"
     dataset, roles_of = roles_in_evaluation(
         arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
     )
+    if split != (arguments.split or "test"):
+        print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
     parts = []
     sampled = [sampled_protocol(name, dataset.name) for name in protocols if name != "dense"]
     if sampled:
