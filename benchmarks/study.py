@@ -48,14 +48,13 @@ if TYPE_CHECKING:
     from benchmarks.runs.run_folder import Run
     from benchmarks.scoring.scoring import Job
     from ossnet.data.case import Dataset
+    from ossnet.data.splits import Split
     from ossnet.model import ModelConfig
     from ossnet.training.profile import Profile
     from ossnet.training.validation import Validation
 
 Columns = Mapping[str, str | int | float]
 """Values of a table's columns, by the name of the column."""
-
-Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Point:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     extraction: str | None = None
     max_locations: int = 2**14
-    split: Split | None = None
+    split: "Split | None" = None
     protocols: "tuple[Validation, ...] | None" = None
     origin: str = ""
     target: "Dataset | None" = None

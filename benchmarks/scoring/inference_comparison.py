@@ -12,12 +12,13 @@ from torch import Tensor
 
 from benchmarks.scoring.components import recall_of_lesions, recall_of_small
 from benchmarks.scoring.scoring import Outcome
-from benchmarks.scoring.segmentation import dense_protocol, scored_split
+from benchmarks.scoring.segmentation import dense_protocol
 from benchmarks.scoring.segmentation_costs import SegmentationCosts
-from benchmarks.study import Point, Split
+from benchmarks.study import Point
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import class_indices
+from ossnet.data.splits import Split, scored_split
 from ossnet.errors import UserError
 from ossnet.evaluation.evaluation import field_of_case
 from ossnet.evaluation.metrics import dice_per_class, disagreement_percent, valid_mean

@@ -13,7 +13,8 @@ from ossnet.training.run import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.machine.peak_memory import Peaks
-    from benchmarks.study import Point, Split
+    from benchmarks.study import Point
+    from ossnet.data.splits import Split
     from ossnet.training.profile import Profile
 
 

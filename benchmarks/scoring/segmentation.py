@@ -11,14 +11,14 @@ from pydantic.dataclasses import dataclass
 from benchmarks.scoring.protocols import protocols_of
 from benchmarks.scoring.scoring import Outcome
 from benchmarks.scoring.segmentation_costs import SegmentationCosts
-from benchmarks.study import Point, Split
+from benchmarks.study import Point
 from ossnet.checks import STRICT
 from ossnet.config import newer, plain
 from ossnet.data.case import Case, Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.data.regions import MEAN
-from ossnet.errors import UserError
+from ossnet.data.splits import Split, scored_split
 from ossnet.evaluation.class_scores import score_classes, scored_classes
 from ossnet.evaluation.evaluation import field_of_case, segment_case
 from ossnet.evaluation.metrics import disagreement_percent, surface_tolerance_mm
@@ -156,29 +156,6 @@ class Segmentation:
 def dense_protocol(split: Split) -> str:
     """Return the name of the protocol that scores all voxels, with the split if it is not `test`."""
     return "dense" if split == "test" else f"dense, {split} cases"
-
-
-def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
-    """Return the split whose cases are scored.
-
-    Departure: the paper has no test cases and scores its validation cases.
-
-    Args:
-        dataset: the data set.
-        chosen: the split; None for `test`, or `validation` in a data set without test cases, as in the paper.
-
-    Raises:
-        UserError: the split has no cases.
-    """
-    if chosen is not None:
-        if not dataset.splits[chosen]:
-            raise UserError(f"data set {dataset.name} has no {chosen} cases, so there is nothing to score")
-        return chosen
-    order: tuple[Split, ...] = ("test", "validation")
-    for split in order:
-        if dataset.splits[split]:
-            return split
-    raise UserError(f"data set {dataset.name} has no test and no validation cases, so there is nothing to score")
 
 
 def _write_case(path: Path, case: Case, segmentation: np.ndarray, dice: float, preprocessing: Preprocessing) -> None:

@@ -10,12 +10,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from benchmarks.scoring.scoring import Outcome
-from benchmarks.scoring.segmentation import scored_split
-from benchmarks.study import Point, Split
+from benchmarks.study import Point
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
 from ossnet.data.label_names import Named, refuse_other_names
 from ossnet.data.preprocessing import Preprocessing, class_indices
+from ossnet.data.splits import Split, scored_split
 from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import mean_scores
 from ossnet.evaluation.evaluation import segment_case

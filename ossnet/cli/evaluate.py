@@ -15,7 +15,8 @@ from ossnet.cli.options import (
     precision_options,
     settings,
 )
-from ossnet.data.sources import FOLDERS, open_dataset, with_released_split
+from ossnet.data.sources import open_dataset, with_released_split
+from ossnet.data.splits import SPLITS, scored_split
 from ossnet.errors import UserError
 from ossnet.files import require_writable, write_text
 
@@ -32,13 +33,14 @@ def add(commands: Commands) -> None:
         description="Score a trained model on the cases of a split, print the scores of each, and write them. By "
         "default, cases are segmented densely on their own grids, and scored by Dice, IoU, 95 % Hausdorff distance, "
         "surface Dice and false-positive volume: means over the classes or regions, and where there are several, also "
-        "of each. --protocol gives other scores.",
+        "of each. --protocol gives other scores. A run that was trained with --folds or --split-file is scored by "
+        "default on that split of its data set.",
     )
     evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of the trained model")
     evaluation.add_argument(
         "--split",
-        choices=("train", "validation", "test"),
-        help="split to score (default: test, or validation for BraTS and LiTS, which the paper scores on it)",
+        choices=SPLITS,
+        help="split to score (default: test, or validation in a data set without test cases, as in the paper)",
     )
     evaluation.add_argument(
         "--protocol",
@@ -47,7 +49,7 @@ def add(commands: Commands) -> None:
         choices=("paper", "released", "dense"),
         help="protocols to score by, with all of them on the same cases: dense, every voxel of the case's own grid; "
         "paper, 2^17 uniform locations of the prepared volume; released, as the paper's released code does it, on the "
-        "split that it lists unless --folds or --split-file gives another (default: dense)",
+        "split that it lists unless --folds or --split-file, now or in the training, gives another (default: dense)",
     )
     evaluation.add_argument(
         "--tolerance-mm",
@@ -76,6 +78,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from ossnet.cli.learned_cases import roles_in_evaluation
+    from ossnet.cli.split_of_run import with_split_of_run
     from ossnet.data.modalities import with_modalities
     from ossnet.data.regions import regions_for
     from ossnet.evaluation.class_scores import scored_classes
@@ -96,18 +99,21 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     adapt(model, arguments)
     generator = load_profile(arguments.profile).generator(arguments.data)
     source = with_released_split(arguments.data) if "released" in protocols else arguments.data
+    chosen = chosen_split(arguments, spec.fold)
     # No workers, since only the cases that are scored need to be made. Modalities are chosen before cases are compared
     # with those of the training, which are known by the modalities that the model has seen.
-    dataset = open_dataset(source, generator, arguments.cache, workers=0, split=chosen_split(arguments))
+    dataset = open_dataset(source, generator, arguments.cache, workers=0)
+    dataset = with_split_of_run(dataset, arguments.run, spec, chosen, arguments.allow_learned_cases)
     dataset = with_modalities(dataset, spec.modalities)
     scored = [sets for name in protocols for sets in (by_region if name == "dense" else by_class).values()]
     refuse_other_labels(arguments.run, spec.preprocessing, dataset, scored, regions)
-    without_test = dataset.name in {folder.name for folder in FOLDERS.values()} and not dataset.splits["test"]
-    split = arguments.split or ("validation" if without_test else "test")
+    split = scored_split(dataset, arguments.split)
     path = arguments.out or arguments.run / f"scores-{split}.csv"
     dataset, roles_of = roles_in_evaluation(
         arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
     )
+    if split != (arguments.split or "test"):
+        print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
     parts = []
     sampled = [sampled_protocol(name, dataset.name) for name in protocols if name != "dense"]
     if sampled:

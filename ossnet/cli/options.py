@@ -77,13 +77,19 @@ def data_options(positional: bool = False) -> argparse.ArgumentParser:
     return data
 
 
-def chosen_split(arguments: argparse.Namespace) -> Fold | Path | None:
-    """Return the fold or the table of splits that is chosen, or None for the split of the data set.
+def chosen_split(arguments: argparse.Namespace, of_run: Fold | None = None) -> Fold | Path | None:
+    """Return the fold or the table of splits that is chosen, or None for neither.
+
+    Args:
+        arguments: the arguments.
+        of_run: fold of a run, whose number or number of folds is taken if only the other is given.
 
     Raises:
         UserError: only one of --folds and --fold is given, there is no such fold, or a table is given as well.
     """
     fold, of, table = arguments.fold, arguments.folds, arguments.split_file
+    if of_run is not None and (fold is None) != (of is None):
+        fold, of = (of_run.number, of) if fold is None else (fold, of_run.of)
     if (fold is None) != (of is None):
         raise UserError("--folds is the number of folds and --fold is one of them; give both")
     if of is not None and table is not None:

@@ -11,6 +11,7 @@ from ossnet.files import require_writable, write_text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ossnet.data.splits import Splits
     from ossnet.training.run import RunSpec
 
 
@@ -20,8 +21,8 @@ def add(commands: Commands) -> None:
         "pool",
         help="pool the scores of the folds of a cross-validation",
         description="Pool the scores that `ossnet evaluate` has written for the models of all folds, each of which was "
-        "trained and scored with the same --folds and its own --fold. Print the mean of each fold, and mean and "
-        "standard deviation over all cases and over the folds.",
+        "trained with the same --folds and its own --fold, and scored on the cases of its fold. Print the mean of each "
+        "fold, and mean and standard deviation over all cases and over the folds.",
     )
     pooling.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="folders of the trained models, one per fold"
@@ -34,12 +35,15 @@ def add(commands: Commands) -> None:
 
 
 def _pool(arguments: argparse.Namespace) -> None:
-    from ossnet.evaluation.pooling import pool_scores, pooled_table
+    from ossnet.evaluation.pooling import pool_scores, pooled_table, require_cases_of_folds
 
     if arguments.out:
         require_writable(arguments.out)
     runs = _by_fold(arguments.runs)
-    pooled = pool_scores({fold: _read_scores(run, arguments.split) for fold, run in runs.items()})
+    splits = {fold: _read_split(run) for fold, run in runs.items()}
+    scores = {fold: _read_scores(run, arguments.split) for fold, run in runs.items()}
+    require_cases_of_folds(scores, splits, arguments.split)
+    pooled = pool_scores(scores)
     if arguments.out:
         write_text(arguments.out, pooled.to_csv(index=False))
     print(pooled_table(pooled).round(4).to_string())
@@ -82,16 +86,27 @@ def _but_for_the_fold(spec: "RunSpec", of: int) -> tuple[object, ...]:
     return replace(spec, fingerprint="", fold=None), of
 
 
+def _read_split(run: Path) -> "Splits":
+    from ossnet.training.recorded_split import FILE, read_split
+
+    split = read_split(run)
+    if split is None:
+        raise UserError(
+            f"{run} has no record of the cases of its fold ({FILE}); run its ossnet train command again, which writes "
+            "it and trains nothing anew"
+        )
+    return split
+
+
 def _read_scores(run: Path, split: str) -> "pd.DataFrame":
     import pandas as pd
 
     path = run / f"scores-{split}.csv"
     try:
-        scores = pd.read_csv(path, dtype={"case": str})
+        # As text, since a case may be called 001 or NA.
+        scores = pd.read_csv(path, converters={"case": str})
     except FileNotFoundError as error:
-        raise UserError(
-            f"{path} does not exist; run ossnet evaluate {run} with its --folds and --fold first"
-        ) from error
+        raise UserError(f"{path} does not exist; run ossnet evaluate {run} first") from error
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} ({' '.join(str(error).split())}); run ossnet evaluate again") from error
     if not {"case", "quantity", "value", "role_in_training"} <= set(scores.columns):

@@ -22,6 +22,9 @@ MODALITIES = ("flair", "t1", "t1ce", "t2")
 Other years have the same four under other names. A model that was trained on one year can be scored on another.
 """
 
+GRID = (240, 240, 155)
+"""Grid of every case of the releases, that of the SRI24 atlas, in voxels of 1 mm."""
+
 TRAIN_CASES, VALIDATION_CASES = 320, 45
 """Numbers of cases of the paper's random split of BraTS 2020 (Section 4.2). It leaves four of the cases out."""
 

@@ -94,6 +94,7 @@ class Dataset:
             `test` is one of many that could have been drawn.
         label_names: names of the label's values above 0, where the data set gives them.
         fold: fold that the splits are, see `ossnet.data.splits.resplit`; None for other splits.
+        chosen_split: whether a fold or a table of splits has replaced the splits that the data set itself has.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Dataset:
     held_out: tuple[str, ...] = ()
     label_names: LabelNames = field(default_factory=dict)
     fold: Fold | None = None
+    chosen_split: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

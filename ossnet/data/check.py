@@ -181,12 +181,18 @@ def _labels(check: CaseCheck) -> str:
     return ", ".join(f"{value}: {volume}" for value, volume in volumes.items()) or "none"
 
 
+def _patients(listing: Listing) -> str:
+    """Return the number of patients, where they are known to have several cases."""
+    patients = {listing.patients.get(case.name, case.name) for case in listing.cases}
+    return f" of {len(patients)} patients" if listing.patients else ""
+
+
 def summary(listing: Listing, checks: Sequence[CaseCheck]) -> list[str]:
     """Return what all cases together hold, as lines of text."""
     read = [check for check in checks if check.shape is not None]
     columns = check_table(read)
     lines = [
-        f"data set {listing.name}: {len(checks)} cases, "
+        f"data set {listing.name}: {len(checks)} cases{_patients(listing)}, "
         + ", ".join(f"{len(listing.splits[split])} {split}" for split in SPLITS),
         f"modalities: {', '.join(listing.modalities)}",
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from ossnet.data.csv_table import read_csv
 from ossnet.data.folds import Fold, fold_splits, patients_at_random
 from ossnet.errors import UserError
 
-SPLITS = ("train", "validation", "test")
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 Splits = Mapping[str, tuple[str, ...]]
 
 SHARE = 0.1
@@ -57,7 +59,8 @@ def resplit(dataset: Dataset, split: Fold | Path) -> Dataset:
         split: a fold of all cases but those that the data set holds out, or a table (see `read_splits`).
 
     Raises:
-        UserError: the data set has too few cases for the folds, or the table is not one of its cases.
+        UserError: the data set has too few cases for the folds, or the table is not one of its cases or divides the
+            cases of a patient.
     """
     names = dataset.names
     if isinstance(split, Fold):
@@ -65,6 +68,7 @@ def resplit(dataset: Dataset, split: Fold | Path) -> Dataset:
         splits: Splits = fold_splits(in_folds, dataset.patients, split)
     else:
         splits = read_splits(split, names)
+        refuse_divided_patients(splits, dataset.patients, split)
     contents = {name: dataset.content(name) for name in names}
     return replace(
         dataset,
@@ -72,17 +76,18 @@ def resplit(dataset: Dataset, split: Fold | Path) -> Dataset:
         contents=contents,
         fingerprint=digest([dataset.name, dataset.modalities, dict(splits), contents]),
         fold=split if isinstance(split, Fold) else None,
+        chosen_split=True,
     )
 
 
-def read_splits(table: Path, names: Sequence[str]) -> Splits:
+def read_splits(table: Path, names: Sequence[str] | None = None) -> Splits:
     """Read the splits of a data set from a CSV file with the columns `name` and `split`.
 
     Cases that the table does not list are in no split.
 
     Args:
         table: the CSV file; its format is described at `ossnet.data.csv_table.read_csv`.
-        names: names of the cases of the data set.
+        names: names of the cases of the data set; None if they are not known.
 
     Raises:
         UserError: the file cannot be read, lacks a column, repeats a name, or holds an unknown name or split.
@@ -90,11 +95,11 @@ def read_splits(table: Path, names: Sequence[str]) -> Splits:
     header, rows = read_csv(table)
     if set(header) != {"name", "split"}:
         raise UserError(f"{table} has the columns {', '.join(header)}; give the columns name and split")
-    known, found = set(names), dict[str, str]()
+    known, found = set(names or ()), dict[str, str]()
     for line, row in rows:
         name, split = row["name"], row["split"]
         place = f"{table}, line {line}"
-        if name not in known:
+        if names is not None and name not in known:
             shown = ", ".join(names[:3])
             raise UserError(
                 f"{place}, column name: '{name}' is not a case of this data set, such as {shown}; correct it"
@@ -105,3 +110,51 @@ def read_splits(table: Path, names: Sequence[str]) -> Splits:
             raise UserError(f"{place}, column split: '{split}' is not a split; write {', '.join(SPLITS)}")
         found[name] = split
     return {split: tuple(name for name, own in found.items() if own == split) for split in SPLITS}
+
+
+def refuse_divided_patients(splits: Splits, patients: Mapping[str, str], table: Path) -> None:
+    """Raise a UserError if the splits of a table put cases of one patient in two splits.
+
+    Args:
+        splits: the splits.
+        patients: patient of a case by its name; a case that is missing here is a patient of its own.
+        table: the table, for the message.
+    """
+    split_of: dict[str, str] = {}
+    for split, names in splits.items():
+        for name in names:
+            other = split_of.setdefault(patients[name], split) if name in patients else split
+            if other != split:
+                raise UserError(
+                    f"{table}, column split: patient {patients[name]!r} is in the splits {other} and {split} (with "
+                    f"case {name}), and a model must not be scored on a patient whom it has learned from; give all "
+                    "cases of a patient the same split"
+                )
+
+
+def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
+    """Return the split whose cases are scored.
+
+    Departure: the paper has no test cases and scores its validation cases.
+
+    Args:
+        dataset: the data set.
+        chosen: the split; None for `test`, or `validation` in a data set without test cases, as in the paper.
+
+    Raises:
+        UserError: the split has no cases.
+    """
+    if chosen is not None:
+        if not dataset.splits[chosen]:
+            raise UserError(
+                f"data set {dataset.name} has no {chosen} cases, so there is nothing to score; choose another --split"
+            )
+        return chosen
+    order: tuple[Split, ...] = ("test", "validation")
+    for split in order:
+        if dataset.splits[split]:
+            return split
+    raise UserError(
+        f"data set {dataset.name} has no test and no validation cases, so there is nothing to score; give some of its "
+        "cases one of these splits, or choose another --split"
+    )

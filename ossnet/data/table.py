@@ -5,10 +5,10 @@ from pathlib import Path
 from ossnet.data.case import Dataset
 from ossnet.data.csv_table import read_csv
 from ossnet.data.listing import FileCase, Listing, is_file
-from ossnet.data.splits import SPLITS
+from ossnet.data.splits import SPLITS, refuse_divided_patients
 from ossnet.errors import UserError
 
-OTHER_COLUMNS = ("name", "label", "split")
+OTHER_COLUMNS = ("name", "label", "split", "patient")
 """Columns that are no modality."""
 
 
@@ -35,13 +35,14 @@ def table_listing(table: Path) -> Listing:
     * one column per modality, with any name: a NIfTI file
     * `label`: a NIfTI file; may be empty for cases of the split `test`
     * `split`, optional: `train` (also if empty), `validation` or `test`
+    * `patient`, optional: any name of the patient, whose cases stay together; empty for a patient with no other case
 
     Paths are absolute or relative to the folder of the CSV.
 
     Raises:
         UserError: the CSV cannot be read, or its name cannot name a data set; a column is missing or repeated; or a row
             has a missing or repeated name, an unknown split, or no label to train or validate with. The message names
-            the CSV, the line and the column.
+            the CSV, the line and the column. Or a patient is in two splits, which the message names.
     """
     if not table.stem.isprintable():
         raise UserError(
@@ -55,6 +56,7 @@ def table_listing(table: Path) -> Listing:
     cases: dict[str, FileCase] = {}
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     problems: dict[str, str] = {}
+    patients: dict[str, str] = {}
     for line, row in rows:
         place = f"{table}, line {line}"
         name, split = row["name"], row.get("split") or "train"
@@ -77,12 +79,16 @@ def table_listing(table: Path) -> Listing:
         images = tuple(files[modality] for modality in modalities if modality in files)
         cases[name] = FileCase(name, images, files.get("label"))
         splits[split].append(name)
+        if row.get("patient"):
+            patients[name] = row["patient"]
+    refuse_divided_patients({split: tuple(names) for split, names in splits.items()}, patients, table)
     return Listing(
         name=table.stem,
         modalities=modalities,
         cases=tuple(cases.values()),
         splits={split: tuple(names) for split, names in splits.items()},
         label_by_grid=False,
+        patients=patients,
         held_out=tuple(splits["test"]),
         known_problems=problems,
     )

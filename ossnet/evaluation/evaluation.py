@@ -10,8 +10,8 @@ import pandas as pd
 from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
-from ossnet.data.modalities import with_modalities
 from ossnet.data.grid_map import GridMap
+from ossnet.data.modalities import with_modalities
 from ossnet.data.preprocessing import Preprocessing, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import score_classes, scored_classes

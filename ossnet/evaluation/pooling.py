@@ -1,9 +1,11 @@
 """Scores of cross-validation: those of all folds together, each case scored once."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
 
+from ossnet.data.splits import Splits
 from ossnet.errors import UserError
 
 NOT_KEYS = frozenset(
@@ -45,6 +47,37 @@ def pool_scores(scores: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
                     "with the --folds and --fold of its training"
                 )
     return pd.concat([table.assign(fold=fold) for fold, table in sorted(scores.items())], ignore_index=True)
+
+
+def require_cases_of_folds(scores: Mapping[int, pd.DataFrame], splits: Mapping[int, Splits], split: str) -> None:
+    """Raise a UserError if the scores are not of all folds of one division, each of the cases of its own split.
+
+    Args:
+        scores: scores as `ossnet evaluate` writes them, by the number of the fold.
+        splits: splits that the model of each fold was trained with, see `ossnet.data.folds.fold_splits`.
+        split: split that is scored.
+
+    Raises:
+        UserError: the test cases of the folds are not all of their cases, each once, so that they were drawn from other
+            cases; or a case of a fold's split is not scored, or another one is.
+    """
+    of_folds = Counter(name for of_fold in splits.values() for name in of_fold["test"])
+    for fold, of_fold in splits.items():
+        names = Counter(name for part in of_fold.values() for name in part)
+        if names != of_folds:
+            name = min((names - of_folds) + (of_folds - names))
+            raise UserError(
+                f"the folds were not drawn from the same cases, as case {name} shows, which fold {fold} has in another "
+                "place; train the models of all folds on the same data set"
+            )
+        scored, own = set(scores[fold]["case"]), set(of_fold[split])
+        if scored != own:
+            name = min(scored ^ own)
+            what = "is scored, but is not a case" if name in scored else "is not scored, but is a case"
+            raise UserError(
+                f"case {name} {what} of split {split} of fold {fold}; run ossnet evaluate again for the model of that "
+                "fold, without --folds and --split-file"
+            )
 
 
 def pooled_table(pooled: pd.DataFrame) -> pd.DataFrame:

@@ -17,5 +17,6 @@ In reading order:
 - `checkpoint`: checkpoints and weights on disk;
 - `seen_cases`: record of the cases that a training has seen, by which leakage is found;
 - `learned_labels`: record of what its label values mean, by which scores of other labels are refused;
+- `recorded_split`: record of a fold or a table of splits that a training was made with;
 - `released_run`: runs whose weights are from the released code.
 """

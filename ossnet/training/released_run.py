@@ -1,7 +1,8 @@
 """Runs whose weights are from the released OSS-Net code: import, export, and the cases that they have learned from."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -114,39 +115,63 @@ def export_released(folder: Path, path: Path) -> None:
     save_checkpoint(path, state)
 
 
-def roles_in_released_training(dataset: Dataset, split: str) -> dict[str, str]:
-    """Return the role of each case of a split in the training of the released weights, by case name.
+def roles_in_released_training(
+    names: Sequence[str], trained_on: str, shape_of: Callable[[str], tuple[int, ...]]
+) -> dict[str, str]:
+    """Return the role of each case in the training of released weights, by case name.
 
     Roles are those of `ossnet.training.seen_cases.roles_in_training`. The released code lists the cases of BraTS 2020
-    by name; which cases of LiTS it trained on is not published, and cases of other data sets may be copies.
+    by name. A case of another name may be a copy, as those of BraTS 2021 are, and is then on the same grid; on another
+    grid it is unseen, by the same standard as in `ossnet.data.voxels.voxel_digest`. Which cases of LiTS the released
+    code trained on is not published, so that any case may be one of them.
+
+    Args:
+        names: names of the cases.
+        trained_on: data set of the released weights.
+        shape_of: function that returns the grid of a case. It is called for cases of which the name does not tell.
     """
-    names = dataset.splits[split]
-    if dataset.name != brats.BRATS2020.name:
+    if trained_on != brats.BRATS2020.name:
         return dict.fromkeys(names, "unknown")
     learned = set(brats.released_splits(names)["train"])
-    return {name: "train" if name in learned else "validation" for name in names}
+
+    def role(name: str) -> str:
+        if re.fullmatch(brats.BRATS2020.case, name):
+            return "train" if name in learned else "validation"
+        return "unknown" if sorted(shape_of(name)) == sorted(brats.GRID) else "unseen"
+
+    return {name: role(name) for name in names}
 
 
-def refuse_cases_of_released_training(dataset: Dataset, split: str, roles: Mapping[str, str], run: str) -> None:
+def refuse_cases_of_released_training(
+    dataset: Dataset, split: str, roles: Mapping[str, str], trained_on: str, run: str
+) -> None:
     """Raise a UserError if released weights may have learned from cases that are to be scored.
 
     Args:
         dataset: data set of the cases.
         split: split of the cases.
         roles: role of each case, from `roles_in_released_training`.
-        run: name of the run in messages.
+        trained_on: data set of the released weights.
+        run: name of the run that has the weights or started from them, in messages.
     """
-    learned = [name for name, role in roles.items() if role == "train"]
+    weights = f"the released weights that {run} has, or started from,"
+    learned, unknown = ([name for name, found in roles.items() if found == role] for role in ("train", "unknown"))
     if learned:
         raise UserError(
-            f"{run} has learned from {len(learned)} of the {len(roles)} cases in split {split} of data set "
-            f"{dataset.name}, which the released code trained on, the first is {learned[0]}; give the released split "
-            "(brats-released:FOLDER), or add --allow-learned-cases to ossnet evaluate"
+            f"{weights} have learned from {len(learned)} of the {len(roles)} cases in split {split} of data set "
+            f"{dataset.name}, the first is {learned[0]}; give the released split (brats-released:FOLDER), or add "
+            "--allow-learned-cases to ossnet evaluate"
         )
-    if "unknown" in roles.values():
+    if unknown and trained_on == brats.BRATS2020.name:
         raise UserError(
-            f"{run} was imported, and which cases of data set {dataset.name} are among those that it has learned from "
-            "is not known; add --allow-learned-cases to ossnet evaluate"
+            f"{len(unknown)} of the {len(roles)} cases in split {split} of data set {dataset.name} are on the grid of "
+            f"BraTS 2020, the first is {unknown[0]}, and {weights} may have learned from them under other names; add "
+            "--allow-learned-cases to ossnet evaluate"
+        )
+    if unknown:
+        raise UserError(
+            f"which cases of {trained_on} {weights} have learned from is not published, and those in split {split} of "
+            f"data set {dataset.name} may be among them; add --allow-learned-cases to ossnet evaluate"
         )
 
 

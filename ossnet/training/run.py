@@ -33,6 +33,7 @@ from ossnet.training.distributed import ALONE, Processes
 from ossnet.training.learned_labels import names_after_start, names_to_learn, write_label_names
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.recipe import Recipe
+from ossnet.training.recorded_split import record_split
 from ossnet.training.seen_cases import SeenCases, read_seen_cases
 
 
@@ -169,6 +170,15 @@ def prepared_cases(
     return cases, PreparedCases(dataset, "validation", spec.preprocessing, cache)
 
 
+def seen_cases_of(folder: Path, spec: RunSpec) -> SeenCases | None:
+    """Return the cases that the run in a folder has seen; None if there is no record of them.
+
+    Raises:
+        UserError: the record cannot be read or is damaged.
+    """
+    return read_seen_cases(folder) if spec.imported is None else SeenCases({}, {}, released=spec.dataset)
+
+
 def started_from(spec: RunSpec, folder: Path) -> RunSpec:
     """Return a specification, changed to start from the weights of the run in a folder.
 
@@ -276,8 +286,9 @@ def train_run(
             if processes.is_first:
                 write_spec(folder, spec)
                 write_label_names(folder, names)
+                record_split(folder, dataset)
                 seen = SeenCases(cases.voxel_digests(), validation_cases.voxel_digests())
-                seen_before = read_seen_cases(start) if start is not None else SeenCases({}, {})
+                seen_before = SeenCases({}, {}) if start is None else seen_cases_of(start, read_spec(start))
                 # Without a record of the cases before, there is none of this run, which has seen them, too.
                 if seen_before is not None:
                     seen.and_before(seen_before).write(folder)

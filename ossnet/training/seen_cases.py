@@ -24,11 +24,14 @@ class SeenCases:
         train: names of the cases that the model has learned from, each with its voxel digest.
         validation: names of the cases that the best epoch was chosen on, each with its voxel digest.
         version: version of the digests.
+        released: data set of the released weights that the run has or started from, whose cases are not at hand (see
+            `ossnet.training.released_run.roles_in_released_training`); None if it did not.
     """
 
     train: Mapping[str, str]
     validation: Mapping[str, str]
     version: int = VERSION
+    released: str | None = None
 
     def and_before(self, before: "SeenCases") -> "SeenCases":
         """Return these cases and those of the training that this one starts from."""
@@ -36,7 +39,9 @@ class SeenCases:
         def both(own: Mapping[str, str], earlier: Mapping[str, str]) -> dict[str, str]:
             return {**{f"start/{name}": digest for name, digest in earlier.items()}, **own}
 
-        return SeenCases(both(self.train, before.train), both(self.validation, before.validation))
+        return SeenCases(
+            both(self.train, before.train), both(self.validation, before.validation), released=before.released
+        )
 
     def write(self, folder: Path) -> None:
         """Write the record into the folder of the training."""
@@ -86,6 +91,8 @@ def roles_in_training(
     names = dataset.splits[split]
     if seen is None:
         return dict.fromkeys(names, "unknown")
+    if not seen.train and not seen.validation:
+        return dict.fromkeys(names, "unseen")
     roles = dict.fromkeys(seen.validation.values(), "validation") | dict.fromkeys(seen.train.values(), "train")
     found = {}
     for done, name in enumerate(names, start=1):

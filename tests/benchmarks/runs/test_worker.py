@@ -17,7 +17,7 @@ from benchmarks.runs import worker
 from benchmarks.runs.run_folder import Run, State, lock
 from benchmarks.scoring.registry import read_scoring
 from benchmarks.scoring.segmentation import Segmentation
-from benchmarks.study import Split
+from ossnet.data.splits import Split
 from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 from ossnet.training.loop import EpochReport

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from benchmarks.runs.run_folder import identity
 from benchmarks.scoring.scoring import Outcome, folder_of, training_folder
-from benchmarks.study import Point, Split
+from benchmarks.study import Point
 from ossnet.config import plain
 from ossnet.data.case import Dataset
+from ossnet.data.splits import Split
 from ossnet.model import SegmentationModel
 from ossnet.training.profile import Profile
 from ossnet.training.run import RunSpec

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.scoring.segmentation import Segmentation, scored_split
+from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.study import Point
 from ossnet.config import plain
 from ossnet.data.case import Case, Dataset
-from ossnet.errors import UserError
 from ossnet.model import SegmentationModel
 from ossnet.training.profile import load_profile
 from ossnet.training.run import RunSpec
@@ -26,17 +25,6 @@ def model(intensity_model: Callable[..., SegmentationModel]) -> SegmentationMode
 
 def with_splits(dataset: Dataset, **splits: tuple[str, ...]) -> Dataset:
     return replace(dataset, splits=dict(dataset.splits) | splits)
-
-
-def test_validation_cases_stand_in_for_test_cases(dataset: Dataset) -> None:
-    without_test = with_splits(dataset, test=())
-    assert scored_split(dataset) == "test"
-    assert scored_split(without_test) == scored_split(dataset, "validation") == "validation"
-    without_any = with_splits(without_test, validation=())
-    with pytest.raises(UserError, match="nothing to score"):
-        scored_split(without_any)
-    with pytest.raises(UserError, match="no validation cases"):
-        scored_split(without_any, "validation")
 
 
 def test_only_choices_that_are_made_join_the_identity(tiny_spec: Callable[..., RunSpec], dataset: Dataset) -> None:

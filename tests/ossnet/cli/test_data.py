@@ -56,7 +56,7 @@ def test_every_layout_is_ready_for_training(tree: Any, options: list[str], tmp_p
     assert {path: path.stat().st_mtime_ns for path in Path("results/cache/prepared").glob("*/case.json")} == times
 
     split = "validation" if tree.layout in ("brats", "lits") else "test"
-    assert main(["evaluate", "run", "--data", tree.source, "--split", split, "--device", "cpu"]) == 0
+    assert main(["evaluate", "run", "--data", tree.source, "--device", "cpu"]) == 0
     scores = pd.read_csv(f"run/scores-{split}.csv")
     assert scores["case"].nunique() == 1
     assert read_spec(Path("run")).dataset.startswith(FOLDERS[tree.layout].name if tree.layout in FOLDERS else "own")
@@ -70,12 +70,13 @@ def test_folds_are_trained_scored_and_pooled(
     make_tree: Callable[..., Any], options: list[str], tmp_path: Path, capsys: Capture
 ) -> None:
     source = make_tree("folders", tmp_path / "toy").source
+    data = ["--data", source, "--device", "cpu"]
     for fold in range(3):
-        chosen = ["--data", source, "--folds", "3", "--fold", str(fold), "--device", "cpu"]
-        assert main(["train", "--model", "c", *chosen, *options]) == 0
+        assert main(["train", "--model", "c", *data, "--folds", "3", "--fold", str(fold), *options]) == 0
         run = Path(f"results/runs/folders-toy-c-seed0-fold{fold}of3")
         assert read_spec(run).fold == Fold(fold, 3)
-        assert main(["evaluate", str(run), *chosen]) == 0
+        # The fold is that of the run, whether or not a part of it is given.
+        assert main(["evaluate", str(run), *data, *[[], ["--folds", "3"], ["--fold", "2"]][fold]]) == 0
     runs = [str(run) for run in sorted(Path("results/runs").iterdir())]
     capsys.readouterr()
     assert main(["pool", *runs, "--out", "pooled.csv"]) == 0
@@ -92,8 +93,39 @@ def test_folds_are_trained_scored_and_pooled(
     assert "--fold 2" in capsys.readouterr().err
     assert main(["pool", *runs, runs[0]]) == 2
     # Of the other folds, one holds out what the first model has learned from, and one what its epoch was chosen on.
-    others = [["evaluate", runs[0], "--data", source, "--folds", "3", "--fold", fold] for fold in "12"]
-    assert sorted(main([*command, "--device", "cpu"]) for command in others) == [0, 2]
+    others = [["evaluate", runs[0], *data, "--folds", "3", "--fold", fold] for fold in "12"]
+    assert [main(command) for command in others] == [2, 2]
+    assert main([*others[0], "--allow-learned-cases"]) == 0
+    assert main(["pool", *runs]) == 2
+    assert "fold 0" in capsys.readouterr().err
+    # Another file under the name of a case makes other cases, of which there is no such fold.
+    labels = tmp_path / "toy" / "labels"
+    (labels / "case_0.nii.gz").write_bytes((labels / "case_1.nii.gz").read_bytes())
+    assert main(["evaluate", runs[0], *data]) == 2
+    assert "--split-file" in capsys.readouterr().err
+    assert main(["evaluate", runs[0], *data, "--split-file", f"{runs[0]}/splits.csv"]) == 0
+
+
+def test_patients_stay_together_and_a_run_is_scored_on_its_own_split(
+    make_tree: Callable[..., Any], options: list[str], tmp_path: Path
+) -> None:
+    tree = make_tree("csv", tmp_path / "toy")
+    rows = [
+        f"{name},imagesTr/case_{case}.nii.gz,labelsTr/case_{case}.nii.gz,{patient}"
+        for name, case, patient in zip("abcd", (0, 1, 2, 2), ("P", "Q", "P", ""), strict=True)
+    ]
+    (tree.folder / "own.csv").write_text("\n".join(["name,t1,label,patient", *rows]))
+    Path("splits.csv").write_text("name,split\na,train\nc,train\nb,test\n")
+    train = ["train", "--model", "c", "--data", tree.source, "--device", "cpu", *options]
+    assert main([*train, "--folds", "3", "--fold", "0", "--out", "fold"]) == 0
+    of_case = dict(pd.read_csv("fold/splits.csv").itertuples(index=False, name=None))
+    assert sorted(of_case) == list("abcd")
+    assert of_case["a"] == of_case["c"]
+    assert len(set(of_case.values())) == 3
+    assert main([*train, "--split-file", "splits.csv", "--out", "run"]) == 0
+    Path("splits.csv").unlink()
+    assert main(["evaluate", "run", "--data", tree.source, "--device", "cpu"]) == 0
+    assert set(pd.read_csv("run/scores-test.csv")["case"]) == {"b"}
 
 
 @pytest.mark.parametrize(

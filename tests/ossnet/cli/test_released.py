@@ -1,7 +1,9 @@
 """Checkpoints of the released code through the command line, and evaluation by every protocol."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -63,7 +65,9 @@ def test_all_protocols_score_the_cases_that_the_released_code_lists(capsys: Capt
 
 
 @pytest.mark.usefixtures("imported")
-def test_cases_that_released_weights_may_have_learned_from_are_refused(capsys: Capture, tmp_path: Path) -> None:
+def test_cases_that_released_weights_may_have_learned_from_are_refused(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = ["evaluate", "run", "--data", "brats-released:brats", "--split", "train", "--device", "cpu"]
     assert main(command) == 2
     assert "BraTS20_Training_002" in capsys.readouterr().err
@@ -75,8 +79,48 @@ def test_cases_that_released_weights_may_have_learned_from_are_refused(capsys: C
     }
     own = {"name": "x", **columns, "label": "brats/BraTS20_Training_001/BraTS20_Training_001_seg.nii", "split": "test"}
     pd.DataFrame([own]).to_csv("own.csv", index=False)
+    # The case is a copy under another name.
+    monkeypatch.setattr("ossnet.data.brats.GRID", (60, 60, 43))
     assert main(["evaluate", "run", "--data", "own.csv", "--device", "cpu"]) == 2
     assert "--allow-learned-cases" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("imported")
+def test_a_training_that_starts_from_released_weights_has_learned_from_their_cases(
+    brats_release: Callable[[Path, Sequence[int]], Path],
+    as_options: Callable[[dict[str, Any]], list[str]],
+    capsys: Capture,
+) -> None:
+    brats_release(Path("brats"), [1, 2, 3, 4])
+    rows = ["name,flair,t1,t1ce,t2,label,split"]
+    for number, row in ((3, "new,{},train"), (4, "held,{},test")):
+        parts = ("flair", "t1", "t1ce", "t2", "seg")
+        case = f"brats/BraTS20_Training_{number:03d}/BraTS20_Training_{number:03d}"
+        rows.append(row.format(",".join(f"{case}_{part}.nii" for part in parts)))
+    Path("own.csv").write_text("\n".join(rows))
+    settings = {
+        "network": {"encoder_channels": [4, 4, 4], "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3},
+        "preprocessing": {"shape": [64, 64, 48]},
+        "recipe": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 2, "sampling": {"count": 64}},
+    }
+    train = ["train", "--data", "own.csv", "--profile", "released", "--model", "c", "--start", "run", "--out", "next"]
+    assert main([*train, "--device", "cpu", *as_options(settings)]) == 0
+    evaluate = ["evaluate", "next", "--device", "cpu", "--data"]
+    assert main([*evaluate, "own.csv"]) == 0
+    assert set(pd.read_csv("next/scores-test.csv")["role_in_training"]) == {"unseen"}
+    assert main([*evaluate, "brats-released:brats"]) == 0
+    assert set(pd.read_csv("next/scores-validation.csv")["role_in_training"]) == {"validation"}
+    capsys.readouterr()
+    assert main([*evaluate, "brats-released:brats", "--split", "train"]) == 2
+    assert "BraTS20_Training_002" in capsys.readouterr().err
+    # The cases of LiTS that released weights have learned from are known to nobody.
+    record = json.loads(Path("next/cases.json").read_text())
+    assert record["released"] == "brats2020"
+    Path("next/cases.json").write_text(json.dumps(record | {"released": "lits"}))
+    assert main([*evaluate, "own.csv"]) == 2
+    assert "--allow-learned-cases" in capsys.readouterr().err
+    assert main([*evaluate, "own.csv", "--allow-learned-cases"]) == 0
+    assert set(pd.read_csv("next/scores-test.csv")["role_in_training"]) == {"unknown"}
 
 
 def test_a_trained_model_is_scored_by_the_protocols_that_are_asked_for(place: Path, capsys: Capture) -> None:

@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ossnet.config import build, plain
 from ossnet.data.case import Case
-from ossnet.data.nifti import read_image, read_label
 from ossnet.data.grid_map import GridMap
+from ossnet.data.nifti import read_image, read_label
 from ossnet.data.preprocessing import Preprocessing, grid_map, prepare
 from ossnet.data.voxel_grid import VoxelGrid
 from ossnet.errors import UserError

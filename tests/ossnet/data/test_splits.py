@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from ossnet.data.case import Dataset
 from ossnet.data.folds import Fold
-from ossnet.data.splits import random_splits, read_splits, resplit, shared_splits
+from ossnet.data.splits import random_splits, read_splits, resplit, scored_split, shared_splits
 from ossnet.errors import UserError
 
 
@@ -58,3 +59,25 @@ def test_a_mistake_in_a_table_of_splits_is_named(rows: list[str], place: str, tm
     (tmp_path / "splits.csv").write_text("\n".join(rows))
     with pytest.raises(UserError, match=rf"splits\.csv.*{place}"):
         read_splits(tmp_path / "splits.csv", ["a", "b"])
+
+
+def test_a_patient_in_two_splits_is_refused_with_the_patient_and_both(dataset: Dataset, tmp_path: Path) -> None:
+    with_patients = replace(dataset, patients={"a": "P1", "d": "P1", "b": "P2"})
+    splits = tmp_path / "splits.csv"
+    splits.write_text("name,split\na,train\nb,validation\nd,train\ne,test\n")
+    assert resplit(with_patients, splits).splits["train"] == ("a", "d")
+    splits.write_text("name,split\na,train\nb,validation\nd,test\n")
+    assert resplit(dataset, splits).splits["test"] == ("d",)
+    with pytest.raises(UserError, match=r"splits\.csv.* 'P1' .*train and test"):
+        resplit(with_patients, splits)
+
+
+def test_validation_cases_stand_in_for_test_cases(dataset: Dataset) -> None:
+    without_test = replace(dataset, splits={**dataset.splits, "test": ()})
+    assert scored_split(dataset) == "test"
+    assert scored_split(without_test) == scored_split(dataset, "validation") == "validation"
+    without_any = replace(dataset, splits={**without_test.splits, "validation": ()})
+    with pytest.raises(UserError, match="nothing to score"):
+        scored_split(without_any)
+    with pytest.raises(UserError, match="no validation cases"):
+        scored_split(without_any, "validation")

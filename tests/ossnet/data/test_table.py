@@ -82,6 +82,10 @@ def test_the_fingerprint_follows_contents_and_splits_not_places(tmp_path: Path) 
         (["name,t1,label,split", "a,a/t1.nii.gz,a/seg.nii.gz,tain"], "line 2, column split: 'tain' .*validation"),
         (["name,t1,label", "", "a,a/t2.nii.gz,a/seg.nii.gz"], r"line 3, column t1: .*a/t2\.nii\.gz"),
         (["name,t1,label", "a,a/t1.nii.gz,a/sag.nii.gz"], r"line 2, column label: .*a/sag\.nii\.gz"),
+        (
+            ["name,t1,label,patient,split", "a,a/t1.nii.gz,a/seg.nii.gz,P1,", "b,b/t1.nii.gz,b/seg.nii.gz,P1,test"],
+            "column split: patient 'P1' .*train and test",
+        ),
         (["name,t1,label", "a,,a/seg.nii.gz"], "line 2, column t1: .*missing"),
         (["name,t1,label", "a,a/t1.nii.gz,"], "line 2, column label: .*train"),
         (['name,t1,label"', '"a'], "CSV"),

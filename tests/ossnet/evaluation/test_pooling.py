@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from ossnet.errors import UserError
-from ossnet.evaluation.pooling import pool_scores, pooled_table
+from ossnet.evaluation.pooling import pool_scores, pooled_table, require_cases_of_folds
 
 
 def scores(values: dict[str, float], role: str = "unseen", quantity: str = "dice", **columns: object) -> pd.DataFrame:
@@ -52,3 +52,20 @@ def test_folds_that_were_scored_in_different_ways_are_refused(other: dict[str, s
 def test_a_case_of_two_folds_is_refused() -> None:
     with pytest.raises(UserError, match=r"case a .* 0 and 1"):
         pool_scores({0: scores({"a": 0.5}), 1: scores({"a": 0.5})})
+
+
+def test_scores_are_those_of_the_cases_of_each_fold() -> None:
+    splits = {
+        0: {"train": ("c",), "validation": ("d",), "test": ("a", "b")},
+        1: {"train": ("a",), "validation": ("b",), "test": ("c", "d")},
+    }
+    own = {fold: scores(dict.fromkeys(split["test"], 0.5)) for fold, split in splits.items()}
+    require_cases_of_folds(own, splits, "test")
+    require_cases_of_folds({0: scores({"d": 0.5}), 1: scores({"b": 0.5})}, splits, "validation")
+    for cases in ("a", "abd", "cd"):
+        with pytest.raises(UserError, match="of fold 0"):
+            require_cases_of_folds({**own, 0: scores(dict.fromkeys(cases, 0.5))}, splits, "test")
+    # A case that one fold lacks, and one that two folds hold out.
+    for other in ({**splits[1], "train": ()}, {"train": ("a",), "validation": (), "test": ("b", "c", "d")}):
+        with pytest.raises(UserError, match="same cases"):
+            require_cases_of_folds(own, {0: splits[0], 1: other}, "test")

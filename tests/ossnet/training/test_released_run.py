@@ -102,13 +102,20 @@ def test_the_released_list_tells_which_cases_were_learned_from(
 ) -> None:
     # Cases 1 and 355 are listed for validation.
     dataset = brats_dataset(brats_release(tmp_path, [1, 2, 3, 355]))
-    roles = {split: list(roles_in_released_training(dataset, split).values()) for split in ("train", "validation")}
-    assert roles == {"train": ["train"] * 2, "validation": ["validation"] * 2}
-    refuse_cases_of_released_training(dataset, "validation", roles_in_released_training(dataset, "validation"), "run")
+
+    def roles(names: Sequence[str], weights: str = "brats2020") -> dict[str, str]:
+        return roles_in_released_training(names, weights, {"cropped": (60, 60, 43), "x": (155, 240, 240)}.__getitem__)
+
+    train, validation = (roles(dataset.splits[split]) for split in ("train", "validation"))
+    assert (list(train.values()), list(validation.values())) == (["train"] * 2, ["validation"] * 2)
+    refuse_cases_of_released_training(dataset, "validation", validation, "brats2020", "run")
     with pytest.raises(UserError, match=r"2 of the 2 cases .*BraTS20_Training_002; give the released split"):
-        refuse_cases_of_released_training(dataset, "train", roles_in_released_training(dataset, "train"), "run")
-    other = Dataset("lits", MODALITIES, {"test": ("volume-0",)}, {}.__getitem__, "")
-    unknown = roles_in_released_training(other, "test")
-    assert unknown == {"volume-0": "unknown"}
-    with pytest.raises(UserError, match="--allow-learned-cases"):
-        refuse_cases_of_released_training(other, "test", unknown, "run")
+        refuse_cases_of_released_training(dataset, "train", train, "brats2020", "run")
+    # A case of another name is none of them if its grid is another one.
+    own = roles(["cropped", "x"])
+    assert own == {"cropped": "unseen", "x": "unknown"}
+    for weights, found in (("brats2020", own), ("lits", roles(["volume-0"], "lits"))):
+        other = Dataset("own", MODALITIES, {"test": tuple(found)}, {}.__getitem__, "")
+        assert "unknown" in found.values()
+        with pytest.raises(UserError, match="--allow-learned-cases"):
+            refuse_cases_of_released_training(other, "test", found, weights, "run")
