@@ -57,6 +57,10 @@ def test_from_training_to_labels_and_scores(
         printed = capsys.readouterr().out
         assert f"mean dice: {dice['mean']:.4f} over 1 of 1 cases" in printed
         assert all(f"mean dice of {name}: " in printed for name in classes)
+    assert main(["evaluate", "nested", *tumours, "--protocol", "paper", "dense", "--out", "scores.csv"]) == 0
+    scores = pd.read_csv("scores.csv")
+    of_protocols = scores[scores["quantity"] == "iou"].groupby("protocol")["class"].apply(list)
+    assert of_protocols["paper"] == of_protocols["dense"] == ["mean", *REGIONS]
 
 
 def test_regions_of_other_labels_are_refused(refused: Callable[..., None]) -> None:
