@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--tolerance-mm",
         type=float,
-        help="by the protocol dense, tolerance of the surface Dice in mm (default: 2, or the longest voxel edge if that "
+        help="tolerance of the surface Dice of the protocol dense in mm (default: 2, or the longest voxel edge if that "
         "is longer)",
     )
     evaluation.add_argument(

@@ -149,8 +149,7 @@ def _refuse_replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: 
             _refuse_replaced(value, now, f"{prefix}{key}.")
         elif isinstance(value, SINGLE) and isinstance(now, SINGLE) and now != value:
             raise UserError(
-                f"setting {prefix}{key} = {value} has no effect: together with the others it is {now}; change those, or "
-                "leave it out"
+                f"setting {prefix}{key} = {value} has no effect: with the others it is {now}; change those, or omit it"
             )
 
 

@@ -106,9 +106,18 @@ def test_every_kind_of_study_goes_through_every_command(
         (["run", "table3", "--threads", "2"], "--threads has no effect here: it is for studies that train models"),
         (["run", "--executor", "slurm", "--workers", "2"], "--workers has no effect here: it is for --executor local"),
         (["run", "--shared"], "--shared has no effect here: it is for named studies"),
-        (["status", "table3", "--profile", "tiny"], "--profile has no effect here: it is for studies that train models"),
-        (["verify", "table1", "c", "dice", "--no-train", "--seed", "1"], "--seed has no effect here: it is for a training"),
-        ([*REPRODUCE, "dense", "--locations", "9"], "--locations has no effect here: it is for --protocol paper or rel"),
+        (
+            ["status", "table3", "--profile", "tiny"],
+            "--profile has no effect here: it is for studies that train models",
+        ),
+        (
+            ["verify", "table1", "c", "dice", "--no-train", "--seed", "1"],
+            "--seed has no effect here: it is for a training",
+        ),
+        (
+            [*REPRODUCE, "dense", "--locations", "9"],
+            "--locations has no effect here: it is for --protocol paper or rel",
+        ),
         ([*REPRODUCE, "paper", "--extraction", "dense"], "--extraction has no effect here: it is for --protocol dense"),
         (["verify", "table3", "c", "dice"], "table3 trains no model; choose from table1"),
     ],
