@@ -10,6 +10,9 @@ from ossnet.command import run_command
 from ossnet.errors import UserError
 from paper_figures.registry import FIGURES, find_figures
 
+PROGRAM = "paper_figures"
+"""Name of the program in messages."""
+
 
 def draw_figures(names: Sequence[str], results: Path, reference: Path | None = REFERENCE) -> int:
     """Draw figures by name, or all figures if no name is given, and print a line for each picture.
@@ -23,24 +26,31 @@ def draw_figures(names: Sequence[str], results: Path, reference: Path | None = R
         reference: results folder of the committed reference; None for no reference.
 
     Returns:
-        The exit status 0.
+        The exit status: 0, or 1 if there is nothing to draw for some of the names.
 
     Raises:
-        UserError: a name is unknown, there is nothing to draw for a name, or a file cannot be read or written.
+        UserError: a name is unknown, there is nothing to draw for any of the names, or a file cannot be read or
+            written.
     """
-    for figure in find_figures(names, results):
+    figures, without_records = find_figures(names, results), []
+    for figure in figures:
         lines = figure.draw(results, reference)
         if not lines and figure.records:
             records = figure.records
             lines = [f"{figure.name}: nothing to draw from {records.study} in {results}; run `{records.origin}`"]
             if names:
-                raise UserError(lines[0])
+                without_records += lines
+                continue
         print("\n".join(lines))
-    return 0
+    if without_records and len(without_records) == len(figures):
+        raise UserError("; ".join(without_records))
+    for line in without_records:
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    return 1 if without_records else 0
 
 
 def main(arguments: Sequence[str] | None = None, reference: Path | None = REFERENCE) -> int:
-    """Run the command line and return the exit status: 0, or 2 after an error caused by user input."""
+    """Run the command line and return the exit status: that of `draw_figures`, or 2 after an error of the user."""
     parser = argparse.ArgumentParser(
         prog="python -m paper_figures",
         description="Draw figures from records, as PDF and PNG with their data as JSON, into RESULTS/figures.",
@@ -49,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, reference: Path | None = REFERE
     parser.add_argument("figure", nargs="*", metavar="FIGURE", help=text)
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder (default: %(default)s)")
     options = parser.parse_args(arguments)
-    return run_command("paper_figures", lambda: draw_figures(options.figure, options.results, reference))
+    return run_command(PROGRAM, lambda: draw_figures(options.figure, options.results, reference))
 
 
 if __name__ == "__main__":

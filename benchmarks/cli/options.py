@@ -37,7 +37,7 @@ def command(
 ) -> argparse.ArgumentParser:
     """Add a command with its help, the function that carries it out, and the option of the results folder."""
     added = commands.add_parser(name, help=text, description=text)
-    added.set_defaults(handler=handler)
+    added.set_defaults(handler=handler, parser=added)
     added.add_argument("--results", type=Path, default=Path("results"), help="results folder (default: %(default)s)")
     return added
 

@@ -11,6 +11,7 @@ from benchmarks.commands.status import print_status
 from benchmarks.names import REFERENCE
 from benchmarks.report.transfer_table import collect_transfers
 from benchmarks.studies.registry import find_studies
+from ossnet.cli.unused import refuse_unused
 from ossnet.errors import UserError
 
 
@@ -45,7 +46,9 @@ def add(commands: Commands) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    print_status(find_studies(options.study, options.results), options.results, options.profile)
+    studies = find_studies(options.study, options.results)
+    refuse_unused(options, any(study.has_points for study in studies), "studies that train models", "--profile")
+    print_status(studies, options.results, options.profile)
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.cli.options import Commands, command, require_positive_numbers
+from ossnet.cli.unused import refuse_unused
 from ossnet.files import require_writable_folder
 
 
@@ -58,6 +59,9 @@ def _reproduce(options: argparse.Namespace) -> int:
     from ossnet.cli.device import device_of
 
     require_positive_numbers(options, "locations", "max_locations", "threads")
+    protocols = list(dict.fromkeys(options.protocol))
+    refuse_unused(options, "dense" in protocols, "--protocol dense", "--extraction")
+    refuse_unused(options, protocols != ["dense"], "--protocol paper or released", "--locations")
     for folder in ("cache", "reproduction", "tables"):
         require_writable_folder(options.results / folder)
     table = reproduce(
@@ -65,7 +69,7 @@ def _reproduce(options: argparse.Namespace) -> int:
             options.data,
             options.weights,
             options.results,
-            list(dict.fromkeys(options.protocol)),
+            protocols,
             options.locations,
             options.extraction,
             options.max_locations,

@@ -16,6 +16,7 @@ from benchmarks.cli.options import (
 from benchmarks.commands.request import Request
 from benchmarks.commands.run import dry_run, run
 from benchmarks.studies.registry import find_studies
+from ossnet.cli.unused import refuse_unused
 
 EXECUTORS = ("local", "slurm")
 
@@ -70,6 +71,14 @@ def _run(options: argparse.Namespace) -> int:
         studies = find_studies(options.study, options.results)
     else:
         studies = [study for study in find_studies([]) if not study.only_by_name]
+    # Measurements take minutes, so that only named studies are measured; and a machine that submits jobs to a cluster
+    # is not the one to measure.
+    measure = options.executor == "local" and bool(options.study)
+    # The data set, the profile and the number of workers are those of all studies of a `make`, which may train nothing.
+    trains, probes = any(study.has_points for study in studies), any(study.has_probes for study in studies)
+    refuse_unused(options, trains, "studies that train models", "--models", "--threads")
+    refuse_unused(options, options.executor == "local", "--executor local", "--workers")
+    refuse_unused(options, measure and probes, "named studies that are measured on this machine", "--shared")
     request = Request(
         studies,
         options.results,
@@ -81,9 +90,7 @@ def _run(options: argparse.Namespace) -> int:
         options.threads,
         options.retry_failed,
         options.force,
-        # Measurements take minutes, so that only named studies are measured; and a machine that submits jobs to a
-        # cluster is not the one to measure.
-        measure=options.executor == "local" and bool(options.study),
+        measure=measure,
         shared=options.shared,
         models=options.models,
     )

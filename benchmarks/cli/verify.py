@@ -4,6 +4,7 @@ import argparse
 
 from benchmarks.cli.options import Commands, command, with_data, with_profile
 from benchmarks.studies.registry import find_studies
+from ossnet.cli.unused import refuse_unused
 from ossnet.errors import UserError
 
 
@@ -47,6 +48,7 @@ def _verify(options: argparse.Namespace) -> int:
     from benchmarks.commands.verify import VerifyRequest, verify
     from ossnet.cli.options import settings
 
+    refuse_unused(options, not options.no_train, "a training, which --no-train leaves out", "--seed", "--set")
     (study,) = find_studies([options.study], options.results)
     if not study.has_points:
         with_points = [other.name for other in find_studies([]) if other.has_points]

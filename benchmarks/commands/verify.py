@@ -36,7 +36,7 @@ from benchmarks.study import Study
 from ossnet.config import merge, plain
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
-from ossnet.training.profile import PARTS, Profile, load_profile
+from ossnet.training.profile import PARTS, Profile, load_profile, refuse_replaced
 
 TOLERATED_SPREADS = 2.0
 """Tolerance for another machine, version of a library or setting, in standard deviations of the seeds' means.
@@ -271,6 +271,7 @@ def _plan(record: Record, request: VerifyRequest, profile: Profile) -> PlannedRu
         if request.settings.keys() - set(PARTS):
             raise UserError(f"--set: settings start with {', '.join(f'{part}.' for part in PARTS)}")
         scoring = build_scoring(merge(record["spec"], {"training": request.settings}), "--set")
+        refuse_replaced(request.settings, scoring.training)
     threads = provenances(record)[0]["attempts"][-1]["cpu"]["torch_threads"]
     job = Job(request.source, generator, str(cache.resolve()), threads, request.command)
     return plan_run(scoring, record["columns"], dataset, job, request.results / "verify")

@@ -20,12 +20,17 @@ PAPER_WIDTH = 25
 
 
 def grid(profile: "Profile") -> Sequence[Point]:
-    """Return every share and width with every seed of the profile."""
+    """Return every share and width with every seed of the profile.
+
+    Widths are left out where borders are those of the released code, whose width is fixed.
+    """
     of_recipe = profile.settings(MODEL).get("recipe", {}).get("sampling", {})
+    fixed_width = of_recipe.get("protocol") == "released"
     return [
         Point(MODEL, seed, {"change": change, "width": str(width)}, {"recipe": {"sampling": sampling}})
         for (change, width), sampling in samplings(of_recipe.get("border_width", PAPER_WIDTH)).items()
         for seed in profile.seeds
+        if not (fixed_width and change in WIDTHS)
     ]
 
 
@@ -61,7 +66,8 @@ BORDERS = Study(
         },
         note=(
             "Locations: the share that is drawn from the border of the label, the rest is uniform. Width: in voxels; "
-            "usual: that of the profile. Half from the border and all uniform are rows of Table 1, too"
+            "usual: that of the profile. No others are run with the released code's border, whose width is fixed. "
+            "Half from the border and all uniform are rows of Table 1, too"
         ),
     ),
     grid,

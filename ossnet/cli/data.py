@@ -86,7 +86,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _prepare(arguments: argparse.Namespace) -> int:
     from ossnet.data.preparation import prepare_all
     from ossnet.progress import ProgressLine
-    from ossnet.training.profile import load_profile
+    from ossnet.training.profile import load_profile, refuse_replaced
     from ossnet.training.run import prepared_cases
 
     require_writable_folder(arguments.cache)
@@ -94,7 +94,9 @@ def _prepare(arguments: argparse.Namespace) -> int:
     generator = profile.generator(arguments.data)
     dataset = open_with_progress(arguments.data, generator, arguments.cache, chosen_split(arguments))
     dataset = with_modalities(dataset, arguments.modalities or dataset.modalities)
-    spec = profile.spec(arguments.model, dataset, 0, settings(arguments.set))
+    changes = settings(arguments.set)
+    spec = profile.spec(arguments.model, dataset, 0, changes)
+    refuse_replaced(changes, spec)
     parts = prepared_cases(spec, dataset, arguments.cache, spec.make_model())
     count = sum(map(len, parts))
     with ProgressLine(f"preparing {count} cases", count) as line:

@@ -15,9 +15,9 @@ from ossnet.cli.options import (
     precision_options,
     settings,
 )
-from ossnet.data.sources import open_dataset, with_released_split
+from ossnet.cli.unused import refuse_unused
+from ossnet.data.sources import EMBEDDED, open_dataset, with_released_split
 from ossnet.data.splits import SPLITS, scored_split
-from ossnet.errors import UserError
 from ossnet.files import require_writable, write_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--tolerance-mm",
         type=float,
-        help="tolerance of the surface Dice in mm (default: 2, or the longest voxel edge if that is longer)",
+        help="tolerance of the surface Dice of the protocol dense in mm (default: 2, or the longest voxel edge if that "
+        "is longer)",
     )
     evaluation.add_argument(
         "--regions",
@@ -71,7 +72,7 @@ def add(commands: Commands) -> None:
     evaluation.add_argument(
         "--out", type=Path, metavar="CSV", help="file for the scores (default: RUN/scores-SPLIT.csv)"
     )
-    evaluation.set_defaults(command=_evaluate)
+    evaluation.set_defaults(command=_evaluate, parser=evaluation)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -89,8 +90,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.training.run import load_run
 
     protocols = list(dict.fromkeys(arguments.protocol))
-    if arguments.regions is not None and "dense" not in protocols:
-        raise UserError("--regions scores every voxel; add dense to --protocol, or leave it out")
+    of_dense = ("--extraction", "--tolerance-mm", "--regions")
+    refuse_unused(arguments, "dense" in protocols, "--protocol dense", *of_dense)
+    refuse_unused(arguments, arguments.data in EMBEDDED, f"--data {' or '.join(EMBEDDED)}", "--profile")
     model, spec = load_run(arguments.run, device_of(arguments))
     regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
     regions = regions_for(spec.dataset, regions)

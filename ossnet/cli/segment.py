@@ -3,14 +3,19 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from ossnet.cli.device import adapt, device_of
 from ossnet.cli.options import Commands, extraction_options, machine_options, positive, precision_options
 from ossnet.cli.output_grid import grid_options, shape_to_write
+from ossnet.cli.unused import refuse_unused
 from ossnet.errors import UserError
 from ossnet.files import require_writable
+
+if TYPE_CHECKING:
+    from ossnet.cli.surfaces import Surface
 
 
 def add(commands: Commands) -> None:
@@ -41,13 +46,14 @@ def add(commands: Commands) -> None:
         type=Path,
         metavar="FILE",
         help="file for the surface of all classes but the background in mm (RAS+), .ply or .obj; between voxels it is "
-        "placed by the model's probabilities",
+        "placed by the model's probabilities. With {class} in the name, such as tumour-{class}.ply, a file for the "
+        "surface of each class, named by its label value, or of each nested region, named by its name",
     )
     segmentation.add_argument(
         "--smooth",
         type=positive,
         metavar="N",
-        help="number of rounds of smoothing of the surface, such as 10, which keep its volume (default: none)",
+        help="number of rounds of smoothing of surfaces, such as 10, which keep their volume (default: none)",
     )
     segmentation.add_argument(
         "--audit",
@@ -59,34 +65,25 @@ def add(commands: Commands) -> None:
     segmentation.add_argument(
         "--audit-seed", type=int, default=0, metavar="SEED", help="random seed of these voxels (default: %(default)s)"
     )
-    segmentation.set_defaults(command=_segment)
+    segmentation.set_defaults(command=_segment, parser=segmentation)
 
 
 def _segment(arguments: argparse.Namespace) -> None:
     import numpy as np
 
+    from ossnet.cli.surfaces import surfaces_to_write, write_surfaces
     from ossnet.data.case import Case
-    from ossnet.data.nifti import SUFFIXES, has_spacing, read_image, write_label
+    from ossnet.data.nifti import has_spacing, read_image, write_label
     from ossnet.data.voxel_grid import VoxelGrid
     from ossnet.evaluation.evaluation import extractor, field_of_case
     from ossnet.inference.audit import extract_and_audit
-    from ossnet.inference.mesh import MESH_SUFFIXES, write_mesh
-    from ossnet.inference.smoothing import smooth_mesh
-    from ossnet.inference.surface import surface_of_field
     from ossnet.training.run import load_run
 
-    places = {path.resolve(): "one of the images" for path in map(Path, arguments.images)}
-    for option, path in (("-o", arguments.output), ("--mesh", arguments.mesh)):
-        if path and path.resolve() in places:
-            raise UserError(f"{option} {path} would overwrite {places[path.resolve()]}; give another name")
-        if path:
-            places[path.resolve()] = "the file for the mask"
-    _require_name("-o", arguments.output, SUFFIXES, "NIfTI")
-    if arguments.mesh:
-        _require_name("--mesh", arguments.mesh, MESH_SUFFIXES, "PLY or OBJ")
-    elif arguments.smooth:
-        raise UserError("--smooth applies to the surface; give --mesh FILE, too, or omit it")
+    refuse_unused(arguments, arguments.mesh is not None, "--mesh", "--smooth")
+    refuse_unused(arguments, arguments.audit is not None, "--audit", "--audit-seed")
     model, spec = load_run(arguments.model, device_of(arguments))
+    surfaces = [] if arguments.mesh is None else surfaces_to_write(arguments.mesh, spec.preprocessing)
+    _check_files(arguments, surfaces)
     adapt(model, arguments)
     image, affine = read_image(arguments.images)
     if len(image) != len(spec.modalities):
@@ -110,11 +107,17 @@ def _segment(arguments: argparse.Namespace) -> None:
         generator = torch.Generator().manual_seed(arguments.audit_seed)
         result, audit = extract_and_audit(extract, field, grid, arguments.max_locations, arguments.audit, generator)
     mask = result.segmentation.cpu().numpy()
-    # The surface is written first, so that no mask is left behind if that fails.
-    if arguments.mesh and mask.any():
-        vertices, faces = surface_of_field(field, grid, result.segmentation, written.affine, arguments.max_locations)
-        vertices = smooth_mesh(vertices, faces, arguments.smooth or 0)
-        write_mesh(arguments.mesh, vertices, faces, unit="mm" if spacing_known else "voxels")
+    # Surfaces are written first, so that no mask is left behind if that fails.
+    of_surfaces = write_surfaces(
+        surfaces,
+        field,
+        grid,
+        result.segmentation,
+        written.affine,
+        arguments.max_locations,
+        arguments.smooth or 0,
+        spacing_known,
+    )
     write_label(arguments.output, spec.preprocessing.stored(mask), written.affine, like=arguments.images[0])
     voxels = np.count_nonzero(mask)
     volume = f"{voxels * written.voxel_mm3 / 1000:.1f} ml" if spacing_known else "of unknown size"
@@ -132,10 +135,24 @@ def _segment(arguments: argparse.Namespace) -> None:
             f"audit: of {audit.sampled} voxels, drawn from {audit.skipped} skipped ones, {audit.differing} differ from "
             f"dense; at most {audit.bound:.2g} of all voxels do (95 % bound)"
         )
-    if arguments.mesh and not mask.any():
-        print(f"{arguments.mesh}: not written, since the segmentation is empty")
-    elif arguments.mesh and not spacing_known:
-        print(f"{arguments.mesh}: in voxels instead of mm, since {name} does not state their size")
+    for line in of_surfaces:
+        print(line)
+
+
+def _check_files(arguments: argparse.Namespace, surfaces: "Sequence[Surface]") -> None:
+    """Raise if a file to write has a wrong name, cannot be written, or is an image or another file to write."""
+    from ossnet.data.nifti import SUFFIXES
+    from ossnet.inference.mesh import MESH_SUFFIXES
+
+    places = {path.resolve(): "one of the images" for path in map(Path, arguments.images)}
+    meshes = [("--mesh", surface.path, f"the surface of {surface.name}") for surface in surfaces]
+    for option, path, what in [("-o", arguments.output, "the file for the mask"), *meshes]:
+        if path.resolve() in places:
+            raise UserError(f"{option} {path} would overwrite {places[path.resolve()]}; give another name")
+        places[path.resolve()] = what
+    _require_name("-o", arguments.output, SUFFIXES, "NIfTI")
+    for option, path, _ in meshes:
+        _require_name(option, path, MESH_SUFFIXES, "PLY or OBJ")
 
 
 def _require_name(option: str, path: Path, endings: Sequence[str], file_format: str) -> None:

@@ -64,7 +64,7 @@ def _train(arguments: argparse.Namespace) -> None:
 def _train_in(processes: Processes, device: torch.device, arguments: argparse.Namespace) -> None:
     from ossnet.progress import ProgressLine
     from ossnet.training.loop import best_epoch
-    from ossnet.training.profile import load_profile
+    from ossnet.training.profile import load_profile, refuse_replaced
     from ossnet.training.run import started_from, train_run
 
     require_writable_folder(arguments.out or RUNS)
@@ -76,7 +76,9 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
         else:
             dataset = open_dataset(*source, workers=0, split=split)
     dataset = with_modalities(dataset, arguments.modalities or dataset.modalities)
-    spec = profile.spec(arguments.model, dataset, arguments.seed, settings(arguments.set))
+    changes = settings(arguments.set)
+    spec = profile.spec(arguments.model, dataset, arguments.seed, changes)
+    refuse_replaced(changes, spec)
     start = arguments.start
     spec = spec if start is None else started_from(spec, start)
     fold = "" if dataset.fold is None else f"-fold{dataset.fold.number}of{dataset.fold.of}"

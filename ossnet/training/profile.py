@@ -28,6 +28,9 @@ SIZE = {
 }
 """What the fields of `RunSpec.size` follow from."""
 
+SINGLE = (bool, int, float, str)
+"""Types of single values of settings."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -119,6 +122,35 @@ class Profile:
         """Return the fields of an embedded data set's generator; none for other data sets."""
         values: dict[str, Any] = self.table["datasets"].get(dataset, {}).get("generator", {})
         return values
+
+
+def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
+    """Raise if a single setting that a user gives has another value in the specification that was made with it.
+
+    Such settings belong to others, which replace their value where they do not use it: the width of the border is the
+    default one if no location is drawn from the border.
+
+    Args:
+        settings: tables of settings that were given.
+        spec: specification that was made with them.
+
+    Raises:
+        UserError: a setting was replaced.
+    """
+    made = {"network": spec.network, "recipe": plain(spec.recipe), "preprocessing": plain(spec.preprocessing)}
+    _refuse_replaced(settings, made, "")
+
+
+def _refuse_replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: str) -> None:
+    for key, value in given.items():
+        # What is left out has its default, and a setting of several values may be given in several ways.
+        now = made.get(key, value)
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            _refuse_replaced(value, now, f"{prefix}{key}.")
+        elif isinstance(value, SINGLE) and isinstance(now, SINGLE) and now != value:
+            raise UserError(
+                f"setting {prefix}{key} = {value} has no effect: with the others it is {now}; change those, or omit it"
+            )
 
 
 def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str, Any]]:

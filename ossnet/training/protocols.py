@@ -14,11 +14,12 @@ from ossnet.data.prepared import PreparedCase
 from ossnet.data.preprocessing import Preprocessing, prepare
 from ossnet.data.regions import MEAN
 from ossnet.errors import UserError
+from ossnet.evaluation.class_scores import scored_classes
 from ossnet.field import OccupancyField
 from ossnet.model import SegmentationModel
 from ossnet.network.released import with_released_inference
 from ossnet.progress import ProgressLine
-from ossnet.training.validation import Validation, score_field
+from ossnet.training.validation import Validation, mean_overlap, overlap_of_field
 
 RELEASED_LITS_BORDER_SHARE = 0.4
 """Share of border locations among those that the released code draws from each volume of LiTS."""
@@ -53,14 +54,9 @@ def score_sampled(
         max_locations: maximal number of locations per pass.
 
     Returns:
-        Rows of `protocol`, `case`, `quantity` (`dice`, `iou`) and `value`.
+        Rows of `protocol`, `case`, `quantity` (`dice`, `iou`) and `value`, the mean over the classes or regions.
     """
-    rows = [
-        (protocol.protocol, case.name, quantity, value)
-        for protocol in protocols
-        for quantity, value in score_field(field, case, protocol, max_locations).items()
-    ]
-    return pd.DataFrame(rows, columns=["protocol", "case", "quantity", "value"])
+    return _score(field, case, protocols, (), max_locations).drop(columns="class")
 
 
 def score_case_sampled(
@@ -83,13 +79,16 @@ def score_case_sampled(
         max_locations: maximal number of locations per pass.
 
     Returns:
-        Rows of `protocol`, `case`, `class` (`mean`: over all classes), `quantity` (`dice`, `iou`), `value`, `unit`,
-        `evaluated` (the number of locations) and `spacing_known`.
+        Rows of `protocol`, `case`, `quantity` (`dice`, `iou`), `value`, `class`, `unit`, `evaluated` (the number of
+        locations) and `spacing_known`. The class `mean` comes first: its values are means over the classes or regions
+        in which the quantity is defined. The others follow if there are several, under their names in dense scores
+        (`ossnet.evaluation.class_scores.scored_classes`).
 
     Raises:
         UserError: the case has no label, or the preprocessing refuses it.
     """
     parts, kept = [], dict[Preprocessing, tuple[PreparedCase, Tensor]]()
+    classes = tuple(scored_classes(preprocessing))
     for protocol in protocols:
         released = protocol.protocol == "released"
         used = with_released_inference(model) if released else model
@@ -100,10 +99,8 @@ def score_case_sampled(
             prepared = _prepared(case, preparation)
             kept[preparation] = prepared, model.place(prepared.image)
         prepared, image = kept[preparation]
-        rows = score_sampled(used.field(image), prepared, [protocol], max_locations)
-        parts.append(
-            rows.assign(**{"class": MEAN}, unit="", evaluated=protocol.locations, spacing_known=case.spacing_known)
-        )
+        rows = _score(used.field(image), prepared, [protocol], classes, max_locations)
+        parts.append(rows.assign(unit="", evaluated=protocol.locations, spacing_known=case.spacing_known))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -129,6 +126,39 @@ def evaluate_sampled(
             parts.append(score_case_sampled(model, dataset.load(name), preprocessing, protocols, max_locations))
             line.update(done, name)
     return pd.concat(parts, ignore_index=True)
+
+
+def _score(
+    field: OccupancyField,
+    case: PreparedCase,
+    protocols: Sequence[Validation],
+    classes: Sequence[str],
+    max_locations: int,
+) -> pd.DataFrame:
+    """Return rows of `protocol`, `case`, `quantity`, `value` and `class`: the mean, and then each of several classes.
+
+    Args:
+        field: field of the case's image.
+        case: the case.
+        protocols: sampled protocols.
+        classes: names of the foreground classes or nested regions, in order; none for the mean alone.
+        max_locations: maximal number of locations per pass.
+    """
+    rows = []
+    for protocol in protocols:
+        overlap = overlap_of_field(field, case, protocol, max_locations)
+        scores = {MEAN: mean_overlap(overlap)}
+        if len(classes) > 1:
+            scores |= {
+                name: {quantity: values[index] for quantity, values in overlap.items()}
+                for index, name in enumerate(classes, start=1)
+            }
+        rows += [
+            (protocol.protocol, case.name, quantity, value, name)
+            for name, of_class in scores.items()
+            for quantity, value in of_class.items()
+        ]
+    return pd.DataFrame(rows, columns=["protocol", "case", "quantity", "value", "class"])
 
 
 def _prepared(case: Case, preprocessing: Preprocessing) -> PreparedCase:

@@ -19,6 +19,9 @@ from ossnet.sampling import Sampling, border_voxels, draw_locations
 
 ProtocolName = Literal["paper", "released", "dense"]
 
+Overlap = dict[str, dict[int, float]]
+"""Scores by quantity (`dice`, `iou`) and by the index of the foreground class or nested region, from 1."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class Validation:
@@ -61,17 +64,18 @@ def score(
     for case in cases:
         image = case.image.contiguous()
         if validation.protocol == "dense":
-            scores[case.name] = _overlap(model.segment(image), case.label, classes, nested)
+            overlap = _overlap(model.segment(image), case.label, classes, nested)
         else:
-            scores[case.name] = score_field(model.field(model.place(image)), case, validation)
+            overlap = overlap_of_field(model.field(model.place(image)), case, validation)
+        scores[case.name] = mean_overlap(overlap)
     return scores
 
 
 @torch.no_grad()
-def score_field(
+def overlap_of_field(
     field: OccupancyField, case: PreparedCase, validation: Validation, max_locations: int = 2**14
-) -> dict[str, float]:
-    """Return the Dice and the IoU, as in `score`, of a case's field by a sampled protocol.
+) -> Overlap:
+    """Return the Dice and the IoU of a case's field by a sampled protocol, of each class or nested region.
 
     The locations depend on the name of the case alone, so that they are the same for every model and epoch.
 
@@ -95,9 +99,14 @@ def score_field(
     return _overlap(labels_of(probabilities, field.classes), case.label[tuple(locations.T)], field.classes, nested)
 
 
-def _overlap(prediction: Tensor, label: Tensor, classes: int, nested: bool) -> dict[str, float]:
+def mean_overlap(overlap: Overlap) -> dict[str, float]:
+    """Return the mean of each quantity over the classes or regions in which it is defined, NaN without any."""
+    return {quantity: valid_mean(values.values())[0] for quantity, values in overlap.items()}
+
+
+def _overlap(prediction: Tensor, label: Tensor, classes: int, nested: bool) -> Overlap:
     prediction = prediction.cpu()
     return {
-        "dice": valid_mean(dice_per_class(prediction, label, classes, nested=nested).values())[0],
-        "iou": valid_mean(iou_per_class(prediction, label, classes, nested=nested).values())[0],
+        "dice": dice_per_class(prediction, label, classes, nested=nested),
+        "iou": iou_per_class(prediction, label, classes, nested=nested),
     }

@@ -21,6 +21,7 @@ Capture = pytest.CaptureFixture[str]
 Run = Callable[..., int]
 UseStudies = Callable[..., None]
 
+REPRODUCE = ["reproduce", "--data", "brats:none", "--weights", "none", "--protocol"]
 PROBE = Probe("memory", "c", "cube", (64, 64, 64), "inference", 2**8)
 PROBES_ONLY = Study(
     Layout("table3", "Table 3"),
@@ -101,6 +102,23 @@ def test_every_kind_of_study_goes_through_every_command(
         (["run", "--executor", "slurm"], "no SLURM here: sbatch is not on PATH"),
         (["collect"], "no results of table1, table3; make them with `python -m benchmarks run`"),
         (["claims", "--profile", "none"], "no records with profile none in "),
+        (["run", "table3", "--models", "c"], "--models has no effect here: it is for studies that train models"),
+        (["run", "table3", "--threads", "2"], "--threads has no effect here: it is for studies that train models"),
+        (["run", "--executor", "slurm", "--workers", "2"], "--workers has no effect here: it is for --executor local"),
+        (["run", "--shared"], "--shared has no effect here: it is for named studies"),
+        (
+            ["status", "table3", "--profile", "tiny"],
+            "--profile has no effect here: it is for studies that train models",
+        ),
+        (
+            ["verify", "table1", "c", "dice", "--no-train", "--seed", "1"],
+            "--seed has no effect here: it is for a training",
+        ),
+        (
+            [*REPRODUCE, "dense", "--locations", "9"],
+            "--locations has no effect here: it is for --protocol paper or rel",
+        ),
+        ([*REPRODUCE, "paper", "--extraction", "dense"], "--extraction has no effect here: it is for --protocol dense"),
         (["verify", "table3", "c", "dice"], "table3 trains no model; choose from table1"),
     ],
 )

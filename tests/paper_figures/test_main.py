@@ -54,6 +54,17 @@ def test_nothing_to_draw_is_told_in_a_line(
     assert error.endswith(f"run `python -m benchmarks run {study}`\n")
 
 
+def test_a_name_without_records_keeps_no_other_from_being_drawn(
+    tmp_path: Path, write_records: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_records(tmp_path / "records", "table2", [("c", 0, {}, 0.7)])
+    assert main(["sampling", "models", "figure4", "--results", str(tmp_path)], reference=None) == 1
+    captured = capsys.readouterr()
+    assert captured.out == f"{tmp_path / 'figures' / 'models-laptop.png'}: drawn\n"
+    missing = [line.split(": ")[:2] for line in captured.err.splitlines()]
+    assert missing == [["paper_figures", "sampling"], ["paper_figures", "figure4"]]
+
+
 def test_records_are_drawn_without_torch(tmp_path: Path, write_records: Any, write_case: Any) -> None:
     write_records(tmp_path / "records", "table2", [("c", 0, {}, 0.7)])
     write_case(tmp_path / "records" / "table2-own-laptop.npz", "c")

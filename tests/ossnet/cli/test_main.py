@@ -86,7 +86,8 @@ def test_a_mask_is_what_was_scored_and_lies_on_its_images(
     # A voxel is 2 x 1 x 1.5 mm.
     assert captured.out.startswith(f"mask.nii.gz: {voxels} voxels, {voxels * 0.003:.1f} ml, ")
     assert captured.err == ""
-    assert (place / "surface.ply").read_bytes().startswith(b"ply\n")
+    surface = (place / "surface.ply").read_bytes()
+    assert surface.startswith(b"ply\n")
     label, _ = read_label("data/e-label.nii.gz")
     assert 2 * (segmentation & label).sum() / (segmentation.sum() + label.sum()) == pytest.approx(dice)
 
@@ -94,6 +95,9 @@ def test_a_mask_is_what_was_scored_and_lies_on_its_images(
     assert main(["segment", "joined.nii", "--model", run, "-o", "again.nii", "--device", "cpu"]) == 0
     np.testing.assert_array_equal(read_label("again.nii")[0], segmentation)
     np.testing.assert_array_equal(read_label("again.nii")[1], affine)
+    # The only class is the foreground.
+    segment(run, "--mesh", "surface-{class}.ply")
+    assert (place / "surface-1.ply").read_bytes() == surface
 
 
 def test_nothing_is_reported_in_mm_or_ml_without_a_known_spacing(place: Path, capsys: Capture) -> None:

@@ -41,8 +41,11 @@ def test_from_training_to_labels_and_scores(
     train("nested", options, "preprocessing.regions=brats")
     train("softmax", options, "preprocessing.classes=4", "preprocessing.label_values=[0,1,2,4]")
     command = ["segment", "data/e-flair.nii.gz", "data/e-t1.nii.gz", "--model", "nested", "--device", "cpu"]
-    assert main([*command, "-o", "mask.nii.gz"]) == 0
-    assert set(np.unique(read_label("mask.nii.gz")[0])) <= {0, 1, 2, 4}
+    assert main([*command, "-o", "mask.nii.gz", "--mesh", "surface-{class}.ply"]) == 0
+    found = set(np.unique(read_label("mask.nii.gz")[0]))
+    assert found <= {0, 1, 2, 4}
+    for name, values in zip(REGIONS, ({1, 2, 4}, {1, 4}, {4}), strict=True):
+        assert Path(f"surface-{name.replace(' ', '-')}.ply").exists() == bool(found & values)
     capsys.readouterr()
     for run, extra, classes in (
         ("nested", [], REGIONS),
@@ -57,6 +60,10 @@ def test_from_training_to_labels_and_scores(
         printed = capsys.readouterr().out
         assert f"mean dice: {dice['mean']:.4f} over 1 of 1 cases" in printed
         assert all(f"mean dice of {name}: " in printed for name in classes)
+    assert main(["evaluate", "nested", *tumours, "--protocol", "paper", "dense", "--out", "scores.csv"]) == 0
+    scores = pd.read_csv("scores.csv")
+    of_protocols = scores[scores["quantity"] == "iou"].groupby("protocol")["class"].apply(list)
+    assert of_protocols["paper"] == of_protocols["dense"] == ["mean", *REGIONS]
 
 
 def test_regions_of_other_labels_are_refused(refused: Callable[..., None]) -> None:

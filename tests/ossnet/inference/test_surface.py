@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from nibabel.affines import apply_affine
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -108,6 +109,35 @@ def test_the_surface_of_nested_regions_is_the_outermost_ones() -> None:
     assert is_closed(faces)
     distance = ((torch.from_numpy(vertices) - CENTRE) / RADII).norm(dim=-1).sub(1).abs() * RADII.max()
     assert float(distance.max()) < 0.05
+
+
+def test_each_nested_region_has_a_surface() -> None:
+    field = ClosedForm(ellipsoid(0.5), ellipsoid(0.5, radii=RADII / 2), classes=3)
+    segmentation = dense(field).segmentation
+    for region, radii in ((1, RADII), (2, RADII / 2)):
+        vertices, faces = surface_of_field(field, Grid.over(field), segmentation, np.eye(4), 2**14, range(region, 3))
+        assert is_closed(faces)
+        distance = ((torch.from_numpy(vertices) - CENTRE) / radii).norm(dim=-1).sub(1).abs() * radii.max()
+        assert float(distance.max()) < 0.05
+
+
+def test_each_class_has_a_surface_that_it_shares_with_its_neighbour() -> None:
+    # The inner class fills an ellipsoid within that of the outer one, which is hollow.
+    outer, inner = ellipsoid(), ellipsoid(radii=RADII / 2)
+    field = ClosedForm(lambda places: 0 * places[:, 0], outer, lambda places: outer(places) + inner(places))
+    segmentation = dense(field).segmentation
+    affine = AFFINES["oblique"]
+    hollow, filled = (
+        surface_of_field(field, Grid.over(field), segmentation, affine, 2**14, range(index, index + 1))
+        for index in (1, 2)
+    )
+    assert is_closed(hollow[1])
+    assert is_closed(filled[1])
+    expected = expected_volume(affine)
+    assert volume_of(*filled) == pytest.approx(expected / 8, rel=0.02)
+    assert volume_of(*hollow) == pytest.approx(expected * 7 / 8, rel=0.006)
+    distances, _ = KDTree(hollow[0]).query(filled[0])
+    assert float(distances.max()) < 1e-3
 
 
 def test_only_voxels_around_the_surface_are_evaluated_whatever_the_passes() -> None:

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from ossnet.config import build
 from ossnet.data.case import Case, Dataset
 from ossnet.data.prepared import PreparedCase
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.model import SegmentationModel
+from ossnet.field import VoxelField
+from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.training.protocols import evaluate_sampled, sampled_protocol, score_case_sampled, score_sampled
 from ossnet.training.validation import Validation
 
@@ -57,12 +60,61 @@ def test_a_case_is_scored_on_its_prepared_grid(intensity_model: Model) -> None:
     scores = evaluate_sampled(everything, PAD, dataset, "test", [Validation("paper", 4096)], 1000)
     assert set(scores["protocol"]) == {"paper"}
     assert set(scores["evaluated"]) == {4096}
+    assert scores["class"].tolist() == ["mean", "mean"]
     # Three of eight planes, the padded ones included, are occupied.
     assert scores.set_index("quantity")["value"]["iou"] == pytest.approx(3 / 8, abs=0.03)
     with pytest.raises(UserError, match="no case in split validation"):
         evaluate_sampled(everything, PAD, dataset, "validation", [Validation("paper", 8)], 1000)
     with pytest.raises(UserError, match="has no label"):
         score_case_sampled(everything, replace(CASE, label=None), PAD, [Validation("paper", 8)])
+
+
+class Graded(SegmentationModel):
+    """Finds the class whose index is the intensity, by a softmax over classes or by nested regions."""
+
+    config_type = ModelConfig
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def loss(self, *_: Any) -> torch.Tensor:
+        return self.weight
+
+    def field(self, image: torch.Tensor) -> VoxelField:
+        classes = self.config.classes
+        depths = torch.arange(1, classes).view(-1, 1, 1, 1)
+        probabilities = (image >= depths).float()
+        if not self.config.nested:
+            probabilities = torch.nn.functional.one_hot(image[0].long(), classes).movedim(-1, 0).float()
+        return VoxelField(probabilities, classes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # Of class 2 are found 3 of 4 planes, of class 4 both, and one more.
+        ({"classes": 3, "label_values": (0, 2, 4)}, {"2": 3 / 4, "4": 2 / 3}),
+        ({"regions": {"whole": [2, 4], "core": [4]}}, {"whole": 1, "core": 2 / 3}),
+    ],
+    ids=["softmax", "nested"],
+)
+def test_each_class_or_region_is_scored_under_its_name_next_to_the_mean(
+    settings: dict[str, Any], expected: dict[str, float]
+) -> None:
+    label, image = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 8, 8, 8), np.float32)
+    label[:4], label[4:6] = 2, 4
+    image[:, :3], image[:, 3:6] = 1, 2
+    preprocessing = build(Preprocessing, {"shape": (8, 8, 8), "normalise": "none", **settings}, "test")
+    model = Graded(ModelConfig((8, 8, 8), 1, 3, nested="regions" in settings))
+    case = replace(CASE, image=image, label=label)
+    scores = score_case_sampled(model, case, preprocessing, [Validation("paper", 8192), Validation("released", 8192)])
+    assert scores["class"].tolist() == 2 * [name for name in ("mean", *expected) for _ in ("dice", "iou")]
+    for _, of_protocol in scores[scores["quantity"] == "iou"].groupby("protocol"):
+        iou = of_protocol.set_index("class")["value"]
+        assert iou["mean"] == pytest.approx(sum(iou[name] for name in expected) / 2)
+        assert iou[list(expected)].to_dict() == pytest.approx(expected, abs=0.03)
 
 
 def test_the_released_protocol_infers_as_the_released_code(
