@@ -64,14 +64,6 @@ def test_no_two_rows_are_the_same_training(study: Study, dataset: Dataset) -> No
     assert all(spec not in specs[:place] for place, spec in enumerate(specs))
 
 
-def test_rows_that_differ_in_what_the_released_code_fixes_are_left_out() -> None:
-    points = load_profile("paper").seeds
-    changes = [by_change(BORDERS, load_profile(name)).keys() for name in ("paper", "released")]
-    assert changes[0] - changes[1] == {"narrower border", "wider border"}
-    settings_of = [point.overrides for point in BORDERS.grid(load_profile("released")) if point.seed == points[0]]
-    assert {values["recipe"]["sampling"].get("border_width", 25) for values in settings_of} == {25}
-
-
 def test_runs_are_shared_with_the_tables(dataset: Dataset) -> None:
     def specs(*studies: Study) -> list[Segmentation]:
         return [Segmentation.of(point, LAPTOP, dataset) for study in studies for point in study.grid(LAPTOP)]

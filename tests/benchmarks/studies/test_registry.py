@@ -18,6 +18,9 @@ from ossnet.training.profile import load_profile, profile_names
 
 DEVICE_TYPES: tuple[DeviceType, ...] = ("cpu", "cuda")
 
+LEFT_OUT = {("borders", "released"): [("c", "narrower border"), ("c", "wider border")]}
+"""Rows that would be the same training as another one, by study and profile."""
+
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
@@ -29,12 +32,13 @@ def test_a_grid_fills_its_table(study: Study, profile: str, dataset: Dataset) ->
         tuple((dict(point.columns) | {"model": point.model})[name] for name in study.layout.heads) for point in points
     ]
     assert len(set(zip(rows, (point.seed for point in points), strict=True))) == len(points)
-    # Every row of the table is run from every seed, and nothing else is.
+    # Every row of the table that is not left out is run from every seed, and nothing else is.
+    rows_to_run = [row for row in study.layout.rows if row not in LEFT_OUT.get((study.name, profile), ())]
     seeds = {point.seed for point in points}
     of_profile = set(load_profile(profile).seeds)
     assert seeds <= of_profile or len(seeds) == 5 > len(of_profile & seeds) == len(of_profile)
-    assert len(points) == len(study.layout.rows) * len(seeds)
-    for row in study.layout.rows:
+    assert len(points) == len(rows_to_run) * len(seeds)
+    for row in rows_to_run:
         assert sum(found[: len(row)] == row for found in rows) == len(seeds)
 
 
