@@ -53,8 +53,10 @@ def _sentences(dataset: str, protocol: str, runs: Sequence[Record]) -> Iterator[
             f"Batch normalisation (O-Net, OSS-Net) uses the statistics of {whole} of {_listed(batches)} cases; "
             "the paper trained on two GPUs, each of which used the statistics of its half"
         )
-    for width, shape in sorted({border for training in trainings if (border := _border(training)) is not None}):
-        yield f"Border sampling uses a border of {width} voxels; {_scaled_from_paper(dataset, shape)}"
+    borders = {border for training in trainings if (border := _border(training)) is not None}
+    for shape in sorted({shape for _, shape in borders}):
+        widths = _listed(sorted(width for width, of in borders if of == shape))
+        yield f"Border sampling uses a border of {widths} voxels; {_scaled_from_paper(dataset, shape)}"
     if dataset == "lits":
         yield "Each case is scored on its own grid; the paper scores cases resized to 512 x 512 x 512"
     unknown = sorted({name for run in runs for name in run["result"].get("cases_without_spacing", ())})

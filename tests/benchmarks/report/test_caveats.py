@@ -67,6 +67,8 @@ def test_the_width_of_a_border_and_what_the_papers_would_be() -> None:
     assert "border of 9 voxels" in glioma
     assert "7 from the 256 x 256 x 160" in glioma
     assert "LiTS" not in glioma
+    several = [record(strategy="border", shape=[64, 64, 48], border_width=width) for width in (13, 3, 13)]
+    assert "border of 3 or 13 voxels" in caveats(*several)
     # Other data may be like either of the paper's.
     other = caveats(record("own", strategy="border", shape=[128, 128, 128]))
     assert "BraTS 2020, 7 from the 512 x 512 x 512 of LiTS" in other
