@@ -20,7 +20,7 @@ from benchmarks.report.comparisons import compare_rows
 from benchmarks.report.score_records import read_records, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
-from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, shown_quantities, why_missing
+from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, missing_rows, shown_quantities
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import BLUE, PAGE_WIDTH_IN, VERMILION, settings
 
@@ -123,7 +123,7 @@ def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | N
         return None
     of_group = numbers.own(pairs)
     by_quantity = {name: of_group[of_group["quantity"] == name] for name in shown_quantities(layout, [numbers])}
-    missing = {row: why_missing(numbers, layout, row) for row in layout.arrange(())}
+    missing = missing_rows(numbers, layout)
     effects = {
         name: _costs(numbers, name, layout, missing) if name in COST_QUANTITIES else effects_of(of, layout, missing)
         for name, of in by_quantity.items()

@@ -121,8 +121,19 @@ def shown_quantities(layout: Layout, numbers: Sequence[Numbers]) -> list[str]:
 
 def why_missing(numbers: Numbers, layout: Layout, row: Row) -> str:
     """Return why a row of a table has no numbers: `OOM`, `failed` or `not run`."""
-    failed = failed_rows(numbers.failures, layout).get(numbers.key[:2], {})
-    return status_text(False, failed.get(row, {}))
+    return status_text(False, _failed(numbers, layout).get(row, {}))
+
+
+def missing_rows(numbers: Numbers, layout: Layout) -> dict[Row, str]:
+    """Return why each row of a table that has no numbers has none, see `why_missing`."""
+    found = set(numbers.rows[list(layout.columns)].itertuples(index=False, name=None))
+    rows = layout.arrange({*found, *_failed(numbers, layout)})
+    return {row: why_missing(numbers, layout, row) for row in rows if row not in found}
+
+
+def _failed(numbers: Numbers, layout: Layout) -> Mapping[Row, Mapping[int, str]]:
+    """Return the failures of the seeds of each row that has some."""
+    return failed_rows(numbers.failures, layout).get(numbers.key[:2], {})
 
 
 def label_plainly(axis: Axis) -> None:

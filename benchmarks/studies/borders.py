@@ -66,8 +66,8 @@ BORDERS = Study(
         },
         note=(
             "Locations: the share that is drawn from the border of the label, the rest is uniform. Width: in voxels; "
-            "usual: that of the profile. With the released code's sampling, whose border has a fixed width, other widths are not run. "
-            "Half from the border and all uniform are rows of Table 1, too"
+            "usual: that of the profile. With the released code's sampling, whose border has a fixed width, others "
+            "are not run. Half from the border and all uniform are rows of Table 1, too"
         ),
     ),
     grid,

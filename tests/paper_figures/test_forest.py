@@ -42,6 +42,15 @@ def test_effects_are_read_in_the_order_of_the_rows_with_what_failed(tmp_path: Pa
         assert (effects[2].remark, math.isnan(effects[2].difference)) == ("OOM", True)
 
 
+def test_a_row_that_ends_early_stands_for_those_that_begin_with_it(tmp_path: Path, write_records: Any) -> None:
+    study = replace(STUDY, layout=replace(STUDY.layout, rows=[("c",), ("d",)]))
+    runs = [("c", seed, {"width": width}, 0.7 + 0.01 * seed) for seed in (0, 1) for width in (16, 32)]
+    write_records(tmp_path, "widths", [*runs, ("c", 0, {"width": 128}, "OOM")])
+    (forest,) = read_forests(study, tmp_path)["laptop"]
+    for effects in forest.effects.values():
+        assert [(effect.label, effect.remark) for effect in effects] == [("128", "OOM"), ("16", ""), ("–", "not run")]
+
+
 def test_looks_depend_on_the_interval_and_on_which_values_are_better() -> None:
     above, below, around = Effect("", 2, 1, 3), Effect("", -2, -3, -1), Effect("", 1, -1, 3)
     assert [effect.look(True) for effect in (above, below, around)] == [BETTER, WORSE, UNDECIDED]
