@@ -120,7 +120,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if note:
         print(note)
     if unlabelled:
-        print(f"{len(unlabelled)} cases have no label and are left out: {', '.join(unlabelled)}")
+        print(f"left out, since they have no label: {', '.join(unlabelled)}")
     if split != (arguments.split or "test"):
         print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
     parts = []

@@ -38,9 +38,9 @@ def test_the_record_of_a_training_counts_and_before_it_the_names_of_its_data(
     compare: Callable[..., str | None], tmp_path: Path
 ) -> None:
     vessel = {1: "Liver", 2: "vessel"}
-    with pytest.raises(UserError, match="data set own .* 2 is 'tumour' and 'vessel'"):
+    with pytest.raises(UserError, match=r"data set own .* 2 is 'tumour' and 'vessel'"):
         compare(vessel, LIVER)
-    with pytest.raises(UserError, match="data set own .* 2 is 'tumour' and 'vessel'"):
+    with pytest.raises(UserError, match=r"data set own .* 2 is 'tumour' and 'vessel'"):
         compare(vessel, {}, regions="lits")
     # Two classes join all values.
     assert compare(vessel, LIVER, classes=2) is None
