@@ -163,13 +163,17 @@ def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
 def without_unlabelled(dataset: Dataset, split: Split) -> Dataset:
     """Return a data set without those cases of a split that are known to have no label.
 
+    Args:
+        dataset: the data set.
+        split: a split that has cases.
+
     Raises:
         UserError: none of the cases has a label.
     """
     labelled = tuple(name for name in dataset.splits[split] if name not in dataset.unlabelled)
     if not labelled:
         raise UserError(
-            f"data set {dataset.name} has no labelled {split} cases, so there is nothing to score; add labels, or "
-            "choose another --split"
+            f"data set {dataset.name} has no labelled case in split {split}, so there is nothing to score; add labels, "
+            f"as to case {dataset.splits[split][0]}, or choose another --split"
         )
     return replace(dataset, splits={**dataset.splits, split: labelled})

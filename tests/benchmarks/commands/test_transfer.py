@@ -141,7 +141,9 @@ def test_what_labels_mean_is_compared_with_the_record_of_a_training_and_what_is_
 
     monkeypatch.setattr("benchmarks.commands.transfer._make", only_plan)
     profile = tmp_path / "three.toml"
-    profile.write_text(f'base = "{tiny_profile}"\nseeds = [0, 1]\n[every.preprocessing]\nclasses = 3\n', encoding="utf-8")
+    profile.write_text(
+        f'base = "{tiny_profile}"\nseeds = [0, 1]\n[every.preprocessing]\nclasses = 3\n', encoding="utf-8"
+    )
     places = ["--data", str(data_csv), "--profile", str(profile), "--results", str(tmp_path)]
 
     def told() -> list[str]:

@@ -105,4 +105,4 @@ def test_cases_without_a_label_are_left_out_before_anything_is_scored(
     assert line.endswith(": f")
     assert list(roles("run/scores-test.csv")) == ["e"]
     table.write_text(rows.replace("e-label.nii.gz", ""))
-    refused(COMMAND, "data set own has no labelled test cases", "--split")
+    refused(COMMAND, "data set own has no labelled case in split test", "--split")
