@@ -30,6 +30,7 @@ from ossnet.data.modalities import with_modalities
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
 from ossnet.files import replacing, require_writable_folder
+from ossnet.training.compared_labels import refuse_other_labels
 from ossnet.training.profile import Profile, load_profile
 from ossnet.training.run import started_from
 
@@ -148,9 +149,20 @@ class _Planning:
     def from_source(self) -> list[PlannedRun]:
         """Plan the trainings on the source, each scored on the source's test cases and on all cases of the target."""
         job, to_target = self._job(self.request.source), self._job(self.request.source, self.request.target)
-        planned = []
+        planned, notes = [], set[str]()
         for point in self.points:
             transferred = Transfer.of(replace(point, target=self.target), self.profile, self.source)
+            training = transferred.training
+            note = refuse_other_labels(
+                training_folder(self.request.results, training),
+                training,
+                self.target,
+                [(index,) for index in range(1, training.preprocessing.classes)],
+                source=self.source,
+            )
+            if note and note not in notes:
+                log(note)
+                notes.add(note)
             own = Segmentation.of(point, self.profile, self.source)
             planned += [
                 self._planned(own, self.source, job, self.source.name, self.source.name),

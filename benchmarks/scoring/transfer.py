@@ -13,18 +13,16 @@ from benchmarks.scoring.scoring import Outcome
 from benchmarks.study import Point
 from ossnet.checks import STRICT
 from ossnet.data.case import Case, Dataset
-from ossnet.data.label_names import Named, refuse_other_names
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.data.splits import Split, scored_split
 from ossnet.errors import UserError
-from ossnet.evaluation.class_scores import mean_scores
+from ossnet.evaluation.class_scores import OTHER_VALUE, mean_scores
 from ossnet.evaluation.evaluation import segment_case
 from ossnet.evaluation.metrics import surface_tolerance_mm
 from ossnet.files import replacing, write_text
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import SegmentationModel
 from ossnet.registry import model_type
-from ossnet.training.learned_labels import names_to_learn
 from ossnet.training.profile import Profile
 from ossnet.training.run import RunSpec
 
@@ -60,18 +58,11 @@ class Transfer:
         """Make the specification of a point that is trained on a data set and scored on its `target`.
 
         Raises:
-            UserError: there is no case to score, label values of the two data sets have other meanings, or the profile
-                has an invalid setting.
+            UserError: there is no case to score, or the profile has an invalid setting.
         """
         target = point.target or dataset
         scored_split(target if point.target is None else all_to_test(target))
         training = profile.spec(point.model, dataset, point.seed, point.overrides)
-        refuse_other_names(
-            [(value,) for value in training.preprocessing.learned_values],
-            Named(f"data set {dataset.name}", names_to_learn(training.preprocessing, dataset.label_names)),
-            Named(f"data set {target.name}", target.label_names),
-            "change the labels of one of them, or their names if they mean the same",
-        )
         extraction = point.extraction or model_type(point.model).extraction
         return cls(training, target.name, target.fingerprint, extraction, point.max_locations)
 
@@ -119,6 +110,6 @@ def all_to_test(dataset: Dataset) -> Dataset:
 
 def _lacking(case: Case, preprocessing: Preprocessing) -> list[str]:
     """Return what a case does not have: `label`, `foreground` or `spacing`."""
-    has_foreground = case.label is None or class_indices(case.label, preprocessing, case.name).any()
+    has_foreground = case.label is None or class_indices(case.label, preprocessing, case.name, OTHER_VALUE).any()
     has = {"label": case.label is not None, "foreground": has_foreground, "spacing": case.spacing_known}
     return [what for what, there in has.items() if not there]

@@ -17,7 +17,7 @@ from ossnet.cli.options import (
 )
 from ossnet.cli.unused import refuse_unused
 from ossnet.data.sources import EMBEDDED, open_dataset, with_released_split
-from ossnet.data.splits import SPLITS, scored_split
+from ossnet.data.splits import SPLITS, scored_split, without_unlabelled
 from ossnet.files import require_writable, write_text
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.cli.split_of_run import with_split_of_run
     from ossnet.data.modalities import with_modalities
     from ossnet.data.regions import regions_for
-    from ossnet.evaluation.class_scores import scored_classes
+    from ossnet.evaluation.class_scores import refuse_other_values, scored_classes
     from ossnet.evaluation.evaluation import evaluate_run
-    from ossnet.training.learned_labels import refuse_other_labels
+    from ossnet.training.compared_labels import refuse_other_labels
     from ossnet.training.profile import load_profile
     from ossnet.training.protocols import evaluate_sampled, sampled_protocol
     from ossnet.training.run import load_run
@@ -108,12 +108,19 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     dataset = with_split_of_run(dataset, arguments.run, spec, chosen, arguments.allow_learned_cases)
     dataset = with_modalities(dataset, spec.modalities)
     scored = [sets for name in protocols for sets in (by_region if name == "dense" else by_class).values()]
-    refuse_other_labels(arguments.run, spec.preprocessing, dataset, scored, regions)
+    note = refuse_other_labels(arguments.run, spec, dataset, scored, regions)
     split = scored_split(dataset, arguments.split)
+    unlabelled = [name for name in dataset.splits[split] if name in dataset.unlabelled]
+    dataset = without_unlabelled(dataset, split)
     path = arguments.out or arguments.run / f"scores-{split}.csv"
     dataset, roles_of = roles_in_evaluation(
         arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
     )
+    refuse_other_values(dataset, split, spec.preprocessing)
+    if note:
+        print(note)
+    if unlabelled:
+        print(f"left out, since they have no label: {', '.join(unlabelled)}")
     if split != (arguments.split or "test"):
         print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
     parts = []

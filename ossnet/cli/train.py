@@ -63,6 +63,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _train_in(processes: Processes, device: torch.device, arguments: argparse.Namespace) -> None:
     from ossnet.progress import ProgressLine
+    from ossnet.training.compared_labels import not_compared_with_start
     from ossnet.training.loop import best_epoch
     from ossnet.training.profile import load_profile, refuse_replaced
     from ossnet.training.run import started_from, train_run
@@ -86,6 +87,8 @@ def _train_in(processes: Processes, device: torch.device, arguments: argparse.Na
     if not processes.is_first:
         train_run(spec, dataset, folder, arguments.cache, device, lambda *_: None, processes=processes, start=start)
         return
+    if start is not None and (note := not_compared_with_start(spec, dataset, start)):
+        print(note)
     with ProgressLine(f"training {arguments.model} on {dataset.name}", spec.recipe.epochs) as line:
         history = train_run(
             spec,

@@ -93,6 +93,7 @@ class Dataset:
         held_out: cases that the data set itself holds out for test, and that are therefore in no fold. Without, a split
             `test` is one of many that could have been drawn.
         label_names: names of the label's values above 0, where the data set gives them.
+        unlabelled: cases that have no label, as far as it is known before they are loaded.
         fold: fold that the splits are, see `ossnet.data.splits.resplit`; None for other splits.
         chosen_split: whether a fold or a table of splits has replaced the splits that the data set itself has.
     """
@@ -106,6 +107,7 @@ class Dataset:
     patients: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
     label_names: LabelNames = field(default_factory=dict)
+    unlabelled: tuple[str, ...] = ()
     fold: Fold | None = None
     chosen_split: bool = False
 

@@ -115,3 +115,25 @@ def refuse_other_names(scored: Iterable[Sequence[int]], one: Named, other: Named
     if differing:
         pairs = ", ".join(f"{value} is {one.names[value]!r} and {other.names[value]!r}" for value in sorted(differing))
         raise UserError(f"label values have other meanings in {one.owner} than in {other.owner}: {pairs}; {remedy}")
+
+
+def not_compared(values: Iterable[int], one: Named, other: Named) -> str | None:
+    """Return a sentence for the user if some label values cannot be compared, since they have no names of their own.
+
+    Args:
+        values: the label values.
+        one: names of the values.
+        other: other names of the same values.
+    """
+    left, owners = set[int](), []
+    for place in (one, other):
+        if unnamed := set(values) - canonical_names(place.names).keys():
+            left |= unnamed
+            owners.append(place.owner)
+    if not left:
+        return None
+    shown = ", ".join(map(str, sorted(left)))
+    return (
+        f"what the label values {shown} mean was not compared, since {' and '.join(owners)} "
+        f"{'do' if len(owners) > 1 else 'does'} not name each of them"
+    )

@@ -109,6 +109,7 @@ class Listing:
             patients=self.patients,
             held_out=self.held_out,
             label_names=self.label_names,
+            unlabelled=tuple(case.name for case in self.cases if case.label is None),
         )
 
 

@@ -235,8 +235,19 @@ def _root_mean_square(values: np.ndarray) -> np.float32:
     return root
 
 
-def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) -> np.ndarray:
-    """Return the class indices, uint8, of stored label values."""
+def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str, remedy: str | None = None) -> np.ndarray:
+    """Return the class indices, uint8, of stored label values.
+
+    Args:
+        label: stored label values, uint8.
+        preprocessing: preprocessing of a model, which defines the classes.
+        name: name of the case, for the message.
+        remedy: what to do about a value that is in no class, for the message; None for a model that is yet to be
+            trained.
+
+    Raises:
+        UserError: a value is in no class.
+    """
     values = preprocessing.label_values
     if preprocessing.classes == 2 and values is None:
         return (label > 0).astype(np.uint8)
@@ -247,8 +258,9 @@ def class_indices(label: np.ndarray, preprocessing: Preprocessing, name: str) ->
     indices = index_of[label]
     if (indices == no_class).any():
         value = label[indices == no_class][0]
-        remedy = "add it there with a class"
-        if preprocessing.regions is not None:
+        if remedy is None and preprocessing.regions is None:
+            remedy = "add it there with a class"
+        elif remedy is None:
             remedy = "choose preprocessing.regions that hold it, such as brats2023 or brats-msd for a value of 3"
         raise UserError(f"case {name}: its label holds {value}, but label_values are {values}; {remedy}")
     return indices

@@ -91,16 +91,32 @@ def refuse_other_regions(regions: str, option: str, *places: Named) -> None:
 def as_pairs(regions: Any) -> Any:
     """Return the regions of a name in `NAMED`, or of a table of label values by name, as a sequence of pairs.
 
-    Anything else is returned as it is.
+    Such a sequence, as it is stored, is returned as it is, and so is None.
 
     Raises:
-        ValueError: there is no such name.
+        ValueError: there is no such name, or it is something else.
     """
     if isinstance(regions, str):
         if regions not in NAMED:
             raise ValueError(f"{regions!r} is none of {', '.join(NAMED)}; or give a table of label values by name")
         return NAMED[regions]
-    return tuple(regions.items()) if isinstance(regions, Mapping) else regions
+    pairs = tuple(regions.items()) if isinstance(regions, Mapping) else regions
+    if pairs is not None and not (isinstance(pairs, list | tuple) and all(map(_is_pair, pairs))):
+        raise ValueError(
+            f"{regions!r} gives no regions; give one of {', '.join(NAMED)}, or a table with a list of label values for "
+            "each region, such as {core=[1,4],oedema=[2]}"
+        )
+    return pairs
+
+
+def _is_pair(item: Any) -> bool:
+    """Return whether something is a name and a list of values."""
+    return (
+        isinstance(item, list | tuple)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], list | tuple)
+    )
 
 
 def require_distinct(regions: tuple[Region, ...]) -> tuple[Region, ...]:

@@ -158,3 +158,22 @@ def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
         f"data set {dataset.name} has no test and no validation cases, so there is nothing to score; give some of its "
         "cases one of these splits, or choose another --split"
     )
+
+
+def without_unlabelled(dataset: Dataset, split: Split) -> Dataset:
+    """Return a data set without those cases of a split that are known to have no label.
+
+    Args:
+        dataset: the data set.
+        split: a split that has cases.
+
+    Raises:
+        UserError: none of the cases has a label.
+    """
+    labelled = tuple(name for name in dataset.splits[split] if name not in dataset.unlabelled)
+    if not labelled:
+        raise UserError(
+            f"data set {dataset.name} has no labelled case in split {split}, so there is nothing to score; add labels, "
+            f"as to case {dataset.splits[split][0]}, or choose another --split"
+        )
+    return replace(dataset, splits={**dataset.splits, split: labelled})

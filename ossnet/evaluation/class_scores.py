@@ -9,12 +9,16 @@ from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
 from ossnet.config import build
-from ossnet.data.case import Case
+from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing, class_indices
 from ossnet.data.regions import MEAN, Region, Regions
 from ossnet.errors import UserError
 from ossnet.evaluation.metrics import score_case
 from ossnet.evaluation.quantities import SCORES
+from ossnet.progress import ProgressLine
+
+OTHER_VALUE = "the model has no class for it, so correct the label or leave the case out of the split"
+"""Remedy for a label value that is none of a trained model's."""
 
 ClassSets = Mapping[str, tuple[int, ...]]
 """Class indices by the name of the class or region that they make up."""
@@ -62,6 +66,23 @@ def scored_classes(preprocessing: Preprocessing, regions: Any = None) -> ClassSe
 
 def _indices(regions: tuple[Region, ...], values: tuple[int, ...]) -> ClassSets:
     return {region.name: tuple(values.index(value) for value in region.values) for region in regions}
+
+
+def refuse_other_values(dataset: Dataset, split: str, preprocessing: Preprocessing) -> None:
+    """Raise a UserError if the label of a case in a split holds a value that is in no class of a trained model.
+
+    Each case is loaded for it, which takes less time than to find the last of them unusable after the others have been
+    scored. A model that joins all values above 0 has a class for each.
+    """
+    if not preprocessing.learned_values:
+        return
+    names = dataset.splits[split]
+    with ProgressLine(f"checking the labels of {len(names)} cases", len(names), report_end=False) as line:
+        for done, name in enumerate(names, start=1):
+            label = dataset.load(name).label
+            if label is not None:
+                class_indices(label, preprocessing, name, OTHER_VALUE)
+            line.update(done)
 
 
 def score_classes(

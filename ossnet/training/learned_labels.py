@@ -4,16 +4,13 @@ The names are no part of a run's identity: they describe the data, and many data
 """
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
-from ossnet.data.case import Dataset
 from ossnet.data.label_names import LabelNames, Named, refuse_other_names
 from ossnet.data.preprocessing import Preprocessing
-from ossnet.data.regions import assumed_names, refuse_other_regions
+from ossnet.data.regions import assumed_names
 from ossnet.files import unreadable, write_text
 
 FILE = "label_names.json"
@@ -55,6 +52,22 @@ def read_label_names(folder: Path, preprocessing: Preprocessing) -> dict[int, st
     return names_to_learn(preprocessing, record)
 
 
+def earlier_names(preprocessing: Preprocessing, start: Path, preprocessing_of_start: Preprocessing) -> dict[int, str]:
+    """Return the names in the training that another one starts from, by the values of the classes in the other one.
+
+    Args:
+        preprocessing: preprocessing of the other one.
+        start: folder of the training that it starts from.
+        preprocessing_of_start: preprocessing of that one. Classes are the same by their order, whatever their values.
+
+    Raises:
+        UserError: the record of the start cannot be read or is damaged.
+    """
+    before = read_label_names(start, preprocessing_of_start)
+    values = zip(preprocessing.learned_values, preprocessing_of_start.learned_values, strict=False)
+    return {value: before[value_before] for value, value_before in values if value_before in before}
+
+
 def names_after_start(
     names: LabelNames, preprocessing: Preprocessing, start: Path, preprocessing_of_start: Preprocessing
 ) -> dict[int, str]:
@@ -64,14 +77,12 @@ def names_after_start(
         names: names of the label values in the training.
         preprocessing: its preprocessing.
         start: folder of the training that it starts from.
-        preprocessing_of_start: preprocessing of that one. Classes are the same by their order, whatever their values.
+        preprocessing_of_start: preprocessing of that one.
 
     Raises:
         UserError: a class has other names in the two.
     """
-    before = read_label_names(start, preprocessing_of_start)
-    values = zip(preprocessing.learned_values, preprocessing_of_start.learned_values, strict=False)
-    earlier = {value: before[value_before] for value, value_before in values if value_before in before}
+    earlier = earlier_names(preprocessing, start, preprocessing_of_start)
     refuse_other_names(
         [(value,) for value in preprocessing.learned_values],
         Named(f"the training of {start}", earlier),
@@ -79,36 +90,3 @@ def names_after_start(
         f"choose another start, or change the labels of the data; if the names mean the same, correct {start / FILE}",
     )
     return {**earlier, **names}
-
-
-def refuse_other_labels(
-    run: Path, preprocessing: Preprocessing, dataset: Dataset, scored: Iterable[tuple[int, ...]], regions: Any = None
-) -> None:
-    """Raise a UserError if labels to be scored have other meanings than those that a model has learned.
-
-    Args:
-        run: folder of the model's training.
-        preprocessing: preprocessing of the model.
-        dataset: data set of the cases to be scored.
-        scored: class indices of each class or region to be scored.
-        regions: regions that are scored in place of the model's own, see
-            `ossnet.evaluation.class_scores.scored_classes`.
-
-    Raises:
-        UserError: the meanings differ, or the record of the training cannot be read.
-    """
-    values = preprocessing.learned_values
-    if not values:
-        return
-    learned = Named(f"the training of {run}", read_label_names(run, preprocessing))
-    given = Named(f"data set {dataset.name}", dataset.label_names)
-    refuse_other_names(
-        [[values[index - 1] for index in indices] for indices in scored],
-        learned,
-        given,
-        "change the labels of the data set, or score regions that join these values (--regions); if the names mean the "
-        f"same, correct {run / FILE}",
-    )
-    # Only now, since no regions of a name fit a model and data that differ.
-    if isinstance(regions, str):
-        refuse_other_regions(regions, "--regions", learned, given)

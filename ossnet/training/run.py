@@ -285,7 +285,8 @@ def train_run(
             refuse_another_run(folder, spec)
             if processes.is_first:
                 write_spec(folder, spec)
-                write_label_names(folder, names)
+                if not has_begun(folder):  # Afterwards, the names may have been corrected by hand.
+                    write_label_names(folder, names)
                 record_split(folder, dataset)
                 seen = SeenCases(cases.voxel_digests(), validation_cases.voxel_digests())
                 seen_before = SeenCases({}, {}) if start is None else seen_cases_of(start, read_spec(start))
@@ -296,8 +297,12 @@ def train_run(
     return history
 
 
+def has_begun(folder: Path) -> bool:
+    """Return whether the first epoch of the run in a folder has ended."""
+    return any((folder / name).exists() for name in ("checkpoint.pt", "model.safetensors", "result.json"))
+
+
 def refuse_another_run(folder: Path, spec: RunSpec) -> None:
     """Raise a UserError if a folder holds another run, unless that failed before its first epoch ended."""
-    begun = any((folder / name).exists() for name in ("checkpoint.pt", "model.safetensors", "result.json"))
-    if begun and (folder / "spec.json").exists() and read_spec(folder) != spec:
+    if has_begun(folder) and (folder / "spec.json").exists() and read_spec(folder) != spec:
         raise UserError(f"{folder} holds a run of another configuration; choose another folder or delete it")

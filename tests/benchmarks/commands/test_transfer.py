@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.runs.plan import PlannedRun
 from ossnet.data.nifti import write_label, write_volume
+from ossnet.errors import UserError
+from ossnet.training.learned_labels import write_label_names
 from paper_figures.__main__ import main as draw
 
 Capture = pytest.CaptureFixture[str]
@@ -125,3 +128,37 @@ def test_cases_that_a_model_has_learned_from_are_not_scored(
     assert "result" in own
     assert "new-a" in transferred["failure"]
     assert "the voxels of the training case a" in transferred["failure"]
+
+
+def test_what_labels_mean_is_compared_with_the_record_of_a_training_and_what_is_not_is_told_once(
+    real: Path, data_csv: Path, tiny_profile: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[PlannedRun] = []
+
+    def only_plan(runs: Sequence[PlannedRun], _: object) -> None:
+        planned.extend(runs)
+        raise UserError("planned")
+
+    monkeypatch.setattr("benchmarks.commands.transfer._make", only_plan)
+    profile = tmp_path / "three.toml"
+    profile.write_text(
+        f'base = "{tiny_profile}"\nseeds = [0, 1]\n[every.preprocessing]\nclasses = 3\n', encoding="utf-8"
+    )
+    places = ["--data", str(data_csv), "--profile", str(profile), "--results", str(tmp_path)]
+
+    def told() -> list[str]:
+        assert main(["transfer", str(real), *places, "--models", "c", "--modalities", "t1"]) == 2
+        *lines, last = capsys.readouterr().err.splitlines()
+        assert last.endswith(": planned")
+        return lines
+
+    (line,) = told()
+    assert [word for word in ("1, 2", "data set own", "data set real") if word not in line] == []
+    trainings = {one.run.trained_in for one in planned if one.run.trained_in is not None}
+    assert len(trainings) == 2
+    for folder in trainings:
+        folder.mkdir(parents=True)
+        write_label_names(folder, {1: "box", 2: "rim"})
+    (line,) = told()
+    assert "data set real" in line
+    assert "own" not in line

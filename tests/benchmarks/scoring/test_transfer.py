@@ -41,21 +41,6 @@ def test_every_labelled_case_of_another_data_set_is_scored_and_test_cases_of_the
     assert dataset.splits[same.split_of(dataset)] == ("e",)
 
 
-def test_label_values_of_other_meanings_are_refused(dataset: Dataset) -> None:
-    source = replace(dataset, label_names={1: "liver", 2: "tumour"})
-    target = replace(dataset, name="other", fingerprint="other", label_names={1: "Liver", 2: "vessel"})
-    profile = load_profile("laptop")
-    # Two classes join all values.
-    Transfer.of(Point("c", 0, target=target), profile, source)
-    three = Point("c", 0, overrides={"preprocessing": {"classes": 3}}, target=target)
-    with pytest.raises(UserError, match="data set own than in data set other: 2 is 'tumour' and 'vessel'"):
-        Transfer.of(three, profile, source)
-    Transfer.of(three, profile, dataset)
-    regions = replace(three, overrides={"preprocessing": {"regions": "lits"}})
-    with pytest.raises(UserError, match="2 is 'tumour' and 'vessel'"):
-        Transfer.of(regions, profile, dataset)
-
-
 def test_cases_in_no_split_are_scored_too(dataset: Dataset) -> None:
     # The paper's split of BraTS 2020 leaves four cases out.
     some = replace(dataset, splits={"train": ("b",), "validation": ("d",), "test": ()})

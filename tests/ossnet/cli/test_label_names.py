@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -46,7 +47,7 @@ def train(
 
 
 def test_labels_of_other_meanings_are_refused_until_they_are_joined_or_named_alike(
-    train: list[str], refused: Refused
+    train: list[str], refused: Refused, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = json.loads(Path("tumour/label_names.json").read_text())
     assert names == {"1": "necrotic core", "2": "oedema", "3": "enhancing tumour"}
@@ -64,7 +65,19 @@ def test_labels_of_other_meanings_are_refused_until_they_are_joined_or_named_ali
     refused([*train, "--data", "msd:task", "--set", "preprocessing.regions=brats2023"], "brats-msd, which fits")
 
     describe({"0": "background", "1": "Necrotic_Core", "2": "Edema", "3": "ET"})
+    capsys.readouterr()
     assert main(EVALUATE) == 0
+    assert "not compared" not in capsys.readouterr().out
     refused([*EVALUATE, "--regions", "brats-msd"], "--regions=brats-msd", "training of tumour", "brats2023, which fits")
     assert main(second) == 0
+    describe({"0": "background", "1": "label 1", "2": "Edema", "3": "ET"})
+    assert main([*EVALUATE, "--protocol", "paper"]) == 0
+    (note,) = (line for line in capsys.readouterr().out.splitlines() if "not compared" in line)
+    assert " 1 " in note
+    assert "msd-task" in note
+    # A value of no class is noticed before anything is scored.
+    for path in Path("task/labelsTr").iterdir():
+        image = nibabel.load(path)
+        nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj) * 2, image.affine), path)
+    refused([*EVALUATE, "--protocol", "paper"], "its label holds", "the model has no class")
     assert json.loads(Path("second/spec.json").read_text())["modalities"] == ["FLAIR", "T1"]

@@ -92,3 +92,17 @@ def test_a_start_without_a_record_may_have_learned_from_any_case(refused: Refuse
     refused(COMMAND, "--allow-learned-cases")
     assert main([*COMMAND, "--allow-learned-cases"]) == 0
     assert set(roles("run/scores-test.csv").values()) == {"unknown"}
+
+
+def test_cases_without_a_label_are_left_out_before_anything_is_scored(
+    refused: Refused, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = place / "data" / "own.csv"
+    rows = table.read_text()
+    table.write_text(rows + "f,e-flair.nii.gz,e-t1.nii.gz,,test\n")
+    assert main([*COMMAND, "--protocol", "paper"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "no label" in line)
+    assert line.endswith(": f")
+    assert list(roles("run/scores-test.csv")) == ["e"]
+    table.write_text(rows.replace("e-label.nii.gz", ""))
+    refused(COMMAND, "data set own has no labelled case in split test", "--split")

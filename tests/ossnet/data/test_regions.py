@@ -76,6 +76,7 @@ def test_without_regions_the_plain_values_are_as_before() -> None:
         ({"a": [0, 1]}, ("regions",)),
         ({"a": [256]}, ("regions",)),
         ([["a", [1, 2]], ["a", [1]]], ("'a'", "different")),
+        *((wrong, ("regions: ", str(wrong), "{core=[1,4],oedema=[2]}")) for wrong in ({"wt": 1}, [1, 2], 3)),
         ({"a": [1, 2], "b": [2, 3]}, ("'a' [1, 2]", "'b' [2, 3]", "not nested")),
         ({"a": [1, 2], "b": [1, 2]}, ("'a'", "'b'", "not nested")),
         ({"whole": [1, 2, 4], "inner": [4]}, ("'whole' without 'inner'", "[1, 2]")),

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from ossnet.config import build
-from ossnet.data.case import Case
+from ossnet.data.case import Case, Dataset
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.evaluation.class_scores import describe, score_classes, scored_classes
+from ossnet.evaluation.class_scores import describe, refuse_other_values, score_classes, scored_classes
 from ossnet.evaluation.quantities import SCORES
 
 SHAPE = (12, 1, 1)
@@ -119,3 +119,13 @@ def test_regions_of_other_labels_are_refused(preprocessing: Preprocessing, regio
     with pytest.raises(UserError) as caught:
         scored_classes(preprocessing, regions)
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("preprocessing", [FOUR, NESTED])
+def test_a_label_value_of_no_class_is_found_in_every_case_of_a_split(preprocessing: Preprocessing) -> None:
+    labels = {"good": STORED, "bad": np.where(STORED == 1, 3, STORED).astype(np.uint8)}
+    data = Dataset("own", ("t1",), {"test": ("good", "bad"), "train": ("good",)}, lambda name: case(labels[name]), "f")
+    refuse_other_values(data, "train", preprocessing)
+    with pytest.raises(UserError, match=r"case bad: .* 3, .* model has no class"):
+        refuse_other_values(data, "test", preprocessing)
+    refuse_other_values(data, "test", model())

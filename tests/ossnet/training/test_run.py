@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ossnet.locks import hold
 from ossnet.registry import model_names
 from ossnet.sampling import FIELDS_OF
 from ossnet.training.checkpoint import load_weights
+from ossnet.training.learned_labels import FILE
 from ossnet.training.loop import EpochReport
 from ossnet.training.run import RunSpec, load_run, read_spec, started_from, train_run, write_spec
 from ossnet.training.seen_cases import read_seen_cases
@@ -166,6 +168,16 @@ def test_a_folder_whose_training_never_began_is_taken_over(
     train_run(other, dataset, *places, CPU, lambda *_: None, lambda *part: prepared.append(part))
     assert load_run(tmp_path / "run")[1] == other
     assert prepared == [(1, 3), (2, 3), (3, 3), (1, 1)]
+
+
+def test_label_names_of_a_run_that_has_begun_are_left_as_they_are(
+    trained: Path, tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path
+) -> None:
+    corrected = '{"1": "corrected"}'
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / FILE).write_text(corrected)
+    train_quietly(tiny_spec(), dataset, tmp_path)
+    assert (tmp_path / "run" / FILE).read_text() == corrected
 
 
 def test_two_trainings_in_one_folder_are_refused(tiny_spec: MakeSpec, dataset: Dataset, tmp_path: Path) -> None:
