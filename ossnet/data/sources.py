@@ -160,6 +160,11 @@ def open_dataset(
     return dataset if split is None else resplit(dataset, split)
 
 
+def option_of_contents(name: str) -> str:
+    """Return the option that decides what cases a data set of a name in results has: `--profile` if it is synthetic."""
+    return "--profile" if name in EMBEDDED else "--data"
+
+
 def with_released_split(source: str) -> str:
     """Return a data set's source with the split that the released code lists; any other source as it is."""
     reader, colon, folder = source.partition(":")
