@@ -86,7 +86,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.evaluation.evaluation import evaluate_run
     from ossnet.training.compared_labels import refuse_other_labels
     from ossnet.training.profile import load_profile
-    from ossnet.training.protocols import evaluate_sampled, sampled_protocol
+    from ossnet.training.protocols import dataset_of_protocol, evaluate_sampled, sampled_protocol
     from ossnet.training.run import load_run
 
     protocols = list(dict.fromkeys(arguments.protocol))
@@ -124,7 +124,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if split != (arguments.split or "test"):
         print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
     parts = []
-    sampled = [sampled_protocol(name, dataset.name) for name in protocols if name != "dense"]
+    protocol_of = dataset_of_protocol(spec.dataset, dataset.name)
+    sampled = [sampled_protocol(name, protocol_of or dataset.name) for name in protocols if name != "dense"]
+    if "released" in protocols and protocol_of is None:
+        names = " or ".join(dict.fromkeys([spec.dataset, dataset.name]))
+        print(f"protocol released as for BraTS, 2^17 uniform locations, since the paper has no data set {names}")
     if sampled:
         cases = model, spec.preprocessing, dataset, split
         parts.append(evaluate_sampled(*cases, sampled, arguments.max_locations))

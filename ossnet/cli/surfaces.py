@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ossnet.data.preprocessing import Preprocessing
+from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import scored_classes
 from ossnet.field import Grid, OccupancyField
 from ossnet.inference.mesh import write_mesh
@@ -38,7 +39,12 @@ def surfaces_to_write(path: Path, preprocessing: Preprocessing) -> list[Surface]
 
     Classes have the names that they have in scores, in which characters other than letters, digits, `_`, `+` and `-`
     are replaced by `-`.
+
+    Raises:
+        UserError: the path has a curly bracket that is not of a `PLACEHOLDER`.
     """
+    if set("{}") & set(str(path).replace(PLACEHOLDER, "")):
+        raise UserError(f"--mesh {path}: of names in curly brackets there is only {PLACEHOLDER}; write that or none")
     if PLACEHOLDER not in str(path):
         return [Surface(path, "", range(1, preprocessing.classes))]
     return [

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from collections.abc import Collection
 from pathlib import Path
 
 from ossnet.errors import UserError
@@ -14,11 +15,15 @@ Spreadsheets write semicolons where the comma is the decimal mark.
 """
 
 
-def read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+def read_csv(table: Path, reserved: Collection[str] = ()) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Return the column names, and each row with its line number, without blanks around values.
 
     The text is UTF-8, or UTF-16 with a byte-order mark, and separates values by commas, semicolons or tabs. Empty lines
     are skipped. A file without any line has no columns.
+
+    Args:
+        table: the file.
+        reserved: names of columns, in lower case, that are recognised in upper case, too, and returned in lower case.
 
     Raises:
         UserError: the file cannot be read or is not a CSV, a column has no name or that of another, or a row has more
@@ -32,7 +37,8 @@ def read_csv(table: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
         lines = [(reader.line_num, [value.strip() for value in row]) for row in reader if any(row)]
     except csv.Error as error:
         raise UserError(f"{table} is not a CSV file (line {reader.line_num}: {error}); correct that line") from error
-    header = lines[0][1] if lines else []
+    written = lines[0][1] if lines else []
+    header = [column.lower() if column.lower() in reserved else column for column in written]
     for column in header:
         if not column or header.count(column) > 1:
             raise UserError(f"{table} has a column '{column}' that is empty or repeated; give each column its own name")

@@ -148,13 +148,21 @@ def open_dataset(
         UserError: the source is unknown, a table has one of `RESERVED_NAMES`, or the data set cannot be opened or
             split.
     """
-    if source in EMBEDDED:
-        embedded = EMBEDDED[source]
-        config: Any = build(embedded.config_type, generator, f"generator of {source}")
-        dataset = embedded.make(config, cache, workers, report)
-    else:
+    if source not in EMBEDDED:
         dataset = list_files(source).dataset(cache)
+        return dataset if split is None else resplit(dataset, split)
+    embedded = EMBEDDED[source]
+    config: Any = build(embedded.config_type, generator, f"generator of {source}")
+    if split is not None:
+        # A wrong split is refused before the cases are made, which can take hours.
+        resplit(embedded.make(config, cache, 0, None), split)
+    dataset = embedded.make(config, cache, workers, report)
     return dataset if split is None else resplit(dataset, split)
+
+
+def option_of_contents(name: str) -> str:
+    """Return the option that decides what cases a data set of a name in results has: `--profile` if it is synthetic."""
+    return "--profile" if name in EMBEDDED else "--data"
 
 
 def with_released_split(source: str) -> str:

@@ -92,7 +92,7 @@ def read_splits(table: Path, names: Sequence[str] | None = None) -> Splits:
     Raises:
         UserError: the file cannot be read, lacks a column, repeats a name, or holds an unknown name or split.
     """
-    header, rows = read_csv(table)
+    header, rows = read_csv(table, ("name", "split"))
     if set(header) != {"name", "split"}:
         raise UserError(f"{table} has the columns {', '.join(header)}; give the columns name and split")
     known, found = set(names or ()), dict[str, str]()

@@ -9,7 +9,7 @@ from ossnet.data.splits import SPLITS, refuse_divided_patients
 from ossnet.errors import UserError
 
 OTHER_COLUMNS = ("name", "label", "split", "patient")
-"""Columns that are no modality."""
+"""Columns that are no modality, in upper or lower case."""
 
 
 def table_dataset(table: str | Path, cache: Path | None = None) -> Dataset:
@@ -29,7 +29,8 @@ def table_dataset(table: str | Path, cache: Path | None = None) -> Dataset:
 def table_listing(table: Path) -> Listing:
     """List the cases of a CSV file, whose name is that of the data set.
 
-    The format of the file is described at `csv_table.read_csv`. There is one row per case, with these columns:
+    The format of the file is described at `csv_table.read_csv`. There is one row per case, with these columns,
+    which may be written in upper case, too:
 
     * `name`: unique, and usable as a file name
     * one column per modality, with any name: a NIfTI file
@@ -48,7 +49,7 @@ def table_listing(table: Path) -> Listing:
         raise UserError(
             f"{table}: the file name, which names the data set in results, is not readable; rename the file"
         )
-    header, rows = read_csv(table)
+    header, rows = read_csv(table, OTHER_COLUMNS)
     _require_columns(table, header)
     if not rows:
         raise UserError(f"{table} has no cases; add a row for each case below the first line")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ossnet.data.case import Case, Dataset
-from ossnet.data.paper_datasets import PAPER_DATASETS
+from ossnet.data.paper_datasets import PAPER_DATASETS, is_of_paper
 from ossnet.data.prepared import PreparedCase
 from ossnet.data.preprocessing import Preprocessing, prepare
 from ossnet.data.regions import MEAN
@@ -40,6 +40,18 @@ def sampled_protocol(name: Literal["paper", "released"], dataset: str, locations
     if name == "released" and PAPER_DATASETS.get(dataset, dataset) == "lits":
         return Validation(name, max(1, locations // RELEASED_LITS_FRACTION), RELEASED_LITS_BORDER_SHARE)
     return Validation(name, locations)
+
+
+def dataset_of_protocol(trained_on: str, scored: str) -> str | None:
+    """Return the data set whose protocol `released` a run is scored by; None if neither is one of the paper.
+
+    It is that of the training, since LiTS can have any name as a table or in another layout, and else the scored one.
+
+    Args:
+        trained_on: name in results of the data set that the run was trained on.
+        scored: name in results of the data set that it is scored on.
+    """
+    return next(filter(is_of_paper, (trained_on, scored)), None)
 
 
 def score_sampled(

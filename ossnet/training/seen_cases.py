@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from ossnet.data.case import Dataset
+from ossnet.data.sources import option_of_contents
 from ossnet.data.voxels import VERSION, kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import unreadable, write_text
@@ -140,8 +141,8 @@ def refuse_learned_cases(
     if dataset.fingerprint != fingerprint:
         raise UserError(
             f"data set {dataset.name} is not as it was in the training of {run} (cases, files, modalities or splits), "
-            "which may have learned from the cases to be scored; give the --data and --profile of that training, "
-            "or add --allow-learned-cases to ossnet evaluate"
+            "which may have learned from the cases to be scored; give the "
+            f"{option_of_contents(dataset.name)} of that training, or add --allow-learned-cases to ossnet evaluate"
         )
     if split == "train":
         raise UserError(f"{run} has learned from the cases in split train of data set {dataset.name}; {remedy}")

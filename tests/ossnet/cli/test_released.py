@@ -128,9 +128,20 @@ def test_a_trained_model_is_scored_by_the_protocols_that_are_asked_for(place: Pa
     assert main(command) == 0
     dense = capsys.readouterr().out
     assert main([*command, "--protocol", "dense", "released", "dense"]) == 0
-    assert "".join(dense.splitlines(keepends=True)[:-1]) in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "".join(dense.splitlines(keepends=True)[:-1]) in out
+    # No data set of the paper is called like this one.
+    assert "BraTS" in out.splitlines()[0]
     scores = pd.read_csv("scores.csv")
+    assert set(scores[scores["protocol"] == "released"]["evaluated"]) == {2**17}
     values = scores.set_index(["protocol", "quantity"])["value"]
     assert scores["role_in_training"].unique().tolist() == ["unseen"]
     assert values["released"].index.tolist() == ["dice", "iou"]
     assert values["released", "dice"] == pytest.approx(values["dense", "dice"], abs=0.05)
+    # A training on LiTS decides, whatever the scored data set is called.
+    spec = json.loads(Path("run/spec.json").read_text())
+    Path("run/spec.json").write_text(json.dumps(spec | {"dataset": "lits"}))
+    capsys.readouterr()
+    assert main([*command, "--protocol", "released"]) == 0
+    assert "BraTS" not in capsys.readouterr().out
+    assert set(pd.read_csv("scores.csv")["evaluated"]) == {2**14}

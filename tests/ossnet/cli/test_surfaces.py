@@ -10,6 +10,7 @@ import torch
 from ossnet.cli.surfaces import surfaces_to_write, write_surfaces
 from ossnet.config import build
 from ossnet.data.preprocessing import Preprocessing
+from ossnet.errors import UserError
 from ossnet.field import Grid, VoxelField
 
 NAMES = Path("meshes/a-{class}.ply")
@@ -48,6 +49,14 @@ def test_a_name_with_a_placeholder_is_that_of_a_file_for_each_class_or_region(
     assert {surface.path: surface.part for surface in surfaces} == {NAMES.parent / name: files[name] for name in files}
     ((whole, _, part),) = surfaces_to_write(Path("a.ply"), model(**settings))
     assert (whole, part) == (Path("a.ply"), range(1, model(**settings).classes))
+
+
+@pytest.mark.parametrize(
+    "name", ["a-{klass}.ply", "a-{Class}.ply", "a-{class.ply", "{case}-{class}.ply", "a-class}.ply"]
+)
+def test_another_placeholder_is_no_part_of_a_name(name: str) -> None:
+    with pytest.raises(UserError, match=r"--mesh.*\{class\}"):
+        surfaces_to_write(Path(name), model())
 
 
 def test_each_region_lies_where_it_is_in_mm_and_an_empty_one_is_not_written(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from ossnet.data.brats import MODALITIES, brats_dataset
 from ossnet.data.case import Dataset
+from ossnet.data.folds import Fold
 from ossnet.data.lits import lits_dataset
 from ossnet.data.sources import EMBEDDED, FOLDERS, RESERVED_NAMES, open_dataset
 from ossnet.errors import UserError
@@ -33,6 +34,13 @@ def test_embedded_data_are_made_at_the_size_that_is_asked_for(tmp_path: Path) ->
 def test_embedded_data_are_opened_without_making_them(source: str, tmp_path: Path) -> None:
     dataset = open_dataset(source, {"train": 2000}, tmp_path, workers=0)
     assert len(dataset.splits["train"]) == 2000
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("split", [Fold(0, 999), Path("nothing.csv")], ids=["fold", "table"])
+def test_no_embedded_case_is_made_for_a_split_that_is_refused(split: Fold | Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--folds 999|nothing\.csv"):
+        open_dataset("liver", {"shape": [24, 24, 16]}, tmp_path, workers=1, split=split)
     assert not list(tmp_path.iterdir())
 
 

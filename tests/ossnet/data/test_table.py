@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ossnet.data.nifti import write_label, write_volume
+from ossnet.data.splits import read_splits
 from ossnet.data.table import table_dataset
 from ossnet.errors import UserError
 
@@ -74,6 +75,7 @@ def test_the_fingerprint_follows_contents_and_splits_not_places(tmp_path: Path) 
         (["name,label", "a,a/seg.nii.gz"], "no modalities.* column"),
         (["name,t1,t1,label"], "column 't1'"),
         (["name,t1,,label"], "column ''"),
+        (["name,t1,Split,label,split"], "column 'split'"),
         (["name,t1,label"], "no cases"),
         (["name,t1,label", "a,a/t1.nii.gz"], "line 2: 2 values for 3 columns"),
         (["name,t1,label", ",a/t1.nii.gz,a/seg.nii.gz"], "line 2, column name"),
@@ -157,6 +159,16 @@ def test_what_other_programs_write_is_read(separator: str, files: Path) -> None:
         dataset = table_dataset(files / "mine.csv")
         assert dataset.modalities == ("t1",)
         assert dataset.splits["train"] == ("a", "b")
+
+
+def test_columns_with_a_meaning_may_be_written_in_upper_case(files: Path) -> None:
+    row = "a,a/t1.nii.gz,a/seg.nii.gz,validation,P1"
+    dataset = table_dataset(write_table(files, "Name,T1,LABEL,Split,Patient", row))
+    assert dataset.modalities == ("T1",)
+    assert dataset.splits["validation"] == ("a",)
+    assert dataset.patients == {"a": "P1"}
+    assert dataset.load("a").label.any()
+    assert read_splits(write_table(files, "Name;SPLIT", "a;test"))["test"] == ("a",)
 
 
 def test_a_comma_in_a_value_is_none_between_values(tmp_path: Path) -> None:

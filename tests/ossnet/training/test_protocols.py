@@ -16,7 +16,13 @@ from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
 from ossnet.field import VoxelField
 from ossnet.model import ModelConfig, SegmentationModel
-from ossnet.training.protocols import evaluate_sampled, sampled_protocol, score_case_sampled, score_sampled
+from ossnet.training.protocols import (
+    dataset_of_protocol,
+    evaluate_sampled,
+    sampled_protocol,
+    score_case_sampled,
+    score_sampled,
+)
 from ossnet.training.validation import Validation
 
 Model = Callable[..., SegmentationModel]
@@ -28,6 +34,23 @@ def test_the_released_protocol_depends_on_the_data_set() -> None:
         assert sampled_protocol("released", brats) == Validation("released", 2**17)
     for lits in ("lits", "liver"):
         assert sampled_protocol("released", lits) == Validation("released", 2**14, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "scored", "expected"),
+    [
+        ("lits", "msd-Task03_Liver", "lits"),
+        ("own", "liver", "liver"),
+        ("glioma", "lits", "glioma"),
+        ("brats2020", "brats2021", "brats2020"),
+        ("brats2021", "brats2023", None),
+        ("msd-Task03_Liver", "own", None),
+    ],
+)
+def test_the_released_protocol_is_that_of_the_training_or_else_of_the_scored_data_set(
+    trained_on: str, scored: str, expected: str | None
+) -> None:
+    assert dataset_of_protocol(trained_on, scored) == expected
 
 
 def test_each_case_is_scored_by_each_protocol(intensity_model: Model) -> None:

@@ -65,9 +65,11 @@ def test_without_a_record_the_data_set_must_be_that_of_the_training(dataset: Dat
     refuse_learned_cases(dataset, "test", roles, dataset.name, dataset.fingerprint, "the run")
     with pytest.raises(UserError, match=r"cases\.json.* --allow-learned-cases"):
         refuse_learned_cases(dataset, "test", roles, "another", "f", "the run")
-    changed = replace(dataset, fingerprint="changed")
-    with pytest.raises(UserError, match=rf"data set {dataset.name} .*--data and --profile"):
-        refuse_learned_cases(changed, "test", roles, dataset.name, dataset.fingerprint, "the run")
+    # The option that is proposed is one that the command takes with these data.
+    for name, option in ((dataset.name, "--data"), ("liver", "--profile")):
+        changed = replace(dataset, name=name, fingerprint="changed")
+        with pytest.raises(UserError, match=rf"data set {name} .* the {option} of"):
+            refuse_learned_cases(changed, "test", roles, name, dataset.fingerprint, "the run")
     with pytest.raises(UserError, match="split train"):
         refuse_learned_cases(dataset, "train", roles, dataset.name, dataset.fingerprint, "the run")
 
