@@ -133,24 +133,23 @@ def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | N
     return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, detectable, columns)
 
 
-def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str] | None = None) -> list[Effect]:
+def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str]) -> list[Effect]:
     """Return an effect for each row of a layout but its baseline, in the layout's order.
 
     Args:
         pairs: rows of `compare_rows` with one quantity, data set, profile and protocol, each against the baseline.
         layout: the table's layout.
-        missing: why a row has no scores, by row; `not run` where that is not given.
+        missing: why a row has no scores, by row.
     """
-    remarks = dict(missing or {})
     by_row = {tuple(pair[column] for column in layout.columns): pair for pair in pairs.to_dict("records")}
     effects = []
-    for row in layout.arrange({*by_row, *remarks}):
+    for row in layout.arrange({*by_row, *missing, *filter(None, [layout.baseline])}):
         if row == layout.baseline:
             continue
         pair = by_row.get(row)
         label = ", ".join(layout.label(row))
         if pair is None:
-            effects.append(Effect(label, math.nan, remark=remarks.get(row, "not run")))
+            effects.append(Effect(label, math.nan, remark=missing.get(row, "not run")))
         else:
             remark = "" if pair["n"] else "no valid score"
             ends = (pair["low_joint"], pair["high_joint"])
@@ -230,6 +229,7 @@ def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str, detectabl
     axes.grid(axis="y", color="0.93", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_title(axis_label(quantity))
+    axes.locator_params(axis="x", nbins=5)
     unit = QUANTITIES[quantity].unit
     axes.set_xlabel(f"Difference ({unit})" if unit else "Difference")
 

@@ -43,10 +43,11 @@ def test_effects_are_read_in_the_order_of_the_rows_with_what_failed(tmp_path: Pa
 
 
 def test_a_row_that_ends_early_stands_for_those_that_begin_with_it(tmp_path: Path, write_records: Any) -> None:
-    study = replace(STUDY, layout=replace(STUDY.layout, rows=[("c",), ("d",)]))
-    runs = [("c", seed, {"width": width}, 0.7 + 0.01 * seed) for seed in (0, 1) for width in (16, 32)]
+    layout = replace(STUDY.layout, rows=[("onet",), ("c",), ("d",)], baseline=("onet", 32))
+    scored = [("onet", 32), ("c", 16)]
+    runs = [(model, seed, {"width": width}, 0.7 + 0.01 * seed) for seed in (0, 1) for model, width in scored]
     write_records(tmp_path, "widths", [*runs, ("c", 0, {"width": 128}, "OOM")])
-    (forest,) = read_forests(study, tmp_path)["laptop"]
+    (forest,) = read_forests(replace(STUDY, layout=layout), tmp_path)["laptop"]
     for effects in forest.effects.values():
         assert [(effect.label, effect.remark) for effect in effects] == [("128", "OOM"), ("16", ""), ("–", "not run")]
 
