@@ -84,6 +84,14 @@ def real_cases() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_gliomas(real_cases: Path) -> list[dict[str, Path]]:
+    """The files of two gliomas of 240x240x155 voxels, by the names that BraTS 2020 has for such files."""
+    stems = dict(zip((*MODALITIES, "seg"), ("fla", "t1", "t1c", "t2", "label_by_algorithms"), strict=True))
+    cases = sorted((real_cases / "tcga_glioma").iterdir())
+    return [{name: case / f"{stem}.nii.gz" for name, stem in stems.items()} for case in cases]
+
+
+@pytest.fixture(scope="session")
 def overwrite() -> Callable[..., None]:
     """Replace bytes of a file: of (offset, struct format, value) as many as are given."""
 
@@ -241,15 +249,16 @@ def intensity_model() -> Callable[..., IntensityModel]:
 
 
 @pytest.fixture
-def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], Path]:
+def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Write a released checkpoint whose network is occupied where the first voxel index is above 31.5.
 
-    It is for volumes of 64x64x48 voxels and has small layers, so that a segmentation takes a moment.
+    It is for volumes of 64x64x48 voxels, unless told otherwise, and has small layers, so that a segmentation takes a
+    moment.
     """
     sizes = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
-    monkeypatch.setitem(DATASETS, "brats", {"shape": (64, 64, 48), "modalities": 4, **sizes})
 
-    def write(path: Path, variant: str) -> Path:
+    def write(path: Path, variant: str, shape: tuple[int, int, int] = (64, 64, 48)) -> Path:
+        monkeypatch.setitem(DATASETS, "brats", {"shape": shape, "modalities": 4, **sizes})
         network = OccupancyNetwork(released_config(variant, "brats"))
         for name, value in network.decoder.state_dict().items():
             if "activation" in name:
