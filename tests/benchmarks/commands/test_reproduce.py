@@ -1,8 +1,11 @@
 """Table 2 from checkpoints in the released naming, on a tree of BraTS 2020."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -11,9 +14,12 @@ from benchmarks.__main__ import main
 from benchmarks.commands.reproduce import LAYOUT
 from benchmarks.markup import read_markdown
 from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
+from benchmarks.scoring import reproduction
 from benchmarks.scoring.reproduction import find_checkpoints
 from ossnet.data.case import Case
+from ossnet.evaluation.evaluation import segment_case
 from ossnet.network.released import VARIANTS
+from ossnet.training.protocols import score_case_sampled
 from ossnet.training.validation import Validation
 
 Capture = pytest.CaptureFixture[str]
@@ -37,12 +43,15 @@ def place(
 COMMAND = ["reproduce", "--data", "brats:brats", "--weights", "weights", "--device", "cpu", "--locations", "20000"]
 
 
+def read_numbers(place: Path) -> pd.DataFrame:
+    table = place / "results" / "tables" / "reproduction.csv"
+    return pd.read_csv(table).set_index(["protocol", "model", "quantity"])
+
+
 def test_every_checkpoint_is_scored_next_to_the_papers_number(place: Path) -> None:
     (place / "weights" / "notes.txt").write_text("no checkpoint")
     assert main(COMMAND) == 0
-    numbers = pd.read_csv(place / "results" / "tables" / "reproduction.csv").set_index(
-        ["protocol", "model", "quantity"]
-    )
+    numbers = read_numbers(place)
     models = ["onet", "a", "b", "c", "d"]
     common, labelled = 30 * 60 * 43, 40 * 60 * 43
     # See `half_space`: the same planes are found by every network.
@@ -101,6 +110,97 @@ def test_scores_are_kept_for_each_checkpoint_and_case(place: Path, monkeypatch: 
     # Another protocol is scored by itself.
     assert main([*COMMAND, "--protocol", "released", "paper"]) == 0
     assert scored[13:] == [["released"]] * 6 * 2
+
+
+CENTRE, SQUARED_RADIUS = (92, 92, 100), 399.5
+
+
+@pytest.fixture
+def real_place(
+    half_space: Callable[..., Path],
+    real_gliomas: list[dict[str, Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A tree of BraTS 2020 with two real validation cases, and checkpoints of networks that find a ball in each."""
+    monkeypatch.chdir(tmp_path)
+    for number, files in zip((1, 355), real_gliomas, strict=True):
+        name = f"BraTS20_Training_{number:03d}"
+        folder = tmp_path / "brats" / name
+        folder.mkdir(parents=True)
+        for kind, path in files.items():
+            # This is how BraTS 2020 calls the label of case 355.
+            stem = "W39_1998.09.19_Segm" if (number, kind) == (355, "seg") else f"{name}_{kind}"
+            (folder / f"{stem}.nii.gz").symlink_to(path)
+    for variant in ("o-net", "ossnet-c"):
+        path = half_space(tmp_path / "weights" / f"{variant}.pt", variant, (256, 256, 160))
+        state = torch.load(path)
+        # The first block squares the distances along the axes from the centre; 8, 8 and 3 voxels of padding precede
+        # the volume. The last layer subtracts their sum from the squared radius.
+        axes, weight = range(3), state["decoder.blocks.0.residual_mapping.weight"]
+        weight[axes, axes] = 1
+        bias = torch.tensor([-100.0, -100.0, -103.0, SQUARED_RADIUS**0.5])
+        state["decoder.blocks.0.residual_mapping.bias"][:4] = bias
+        state["decoder.blocks.0.final_activation.weight_numerator"][:] = torch.tensor([0.0, 0, 1, 0, 0, 0])
+        state["decoder.final_mapping.0.weight"][0, :4] = torch.tensor([-1.0, -1, -1, 1])
+        torch.save(state, path)
+    return tmp_path
+
+
+def test_real_cases_are_scored_once(
+    real_place: Path, real_gliomas: list[dict[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ball = sum((axis - centre) ** 2 for axis, centre in zip(np.indices((240, 240, 155)), CENTRE, strict=True))
+    ball = ball < SQUARED_RADIUS
+    expected = {"dice": [], "iou": []}
+    for files in real_gliomas:
+        label = np.asarray(nibabel.load(files["seg"]).dataobj) > 0
+        expected["dice"].append(2 * (ball & label).sum() / (ball.sum() + label.sum()))
+        expected["iou"].append((ball & label).sum() / (ball | label).sum())
+    expected = {quantity: np.mean(values) for quantity, values in expected.items()}
+    assert expected["dice"] > 0.3
+
+    sampled, dense = [], []
+
+    def score(model: object, case: Case, *settings: object) -> pd.DataFrame:
+        sampled.append(case.name)
+        if len(sampled) == 3:
+            raise KeyboardInterrupt
+        return score_case_sampled(model, case, *settings)
+
+    def segment(model: object, case: Case, *settings: object) -> object:
+        dense.append(case.name)
+        return segment_case(model, case, *settings)
+
+    monkeypatch.setattr(reproduction, "score_case_sampled", score)
+    monkeypatch.setattr(reproduction, "segment_case", segment)
+    command = ["reproduce", "--data", "brats:brats", "--weights", "weights", "--device", "cpu"]
+    by_locations = [*command, "--locations", str(2**19), "--protocol", "paper", "released"]
+    assert main(by_locations) == 130
+    assert main(by_locations) == 0
+    assert main(by_locations) == 0
+    cases = ["BraTS20_Training_001", "BraTS20_Training_355"]
+    # The third was interrupted.
+    assert sampled == [cases[0], cases[0], cases[1], cases[1], cases[1]]
+    numbers = read_numbers(real_place)
+    published = read_published(PUBLISHED, "table2").set_index(["dataset", "model", "quantity"])["value"]
+    for protocol, model, quantity in product(("paper", "released"), ("onet", "c"), ("dice", "iou")):
+        row = numbers.loc[protocol, model, quantity]
+        assert row["n"] == 2
+        # Some 3000 of the locations are in the ball or the tumour, so that the standard deviation is 0.01.
+        assert row["value"] == pytest.approx(expected[quantity], abs=0.03)
+        assert row["published"] == published["brats", model, quantity]
+    assert numbers.loc["paper", "c", "dice"]["value"] != numbers.loc["released", "c", "dice"]["value"]
+
+    (real_place / "weights" / "ossnet-c.pt").unlink()
+    of_all_voxels = [*command, "--protocol", "dense"]
+    assert main(of_all_voxels) == 0
+    assert main(of_all_voxels) == 0
+    assert dense == cases
+    numbers = read_numbers(real_place)
+    for quantity, value in expected.items():
+        assert numbers.loc["dense", "onet", quantity]["value"] == pytest.approx(value, abs=1e-9)
+    assert len(sampled) == 5
 
 
 def test_the_papers_models_in_function_space_are_the_rows() -> None:
