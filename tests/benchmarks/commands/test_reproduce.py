@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from unittest.mock import Mock
 
 import nibabel
 import numpy as np
@@ -14,7 +15,6 @@ from benchmarks.__main__ import main
 from benchmarks.commands.reproduce import LAYOUT
 from benchmarks.markup import read_markdown
 from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
-from benchmarks.scoring import reproduction
 from benchmarks.scoring.reproduction import find_checkpoints
 from ossnet.data.case import Case
 from ossnet.evaluation.evaluation import segment_case
@@ -113,6 +113,7 @@ def test_scores_are_kept_for_each_checkpoint_and_case(place: Path, monkeypatch: 
 
 
 CENTRE, SQUARED_RADIUS = (92, 92, 100), 399.5
+"""A ball, in voxels of the stored volumes, that overlaps with the tumours of both cases; no voxel is on its surface."""
 
 
 @pytest.fixture
@@ -147,60 +148,66 @@ def real_place(
     return tmp_path
 
 
-def test_real_cases_are_scored_once(
-    real_place: Path, real_gliomas: list[dict[str, Path]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ball = sum((axis - centre) ** 2 for axis, centre in zip(np.indices((240, 240, 155)), CENTRE, strict=True))
-    ball = ball < SQUARED_RADIUS
-    expected = {"dice": [], "iou": []}
-    for files in real_gliomas:
-        label = np.asarray(nibabel.load(files["seg"]).dataobj) > 0
-        expected["dice"].append(2 * (ball & label).sum() / (ball.sum() + label.sum()))
-        expected["iou"].append((ball & label).sum() / (ball | label).sum())
-    expected = {quantity: np.mean(values) for quantity, values in expected.items()}
-    assert expected["dice"] > 0.3
+@pytest.fixture
+def scores_of_ball(real_gliomas: list[dict[str, Path]]) -> dict[str, float]:
+    """The mean Dice and IoU of the ball on the whole tumours of both cases."""
+    squares = [(axis - centre) ** 2 for axis, centre in zip(np.indices((240, 240, 155)), CENTRE, strict=True)]
+    ball = sum(squares) < SQUARED_RADIUS
+    tumours = [np.asarray(nibabel.load(files["seg"]).dataobj) > 0 for files in real_gliomas]
+    return {
+        "dice": float(np.mean([2 * (ball & tumour).sum() / (ball.sum() + tumour.sum()) for tumour in tumours])),
+        "iou": float(np.mean([(ball & tumour).sum() / (ball | tumour).sum() for tumour in tumours])),
+    }
 
-    sampled, dense = [], []
+
+REAL_COMMAND = ["reproduce", "--data", "brats:brats", "--weights", "weights", "--device", "cpu"]
+
+
+def test_locations_of_real_cases_are_scored_once(
+    real_place: Path, scores_of_ball: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = []
 
     def score(model: object, case: Case, *settings: object) -> pd.DataFrame:
-        sampled.append(case.name)
-        if len(sampled) == 3:
+        scored.append(case.name)
+        if len(scored) == 3:
             raise KeyboardInterrupt
         return score_case_sampled(model, case, *settings)
 
-    def segment(model: object, case: Case, *settings: object) -> object:
-        dense.append(case.name)
-        return segment_case(model, case, *settings)
-
-    monkeypatch.setattr(reproduction, "score_case_sampled", score)
-    monkeypatch.setattr(reproduction, "segment_case", segment)
-    command = ["reproduce", "--data", "brats:brats", "--weights", "weights", "--device", "cpu"]
-    by_locations = [*command, "--locations", str(2**19), "--protocol", "paper", "released"]
-    assert main(by_locations) == 130
-    assert main(by_locations) == 0
-    assert main(by_locations) == 0
-    cases = ["BraTS20_Training_001", "BraTS20_Training_355"]
-    # The third was interrupted.
-    assert sampled == [cases[0], cases[0], cases[1], cases[1], cases[1]]
+    monkeypatch.setattr("benchmarks.scoring.reproduction.score_case_sampled", score)
+    command = [*REAL_COMMAND, "--protocol", "paper", "released"]
+    assert main(command) == 130
+    assert main(command) == 0
+    assert main(command) == 0
+    # Two checkpoints and two cases, and the one that was interrupted.
+    assert [name[-3:] for name in scored] == ["001", "001", "355", "355", "355"]
     numbers = read_numbers(real_place)
     published = read_published(PUBLISHED, "table2").set_index(["dataset", "model", "quantity"])["value"]
     for protocol, model, quantity in product(("paper", "released"), ("onet", "c"), ("dice", "iou")):
         row = numbers.loc[protocol, model, quantity]
         assert row["n"] == 2
-        # Some 3000 of the locations are in the ball or the tumour, so that the standard deviation is 0.01.
-        assert row["value"] == pytest.approx(expected[quantity], abs=0.03)
+        # About 130 of 2^17 locations are in both the ball and the tumour of a case: a standard deviation of 0.02.
+        assert row["value"] == pytest.approx(scores_of_ball[quantity], abs=0.06)
+        # Every network has the same locations.
+        assert row["value"] == numbers.loc[protocol, "onet", quantity]["value"]
         assert row["published"] == published["brats", model, quantity]
     assert numbers.loc["paper", "c", "dice"]["value"] != numbers.loc["released", "c", "dice"]["value"]
 
+
+def test_every_voxel_of_real_cases_is_scored_once(
+    real_place: Path, scores_of_ball: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (real_place / "weights" / "ossnet-c.pt").unlink()
-    of_all_voxels = [*command, "--protocol", "dense"]
-    assert main(of_all_voxels) == 0
-    assert main(of_all_voxels) == 0
-    assert dense == cases
+    segment = Mock(wraps=segment_case)
+    monkeypatch.setattr("benchmarks.scoring.reproduction.segment_case", segment)
+    command = [*REAL_COMMAND, "--protocol", "dense"]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert segment.call_count == 2
     numbers = read_numbers(real_place)
-    for quantity, value in expected.items():
+    for quantity, value in scores_of_ball.items():
+        assert value > 0.2
         assert numbers.loc["dense", "onet", quantity]["value"] == pytest.approx(value, abs=1e-9)
-    assert len(sampled) == 5
 
 
 def test_the_papers_models_in_function_space_are_the_rows() -> None:
