@@ -80,7 +80,7 @@ def real_cases() -> Path:
     folder = os.environ.get("OSSNET_REAL_CASES")
     if not folder:
         pytest.skip("no real cases: OSSNET_REAL_CASES names no folder")
-    return Path(folder)
+    return Path(folder).resolve()  # Tests change to folders of their own.
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ class RealTree(Tree):
 def three_gliomas(
     real_gliomas: list[dict[str, Path]], tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Path]]:
-    """Two real gliomas and, so that a split of each kind has a case of its own, the first with images halfway to both.
+    """Two real gliomas and, so that each split can have a case, the first with images halfway to the second.
 
     A mirror image would not do, since it counts as a copy.
     """
@@ -137,7 +137,7 @@ def three_gliomas(
     for modality in MODALITIES:
         stored, other = nibabel.load(first[modality]), nibabel.load(second[modality])
         halfway[modality] = folder / first[modality].name
-        mean = (np.asarray(stored.dataobj) + np.asarray(other.dataobj)) // 2
+        mean = np.asarray(stored.dataobj) // 2 + np.asarray(other.dataobj) // 2
         nibabel.save(nibabel.Nifti1Image(mean, stored.affine), halfway[modality])
     return [first, second, halfway]
 
