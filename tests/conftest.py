@@ -252,13 +252,13 @@ def intensity_model() -> Callable[..., IntensityModel]:
 def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Write a released checkpoint whose network is occupied where the first voxel index is above 31.5.
 
-    It is for volumes of 64x64x48 voxels, unless told otherwise, and has small layers, so that a segmentation takes a
+    Unless told otherwise, it is for volumes of 64x64x48 voxels and has small layers, so that a segmentation takes a
     moment.
     """
-    sizes = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
+    small = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
 
-    def write(path: Path, variant: str, shape: tuple[int, int, int] = (64, 64, 48)) -> Path:
-        monkeypatch.setitem(DATASETS, "brats", {"shape": shape, "modalities": 4, **sizes})
+    def write(path: Path, variant: str, shape: Sequence[int] = (64, 64, 48), full: bool = False) -> Path:
+        monkeypatch.setitem(DATASETS, "brats", {"shape": shape, "modalities": 4, **({} if full else small)})
         network = OccupancyNetwork(released_config(variant, "brats"))
         for name, value in network.decoder.state_dict().items():
             if "activation" in name:

@@ -117,8 +117,27 @@ CENTRE, SQUARED_RADIUS = (92, 92, 100), 399.5
 
 
 @pytest.fixture
+def ball(half_space: Callable[..., Path]) -> Callable[..., None]:
+    """Write a released checkpoint of the paper's grid whose network finds the ball in any case of BraTS."""
+
+    def write(path: Path, variant: str, full: bool = False) -> None:
+        state = torch.load(half_space(path, variant, (256, 256, 160), full))
+        # The first block squares the distances along the axes from the centre; 8, 8 and 3 voxels of padding precede
+        # the volume. The last layer subtracts their sum from the squared radius.
+        axes, weight = range(3), state["decoder.blocks.0.residual_mapping.weight"]
+        weight[axes, axes] = 1
+        bias = torch.tensor([-100.0, -100.0, -103.0, SQUARED_RADIUS**0.5])
+        state["decoder.blocks.0.residual_mapping.bias"][:4] = bias
+        state["decoder.blocks.0.final_activation.weight_numerator"][:] = torch.tensor([0.0, 0, 1, 0, 0, 0])
+        state["decoder.final_mapping.0.weight"][0, :4] = torch.tensor([-1.0, -1, -1, 1])
+        torch.save(state, path)
+
+    return write
+
+
+@pytest.fixture
 def real_place(
-    half_space: Callable[..., Path],
+    ball: Callable[..., None],
     real_gliomas: list[dict[str, Path]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -134,17 +153,7 @@ def real_place(
             stem = "W39_1998.09.19_Segm" if (number, kind) == (355, "seg") else f"{name}_{kind}"
             (folder / f"{stem}.nii.gz").symlink_to(path)
     for variant in ("o-net", "ossnet-c"):
-        path = half_space(tmp_path / "weights" / f"{variant}.pt", variant, (256, 256, 160))
-        state = torch.load(path)
-        # The first block squares the distances along the axes from the centre; 8, 8 and 3 voxels of padding precede
-        # the volume. The last layer subtracts their sum from the squared radius.
-        axes, weight = range(3), state["decoder.blocks.0.residual_mapping.weight"]
-        weight[axes, axes] = 1
-        bias = torch.tensor([-100.0, -100.0, -103.0, SQUARED_RADIUS**0.5])
-        state["decoder.blocks.0.residual_mapping.bias"][:4] = bias
-        state["decoder.blocks.0.final_activation.weight_numerator"][:] = torch.tensor([0.0, 0, 1, 0, 0, 0])
-        state["decoder.final_mapping.0.weight"][0, :4] = torch.tensor([-1.0, -1, -1, 1])
-        torch.save(state, path)
+        ball(tmp_path / "weights" / f"{variant}.pt", variant)
     return tmp_path
 
 
@@ -192,6 +201,19 @@ def test_locations_of_real_cases_are_scored_once(
         assert row["value"] == numbers.loc[protocol, "onet", quantity]["value"]
         assert row["published"] == published["brats", model, quantity]
     assert numbers.loc["paper", "c", "dice"]["value"] != numbers.loc["released", "c", "dice"]["value"]
+
+
+def test_networks_of_the_papers_size_are_scored_on_real_cases(real_place: Path, ball: Callable[..., None]) -> None:
+    (real_place / "weights" / "o-net.pt").unlink()
+    command = [*REAL_COMMAND, "--protocol", "paper", "released", "--locations", str(2**13)]
+    assert main(command) == 0
+    small = read_numbers(real_place)["value"]
+    ball(real_place / "weights" / "ossnet-c.pt", "ossnet-c", full=True)
+    assert main(command) == 0
+    assert len(list((real_place / "results" / "reproduction").iterdir())) == 2
+    # The same ball is found with layers of any width.
+    pd.testing.assert_series_equal(read_numbers(real_place)["value"], small)
+    assert small["released", "c", "dice"] > 0.1
 
 
 def test_every_voxel_of_real_cases_is_scored_once(
