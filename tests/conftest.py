@@ -80,7 +80,15 @@ def real_cases() -> Path:
     folder = os.environ.get("OSSNET_REAL_CASES")
     if not folder:
         pytest.skip("no real cases: OSSNET_REAL_CASES names no folder")
-    return Path(folder)
+    return Path(folder).resolve()  # Tests change to folders of their own.
+
+
+@pytest.fixture(scope="session")
+def real_gliomas(real_cases: Path) -> list[dict[str, Path]]:
+    """The files of two gliomas of 240x240x155 voxels, by the names that BraTS 2020 has for such files."""
+    stems = dict(zip((*MODALITIES, "seg"), ("fla", "t1", "t1c", "t2", "label_by_algorithms"), strict=True))
+    cases = sorted((real_cases / "tcga_glioma").iterdir())
+    return [{name: case / f"{stem}.nii.gz" for name, stem in stems.items()} for case in cases]
 
 
 @pytest.fixture(scope="session")
@@ -241,15 +249,16 @@ def intensity_model() -> Callable[..., IntensityModel]:
 
 
 @pytest.fixture
-def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], Path]:
+def half_space(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Write a released checkpoint whose network is occupied where the first voxel index is above 31.5.
 
-    It is for volumes of 64x64x48 voxels and has small layers, so that a segmentation takes a moment.
+    Unless told otherwise, it is for volumes of 64x64x48 voxels and has small layers, so that a segmentation takes a
+    moment.
     """
-    sizes = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
-    monkeypatch.setitem(DATASETS, "brats", {"shape": (64, 64, 48), "modalities": 4, **sizes})
+    small = {"encoder_channels": (4, 4, 4), "decoder_width": 8, "decoder_blocks": 2, "patch_size": 3}
 
-    def write(path: Path, variant: str) -> Path:
+    def write(path: Path, variant: str, shape: Sequence[int] = (64, 64, 48), full: bool = False) -> Path:
+        monkeypatch.setitem(DATASETS, "brats", {"shape": shape, "modalities": 4, **({} if full else small)})
         network = OccupancyNetwork(released_config(variant, "brats"))
         for name, value in network.decoder.state_dict().items():
             if "activation" in name:

@@ -30,19 +30,12 @@ def options(
     return as_options(merge(tiny("c"), ONE_STEP))
 
 
-def test_every_layout_is_ready_for_training(tree: Any, options: list[str], tmp_path: Path) -> None:
+def check_to_evaluate(tree: Any, options: list[str], *evaluate: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Check, prepare, train and evaluate, and return the table of `data check` and the scores."""
     assert main(["data", "check", tree.source, "--out", "check.csv"]) == 0
     checked = pd.read_csv("check.csv")
     assert len(checked) == 3
-    assert set(checked["shape"]) == {"12x14x10"}
     assert set(checked["orientation"]) == {"LPS"}
-    # The box has 144 voxels of 3 mm³.
-    labels = {1: "1: 0.432 ml", 2: "1: 0.216 ml, 2: 0.216 ml"}
-    brats = "1: 0.144 ml, 2: 0.144 ml, 4: 0.144 ml"
-    expected = {
-        **{"brats": brats, "brats2021": brats, "brats2023": brats.replace("4:", "3:"), "lits": labels[2]},
-    }.get(tree.layout, labels[1])
-    assert set(checked["labels"]) == {expected}
 
     prepare = ["data", "prepare", tree.source, "--workers", "1", *options]
     assert main(prepare) == 0
@@ -56,10 +49,41 @@ def test_every_layout_is_ready_for_training(tree: Any, options: list[str], tmp_p
     assert {path: path.stat().st_mtime_ns for path in Path("results/cache/prepared").glob("*/case.json")} == times
 
     split = "validation" if tree.layout in ("brats", "lits") else "test"
-    assert main(["evaluate", "run", "--data", tree.source, "--device", "cpu"]) == 0
+    assert main(["evaluate", "run", "--data", tree.source, "--device", "cpu", *evaluate]) == 0
     scores = pd.read_csv(f"run/scores-{split}.csv")
     assert scores["case"].nunique() == 1
     assert read_spec(Path("run")).dataset.startswith(FOLDERS[tree.layout].name if tree.layout in FOLDERS else "own")
+    return checked, scores
+
+
+def test_every_layout_is_ready_for_training(tree: Any, options: list[str]) -> None:
+    checked, _ = check_to_evaluate(tree, options)
+    assert set(checked["shape"]) == {"12x14x10"}
+    # The box has 144 voxels of 3 mm³.
+    labels = {1: "1: 0.432 ml", 2: "1: 0.216 ml, 2: 0.216 ml"}
+    brats = "1: 0.144 ml, 2: 0.144 ml, 4: 0.144 ml"
+    expected = {
+        **{"brats": brats, "brats2021": brats, "brats2023": brats.replace("4:", "3:"), "lits": labels[2]},
+    }.get(tree.layout, labels[1])
+    assert set(checked["labels"]) == {expected}
+
+
+RESIZED = ["--set", "preprocessing.fit=resize", "--set", "preprocessing.shape=[32,32,32]"]
+
+
+def test_every_layout_of_real_cases_is_ready_for_training(real_tree: Any, options: list[str]) -> None:
+    checked, scores = check_to_evaluate(real_tree, [*options, *RESIZED], "--protocol", "paper")
+    assert set(checked["shape"]) == {"240x240x155"}
+    # One glioma has 9281, 14907 and 0 voxels of 1 mm³ with the labels 1, 2 and 4, the other 2477, 20862 and 6840.
+    brats = {"1: 9.281 ml, 2: 14.91 ml", "1: 2.477 ml, 2: 20.86 ml, 4: 6.84 ml"}
+    lits = {"1: 9.281 ml, 2: 14.91 ml", "1: 2.477 ml, 2: 27.7 ml"}
+    expected = {
+        **{"brats": brats, "brats2021": brats, "brats2023": {labels.replace("4:", "3:") for labels in brats}},
+        "lits": lits,
+    }.get(real_tree.layout, {"1: 24.19 ml", "1: 30.18 ml"})
+    assert set(checked["labels"]) == expected
+    assert set(scores["quantity"]) == {"dice", "iou"}
+    assert scores["value"].between(0, 1).all()
 
 
 def test_no_layout_is_left_out(make_tree: Any) -> None:
