@@ -17,7 +17,8 @@ CASES_NOTE = (
 COSTS_NOTE = (
     "Time and CPU time: of the whole command, without the start of Python and the import of torch; CPU time is that of "
     "all cores together. Waiting: part of the steps' time in which the training waited for cases, those of the first "
-    "step included, which nothing hides. Process: its peak resident set, which includes Python and its libraries"
+    "step included, which nothing hides; the two cases are repeated, and their files may still be in memory. Process: "
+    "its peak resident set, which includes Python and its libraries"
 )
 LIMIT_NOTE = "In brackets: the limits that this suite sets itself"
 
