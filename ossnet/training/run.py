@@ -263,9 +263,9 @@ def train_run(
     recipe = spec.recipe
     model = spec.make_model()
     names = names_to_learn(spec.preprocessing, dataset.label_names)
-    if spec.start is not None:
-        folder_before, before = _load_start(model, spec, start)
-        names = names_after_start(names, spec.preprocessing, folder_before, before.preprocessing)
+    before = None if spec.start is None else _load_start(model, spec, start)
+    if before is not None:
+        names = names_after_start(names, spec.preprocessing, before[0], before[1].preprocessing)
     model.to(device)
     cases, validation_cases = prepared_cases(spec, dataset, cache, model)
     with processes.first_alone():
@@ -289,7 +289,7 @@ def train_run(
                     write_label_names(folder, names)
                 record_split(folder, dataset)
                 seen = SeenCases(cases.voxel_digests(), validation_cases.voxel_digests())
-                seen_before = SeenCases({}, {}) if start is None else seen_cases_of(start, read_spec(start))
+                seen_before = SeenCases({}, {}) if before is None else seen_cases_of(*before)
                 # Without a record of the cases before, there is none of this run, which has seen them, too.
                 if seen_before is not None:
                     seen.and_before(seen_before).write(folder)
