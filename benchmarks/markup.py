@@ -1,9 +1,9 @@
 """Tables as Markdown and LaTeX, and numbers as the text of their cells."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Cell(NamedTuple):
@@ -85,6 +85,14 @@ def signed(number: float, digits: int = 3) -> str:
 def threads_text(count: int) -> str:
     """Return a number of threads as `1 thread` or `2 threads`."""
     return f"{count} thread{'' if count == 1 else 's'}"
+
+
+def machine_text(made_with: Mapping[str, Any]) -> str:
+    """Return the machine of a provenance: the GPU's name, or the CPU's with torch's threads; empty if not recorded."""
+    gpu, cpu = made_with.get("gpu"), made_with.get("cpu")
+    if gpu is not None:
+        return str(gpu["name"])
+    return "" if cpu is None else f"{cpu['model']}, {threads_text(cpu['torch_threads'])}"
 
 
 def markdown(grid: Table) -> str:

@@ -39,7 +39,7 @@ def train_and_measure(folder: Path) -> None:
         # An error that is not the user's comes from a defect or a broken machine, and is a failure of the run, too.
         if not isinstance(error, UserError):
             traceback.print_exc()
-        write_failure(folder, _reason(error))
+        write_failure(folder, failure_reason(error))
 
 
 def _measure(folder: Path, job: Job) -> None:
@@ -89,7 +89,7 @@ def _train(spec: RunSpec, dataset: Dataset, folder: Path, job: Job, device: torc
         try:
             train_and_record(spec, dataset, folder, job, device)
         except Exception as error:
-            write_failure(folder, _reason(error))
+            write_failure(folder, failure_reason(error))
             raise
     return True
 
@@ -117,7 +117,7 @@ def _refuse_leakage(dataset: Dataset, scored: Dataset, split: str, cache: Path) 
             )
 
 
-def _reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """Return why something failed: `OOM`, or a sentence."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())

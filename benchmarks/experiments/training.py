@@ -77,7 +77,10 @@ def training_step(spec: RunSpec, cases: int) -> Workload:
 
 def _timing(history: Sequence[EpochReport]) -> dict[str, float]:
     """Return the seconds of all epochs; those of earlier attempts are in the history that their checkpoint kept."""
-    return {"training_s": sum(epoch.seconds for epoch in history)}
+    return {
+        "training_s": sum(epoch.seconds for epoch in history),
+        "validation_s": sum(epoch.validation_s for epoch in history),
+    }
 
 
 def _result(spec: RunSpec, cases: int, folder: Path, history: Sequence[EpochReport]) -> dict[str, Any]:

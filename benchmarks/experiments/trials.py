@@ -2,12 +2,14 @@
 
 A trial makes some steps as a training makes them, on cases of the data set, and is recorded in
 `results/trials/STUDY-DATASET-PROFILE.jsonl`. Later plans read it there, so that a study has the same specifications
-whenever it is resumed.
+whenever it is resumed, also with `--force`. Trials of another machine are refused.
 """
 
 import json
 import tempfile
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,16 +18,19 @@ from typing import Any
 
 import torch
 
+from benchmarks.experiments.pipeline import failure_reason
+from benchmarks.experiments.training import training_step
 from benchmarks.machine.provenance import provenance
+from benchmarks.markup import machine_text
+from benchmarks.runs.sweep import log
 from benchmarks.scoring.scoring import Job
 from ossnet.config import build, digest, plain
 from ossnet.data.case import Dataset
 from ossnet.data.prepared import PreparedCases
 from ossnet.errors import UserError
 from ossnet.files import write_text
-from ossnet.locks import hold
+from ossnet.locks import hold, is_held
 from ossnet.memory.footprint import predict
-from ossnet.memory.workload import Workload, locations_for
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.optimization import Optimization
 from ossnet.training.run import RunSpec
@@ -47,9 +52,10 @@ class Trial:
         identity: see `trial_identity`.
         model: name of the model.
         batch_size: number of cases per step.
-        seconds: seconds per step of each epoch that counts.
+        seconds: seconds per step of each epoch that counts; none for a trial that failed.
         predicted_bytes: predicted peak memory of a training step on a GPU.
         provenance: machine, code and versions.
+        failure: why the trial failed; empty if it did not.
     """
 
     identity: str
@@ -58,6 +64,7 @@ class Trial:
     seconds: tuple[float, ...]
     predicted_bytes: int
     provenance: Mapping[str, Any]
+    failure: str = ""
 
     @property
     def seconds_per_step(self) -> float:
@@ -79,37 +86,91 @@ class Trials:
         self._path = path
         self._found = _read(path)
 
-    def of(self, spec: RunSpec) -> Trial | None:
-        """Return the trial of a specification, None if it has not been made."""
-        return self._found.get(trial_identity(spec))
+    def of(self, spec: RunSpec, within: RunSpec | None = None) -> Trial | None:
+        """Return the trial of a specification, None if it has not been made.
 
-    def make(self, spec: RunSpec, dataset: Dataset, job: Job) -> Trial:
+        Args:
+            spec: the specification.
+            within: specification whose training step sets the memory that the batch fills; None for the batch of
+                `spec`.
+        """
+        return self._found.get(trial_identity(spec, within))
+
+    def make(self, spec: RunSpec, within: RunSpec | None, dataset: Dataset, job: Job) -> Trial:
         """Make and record the trial of a specification, unless another process has made it meanwhile.
 
-        One process at a time makes trials of a file, since two would slow each other down.
+        One process at a time makes trials in a results folder, since two would slow each other down. A trial that fails
+        is recorded, too.
+
+        Args:
+            spec: the specification.
+            within: see `of`.
+            dataset: data set of the training.
+            job: how trials are made.
 
         Raises:
-            UserError: another process holds the file for longer than `PATIENCE_S`.
+            UserError: another process makes trials for longer than `PATIENCE_S`.
         """
-        with hold(self._path.with_suffix(".lock"), PATIENCE_S) as held:
-            if not held:
-                raise UserError(f"another process is making the trials in {self._path}; wait for it or end it")
+        with _alone(self._path.parent / "trials.lock"):
             self._found = _read(self._path)
-            found = self.of(spec)
-            if found is not None:
-                return found
-            trial = Trial(
-                trial_identity(spec),
-                spec.model,
-                spec.recipe.batch_size,
-                tuple(time_steps(spec, dataset, job)),
-                predicted_bytes(spec, spec.recipe.batch_size),
-                provenance(job.command, _device()),
+            trial = self.of(spec, within)
+            if trial is None:
+                trial = self._make(spec, within, dataset, job)
+                self._found[trial.identity] = trial
+                rows = (json.dumps(asdict(trial), sort_keys=True) + "\n" for trial in self._found.values())
+                write_text(self._path, "".join(rows))
+        return trial
+
+    def _make(self, spec: RunSpec, within: RunSpec | None, dataset: Dataset, job: Job) -> Trial:
+        identity = trial_identity(spec, within)
+        if within is not None:
+            batch_size = largest_batch(spec, predicted_bytes(within), len(dataset.splits["train"]))
+            spec = replace(spec, recipe=replace(spec.recipe, batch_size=batch_size))
+            if same := self.of(spec):
+                return replace(same, identity=identity)
+        seconds: list[float] = []
+        failure = ""
+        with _threads(job.threads):
+            made_with = provenance(job.command, _device())
+            try:
+                seconds = time_steps(spec, dataset, job)
+            except Exception as error:
+                failure = failure_reason(error)
+        predicted = predicted_bytes(spec)
+        return Trial(identity, spec.model, spec.recipe.batch_size, tuple(seconds), predicted, made_with, failure)
+
+    def require_made_here(self, job: Job) -> None:
+        """Raise UserError where there are trials of another machine, or with another number of threads."""
+        with _threads(job.threads):
+            here = machine_text(provenance(job.command, _device()))
+        others = {machine_text(trial.provenance) for trial in self._found.values()} - {here}
+        if others:
+            raise UserError(
+                f"the trials in {self._path} were made on {', '.join(sorted(others))}, but this is {here}; go on "
+                "there, or begin anew here by deleting that file"
             )
-            self._found[trial.identity] = trial
-            rows = (json.dumps(asdict(trial), sort_keys=True) + "\n" for trial in self._found.values())
-            write_text(self._path, "".join(rows))
-            return trial
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of trials during a block, after waiting for the process that holds it."""
+    if is_held(path):
+        log(f"another process is making trials ({path}); waiting for it")
+    with hold(path, PATIENCE_S) as held:
+        if not held:
+            raise UserError(f"another process is still making trials ({path}); end it, or wait until it has ended")
+        yield
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use a number of CPU threads during a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _read(path: Path) -> dict[str, Trial]:
@@ -124,10 +185,26 @@ def _read(path: Path) -> dict[str, Trial]:
     return {trial.identity: trial for trial in trials}
 
 
-def trial_identity(spec: RunSpec) -> str:
-    """Return the hash of what a step's time depends on: all but seed, length, learning rates and validation."""
-    recipe = replace(spec.recipe, epochs=1, steps_per_epoch=1, optimization=Optimization(), validation=Validation())
-    return digest(plain(replace(spec, seed=0, recipe=recipe)))
+def trial_identity(spec: RunSpec, within: RunSpec | None = None) -> str:
+    """Return the hash of what a trial depends on: all but seed, length, learning rates and validation.
+
+    Args:
+        spec: specification of the training.
+        within: specification that sets the memory; the batch of `spec` does not matter then.
+    """
+    if within is None:
+        return digest(plain(_any_length(spec)))
+    one = replace(spec, recipe=replace(spec.recipe, batch_size=1))
+    return digest([trial_identity(one), trial_identity(within)])
+
+
+def _any_length(spec: RunSpec) -> RunSpec:
+    """Return a specification that is the same for all trainings with the same steps."""
+    optimization = Optimization(
+        algorithm=spec.recipe.optimization.algorithm, lookahead=spec.recipe.optimization.lookahead
+    )
+    recipe = replace(spec.recipe, epochs=1, steps_per_epoch=1, optimization=optimization, validation=Validation())
+    return replace(spec, seed=0, recipe=recipe)
 
 
 def time_steps(spec: RunSpec, dataset: Dataset, job: Job) -> list[float]:
@@ -135,16 +212,11 @@ def time_steps(spec: RunSpec, dataset: Dataset, job: Job) -> list[float]:
     device = _device()
     recipe = replace(spec.recipe, epochs=EPOCHS, steps_per_epoch=STEPS)
     reports: list[EpochReport] = []
-    before = torch.get_num_threads()
-    torch.set_num_threads(job.threads)
-    try:
-        model = spec.make_model().to(device)
-        cases = PreparedCases(dataset, "train", spec.preprocessing, Path(job.cache), recipe.sampling, model.slicing)
-        cases.prepare()
-        with tempfile.TemporaryDirectory() as folder:
-            train(model, cases, [], recipe, spec.seed, Path(folder), spec.identity, reports.append)
-    finally:
-        torch.set_num_threads(before)
+    model = spec.make_model().to(device)
+    cases = PreparedCases(dataset, "train", spec.preprocessing, Path(job.cache), recipe.sampling, model.slicing)
+    cases.prepare()
+    with tempfile.TemporaryDirectory() as folder:
+        train(model, cases, [], recipe, spec.seed, Path(folder), spec.identity, reports.append)
     return [report.seconds / STEPS for report in reports[1:]]
 
 
@@ -152,27 +224,21 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def predicted_bytes(spec: RunSpec, batch_size: int) -> int:
+def predicted_bytes(spec: RunSpec) -> int:
     """Predict the peak memory of a training step on a GPU, whatever the machine at hand."""
-    same = replace(spec, seed=0, recipe=replace(spec.recipe, epochs=1, steps_per_epoch=1, optimization=Optimization()))
-    return _predicted_bytes(json.dumps(plain(same), sort_keys=True), batch_size)
+    return _predicted_bytes(json.dumps(plain(_any_length(spec)), sort_keys=True))
 
 
 @cache
-def _predicted_bytes(specification: str, batch_size: int) -> int:
+def _predicted_bytes(specification: str) -> int:
     spec = build(RunSpec, json.loads(specification), "specification")
-    locations = locations_for(spec.model, spec.recipe.sampling.count)
-    workload = Workload(spec.model, spec.config, "training", batch_size, locations, spec.recipe.execution)
-    return predict(workload).allocated_bytes
+    return predict(training_step(spec, spec.recipe.batch_size)).allocated_bytes
 
 
-def largest_batch(spec: RunSpec, limit_bytes: int) -> int:
-    """Return the largest batch whose predicted memory is within a limit, but at least one case.
+def largest_batch(spec: RunSpec, limit_bytes: int, cases: int) -> int:
+    """Return the largest batch whose predicted memory is within a limit, but at least one case, and at most `cases`."""
 
-    Memory grows by about the same for each case, so that two predictions tell where to look.
-    """
-    one, two = (predicted_bytes(spec, batch_size) for batch_size in (1, 2))
-    batch_size = max(1, 2 + (limit_bytes - two) // max(two - one, 1))
-    while batch_size > 1 and predicted_bytes(spec, batch_size) > limit_bytes:
-        batch_size -= 1
-    return batch_size
+    def predicted(batch_size: int) -> int:
+        return predicted_bytes(replace(spec, recipe=replace(spec.recipe, batch_size=batch_size)))
+
+    return max(1, bisect_right(range(1, cases + 1), limit_bytes, key=predicted))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.markup import threads_text
+from benchmarks.markup import machine_text
 from benchmarks.report.score_records import Record, Records
 
 MEMORY = ("allocated_bytes", "reserved_bytes", "process_bytes", "resident_bytes")
@@ -15,7 +15,7 @@ PHASES = ("training", "segmentation")
 
 COSTS = [
     *(f"{phase}_{kind}" for phase in PHASES for kind in MEMORY),
-    *("training_s", "segmentation_s", "steps", "locations_seen", "voxels_seen", "parameters"),
+    *("training_s", "validation_s", "segmentation_s", "steps", "locations_seen", "voxels_seen", "parameters"),
 ]
 """The columns of `costs_of` that hold numbers."""
 
@@ -31,10 +31,11 @@ def costs_of(records: Sequence[Records], columns: Sequence[str] = ()) -> pd.Data
         Columns dataset, profile, protocol, model, seed, `columns`, `device` and `COSTS`. The latter are peaks of memory
         in bytes, of training and of segmentation (see `benchmarks.experiments.training` and
         `benchmarks.machine.peak_memory`);
-        `training_s`, the seconds of all epochs over all attempts; `segmentation_s`, the median over cases of the
-        seconds of a segmentation; `steps` of the optimiser; `locations_seen` or `voxels_seen`, the number of locations
-        or voxels whose labels were learned from, counted every time; and the model's `parameters`. NaN stands for what
-        was not recorded, as in records of earlier versions.
+        `training_s`, the seconds of all epochs over all attempts, and `validation_s`, the part of them for validation;
+        `segmentation_s`, the median over cases of the seconds of a segmentation; `steps` of the optimiser;
+        `locations_seen` or `voxels_seen`, the number of locations or voxels whose labels were learned from, counted
+        every time; and the model's `parameters`. NaN stands for what was not recorded, as in records of earlier
+        versions.
     """
     rows = [
         {
@@ -60,7 +61,7 @@ def _costs(row: Record) -> dict[str, Any]:
     return {
         "device": device_of(trained),
         **{f"{phase}_{kind}": memory[phase].get(kind) for phase in PHASES for kind in MEMORY},
-        "training_s": trained.get("timing", {}).get("training_s"),
+        **{name: trained.get("timing", {}).get(name) for name in ("training_s", "validation_s")},
         "segmentation_s": scoring.get("timing", {}).get("extraction_s_median"),
         **{name: training.get("result", {}).get(name) for name in ("steps", "locations_seen", "voxels_seen")},
         "parameters": training.get("result", row["result"]).get("parameters"),
@@ -68,13 +69,6 @@ def _costs(row: Record) -> dict[str, Any]:
 
 
 def device_of(provenance: Mapping[str, Any]) -> str:
-    """Return the device of the last attempt: the GPU's name, or the CPU's with its threads; empty if not recorded."""
+    """Return the machine of the last attempt, see `machine_text`; empty if not recorded."""
     attempts = provenance.get("attempts")
-    if not attempts:
-        return ""
-    gpu, cpu = attempts[-1].get("gpu"), attempts[-1].get("cpu")
-    if gpu is not None:
-        return str(gpu["name"])
-    if cpu is None:
-        return ""
-    return f"{cpu['model']}, {threads_text(cpu['torch_threads'])}"
+    return machine_text(attempts[-1]) if attempts else ""

@@ -1,9 +1,10 @@
 """The league: every model under the same budget, after as many trials of its learning rate as any other has.
 
 There are two budgets. With equal `time`, every training takes the same time on this machine (`league_s` of the
-profile), with the batch of the model's recipe. With equal `memory`, the batch is moreover the largest whose predicted
-peak of a training step is within that of the 3-D U-Net's recipe. The number of steps follows from a short trial, see
-`benchmarks.experiments.trials`, and becomes part of the specification: number of epochs and steps per epoch.
+profile), with the batch of the model's recipe. With equal `memory`, the batch is moreover the largest, of different
+cases, whose predicted peak of a training step is within that of the 3-D U-Net's recipe. The number of steps follows
+from a short trial, see `benchmarks.experiments.trials`, and becomes part of the specification: number of epochs and
+steps per epoch.
 
 The study `tuning` trains each model with the first seed and each of the `RATES` times its recipe's learning rate, and
 scores the validation cases. The study `league` trains it with the best of them from every seed and scores the test
@@ -27,9 +28,10 @@ BUDGETS = ("time", "memory")
 RATES: Mapping[str, float] = {"third": 1 / 3, "recipe": 1.0, "triple": 3.0}
 """Trials of the tuning by name: factors of the learning rate in the profile's recipe."""
 
-EPOCHS = 8
+EPOCHS = range(16, 0, -2)
 VALIDATIONS = 2
-"""Number of epochs of a training, whatever its number of steps, and of validations."""
+"""Numbers of epochs that a training may have, of which the one is taken that comes closest to its number of steps, and
+the number of its validations."""
 
 MEMORY_OF = "unet3d"
 """Model whose recipe sets the equal memory."""

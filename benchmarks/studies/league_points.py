@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from benchmarks.experiments.trials import Trials, largest_batch, predicted_bytes
+from benchmarks.experiments.trials import Trials
 from benchmarks.runs.run_folder import Run, State
 from benchmarks.runs.sweep import log
 from benchmarks.studies.league import BUDGETS, EPOCHS, MEMORY_OF, MODELS, RATES, VALIDATIONS
 from benchmarks.study import Point, Stage, trials_path
 from ossnet.config import merge
 from ossnet.errors import UserError
-from ossnet.training.run import RunSpec
 
 FAILED = -1.0
 """Rating of a trial that failed, below every Dice."""
@@ -58,8 +57,7 @@ def league_points(stage: Stage) -> Sequence[Point]:
     points = []
     for entry in entries:
         if counts[entry[:2]] == len(RATES):
-            rate, _ = max(zip(RATES, map(_or_worst, ended[entry[:2]]), strict=True), key=lambda rated: rated[1])
-            overrides = _with_rate(entry, rate)
+            overrides = _with_rate(entry, _best_rate(ended[entry[:2]]))
             points += [
                 Point(entry.model, seed, {"budget": entry.budget}, overrides, protocols=())
                 for seed in stage.profile.seeds
@@ -85,41 +83,40 @@ def require_equal_trials(counts: Mapping[tuple[str, str], int]) -> None:
 
 
 def _entries(stage: Stage) -> Iterator[Entry]:
-    """Yield every model under every budget; those whose trial is missing are left out where none may be made."""
+    """Yield every model under every budget, but for those whose trial failed, or is missing where none may be made."""
     for split in ("validation", "test"):
         if not stage.dataset.splits[split]:
             raise UserError(f"data set {stage.dataset.name} has no {split} cases, which the league needs")
     profile, dataset, seed = stage.profile, stage.dataset, stage.profile.seeds[0]
     trials = Trials(trials_path(stage.results, "league", dataset.name, profile.name))
     common: dict[str, Any] = {"recipe": {"optimization": {"schedule": "cosine"}}}
-    limit_of = profile.spec(MEMORY_OF, dataset, seed)
-
-    def spec_of(model: str, settings: Mapping[str, Any]) -> RunSpec:
-        return profile.spec(model, dataset, seed, settings)
-
+    limit_of = profile.spec(MEMORY_OF, dataset, seed, common)
+    if stage.job is not None:
+        trials.require_made_here(stage.job)
     for model in stage.models or MODELS:
+        spec = profile.spec(model, dataset, seed, common)
         for budget in BUDGETS:
-            settings = common
-            if budget == "memory":
-                limit = predicted_bytes(limit_of, limit_of.recipe.batch_size)
-                batch = largest_batch(spec_of(model, common), limit)
-                settings = merge(common, {"recipe": {"batch_size": batch}})
-            spec = spec_of(model, settings)
-            trial = trials.of(spec)
+            within = limit_of if budget == "memory" else None
+            trial = trials.of(spec, within)
             if trial is None and stage.job is not None:
-                trial = trials.make(spec, dataset, stage.job)
-                pace = f"batch {trial.batch_size}, {trial.seconds_per_step:.3f} s per step"
-                log(f"trial of {model}, equal {budget}: {pace}")
-            if trial is not None:
-                length = _length(profile.league_s / trial.seconds_per_step)
-                rate = spec.recipe.optimization.learning_rate
-                yield Entry(model, budget, merge(settings, {"recipe": length}), rate)
+                log(f"trial of {model}, equal {budget} …")
+                trial = trials.make(spec, within, dataset, stage.job)
+            if trial is None:
+                continue
+            if trial.failure:
+                if stage.job is not None:
+                    log(f"{model}, equal {budget}, is left out, since its trial failed: {trial.failure}")
+                continue
+            recipe = {"batch_size": trial.batch_size} | _length(profile.league_s / trial.seconds_per_step)
+            rate = spec.recipe.optimization.learning_rate
+            yield Entry(model, budget, merge(common, {"recipe": recipe}), rate)
 
 
 def _length(steps: float) -> dict[str, Any]:
-    """Return the settings of a training of about so many steps, at least one per epoch."""
-    per_epoch = max(1, round(steps / EPOCHS))
-    return {"epochs": EPOCHS, "steps_per_epoch": per_epoch, "validation": {"every": EPOCHS // VALIDATIONS}}
+    """Return the settings of a training of so many steps, within one and a half, but at least one per epoch."""
+    lengths = {epochs: max(1, round(steps / epochs)) for epochs in EPOCHS}
+    epochs = min(lengths, key=lambda epochs: abs(epochs * lengths[epochs] - round(steps)))
+    return {"epochs": epochs, "steps_per_epoch": lengths[epochs], "validation": {"every": epochs // VALIDATIONS}}
 
 
 def _trials(entry: Entry, stage: Stage) -> list[Point]:
@@ -155,5 +152,7 @@ def _rated(run: Run) -> float | None:
     return fmean(valid) if valid else 0.0
 
 
-def _or_worst(rated: float | None) -> float:
-    return FAILED if rated is None else rated
+def _best_rate(rated: Sequence[float | None]) -> str:
+    """Return the trial of the highest rating; of equal ones the recipe's rate, if it is among them."""
+    ratings = dict(zip(RATES, rated, strict=True))
+    return max(RATES, key=lambda rate: (FAILED if ratings[rate] is None else ratings[rate], rate == "recipe"))

@@ -31,7 +31,8 @@ RANK_NOTES = (
 BUDGET_NOTES = (
     "Batch and steps are part of each run's specification; the number of steps is that of the equal time, by a trial "
     "on the machine of the trainings",
-    "Training: median seconds of all epochs over seeds, with the validations, which the equal time does not include",
+    "Training: median over seeds of the seconds of all epochs, without the validations, which the equal time does not "
+    "include; as many trainings ran at a time as the machine has workers, whereas trials run alone",
     "Trials: learning rates that were tried on the validation cases, with one seed; the best of them is that of the "
     "league",
     "Predicted: peak of a training step on a GPU; tensors: as they were counted in the trainings, "
@@ -107,7 +108,7 @@ def _predicted(results: Path, records: Records) -> Mapping[tuple[str, int], floa
 def _budgets(records: Records, tuned: Sequence[Records], predicted: Mapping[tuple[str, int], float]) -> Table:
     counts = trial_counts(tuned, records)
     costs = costs_of([records], ["budget"]).groupby(["budget", "model"], sort=False)
-    medians = costs[["training_s", "training_allocated_bytes"]].median().reset_index()
+    medians = costs[["training_s", "validation_s", "training_allocated_bytes"]].median().reset_index()
     rows = []
     for of_entry in medians.to_dict("records"):
         budget, model = str(of_entry["budget"]), str(of_entry["model"])
@@ -117,7 +118,7 @@ def _budgets(records: Records, tuned: Sequence[Records], predicted: Mapping[tupl
                 *(Cell(budget), Cell(model_name(model)), Cell(str(recipe["batch_size"]))),
                 Cell(str(recipe["epochs"] * recipe["steps_per_epoch"])),
                 *(Cell(f"{recipe['optimization']['learning_rate']:g}"), Cell(str(counts[budget, model]))),
-                _number(of_entry["training_s"], "{:.0f}"),
+                _number(of_entry["training_s"] - of_entry["validation_s"], "{:.0f}"),
                 _number(predicted.get((model, recipe["batch_size"]), math.nan) / GIGABYTE, "{:.3f}"),
                 _number(of_entry["training_allocated_bytes"] / GIGABYTE, "{:.3f}"),
             ]

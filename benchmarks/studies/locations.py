@@ -25,6 +25,7 @@ def grid(profile: "Profile") -> Sequence[Point]:
             {"extraction": extraction, "locations": locations},
             extraction=extraction,
             max_locations=locations,
+            split="validation",
             protocols=(),
         )
         for extraction in EXTRACTIONS
@@ -41,8 +42,9 @@ LOCATIONS_PER_PASS = Study(
         rows=[(MODEL, extraction, locations) for extraction in EXTRACTIONS for locations in LOCATIONS],
         names={"locations": {locations: power_of_two(locations) for locations in LOCATIONS}},
         note=(
-            "Every row segments the same test cases with the same models. The time is the median over cases of a whole "
-            "segmentation, during which the machine may have done other work; the memory is the peak of all tensors"
+            "Every row segments the same validation cases with the same models. The time is the median over cases of "
+            "a whole segmentation, during which the machine may have done other work; the memory is the peak of all "
+            "tensors"
         ),
         scoring_columns=("extraction", "locations"),
         baseline=(MODEL, "mise", 2**14),

@@ -40,6 +40,7 @@ class EpochReport:
         iou: mean IoU of the validation cases; None for an epoch without validation.
         waiting_s: part of `seconds` in which the training waited for batches: until cases were read, and while they
             were augmented.
+        validation_s: part of `seconds` for the validation.
     """
 
     epoch: int
@@ -47,7 +48,8 @@ class EpochReport:
     seconds: float
     dice: float | None
     iou: float | None
-    waiting_s: float = 0.0  # Earlier checkpoints have none.
+    waiting_s: float = 0.0  # Earlier checkpoints have neither.
+    validation_s: float = 0.0
 
 
 def best_epoch(history: Sequence[EpochReport]) -> EpochReport | None:
@@ -125,11 +127,13 @@ def train(
         start = time.monotonic()
         loss, waiting_s = _train_epoch(learner, cases, recipe, epoch, optimizer, generator, memory, device)
         dice = iou = None
+        trained = time.monotonic()
         if len(validation_cases) and ((epoch + 1) % recipe.validation.every == 0 or epoch + 1 == recipe.epochs):
             own, config = processes.part(validation_cases), model.config
             scores = processes.merge(score(model, own, config.classes, recipe.validation, config.nested))
             dice, iou = (valid_mean(s[quantity] for s in scores.values())[0] for quantity in ("dice", "iou"))
-        history.append(EpochReport(epoch, loss, time.monotonic() - start, dice, iou, waiting_s))
+        end = time.monotonic()
+        history.append(EpochReport(epoch, loss, end - start, dice, iou, waiting_s, validation_s=end - trained))
         if processes.is_first:
             best = not len(validation_cases) or best_epoch(history) is history[-1]
             _save(folder, learner, optimizer, generator, memory, identity, history, recipe.validation.protocol, best)

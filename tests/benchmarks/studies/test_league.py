@@ -16,7 +16,6 @@ from benchmarks.report.score_records import Records
 from benchmarks.runs.plan import PlannedRun
 from benchmarks.runs.run_folder import write_failure, write_json
 from benchmarks.scoring.scoring import Job
-from benchmarks.studies import league_points
 from benchmarks.studies.league import BUDGETS, LEAGUE, MODELS, RATES, TUNING
 from benchmarks.studies.league_tables import league_tables
 from benchmarks.study import Findings, trials_path
@@ -39,14 +38,13 @@ def _given_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     def steps(spec: Any, *_: Any) -> list[float]:
         return [SECONDS[spec.model] * (1 if spec.recipe.batch_size == own[spec.model] else 2)]
 
-    def predicted(spec: Any, batch: int) -> int:
-        return {"unet3d": 25}.get(spec.model, 10) * batch
+    def predicted(spec: Any) -> int:
+        return {"unet3d": 25}.get(spec.model, 10) * int(spec.recipe.batch_size)
 
     # Work need not be counted, which takes seconds.
     monkeypatch.setattr(grid, "training_work", lambda spec, cases: 1.0)
     monkeypatch.setattr(trials, "time_steps", steps)
-    for module in (trials, league_points):
-        monkeypatch.setattr(module, "predicted_bytes", predicted)
+    monkeypatch.setattr(trials, "predicted_bytes", predicted)
 
 
 @pytest.fixture
@@ -105,21 +103,21 @@ def test_every_model_has_the_same_trials_for_the_same_time_and_memory(planned: P
         if (model, budget) != ("unet3d", "time")
     )
     expected = {
-        # 40 s of 0.05 s, in eight epochs; with equal memory, five cases of 10 are within two of 25.
-        **{("onet", "time"): (8, 100), ("onet", "memory"): (5, 50)},
-        **{("c", "time"): (4, 50), ("c", "memory"): (5, 25)},
-        # One step is left of 40 s, but an epoch has at least one.
-        ("unet3d", "memory"): (2, 1),
+        # 40 s of 0.05 s; with equal memory, all three cases of 10 are within two of 25.
+        **{("onet", "time"): (8, 16, 50), ("onet", "memory"): (3, 16, 25)},
+        **{("c", "time"): (4, 16, 25), ("c", "memory"): (3, 10, 20)},
+        # One step is left of 40 s, but there are at least two epochs, each with a step.
+        ("unet3d", "memory"): (2, 2, 1),
     }
     for run in runs.values():
         recipe = recipe_of(run)
         assert (run.run.seed, run.spec["split"], run.spec["protocols"]) == (0, "validation", [])
-        assert (recipe["epochs"], recipe["validation"]["every"], recipe["optimization"]["schedule"]) == (8, 4, "cosine")
+        assert (recipe["epochs"] / recipe["validation"]["every"], recipe["optimization"]["schedule"]) == (2, "cosine")
         budget = str(run.run.columns["budget"])
-        assert (recipe["batch_size"], recipe["steps_per_epoch"]) == expected[run.run.model, budget]
+        assert (recipe["batch_size"], recipe["epochs"], recipe["steps_per_epoch"]) == expected[run.run.model, budget]
     rates = {run.run.columns["rate"]: recipe_of(run) for run in runs.values() if run.run.model == "c"}
     assert [rates[name]["optimization"]["learning_rate"] for name in RATES] == [1.33e-3, 4e-3, 1.2e-2]
-    assert len(Trials(trials_path(tmp_path / "results", "league", "own", "laptop"))._found) == 5
+    assert len(Trials(trials_path(tmp_path / "results", "league", "own", "laptop"))._found) == 6
 
 
 def test_a_plan_stays_what_it_is_although_steps_take_another_time_later(
@@ -128,6 +126,30 @@ def test_a_plan_stays_what_it_is_although_steps_take_another_time_later(
     before = planned()
     monkeypatch.setattr(trials, "time_steps", lambda *_: [9.0])
     assert planned().keys() == planned(make_trials=False).keys() == before.keys()
+
+
+@pytest.mark.parametrize("seconds", [0.0371, 0.9, 1.7, 5.3, 13.4])
+def test_a_training_takes_the_equal_time_within_two_steps(
+    seconds: float, planned: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "time_steps", lambda *_: [seconds])
+    for run in planned(models=("c",)).values():
+        recipe = recipe_of(run)
+        assert abs(recipe["epochs"] * recipe["steps_per_epoch"] * seconds - 40) <= 1.5 * seconds
+
+
+def test_a_model_whose_trial_fails_is_left_out_under_that_budget(
+    planned: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def steps(spec: Any, *_: Any) -> list[float]:
+        if spec.recipe.batch_size == 3:
+            raise MemoryError
+        return [1.0]
+
+    monkeypatch.setattr(trials, "time_steps", steps)
+    entries = {(run.run.model, run.run.columns["budget"]) for run in planned(models=("c", "unet3d")).values()}
+    assert entries == {("c", "time"), ("unet3d", "memory")}
+    assert planned(models=("c", "unet3d"), make_trials=False).keys() == planned(models=("c", "unet3d")).keys()
 
 
 def test_the_best_learning_rate_of_the_validation_cases_is_taken(planned: Plans) -> None:
@@ -139,8 +161,8 @@ def test_the_best_learning_rate_of_the_validation_cases_is_taken(planned: Plans)
         (m, seed) for m in SECONDS for seed in (0, 1, 2)
     }
     chosen = {run.run.model: recipe_of(run)["optimization"]["learning_rate"] for run in runs.values()}
-    # Of equal ones the first, and a trial that failed counts as the worst.
-    assert chosen == {"onet": 4e-3, "c": 1.2e-2, "unet3d": 1e-3}
+    # Of equal ones the recipe's, and a trial that failed counts as the worst.
+    assert chosen == {"onet": 4e-3, "c": 1.2e-2, "unet3d": 3e-3}
     assert {run.spec.get("split") for run in runs.values()} == {None}
     # The training from the first seed is that of the tuning.
     first = {run.run.training for run in runs.values() if run.run.seed == 0}
@@ -177,7 +199,10 @@ def row(model: str, seed: int, dice: float, **columns: str) -> dict[str, Any]:
         **{"spec": {"training": {"recipe": recipe}}, "result": {"protocol": "dense"}},
         "scores": {"dice": {"x": dice, "y": dice + 0.1}},
         "training": {
-            "provenance": {"timing": {"training_s": 40.0 + seed}, "memory": {"allocated_bytes": 2e9}},
+            "provenance": {
+                "timing": {"training_s": 43.0 + seed, "validation_s": 3.0},
+                "memory": {"allocated_bytes": 2e9},
+            },
             "result": {},
         },
     }

@@ -232,7 +232,7 @@ def test_a_finished_training_is_not_repeated(whole: Whole, tmp_path: Path) -> No
 
 def test_the_history_is_a_table(whole: Whole) -> None:
     table = pd.read_csv(whole("uniform") / "history.csv")
-    assert list(table) == ["epoch", "loss", "seconds", "dice", "iou", "waiting_s", "protocol"]
+    assert list(table) == ["epoch", "loss", "seconds", "dice", "iou", "waiting_s", "validation_s", "protocol"]
     assert table["epoch"].tolist() == list(range(EPOCHS))
     assert ((table["waiting_s"] > 0) & (table["waiting_s"] < table["seconds"])).all()
     # Validated every second epoch and after the last.
