@@ -124,8 +124,8 @@ class Profile:
         return values
 
 
-def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
-    """Raise if a single setting that a user gives has another value in the specification that was made with it.
+def replaced(settings: Mapping[str, Any], spec: RunSpec) -> dict[str, tuple[Any, Any]]:
+    """Return the single settings that have another value in the specification that was made with them.
 
     Such settings belong to others, which replace their value where they do not use it: the width of the border is the
     default one if no location is drawn from the border.
@@ -134,23 +134,38 @@ def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
         settings: tables of settings that were given.
         spec: specification that was made with them.
 
-    Raises:
-        UserError: a setting was replaced.
+    Returns:
+        By dotted name, the value that was given and that of the specification.
     """
     made = {"network": spec.network, "recipe": plain(spec.recipe), "preprocessing": plain(spec.preprocessing)}
-    _refuse_replaced(settings, made, "")
+    return _replaced(settings, made, "")
 
 
-def _refuse_replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: str) -> None:
+def _replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: str) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
     for key, value in given.items():
         # What is left out has its default, and a setting of several values may be given in several ways.
         now = made.get(key, value)
         if isinstance(value, Mapping) and isinstance(now, Mapping):
-            _refuse_replaced(value, now, f"{prefix}{key}.")
+            found |= _replaced(value, now, f"{prefix}{key}.")
         elif isinstance(value, SINGLE) and isinstance(now, SINGLE) and now != value:
-            raise UserError(
-                f"setting {prefix}{key} = {value} has no effect: with the others it is {now}; change those, or omit it"
-            )
+            found[f"{prefix}{key}"] = value, now
+    return found
+
+
+def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
+    """Raise if a setting was replaced, see `replaced`.
+
+    Raises:
+        UserError: it was.
+    """
+    for name, (value, now) in replaced(settings, spec).items():
+        raise without_effect(name, value, now)
+
+
+def without_effect(name: str, value: Any, now: Any) -> UserError:
+    """Return the error of a setting that was replaced, see `replaced`."""
+    return UserError(f"setting {name} = {value} has no effect: with the others it is {now}; change those, or omit it")
 
 
 def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.layout import Layout, Row
 from benchmarks.names import MODEL_NAMES
-from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, flatten, read_study_file, unfold
+from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, read_study_file, unfold
 from benchmarks.study import Point, Study
+from ossnet.config import flatten
 from ossnet.errors import UserError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
-from ossnet.config import build, merge, read_toml
+from ossnet.config import build, flatten, merge, read_toml
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES, SCORES
 
 PARTS = ("network", "recipe", "preprocessing")
@@ -181,21 +181,6 @@ def unfold(table: Mapping[str, Any]) -> Values:
             inner = {part: inner}
         layers.append(inner)
     return merge(*layers)
-
-
-def flatten(table: Mapping[str, Any]) -> Values:
-    """Return the values of nested tables by their dotted names.
-
-    >>> flatten({"network": {"patch_size": 3}, "extraction": "dense"})
-    {'network.patch_size': 3, 'extraction': 'dense'}
-    """
-    flat: Values = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{key}.{inner}": of_inner for inner, of_inner in flatten(value).items()}
-        else:
-            flat[key] = value
-    return flat
 
 
 def _quantity(name: Any) -> Any:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies.custom import schema
-from benchmarks.studies.custom.schema import flatten, read_study_file, unfold
+from benchmarks.studies.custom.schema import read_study_file, unfold
 from benchmarks.studies.registry import STUDIES
+from ossnet.config import flatten
 from ossnet.errors import UserError
 from paper_figures.registry import FIGURES
 
