@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.markup import read_markdown
+from benchmarks.report.score_records import Records
 from benchmarks.study import Study
 from paper_figures.__main__ import main as draw
 
@@ -73,8 +74,13 @@ def test_every_command_takes_a_study_from_a_file(
     capsys.readouterr()
     assert main(["status", "--results", str(finished)]) == 0
     assert "strategies on own, profile tiny: 6 runs, 6 done" in capsys.readouterr().out
+    # On other data, an earlier version of the study had another column.
+    rows = [json.loads(line) for line in (finished / "records" / "strategies-own-tiny.jsonl").read_text().splitlines()]
+    earlier = [row | {"dataset": "other", "columns": row["columns"] | {"recipe.epochs": 3}} for row in rows]
+    Records("strategies", "other", "tiny", tuple(earlier)).write(finished / "records")
     (tables / "strategies.md").unlink()
     assert main(["collect", "--results", str(finished)]) == 0
+    assert "strategies on other, profile tiny" in capsys.readouterr().out
     assert (tables / "strategies.md").read_bytes() == before
     cell = ["verify", "strategies", "c", "border", "border, small passes", "dice", "--no-train"]
     where = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(finished)]
