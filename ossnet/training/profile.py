@@ -1,5 +1,6 @@
 """Profiles: settings of networks, recipes and data sets for a scale of experiments, one TOML file each."""
 
+import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -15,6 +16,7 @@ from ossnet.data.case import Dataset
 from ossnet.data.label_names import Named
 from ossnet.data.regions import refuse_other_regions, regions_for
 from ossnet.errors import UserError
+from ossnet.model import SegmentationModel
 from ossnet.registry import model_names, model_type
 from ossnet.training.run import RunSpec
 
@@ -78,7 +80,9 @@ class Profile:
         network = settings.get("network", {})
         for key, value in kind.preset.items():
             if network.get(key, value) != value:
-                raise UserError(f"{where}: network.{key} = {value} defines this model; choose another model")
+                raise UserError(
+                    f"{where}: network.{key} = {value} defines this model; {_instead(kind, key, network[key])}"
+                )
         for key in network:
             if key in SIZE:
                 raise UserError(f"{where}: network.{key} follows from {SIZE[key]}; set that instead")
@@ -166,6 +170,21 @@ def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
 def without_effect(name: str, value: Any, now: Any) -> UserError:
     """Return the error of a setting that was replaced, see `replaced`."""
     return UserError(f"setting {name} = {value} has no effect: with the others it is {now}; change those, or omit it")
+
+
+def _instead(kind: type[SegmentationModel], key: str, value: Any) -> str:
+    """Return which model to choose where a field that defines a model should have another value, and with what."""
+    wanted = {**kind.preset, key: value}
+    presets = {
+        name: other.preset
+        for name in model_names()
+        if (other := model_type(name)).config_type is kind.config_type and other.preset.items() <= wanted.items()
+    }
+    if not presets:
+        return "choose another model"
+    closest = max(presets, key=lambda name: len(presets[name]))
+    rest = [f"network.{name} = {json.dumps(of)}" for name, of in wanted.items() if name not in presets[closest]]
+    return f"choose model {closest}" + (f" with {', '.join(rest)}" if rest else "")
 
 
 def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str, Any]]:
