@@ -48,6 +48,7 @@ def test_values_and_what_they_may_be(capsys: Capture) -> None:
 
 
 def test_options_of_a_list_of_settings_are_checked(capsys: Capture) -> None:
-    for arguments, named in ((["c", "--data", "gliomas"], "glioma, liver, own"), (["--data", "own"], "--data")):
+    wrong = ((["e"], "'e'"), (["c", "--data", "gliomas"], "glioma, liver, own"), (["--data", "own"], "--data"))
+    for arguments, named in wrong:
         assert main(["models", *arguments]) == 2
         assert named in capsys.readouterr().err
