@@ -76,6 +76,21 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def flatten(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of nested tables by their dotted names.
+
+    >>> flatten({"network": {"patch_size": 3}, "extraction": "dense"})
+    {'network.patch_size': 3, 'extraction': 'dense'}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{inner}": of_inner for inner, of_inner in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file (UTF-8, with or without a byte-order mark).
 

@@ -37,7 +37,11 @@ def draw_figures(names: Sequence[str], results: Path, reference: Path | None = R
         lines = figure.draw(results, reference)
         if not lines and figure.records:
             records = figure.records
-            lines = [f"{figure.name}: nothing to draw from {records.study} in {results}; run `{records.origin}`"]
+            unfit = records.find(results / records.folder)
+            remark = ", whose records have other columns or none of its quantities" if unfit else ""
+            lines = [
+                f"{figure.name}: nothing to draw from {records.study} in {results}{remark}; run `{records.origin}`"
+            ]
             if names:
                 without_records += lines
                 continue

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 
 from benchmarks.layout import Layout, Row
 from benchmarks.report.comparisons import compare_rows
-from benchmarks.report.score_records import read_records, scores_of
+from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
 from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, missing_rows, shown_quantities
@@ -108,7 +108,7 @@ def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
         UserError: a file cannot be read.
     """
     layout = study.layout
-    pairs = compare_rows(scores_of(read_records(folder, [study.name])), layout)
+    pairs = compare_rows(scores_of(records_of(study.layout, folder)), layout)
     forests = {
         profile: [forest for of_data in numbers if (forest := _forest(of_data, pairs, layout)) is not None]
         for profile, numbers in read_numbers(study, folder).items()

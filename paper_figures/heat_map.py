@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from benchmarks.layout import Layout, Row
 from benchmarks.names import GROUP, model_name
 from benchmarks.report.comparisons import compare_rows
-from benchmarks.report.score_records import read_records, scores_of
+from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import QUANTITIES
 from paper_figures.panels import PANELS_PER_LINE, axis_label, shown_quantities, why_missing
@@ -54,7 +54,7 @@ def read_grids(study: Study, folder: Path) -> dict[str, list[Grid]]:
         UserError: a file cannot be read.
     """
     columns = list(study.layout.columns)
-    pairs = compare_rows(scores_of(read_records(folder, [study.name])), study.layout)
+    pairs = compare_rows(scores_of(records_of(study.layout, folder)), study.layout)
     found = pairs[(pairs["low_joint"] > 0) | (pairs["high_joint"] < 0)]
     by_key: dict[tuple[str, ...], set[tuple[str, Row]]] = {}
     for pair in found.to_dict("records"):

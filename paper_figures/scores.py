@@ -9,7 +9,7 @@ import pandas as pd
 from benchmarks.markup import span
 from benchmarks.names import GROUP, source_text
 from benchmarks.report.cost_quantities import cost_values, with_costs
-from benchmarks.report.score_records import failures_of, read_records, scores_of
+from benchmarks.report.score_records import failures_of, records_of, scores_of
 from benchmarks.report.score_table import group_keys
 from benchmarks.report.summary import summary_of
 from benchmarks.study import Study
@@ -45,10 +45,13 @@ class Numbers:
 def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
     """Return, by profile, the numbers of a study's records in a folder, sorted by data set and protocol.
 
+    Left out are data sets and protocols without any of the study's quantities, as where the volume of false positives
+    is the only one and every case has foreground.
+
     Raises:
         UserError: a file cannot be read.
     """
-    records = read_records(folder, [study.name])
+    records = records_of(study.layout, folder)
     scores = scores_of(records)
     if scores.empty:
         return {}
@@ -59,7 +62,8 @@ def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
     rows = with_costs(summary_of(study, scores), records, study.layout).merge(by_seed, on=on)
     failures = failures_of(records)
     by_profile: dict[str, list[Numbers]] = {}
-    for key in group_keys(rows):
+    shown = rows[rows["quantity"].isin(study.layout.quantities or rows["quantity"])]
+    for key in group_keys(shown):
         # A failed run has no protocol.
         failed = failures if failures.empty else _with(failures, GROUP[:2], key)
         by_profile.setdefault(key[1], []).append(Numbers(key, _with(rows, GROUP, key), failed))

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.claims.report import print_claims
 from benchmarks.cli.options import Commands, command, with_studies
 from benchmarks.commands.claims import judge_claims
-from benchmarks.commands.collect import collect_studies
+from benchmarks.commands.collect import collect_studies, omissions
 from benchmarks.commands.status import print_status
 from benchmarks.names import REFERENCE
 from benchmarks.report.transfer_table import collect_transfers
@@ -60,8 +60,8 @@ def _collect(options: argparse.Namespace) -> int:
     if not tables:
         names = ", ".join(study.name for study in studies)
         raise UserError(f"{options.results} has no results of {names}; make them with `python -m benchmarks run`")
-    for table in tables:
-        print(table)
+    for line in [*omissions(studies, options.results), *tables]:
+        print(line)
     return 0
 
 

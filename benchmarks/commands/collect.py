@@ -14,7 +14,7 @@ from benchmarks.report.cost_table import write_costs
 from benchmarks.report.figure_case import write_figure_case
 from benchmarks.report.probe_tables import write_probe_records, write_tables
 from benchmarks.report.protocol_table import write_protocols
-from benchmarks.report.score_records import Records, collect, failures_of, read_records, scores_of
+from benchmarks.report.score_records import Records, collect, failures_of, outdated, records_of, scores_of
 from benchmarks.report.score_table import write_table
 from benchmarks.report.summary import summary_of
 from benchmarks.runs.plan import Plan, read_plans
@@ -64,6 +64,21 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
     return tables
 
 
+def omissions(studies: Sequence[Study], results: Path) -> list[str]:
+    """Return a line for each data set and profile whose runs tables and figures omit, see `outdated`.
+
+    Raises:
+        UserError: a plan or records cannot be read.
+    """
+    return [
+        f"{study.name} on {dataset}, profile {profile}, has other columns than {study.file or 'this version'}: tables "
+        "and figures omit it until it is run there again, which keeps what is trained"
+        for study in studies
+        if study.has_points
+        for dataset, profile in outdated(study.layout, results)
+    ]
+
+
 def write_study(study: Study, found: Findings, stem: Path) -> None:
     """Write the tables of a study as `stem`.md and `stem`.tex, and their numbers as `stem`.csv.
 
@@ -86,7 +101,7 @@ def write_study(study: Study, found: Findings, stem: Path) -> None:
 
 def _write_scores(study: Study, found: Findings, stem: Path, tables: Sequence[Table]) -> None:
     reference = found.reference
-    committed = read_records(reference / "records", [study.name]) if reference is not None else []
+    committed = records_of(study.layout, reference / "records") if reference is not None else []
     scores = scores_of(found.records)
     numbers = with_costs(summary_of(study, scores, committed), found.records, study.layout)
     caveats = caveats_of(found.records)
@@ -97,8 +112,11 @@ def _write_scores(study: Study, found: Findings, stem: Path, tables: Sequence[Ta
 
 
 def _collect(study: Study, plans: Sequence[Plan], results: Path) -> list[Records]:
-    """Write the records of plans, and return them with those that the folder has without a plan, sorted."""
+    """Write the records of plans, and return them with those that the folder has without a plan, sorted.
+
+    Those of an earlier version of the study, which had other columns, are left out.
+    """
     for plan in plans:
         collect(plan).write(results / "records")
         write_figure_case(plan, results / "records")
-    return read_records(results / "records", [study.name]) if study.has_points else []
+    return records_of(study.layout, results / "records") if study.has_points else []

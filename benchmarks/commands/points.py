@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.commands.collect import omissions
 from benchmarks.commands.request import Request
 from benchmarks.experiments.estimate import assumed_rate
 from benchmarks.experiments.grid import plan_study
@@ -83,6 +84,8 @@ def _make_together(
     for plan in plans:
         plan.write(request.results)
         log(_summary(plan))
+    for omission in omissions(studies, request.results):
+        log(omission)
     pace = _pace(plans)
     if missing:
         log(_total(missing, pace, anew=False))

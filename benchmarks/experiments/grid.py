@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.experiments.distinct import refuse_same
 from benchmarks.experiments.estimate import training_work
 from benchmarks.runs.plan import Plan, PlannedRun, read_plans
 from benchmarks.runs.run_folder import Run
@@ -65,7 +66,10 @@ def plan_study(
         )
         points = study.staged(stage)
     # All settings are checked before the work of the first training is counted, which takes a second.
-    for point, scoring in [(point, _scoring(study, point, profile, dataset)) for point in points]:
+    specified = [(point, _scoring(study, point, profile, dataset)) for point in points]
+    if study.file is not None:
+        refuse_same(study.layout, specified)
+    for point, scoring in specified:
         planned_run = planned_for(point, scoring)
         runs.append(planned_run.run)
         planned[planned_run.run.folder] = planned_run

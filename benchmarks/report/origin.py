@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.layout import Layout, Row
 from benchmarks.markup import interval, read_markdown
 from benchmarks.names import REFERENCE, source_text
-from benchmarks.report.score_records import Record, Records, failures_of, read_records, scores_of
+from benchmarks.report.score_records import Record, Records, failures_of, records_of, scores_of
 from benchmarks.report.score_table import heading, to_markdown
 from benchmarks.report.summary import summary_of
 from benchmarks.study import Study
@@ -97,7 +97,7 @@ def find_origin(
     """
     layout = study.layout
     for folder in (results, reference):
-        for records in read_records(folder / "records", [study.name]):
+        for records in records_of(layout, folder / "records"):
             if (records.dataset, records.profile) == (dataset, profile):
                 numbers = summary_of(study, scores_of([records]))
                 found = set(numbers[list(layout.columns)].itertuples(index=False, name=None))

@@ -12,14 +12,15 @@ of its training, and there are no sampled scores.
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.runs.plan import Plan
+from benchmarks.layout import Layout
+from benchmarks.runs.plan import Plan, read_plans
 from benchmarks.runs.run_folder import Run, identity, read_json
 from ossnet.errors import UserError
 from ossnet.evaluation.quantities import QUANTITIES
@@ -83,6 +84,39 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
             raise UserError(f"{path} holds records of several studies; collect them again")
         found += [Records(*head, tuple(rows)) for head in heads]
     return [records for study in studies for records in found if records.study == study]
+
+
+def records_of(layout: Layout, folder: Path) -> list[Records]:
+    """Read those records of a study in a folder that have its columns; see `outdated` for others.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    found = read_records(folder, [layout.table])
+    return [part for part in found if _fit((row["columns"] for row in part.rows), layout)]
+
+
+def outdated(layout: Layout, results: Path) -> list[tuple[str, str]]:
+    """Return the data sets and profiles of runs with other columns than a study has, which tables and figures omit.
+
+    A study that a user changes has other columns from then on. Where it is planned again, its runs have these.
+
+    Raises:
+        UserError: a plan or records cannot be read.
+    """
+    columns = {
+        (part.dataset, part.profile): [row["columns"] for row in part.rows]
+        for part in read_records(results / "records", [layout.table])
+    }
+    columns |= {
+        (plan.dataset, plan.profile): [run.columns for run in plan.runs] for plan in read_plans(results, [layout.table])
+    }
+    return [where for where, of_runs in columns.items() if not _fit(of_runs, layout)]
+
+
+def _fit(columns: Iterable[Mapping[str, Any]], layout: Layout) -> bool:
+    """Return whether the columns of all runs, which do not include the model, are those of a layout."""
+    return all({"model", *of_run} == set(layout.columns) for of_run in columns)
 
 
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:

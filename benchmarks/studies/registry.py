@@ -73,6 +73,11 @@ def find_studies(names: Sequence[str], results: Path | None = None) -> list[Stud
         from benchmarks.studies.custom.stored import stored_studies
 
         given = [read_study(Path(file)) for file in files]
+        by_name = {study.name: study for study in given}
+        for study in given:
+            other = by_name[study.name].file
+            if study.file != other:
+                raise UserError(f"{study.file} and {other} are both named {study.name}; give one of them another name")
         stored = stored_studies(results) if results is not None else {}
         for study in (*stored.values(), *given):
             if study.name in STUDIES:

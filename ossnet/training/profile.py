@@ -1,5 +1,6 @@
 """Profiles: settings of networks, recipes and data sets for a scale of experiments, one TOML file each."""
 
+import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -15,6 +16,7 @@ from ossnet.data.case import Dataset
 from ossnet.data.label_names import Named
 from ossnet.data.regions import refuse_other_regions, regions_for
 from ossnet.errors import UserError
+from ossnet.model import SegmentationModel
 from ossnet.registry import model_names, model_type
 from ossnet.training.run import RunSpec
 
@@ -78,7 +80,9 @@ class Profile:
         network = settings.get("network", {})
         for key, value in kind.preset.items():
             if network.get(key, value) != value:
-                raise UserError(f"{where}: network.{key} = {value} defines this model; choose another model")
+                raise UserError(
+                    f"{where}: network.{key} = {value} defines this model; {_instead(kind, key, network[key])}"
+                )
         for key in network:
             if key in SIZE:
                 raise UserError(f"{where}: network.{key} follows from {SIZE[key]}; set that instead")
@@ -124,8 +128,8 @@ class Profile:
         return values
 
 
-def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
-    """Raise if a single setting that a user gives has another value in the specification that was made with it.
+def replaced(settings: Mapping[str, Any], spec: RunSpec) -> dict[str, tuple[Any, Any]]:
+    """Return the single settings that have another value in the specification that was made with them.
 
     Such settings belong to others, which replace their value where they do not use it: the width of the border is the
     default one if no location is drawn from the border.
@@ -134,23 +138,53 @@ def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
         settings: tables of settings that were given.
         spec: specification that was made with them.
 
-    Raises:
-        UserError: a setting was replaced.
+    Returns:
+        By dotted name, the value that was given and that of the specification.
     """
     made = {"network": spec.network, "recipe": plain(spec.recipe), "preprocessing": plain(spec.preprocessing)}
-    _refuse_replaced(settings, made, "")
+    return _replaced(settings, made, "")
 
 
-def _refuse_replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: str) -> None:
+def _replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: str) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
     for key, value in given.items():
         # What is left out has its default, and a setting of several values may be given in several ways.
         now = made.get(key, value)
         if isinstance(value, Mapping) and isinstance(now, Mapping):
-            _refuse_replaced(value, now, f"{prefix}{key}.")
+            found |= _replaced(value, now, f"{prefix}{key}.")
         elif isinstance(value, SINGLE) and isinstance(now, SINGLE) and now != value:
-            raise UserError(
-                f"setting {prefix}{key} = {value} has no effect: with the others it is {now}; change those, or omit it"
-            )
+            found[f"{prefix}{key}"] = value, now
+    return found
+
+
+def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
+    """Raise if a setting was replaced, see `replaced`.
+
+    Raises:
+        UserError: it was.
+    """
+    for name, (value, now) in replaced(settings, spec).items():
+        raise without_effect(name, value, now)
+
+
+def without_effect(name: str, value: Any, now: Any) -> UserError:
+    """Return the error of a setting that was replaced, see `replaced`."""
+    return UserError(f"setting {name} = {value} has no effect: with the others it is {now}; change those, or omit it")
+
+
+def _instead(kind: type[SegmentationModel], key: str, value: Any) -> str:
+    """Return which model to choose where a field that defines a model should have another value, and with what."""
+    wanted = {**kind.preset, key: value}
+    presets = {
+        name: other.preset
+        for name in model_names()
+        if (other := model_type(name)).config_type is kind.config_type and other.preset.items() <= wanted.items()
+    }
+    if not presets:
+        return "choose another model"
+    closest = max(presets, key=lambda name: len(presets[name]))
+    rest = [f"network.{name} = {json.dumps(of)}" for name, of in wanted.items() if name not in presets[closest]]
+    return f"choose model {closest}" + (f" with {', '.join(rest)}" if rest else "")
 
 
 def _levels(table: Mapping[str, Any], family: str, model: str) -> list[dict[str, Any]]:

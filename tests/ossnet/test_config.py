@@ -1,3 +1,4 @@
+import doctest
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from ossnet import config
 from ossnet.checks import STRICT
 from ossnet.config import build, digest, merge, newer, plain, read_toml
 from ossnet.errors import UserError
@@ -69,6 +71,10 @@ def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:
     with pytest.raises(UserError) as caught:
         build(Refusing, {}, "my.toml")
     assert str(caught.value) == "my.toml: nothing will do"
+
+
+def test_tables_are_flattened() -> None:
+    assert not doctest.testmod(config).failed
 
 
 def test_merge_lays_tables_over_each_other() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ossnet.errors import UserError
+from paper_figures.__main__ import draw_figures
 from paper_figures.registry import FIGURES, find_figures
 
 GRIDS = {
@@ -56,3 +57,23 @@ def test_all_figures_include_those_of_the_results_folder(tmp_path: Path) -> None
     assert [figure.name for figure in find_figures([], tmp_path)] == [*FIGURES, "rows"]
     with pytest.raises(UserError, match="rows"):
         find_figures(["columns"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "columns"),
+    [
+        *(
+            (name, "false_positive_volume", dict(list(COLUMNS.items())[: AXES_OF[name]]))
+            for name in ("curve", "map", "larger")
+        ),
+        *((name, "dice", {"recipe.batch_size": 1}) for name in ("rows", "curve", "map", "larger")),
+    ],
+)
+def test_nothing_is_drawn_without_a_quantity_of_the_study_or_from_other_columns(
+    name: str, quantity: str, columns: dict[str, int], tmp_path: Path, write_records: Any
+) -> None:
+    path = write_file(tmp_path, name)
+    path.write_text(path.read_text(encoding="utf-8").replace("dice", quantity), encoding="utf-8")
+    write_records(tmp_path / "records", name, [("c", 0, columns, 0.5), ("d", 0, columns, "OOM")])
+    with pytest.raises(UserError, match="nothing to draw"):
+        draw_figures([str(path)], tmp_path, reference=None)

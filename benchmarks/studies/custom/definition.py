@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.layout import Layout, Row
 from benchmarks.names import MODEL_NAMES
-from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, flatten, read_study_file, unfold
+from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, read_study_file, unfold
 from benchmarks.study import Point, Study
+from ossnet.config import flatten
 from ossnet.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,6 +43,20 @@ class Variant:
     columns: Mapping[str, str | int | float]
     settings: Mapping[str, Any]
     where: str = ""
+
+    @property
+    def row(self) -> Row:
+        """Values of all columns."""
+        return (self.model, *self.columns.values())
+
+    @property
+    def values(self) -> dict[str, str | int | float]:
+        """Values by which a baseline may be chosen: those of the columns and, as a column shows them, the settings."""
+        settings = {name: shown(value) for name, value in self.settings.items()}
+        return {
+            "model": self.model,
+            **{name: value for name, value in self.columns.items() if name != TRAINED},
+        } | settings
 
 
 def read_study(path: Path) -> Study:
@@ -120,7 +135,6 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
     visible = [head for head in heads.values() if head is not None]
     if len({*visible}) < len(visible):
         raise UserError(f"{path}: two columns have the same heading; give them different `headings`")
-    rows: list[Row] = [(variant.model, *variant.columns.values()) for variant in variants]
     of_rows = [
         f"{row.label}: {', '.join([f'model {model}' for model in row.models or content.models] + _listed(row))}"
         for row in content.rows
@@ -131,11 +145,11 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
         content.name,
         content.title or content.name,
         heads,
-        rows,
+        [variant.row for variant in variants],
         {"model": MODEL_NAMES},
         ". ".join(notes + of_rows),
         scoring_columns=[name for name in columns if name in SCORING or (name == LABEL and TRAINED in columns)],
-        baseline=_baseline(content, rows, columns, path),
+        baseline=_baseline(content, variants, path),
         quantities=content.quantities,
         axes=[] if content.rows else columns,
     )
@@ -153,19 +167,20 @@ def heading(setting: str, columns: Sequence[str]) -> str:
     return "Variant" if setting == LABEL else name.replace("_", " ").capitalize() + unit
 
 
-def _baseline(content: StudyFile, rows: Sequence[Row], columns: Sequence[str], path: Path) -> Row:
+def _baseline(content: StudyFile, variants: Sequence[Variant], path: Path) -> Row:
+    rows: list[Row] = [variant.row for variant in variants]
     wanted = content.baseline
     if wanted is None:
         return rows[0]
-    names = ["model", *columns]
     if isinstance(wanted, str):
         # A label stands last, after that of the row that it may share a training with.
         fitting = [row for row in rows if wanted == row[-1]] or [row for row in rows if wanted in row]
     else:
-        of_columns = {name: shown(value) for name, value in flatten(wanted).items()}
-        for name in of_columns.keys() - set(names):
-            raise UserError(f"{path}: baseline.{name} is no column; choose from {', '.join(names)}")
-        fitting = [row for row in rows if of_columns.items() <= dict(zip(names, row, strict=True)).items()]
+        asked = {name: shown(value) for name, value in flatten(wanted).items()}
+        known = dict.fromkeys(name for variant in variants for name in variant.values)
+        for name in asked.keys() - known.keys():
+            raise UserError(f"{path}: baseline.{name} is no column or setting; choose from {', '.join(known)}")
+        fitting = [variant.row for variant in variants if asked.items() <= variant.values.items()]
     if len(fitting) != 1:
         listed = "; ".join(", ".join(map(str, row)) for row in fitting or rows)
         fits = "several rows" if fitting else "no row"

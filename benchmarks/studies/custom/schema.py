@@ -14,6 +14,7 @@ A study of six points, OSS-Net C with three sizes of patches and two widths of t
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,8 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from ossnet.checks import STRICT
-from ossnet.config import build, merge, read_toml
+from ossnet.config import build, flatten, merge, read_toml
+from ossnet.errors import UserError
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES, SCORES
 
 PARTS = ("network", "recipe", "preprocessing")
@@ -32,6 +34,9 @@ SCORING = ("extraction", "max_locations")
 
 FIGURE_NAMES = ("sampling", "models", "tradeoff", "segmentations", "cases", "figure1", "memory_parts", "transfer")
 """Names of figures in `paper_figures` that are no studies of the suite, which a study's figure may not have either."""
+
+TABLE_NAMES = ("claims", "reproduction", "simulation")
+"""Names of tables that other commands write, which a study's tables may not have either."""
 
 Values = dict[str, Any]
 
@@ -75,6 +80,12 @@ class RowTable(Settings):
     label: str = Field(min_length=1)
     models: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _names_each_model_once(self) -> "RowTable":
+        if len(set(self.models)) < len(self.models):
+            raise ValueError(f"two of the models {', '.join(self.models)} are the same")
+        return self
+
 
 @dataclass(frozen=True, config=STRICT)
 class Grid:
@@ -83,14 +94,14 @@ class Grid:
     network: Values = Field(default_factory=dict)
     recipe: Values = Field(default_factory=dict)
     preprocessing: Values = Field(default_factory=dict)
-    extraction: list[str] = Field(default_factory=list)
-    max_locations: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
+    extraction: list[str] | None = None
+    max_locations: list[Annotated[int, Field(ge=1)]] | None = None
 
     @property
     def axes(self) -> dict[str, list[Any]]:
         """Values by dotted name, in the order of the fields."""
         flat = flatten({part: getattr(self, part) for part in PARTS})
-        return flat | {name: getattr(self, name) for name in SCORING if getattr(self, name)}
+        return flat | {name: getattr(self, name) for name in SCORING if getattr(self, name) is not None}
 
     @model_validator(mode="after")
     def _check(self) -> "Grid":
@@ -134,8 +145,12 @@ class StudyFile:
 
     @model_validator(mode="after")
     def _check(self) -> "StudyFile":
-        if self.name in FIGURE_NAMES:
-            raise ValueError(f"name {self.name!r} is that of a figure of the suite; choose another")
+        for kind, taken in (("figure", FIGURE_NAMES), ("table", TABLE_NAMES)):
+            if self.name in taken:
+                raise ValueError(f"name {self.name!r} is that of a {kind} of the suite; choose another")
+        for name, heading in flatten(self.headings).items():
+            if not isinstance(heading, str) or not heading:
+                raise ValueError(f"headings.{name} = {heading!r} is no text")
         if self.grid.axes and self.rows:
             raise ValueError("give either a grid or rows")
         lists = {"models": self.models, "seeds": self.seeds, "quantities": self.quantities}
@@ -157,7 +172,10 @@ def read_study_file(path: str | Path) -> StudyFile:
     Raises:
         UserError: the file cannot be read, or has an unknown, missing or refused field.
     """
-    values = unfold(read_toml(path))
+    try:
+        values = unfold(read_toml(path))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
     if isinstance(quantities := values.get("quantities"), list):
         values["quantities"] = [_quantity(name) for name in quantities]
     return build(StudyFile, values, str(path))
@@ -165,6 +183,9 @@ def read_study_file(path: str | Path) -> StudyFile:
 
 def unfold(table: Mapping[str, Any]) -> Values:
     """Return a table with every dotted key as nested tables, those in lists of tables included.
+
+    Raises:
+        ValueError: a value is given twice, by a dotted key and by a nested one.
 
     >>> unfold({"grid": {"network.patch_size": [3, 5]}})
     {'grid': {'network': {'patch_size': [3, 5]}}}
@@ -180,22 +201,12 @@ def unfold(table: Mapping[str, Any]) -> Values:
         for part in reversed(key.split(".")):
             inner = {part: inner}
         layers.append(inner)
+    names = sorted(f"{name}." for layer in layers for name in flatten(layer))
+    for name, following in pairwise(names):
+        # Sorted, a table follows on the value that is in its place.
+        if following.startswith(name):
+            raise ValueError(f"{name[:-1]} is given twice; leave one of them out")
     return merge(*layers)
-
-
-def flatten(table: Mapping[str, Any]) -> Values:
-    """Return the values of nested tables by their dotted names.
-
-    >>> flatten({"network": {"patch_size": 3}, "extraction": "dense"})
-    {'network.patch_size': 3, 'extraction': 'dense'}
-    """
-    flat: Values = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{key}.{inner}": of_inner for inner, of_inner in flatten(value).items()}
-        else:
-            flat[key] = value
-    return flat
 
 
 def _quantity(name: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.markup import read_markdown
+from benchmarks.report.score_records import Records
 from benchmarks.study import Study
 from paper_figures.__main__ import main as draw
 
@@ -68,13 +69,19 @@ def test_every_command_takes_a_study_from_a_file(
     # From here on the study is known by its name.
     tables = finished / "tables"
     before = (tables / "strategies.md").read_bytes()
-    assert run_tiny(finished, study="strategies") == 0
-    assert len(folders(finished, "runs") - runs) == 2
+    # On other data, an earlier version of the study had another column.
+    rows = [json.loads(line) for line in (finished / "records" / "strategies-own-tiny.jsonl").read_text().splitlines()]
+    earlier = [row | {"dataset": "other", "columns": row["columns"] | {"recipe.epochs": 3}} for row in rows]
+    Records("strategies", "other", "tiny", tuple(earlier)).write(finished / "records")
     capsys.readouterr()
+    assert run_tiny(finished, study="strategies") == 0
+    assert "strategies on other, profile tiny" in "".join(capsys.readouterr())
+    assert len(folders(finished, "runs") - runs) == 2
     assert main(["status", "--results", str(finished)]) == 0
     assert "strategies on own, profile tiny: 6 runs, 6 done" in capsys.readouterr().out
     (tables / "strategies.md").unlink()
     assert main(["collect", "--results", str(finished)]) == 0
+    assert "strategies on other, profile tiny" in capsys.readouterr().out
     assert (tables / "strategies.md").read_bytes() == before
     cell = ["verify", "strategies", "c", "border", "border, small passes", "dice", "--no-train"]
     where = ["--profile", str(tiny_profile), "--data", str(data_csv), "--results", str(finished)]

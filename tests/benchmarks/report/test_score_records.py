@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report.score_records import Records, collect, failures_of, read_records, scores_of
+from benchmarks.layout import Layout
+from benchmarks.report.score_records import Records, collect, failures_of, outdated, read_records, records_of, scores_of
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, identity
 from ossnet.errors import UserError
@@ -100,3 +101,15 @@ def test_damaged_records_are_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "table1-own-laptop.jsonl").write_text(text)
     with pytest.raises(UserError, match=r"table1-own-laptop\.jsonl holds no records"):
         read_records(tmp_path, ["table1"])
+
+
+def test_runs_with_other_columns_than_the_study_has_now_are_left_out(tmp_path: Path) -> None:
+    layout = Layout("own", "Own", {"model": "Model", "width": "Width"})
+    for dataset, columns in (("glioma", {"width": 32, "size": 3}), ("liver", {"width": 32}), ("brats", {})):
+        row = {"study": "own", "dataset": dataset, "profile": "laptop", "columns": columns}
+        Records("own", dataset, "laptop", (row,)).write(tmp_path / "records")
+    assert [part.dataset for part in records_of(layout, tmp_path / "records")] == ["liver"]
+    assert outdated(layout, tmp_path) == [("brats", "laptop"), ("glioma", "laptop")]
+    # It is planned again, and its records follow.
+    Plan("own", "glioma", "laptop", (Run(tmp_path / "run", "c", 0, {"width": 32}),)).write(tmp_path)
+    assert outdated(layout, tmp_path) == [("brats", "laptop")]

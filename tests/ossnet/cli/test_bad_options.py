@@ -21,7 +21,7 @@ FITS = "fits c --shape 32 32 32 --memory 16"
     [
         ("", ["--help"]),
         ("trian", ["--help"]),
-        ("models extra", ["--help"]),
+        ("models c extra", ["--help"]),
         (f"{TRAIN} --model e", ["'e'", "a, b, c, d"]),
         (f"{TRAIN} --data cases.csv", ["cases.csv"]),
         (f"{TRAIN} --data brain", ["'brain'", "glioma or liver"]),

@@ -82,6 +82,20 @@ def test_rows_have_models_and_settings_of_their_own(read: Read) -> None:
     assert {point.seed for point in points} == {4}
 
 
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        '"small"',
+        '{ row = "small" }',
+        "{ network.patch_size = 3, max_locations = 64 }",
+        "{ network = { patch_size = 3 } }",
+    ],
+)
+def test_a_listed_row_is_the_baseline_by_its_label_or_its_settings(baseline: str, read: Read) -> None:
+    rows = '[[rows]]\nlabel = "plain"\n[[rows]]\nlabel = "small"\nnetwork.patch_size = 3\nmax_locations = 64\n'
+    assert read(f'models = ["c"]\nbaseline = {baseline}\n{rows}').layout.baseline == ("c", "small")
+
+
 def test_labels_alone_tell_rows_apart_where_each_has_one_model(read: Read) -> None:
     study = read('models = ["c"]\n[[rows]]\nlabel = "plain"\n[[rows]]\nlabel = "U-Net"\nmodels = ["unet3d"]\n')
     assert [study.layout.label(row) for row in study.layout.rows] == [["plain"], ["U-Net"]]
@@ -159,6 +173,15 @@ def test_a_study_of_the_suite_cannot_be_replaced(tmp_path: Path) -> None:
     path.write_text('name = "table2"\nmodels = ["c"]\n', encoding="utf-8")
     with pytest.raises(UserError, match="table2"):
         find_studies([str(path)])
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / "one.toml", tmp_path / "other.toml"]
+    for path in paths:
+        path.write_text('name = "own"\nmodels = ["c"]\n', encoding="utf-8")
+    with pytest.raises(UserError, match=r"one\.toml.*other\.toml.*own"):
+        find_studies([str(path) for path in paths])
+    assert [study.file for study in find_studies([str(paths[0])] * 2)] == [paths[0]]
 
 
 def test_a_broken_file_harms_no_study_of_the_suite(tmp_path: Path, read: Read) -> None:

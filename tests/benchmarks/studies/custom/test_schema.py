@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies.custom import schema
-from benchmarks.studies.custom.schema import flatten, read_study_file, unfold
+from benchmarks.studies.custom.schema import read_study_file, unfold
 from benchmarks.studies.registry import STUDIES
+from ossnet.config import flatten
 from ossnet.errors import UserError
 from paper_figures.registry import FIGURES
 
@@ -66,6 +67,12 @@ def test_tables_are_flattened_and_unfolded() -> None:
         ("grid.network.patch_size = [3, 3]", ["network.patch_size"]),
         ("settings.recipe.epochs = 1\ngrid.recipe.epochs = [1, 2]", ["recipe.epochs"]),
         ('grid.network.patch_size = [3]\nrows = [{label = "a"}]', ["grid", "rows"]),
+        ("grid.extraction = []", ["extraction"]),
+        ('grid.network.patch_size = [3]\n"grid.network.patch_size" = [5]', ["grid.network.patch_size"]),
+        ("settings.network = 3\nsettings.'network.patch_size' = 5", ["network"]),
+        ('rows = [{label = "a", models = ["c", "c"]}]', ["rows.0", "models c, c"]),
+        ("headings.network.patch_size = 3", ["headings.network.patch_size = 3"]),
+        ('headings.network.patch_size = ["Patch"]', ["headings.network.patch_size", "Patch"]),
     ],
 )
 def test_a_mistake_is_named_with_what_there_is(line: str, named: list[str], tmp_path: Path) -> None:
@@ -74,9 +81,11 @@ def test_a_mistake_is_named_with_what_there_is(line: str, named: list[str], tmp_
     assert all(part in message for part in named)
 
 
-@pytest.mark.parametrize("name", ["my-study", "Mine", "models"])
-def test_a_name_that_other_files_could_have_is_refused(name: str, tmp_path: Path) -> None:
-    assert name in refused(tmp_path, f'name = "{name}"\nmodels = ["c"]\n') or name != "models"
+@pytest.mark.parametrize(
+    ("name", "named"), [("my-study", "a-z"), ("Mine", "a-z"), ("models", "'models'"), ("claims", "'claims'")]
+)
+def test_a_name_that_other_files_could_have_is_refused(name: str, named: str, tmp_path: Path) -> None:
+    assert named in refused(tmp_path, f'name = "{name}"\nmodels = ["c"]\n')
 
 
 def test_the_names_of_all_figures_are_known() -> None:
