@@ -1,9 +1,9 @@
 """The command `ossnet evaluate`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ossnet.cli.device import adapt, device_of
 from ossnet.cli.options import (
@@ -16,12 +16,17 @@ from ossnet.cli.options import (
     settings,
 )
 from ossnet.cli.unused import refuse_unused
+from ossnet.data.case import Dataset
 from ossnet.data.sources import EMBEDDED, open_dataset, with_released_split
-from ossnet.data.splits import SPLITS, scored_split, without_unlabelled
+from ossnet.data.splits import SPLITS, Split, scored_split, without_unlabelled
 from ossnet.files import require_writable, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ossnet.model import SegmentationModel
+    from ossnet.training.run import RunSpec
+    from ossnet.training.validation import ProtocolName
 
 
 def add(commands: Commands) -> None:
@@ -75,63 +80,111 @@ def add(commands: Commands) -> None:
     evaluation.set_defaults(command=_evaluate, parser=evaluation)
 
 
-def _evaluate(arguments: argparse.Namespace) -> None:
-    import pandas as pd
+class _Cases(NamedTuple):
+    """Cases to score.
 
-    from ossnet.cli.learned_cases import roles_in_evaluation
-    from ossnet.cli.split_of_run import with_split_of_run
-    from ossnet.data.modalities import with_modalities
+    Attributes:
+        dataset: their data set, with the modalities of the model.
+        split: their split.
+        roles_of: function that returns the role of each case in the training, after the cases have been scored.
+        notes: lines for the user on how they were chosen.
+    """
+
+    dataset: Dataset
+    split: Split
+    roles_of: Callable[[], dict[str, str]]
+    notes: list[str]
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
     from ossnet.data.regions import regions_for
-    from ossnet.evaluation.class_scores import refuse_other_values, scored_classes
-    from ossnet.evaluation.evaluation import evaluate_run
-    from ossnet.training.compared_labels import refuse_other_labels
-    from ossnet.training.profile import load_profile
-    from ossnet.training.protocols import dataset_of_protocol, evaluate_sampled, sampled_protocol
     from ossnet.training.run import load_run
 
-    protocols = list(dict.fromkeys(arguments.protocol))
+    protocols = tuple(dict.fromkeys(arguments.protocol))
     of_dense = ("--extraction", "--tolerance-mm", "--regions")
     refuse_unused(arguments, "dense" in protocols, "--protocol dense", *of_dense)
     refuse_unused(arguments, arguments.data in EMBEDDED, f"--data {' or '.join(EMBEDDED)}", "--profile")
     model, spec = load_run(arguments.run, device_of(arguments))
     regions = None if arguments.regions is None else settings([f"regions={arguments.regions}"])["regions"]
     regions = regions_for(spec.dataset, regions)
-    by_class, by_region = (scored_classes(spec.preprocessing, of) for of in (None, regions))
     require_writable(arguments.out or arguments.run / "scores.csv")
     adapt(model, arguments)
+    cases = _cases_to_score(arguments, spec, protocols, regions)
+    path = arguments.out or arguments.run / f"scores-{cases.split}.csv"
+    for note in cases.notes:
+        print(note)
+    scores = _score(arguments, model, spec, cases, protocols, regions)
+    scores = scores.assign(
+        precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(cases.roles_of())
+    )
+    write_text(path, scores.to_csv(index=False))
+    _print(scores, protocols)
+    print(f"written to {path}")
+
+
+def _cases_to_score(
+    arguments: argparse.Namespace, spec: "RunSpec", protocols: Sequence["ProtocolName"], regions: Any
+) -> _Cases:
+    """Choose the data set and the split to score, and refuse cases that cannot or must not be scored.
+
+    Raises:
+        UserError: the data set cannot be opened or split, there is nothing to score, labels mean something else than
+            the model has learned, or the model has learned from a case.
+    """
+    from ossnet.cli.learned_cases import roles_in_evaluation
+    from ossnet.cli.split_of_run import with_split_of_run
+    from ossnet.data.modalities import with_modalities
+    from ossnet.evaluation.class_scores import refuse_other_values, scored_classes
+    from ossnet.training.compared_labels import refuse_other_labels
+    from ossnet.training.profile import load_profile
+
+    run, allowed = arguments.run, arguments.allow_learned_cases
+    # Before any data are read, since the regions may be wrong.
+    scored = [scored_classes(spec.preprocessing, regions if name == "dense" else None) for name in protocols]
     generator = load_profile(arguments.profile).generator(arguments.data)
     source = with_released_split(arguments.data) if "released" in protocols else arguments.data
-    chosen = chosen_split(arguments, spec.fold)
     # No workers, since only the cases that are scored need to be made. Modalities are chosen before cases are compared
     # with those of the training, which are known by the modalities that the model has seen.
     dataset = open_dataset(source, generator, arguments.cache, workers=0)
-    dataset = with_split_of_run(dataset, arguments.run, spec, chosen, arguments.allow_learned_cases)
+    dataset = with_split_of_run(dataset, run, spec, chosen_split(arguments, spec.fold), allowed)
     dataset = with_modalities(dataset, spec.modalities)
-    scored = [sets for name in protocols for sets in (by_region if name == "dense" else by_class).values()]
-    note = refuse_other_labels(arguments.run, spec, dataset, scored, regions)
+    sets = [indices for classes in scored for indices in classes.values()]
+    not_compared = refuse_other_labels(run, spec, dataset, sets, regions)
     split = scored_split(dataset, arguments.split)
-    unlabelled = [name for name in dataset.splits[split] if name in dataset.unlabelled]
-    dataset = without_unlabelled(dataset, split)
-    path = arguments.out or arguments.run / f"scores-{split}.csv"
-    dataset, roles_of = roles_in_evaluation(
-        arguments.run, spec, dataset, split, arguments.cache, arguments.allow_learned_cases
-    )
+    dataset, unlabelled = without_unlabelled(dataset, split)
+    dataset, roles_of = roles_in_evaluation(run, spec, dataset, split, arguments.cache, allowed)
     refuse_other_values(dataset, split, spec.preprocessing)
-    if note:
-        print(note)
+    notes = [not_compared] if not_compared else []
     if unlabelled:
-        print(f"left out, since they have no label: {', '.join(unlabelled)}")
+        notes.append(f"left out, since they have no label: {', '.join(unlabelled)}")
     if split != (arguments.split or "test"):
-        print(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
-    parts = []
-    protocol_of = dataset_of_protocol(spec.dataset, dataset.name)
-    sampled = [sampled_protocol(name, protocol_of or dataset.name) for name in protocols if name != "dense"]
-    if "released" in protocols and protocol_of is None:
+        notes.append(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
+    return _Cases(dataset, split, roles_of, notes)
+
+
+def _score(
+    arguments: argparse.Namespace,
+    model: "SegmentationModel",
+    spec: "RunSpec",
+    cases: _Cases,
+    protocols: Sequence["ProtocolName"],
+    regions: Any,
+) -> "pd.DataFrame":
+    """Return the scores of all cases by all protocols, the sampled ones first."""
+    import pandas as pd
+
+    from ossnet.evaluation.evaluation import evaluate_run
+    from ossnet.training.protocols import dataset_of_protocol, evaluate_sampled, sampled_protocol
+
+    dataset, split = cases.dataset, cases.split
+    of_paper = dataset_of_protocol(spec.dataset, dataset.name)
+    if "released" in protocols and of_paper is None:
         names = " or ".join(dict.fromkeys([spec.dataset, dataset.name]))
         print(f"protocol released as for BraTS, 2^17 uniform locations, since the paper has no data set {names}")
+    sampled = [sampled_protocol(name, of_paper or dataset.name) for name in protocols if name != "dense"]
+    parts = []
     if sampled:
-        cases = model, spec.preprocessing, dataset, split
-        parts.append(evaluate_sampled(*cases, sampled, arguments.max_locations))
+        parts.append(evaluate_sampled(model, spec.preprocessing, dataset, split, sampled, arguments.max_locations))
     if "dense" in protocols:
         parts.append(
             evaluate_run(
@@ -146,13 +199,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
                 regions,
             )
         )
-    scores = pd.concat(parts, ignore_index=True)
-    scores = scores.assign(
-        precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(roles_of())
-    )
-    write_text(path, scores.to_csv(index=False))
-    _print(scores, protocols)
-    print(f"written to {path}")
+    return pd.concat(parts, ignore_index=True)
 
 
 def _print(scores: "pd.DataFrame", protocols: Sequence[str]) -> None:

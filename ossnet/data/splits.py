@@ -160,8 +160,8 @@ def scored_split(dataset: Dataset, chosen: Split | None = None) -> Split:
     )
 
 
-def without_unlabelled(dataset: Dataset, split: Split) -> Dataset:
-    """Return a data set without those cases of a split that are known to have no label.
+def without_unlabelled(dataset: Dataset, split: Split) -> tuple[Dataset, tuple[str, ...]]:
+    """Return a data set without those cases of a split that are known to have no label, and the names of these.
 
     Args:
         dataset: the data set.
@@ -170,10 +170,12 @@ def without_unlabelled(dataset: Dataset, split: Split) -> Dataset:
     Raises:
         UserError: none of the cases has a label.
     """
-    labelled = tuple(name for name in dataset.splits[split] if name not in dataset.unlabelled)
-    if not labelled:
+    names = dataset.splits[split]
+    unlabelled = tuple(name for name in names if name in dataset.unlabelled)
+    if len(unlabelled) == len(names):
         raise UserError(
             f"data set {dataset.name} has no labelled case in split {split}, so there is nothing to score; add labels, "
-            f"as to case {dataset.splits[split][0]}, or choose another --split"
+            f"as to case {names[0]}, or choose another --split"
         )
-    return replace(dataset, splits={**dataset.splits, split: labelled})
+    labelled = tuple(name for name in names if name not in unlabelled)
+    return replace(dataset, splits={**dataset.splits, split: labelled}), unlabelled
