@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from ossnet.cli.options import (
     settings,
 )
 from ossnet.cli.unused import refuse_unused
+from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.data.sources import EMBEDDED, open_dataset, with_released_split
 from ossnet.data.splits import SPLITS, Split, scored_split, without_unlabelled
@@ -24,6 +26,7 @@ from ossnet.files import require_writable, write_text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ossnet.evaluation.kept_scores import KeptScores
     from ossnet.model import SegmentationModel
     from ossnet.training.run import RunSpec
     from ossnet.training.validation import ProtocolName
@@ -39,7 +42,8 @@ def add(commands: Commands) -> None:
         "default, cases are segmented densely on their own grids, and scored by Dice, IoU, 95 % Hausdorff distance, "
         "surface Dice and false-positive volume: means over the classes or regions, and where there are several, also "
         "of each. --protocol gives other scores. A run that was trained with --folds or --split-file is scored by "
-        "default on that split of its data set.",
+        "default on that split of its data set. The same command continues after an interruption with the cases that "
+        "are missing; their scores are kept beside --out in a file .unfinished until all are done.",
     )
     evaluation.add_argument("run", type=Path, metavar="RUN", help="folder of the trained model")
     evaluation.add_argument(
@@ -87,7 +91,7 @@ class _Cases(NamedTuple):
         dataset: their data set, with the modalities of the model.
         split: their split.
         roles_of: function that returns the role of each case in the training, after the cases have been scored.
-        notes: lines for the user on how they were chosen.
+        notes: lines for the user on what is scored.
     """
 
     dataset: Dataset
@@ -96,8 +100,24 @@ class _Cases(NamedTuple):
     notes: list[str]
 
 
+class _Part(NamedTuple):
+    """Scoring of all cases by some of the protocols.
+
+    Attributes:
+        score: function that returns the scores.
+        kept: scores that it begins with and keeps.
+    """
+
+    score: Callable[[], "pd.DataFrame"]
+    kept: "KeptScores"
+
+
 def _evaluate(arguments: argparse.Namespace) -> None:
+    import pandas as pd
+
     from ossnet.data.regions import regions_for
+    from ossnet.evaluation.class_scores import refuse_other_values
+    from ossnet.evaluation.kept_scores import not_kept
     from ossnet.training.run import load_run
 
     protocols = tuple(dict.fromkeys(arguments.protocol))
@@ -111,13 +131,18 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     adapt(model, arguments)
     cases = _cases_to_score(arguments, spec, protocols, regions)
     path = arguments.out or arguments.run / f"scores-{cases.split}.csv"
+    parts = _parts(arguments, model, spec, cases, protocols, regions, path)
+    names = not_kept(cases.dataset.splits[cases.split], [part.kept for part in parts])
+    refuse_other_values(cases.dataset, names, spec.preprocessing)
     for note in cases.notes:
         print(note)
-    scores = _score(arguments, model, spec, cases, protocols, regions)
+    scores = pd.concat([part.score() for part in parts], ignore_index=True)
     scores = scores.assign(
         precision=arguments.precision or spec.recipe.precision, role_in_training=scores["case"].map(cases.roles_of())
     )
     write_text(path, scores.to_csv(index=False))
+    for part in parts:
+        part.kept.remove()
     _print(scores, protocols)
     print(f"written to {path}")
 
@@ -134,9 +159,10 @@ def _cases_to_score(
     from ossnet.cli.learned_cases import roles_in_evaluation
     from ossnet.cli.split_of_run import with_split_of_run
     from ossnet.data.modalities import with_modalities
-    from ossnet.evaluation.class_scores import refuse_other_values, scored_classes
+    from ossnet.evaluation.class_scores import scored_classes
     from ossnet.training.compared_labels import refuse_other_labels
     from ossnet.training.profile import load_profile
+    from ossnet.training.protocols import dataset_of_protocol
 
     run, allowed = arguments.run, arguments.allow_learned_cases
     # Before any data are read, since the regions may be wrong.
@@ -153,53 +179,65 @@ def _cases_to_score(
     split = scored_split(dataset, arguments.split)
     dataset, unlabelled = without_unlabelled(dataset, split)
     dataset, roles_of = roles_in_evaluation(run, spec, dataset, split, arguments.cache, allowed)
-    refuse_other_values(dataset, split, spec.preprocessing)
     notes = [not_compared] if not_compared else []
     if unlabelled:
         notes.append(f"left out, since they have no label: {', '.join(unlabelled)}")
     if split != (arguments.split or "test"):
         notes.append(f"data set {dataset.name} has no test cases, so its {split} cases are scored")
+    if "released" in protocols and dataset_of_protocol(spec.dataset, dataset.name) is None:
+        names = " or ".join(dict.fromkeys([spec.dataset, dataset.name]))
+        notes.append(f"protocol released as for BraTS, 2^17 uniform locations, since the paper has no data set {names}")
     return _Cases(dataset, split, roles_of, notes)
 
 
-def _score(
+def _parts(
     arguments: argparse.Namespace,
     model: "SegmentationModel",
     spec: "RunSpec",
     cases: _Cases,
     protocols: Sequence["ProtocolName"],
     regions: Any,
-) -> "pd.DataFrame":
-    """Return the scores of all cases by all protocols, the sampled ones first."""
-    import pandas as pd
-
+    table: Path,
+) -> list[_Part]:
+    """Return the scoring by the sampled protocols and that by the protocol `dense`, of those that are chosen."""
+    from ossnet.evaluation.class_scores import scored_classes
     from ossnet.evaluation.evaluation import evaluate_run
+    from ossnet.evaluation.kept_scores import KeptScores
+    from ossnet.training.checkpoint import weights_digest
     from ossnet.training.protocols import dataset_of_protocol, evaluate_sampled, sampled_protocol
 
-    dataset, split = cases.dataset, cases.split
-    of_paper = dataset_of_protocol(spec.dataset, dataset.name)
-    if "released" in protocols and of_paper is None:
-        names = " or ".join(dict.fromkeys([spec.dataset, dataset.name]))
-        print(f"protocol released as for BraTS, 2^17 uniform locations, since the paper has no data set {names}")
-    sampled = [sampled_protocol(name, of_paper or dataset.name) for name in protocols if name != "dense"]
+    dataset, split, preprocessing = cases.dataset, cases.split, spec.preprocessing
+    # Not the numbers of locations and slices per pass, which change no score: they are lowered to go on where the
+    # memory was too small.
+    of_model = [weights_digest(model.state_dict()), spec.identity, arguments.precision or spec.recipe.precision]
+    of_paper = dataset_of_protocol(spec.dataset, dataset.name) or dataset.name
+    sampled = [sampled_protocol(name, of_paper) for name in protocols if name != "dense"]
     parts = []
     if sampled:
-        parts.append(evaluate_sampled(model, spec.preprocessing, dataset, split, sampled, arguments.max_locations))
-    if "dense" in protocols:
-        parts.append(
-            evaluate_run(
-                model,
-                spec.preprocessing,
-                spec.modalities,
-                dataset,
-                split,
-                arguments.extraction or model.extraction,
-                arguments.max_locations,
-                arguments.tolerance_mm,
-                regions,
-            )
+        kept = KeptScores(table, [*of_model, [plain(protocol) for protocol in sampled]], dataset)
+        score = partial(
+            evaluate_sampled, model, preprocessing, dataset, split, sampled, arguments.max_locations, kept=kept
         )
-    return pd.concat(parts, ignore_index=True)
+        parts.append(_Part(score, kept))
+    if "dense" in protocols:
+        extraction, tolerance_mm = arguments.extraction or model.extraction, arguments.tolerance_mm
+        classes = scored_classes(preprocessing, regions)
+        kept = KeptScores(table, [*of_model, "dense", extraction, tolerance_mm, classes], dataset)
+        score = partial(
+            evaluate_run,
+            model,
+            preprocessing,
+            spec.modalities,
+            dataset,
+            split,
+            extraction,
+            arguments.max_locations,
+            tolerance_mm,
+            regions,
+            kept,
+        )
+        parts.append(_Part(score, kept))
+    return parts
 
 
 def _print(scores: "pd.DataFrame", protocols: Sequence[str]) -> None:

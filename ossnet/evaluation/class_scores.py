@@ -1,6 +1,6 @@
 """Scores of a segmentation per class or region, next to their mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,15 +68,14 @@ def _indices(regions: tuple[Region, ...], values: tuple[int, ...]) -> ClassSets:
     return {region.name: tuple(values.index(value) for value in region.values) for region in regions}
 
 
-def refuse_other_values(dataset: Dataset, split: str, preprocessing: Preprocessing) -> None:
-    """Raise a UserError if the label of a case in a split holds a value that is in no class of a trained model.
+def refuse_other_values(dataset: Dataset, names: Sequence[str], preprocessing: Preprocessing) -> None:
+    """Raise a UserError if the label of one of some cases holds a value that is in no class of a trained model.
 
     Each case is loaded for it, which takes less time than to find the last of them unusable after the others have been
     scored. A model that joins all values above 0 has a class for each.
     """
-    if not preprocessing.learned_values:
+    if not preprocessing.learned_values or not names:
         return
-    names = dataset.splits[split]
     with ProgressLine(f"checking the labels of {len(names)} cases", len(names), report_end=False) as line:
         for done, name in enumerate(names, start=1):
             label = dataset.load(name).label

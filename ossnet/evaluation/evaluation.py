@@ -15,11 +15,11 @@ from ossnet.data.modalities import with_modalities
 from ossnet.data.preprocessing import Preprocessing, grid_map, prepare
 from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import score_classes, scored_classes
+from ossnet.evaluation.kept_scores import KeptScores, score_cases
 from ossnet.evaluation.metrics import surface_tolerance_mm
 from ossnet.field import Grid, OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction, Extractor
 from ossnet.model import SegmentationModel
-from ossnet.progress import ProgressLine
 
 
 def extractor(name: str) -> Extractor:
@@ -92,6 +92,7 @@ def evaluate_run(
     max_locations: int,
     tolerance_mm: float | None = None,
     regions: Any = None,
+    kept: KeptScores | None = None,
 ) -> pd.DataFrame:
     """Segment and score each case of a split.
 
@@ -105,6 +106,7 @@ def evaluate_run(
         max_locations: maximum number of locations per pass.
         tolerance_mm: tolerance of the surface Dice; None for the `surface_tolerance_mm` of each case.
         regions: regions to score, see `ossnet.evaluation.class_scores.scored_classes`; None for the model's classes.
+        kept: scores from which an interrupted evaluation continues; None to keep none.
 
     Returns:
         The rows of `score_classes` for each case, with further columns: `protocol` (`dense`: every voxel of the
@@ -112,30 +114,20 @@ def evaluate_run(
         values in mm or ml are NaN).
 
     Raises:
-        UserError: the split has no case, the data set lacks a modality of the model, or the regions hold other label
-            values than the model.
+        UserError: the data set lacks a modality of the model, the regions hold other label values than the model, or
+            `score_cases` raises it.
     """
     scored = scored_classes(preprocessing, regions)
-    dataset = with_modalities(dataset, modalities)
-    if not dataset.splits[split]:
-        raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
-    parts = []
-    names = dataset.splits[split]
-    with ProgressLine(f"evaluating {len(names)} cases", len(names)) as line:
-        for done, name in enumerate(names, start=1):
-            case = dataset.load(name)
-            result = segment_case(model, case, preprocessing, extraction, max_locations)
-            tolerance = surface_tolerance_mm(case.spacing_mm) if tolerance_mm is None else tolerance_mm
-            rows = score_classes(result.segmentation.cpu().numpy(), case, preprocessing, tolerance, scored)
-            evaluated = sum(result.evaluated)
-            parts.append(
-                rows.assign(
-                    protocol="dense",
-                    extraction=extraction,
-                    evaluated=evaluated,
-                    tolerance_mm=tolerance,
-                    spacing_known=case.spacing_known,
-                )
-            )
-            line.update(done, name)
-    return pd.concat(parts, ignore_index=True)
+
+    def score(case: Case) -> pd.DataFrame:
+        result = segment_case(model, case, preprocessing, extraction, max_locations)
+        tolerance = surface_tolerance_mm(case.spacing_mm) if tolerance_mm is None else tolerance_mm
+        return score_classes(result.segmentation.cpu().numpy(), case, preprocessing, tolerance, scored).assign(
+            protocol="dense",
+            extraction=extraction,
+            evaluated=sum(result.evaluated),
+            tolerance_mm=tolerance,
+            spacing_known=case.spacing_known,
+        )
+
+    return score_cases(with_modalities(dataset, modalities), split, score, "evaluating {} cases", kept)

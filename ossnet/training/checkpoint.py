@@ -4,7 +4,9 @@ A checkpoint also holds the identity of its run (`ossnet.training.run.RunSpec.id
 refuses the checkpoint of another run.
 """
 
+import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +65,12 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, MemoryError, RuntimeError, SafetensorError) as error:
         damaged = f"weights {path} are damaged; train again or copy the file again"
         raise unreadable(path, error, damaged) from error
+
+
+def weights_digest(weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of weights by their names and values, hexadecimal."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].cpu().numpy().tobytes())
+    return digest.hexdigest()

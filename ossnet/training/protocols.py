@@ -15,10 +15,10 @@ from ossnet.data.preprocessing import Preprocessing, prepare
 from ossnet.data.regions import MEAN
 from ossnet.errors import UserError
 from ossnet.evaluation.class_scores import scored_classes
+from ossnet.evaluation.kept_scores import KeptScores, score_cases
 from ossnet.field import OccupancyField
 from ossnet.model import SegmentationModel
 from ossnet.network.released import with_released_inference
-from ossnet.progress import ProgressLine
 from ossnet.training.validation import Validation, mean_overlap, overlap_of_field
 
 RELEASED_LITS_BORDER_SHARE = 0.4
@@ -123,21 +123,27 @@ def evaluate_sampled(
     split: str,
     protocols: Sequence[Validation],
     max_locations: int,
+    kept: KeptScores | None = None,
 ) -> pd.DataFrame:
     """Return the rows of `score_case_sampled` for each case of a split, and show the progress.
 
+    Args:
+        model: trained model, on its device.
+        preprocessing: preprocessing of the model.
+        dataset: data set of the cases.
+        split: split of the cases.
+        protocols: sampled protocols.
+        max_locations: maximal number of locations per pass.
+        kept: scores from which an interrupted evaluation continues; None to keep none.
+
     Raises:
-        UserError: the split has no case, or a case cannot be loaded or prepared.
+        UserError: as by `score_case_sampled` and `score_cases`.
     """
-    names = dataset.splits[split]
-    if not names:
-        raise UserError(f"data set {dataset.name} has no case in split {split}; choose another with --split")
-    parts = []
-    with ProgressLine(f"scoring {len(names)} cases at sampled locations", len(names)) as line:
-        for done, name in enumerate(names, start=1):
-            parts.append(score_case_sampled(model, dataset.load(name), preprocessing, protocols, max_locations))
-            line.update(done, name)
-    return pd.concat(parts, ignore_index=True)
+
+    def score(case: Case) -> pd.DataFrame:
+        return score_case_sampled(model, case, preprocessing, protocols, max_locations)
+
+    return score_cases(dataset, split, score, "scoring {} cases at sampled locations", kept)
 
 
 def _score(

@@ -1,14 +1,11 @@
 """Runs whose weights are from the released OSS-Net code: import, export, and the cases that they have learned from."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-from torch import Tensor
 
 from ossnet.config import plain
 from ossnet.data import brats, lits
@@ -24,7 +21,7 @@ from ossnet.network.released import (
     released_config,
     released_state_dict,
 )
-from ossnet.training.checkpoint import save_checkpoint, save_weights
+from ossnet.training.checkpoint import save_checkpoint, save_weights, weights_digest
 from ossnet.training.profile import Profile, load_profile
 from ossnet.training.run import RunSpec, load_run, refuse_another_run, write_spec
 
@@ -82,7 +79,7 @@ def read_released(
     shape, _, _ = (network.pop(size) for size in ("shape", "modalities", "classes"))
     settings = {"preprocessing": {"shape": shape}, "network": network}
     spec = _profile().spec(MODELS[variant], unseen, 0, settings)
-    return ReleasedModel(model, replace(spec, imported=_digest(model.state_dict())))
+    return ReleasedModel(model, replace(spec, imported=weights_digest(model.state_dict())))
 
 
 def import_released(
@@ -178,12 +175,3 @@ def refuse_cases_of_released_training(
 @cache
 def _profile() -> Profile:
     return load_profile("released")
-
-
-def _digest(weights: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of weights by their names and values, hexadecimal."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode())
-        digest.update(weights[name].numpy().tobytes())
-    return digest.hexdigest()
