@@ -1,6 +1,7 @@
 """The command `ossnet pool`."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ def add(commands: Commands) -> None:
         help="pool the scores of the folds of a cross-validation",
         description="Pool the scores that `ossnet evaluate` has written for the models of all folds, each of which was "
         "trained with the same --folds and its own --fold, and scored on the cases of its fold. Print the mean of each "
-        "fold, and mean and standard deviation over all cases and over the folds.",
+        "fold, and mean and standard deviation over all cases and over the folds. Cases are compared by their names, "
+        "and those that several models were trained on by their images, too; with two folds there are none.",
     )
     pooling.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="folders of the trained models, one per fold"
@@ -43,6 +45,7 @@ def _pool(arguments: argparse.Namespace) -> None:
     splits = {fold: _read_split(run) for fold, run in runs.items()}
     scores = {fold: _read_scores(run, arguments.split) for fold, run in runs.items()}
     require_cases_of_folds(scores, splits, arguments.split)
+    _require_same_images(runs)
     pooled = pool_scores(scores)
     if arguments.out:
         write_text(arguments.out, pooled.to_csv(index=False))
@@ -96,6 +99,28 @@ def _read_split(run: Path) -> "Splits":
             "it and trains nothing anew"
         )
     return split
+
+
+def _require_same_images(runs: Mapping[int, Path]) -> None:
+    """Raise a UserError if two models have seen different images under the name of one case.
+
+    Runs record the images of their training and validation cases, but not those of their folds' own cases. Two folds
+    have therefore nothing to compare.
+    """
+    from ossnet.training.seen_cases import read_seen_cases
+
+    first_seen: dict[str, tuple[int, str]] = {}
+    for fold, run in runs.items():
+        seen = read_seen_cases(run)
+        if seen is None:
+            continue
+        for case, image in (*seen.train.items(), *seen.validation.items()):
+            other, expected = first_seen.setdefault(case, (fold, image))
+            if image != expected:
+                raise UserError(
+                    f"the models of folds {other} and {fold} have seen different images under the name of case {case}; "
+                    "train the models of all folds on the same data set"
+                )
 
 
 def _read_scores(run: Path, split: str) -> "pd.DataFrame":

@@ -1,5 +1,6 @@
 """Data sets in every layout: checked, prepared, trained on for an epoch and scored; and folds of one of them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,13 @@ def test_folds_are_trained_scored_and_pooled(
     # Each is prepared once, whatever folds it is in.
     assert len(list(Path("results/cache/prepared").glob("*/case.json"))) == 3
 
+    record = Path(runs[0]) / "cases.json"
+    text = record.read_text()
+    image = json.loads(text)["train"]["case_1"]
+    record.write_text(text.replace(image, image[::-1]))
+    assert main(["pool", *runs]) == 2
+    assert "different images under the name of case case_1" in capsys.readouterr().err
+    record.write_text(text)
     assert main(["pool", *runs[:2]]) == 2
     assert "--fold 2" in capsys.readouterr().err
     assert main(["pool", *runs, runs[0]]) == 2
