@@ -131,12 +131,8 @@ reproduce: $(READY)  ## Table 2 from released weights, without training: DATASET
 
 reference: $(READY)  ## Make the results of this checkout the committed reference (for maintainers)
 	$(BIN)/python -m benchmarks collect > /dev/null
-	@# Records of memory and runtime are kept, since some of them come from other machines.
-	rm -rf results/reference/records results/reference/tables results/reference/figures results/reference/trials
-	mkdir -p results/reference
-	cp -r results/records results/efficiency $(wildcard results/trials) results/reference/
-	@# Of transfers only the records: images of cases may have a licence that forbids to pass them on.
-	$(if $(wildcard results/transfer/*.jsonl),mkdir -p results/reference/transfer && cp results/transfer/*.jsonl results/reference/transfer/)
+	$(BIN)/python -m benchmarks reference results/reference
+	rm -rf results/reference/tables results/reference/figures
 	$(BIN)/python -m benchmarks collect --results results/reference --no-reference
 	$(BIN)/python -m benchmarks claims --results results/reference > /dev/null
 	$(BIN)/python -m benchmarks simulate --results results/reference > /dev/null

@@ -1,4 +1,4 @@
-"""The commands that read records: `status`, `collect`, `claims`; and `simulate`, which judges what is read there."""
+"""The commands that read records: `status`, `collect`, `reference`, `claims`; and `simulate`, which judges these."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ from benchmarks.claims.report import print_claims
 from benchmarks.cli.options import Commands, command, with_studies
 from benchmarks.commands.claims import judge_claims
 from benchmarks.commands.collect import collect_studies, omissions
+from benchmarks.commands.reference import copy_to_reference
 from benchmarks.commands.status import print_status
 from benchmarks.names import REFERENCE
 from benchmarks.report.transfer_table import collect_transfers
@@ -23,6 +24,15 @@ def add(commands: Commands) -> None:
     status.add_argument("--profile", help="name of a profile, to show only runs with it (default: all profiles)")
     collect = with_studies(command(commands, "collect", _collect, "Make the tables of all results so far."))
     collect.add_argument("--no-reference", action="store_true", help="leave the committed reference out of the tables")
+    reference = command(
+        commands,
+        "reference",
+        _reference,
+        "Copy the records of the suite's studies to a reference, from which `make reference` makes its tables.",
+    )
+    reference.add_argument(
+        "reference", type=Path, metavar="FOLDER", help="folder of the reference, whose records are replaced"
+    )
 
     claims = command(
         commands, "claims", _claims, "Judge the paper's claims by our records and by the paper's own tables."
@@ -62,6 +72,13 @@ def _collect(options: argparse.Namespace) -> int:
         raise UserError(f"{options.results} has no results of {names}; make them with `python -m benchmarks run`")
     for line in [*omissions(studies, options.results), *tables]:
         print(line)
+    return 0
+
+
+def _reference(options: argparse.Namespace) -> int:
+    left_out = copy_to_reference(options.results, options.reference)
+    if left_out:
+        print(f"left out, since these are no studies of the suite: {', '.join(left_out)}")
     return 0
 
 
