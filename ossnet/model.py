@@ -31,9 +31,6 @@ PATCHES = "patches"
 HOST = "host"
 """Name of the part of a model that is computed in host memory, which does not count as memory of the device."""
 
-WRAPPERS = ("module.", "_orig_mod.")
-"""Prefixes that `DataParallel` (distributed or not) and `torch.compile` give to the names of a model's weights."""
-
 
 @checked(frozen=True, config=STRICT)
 class ModelConfig:
@@ -294,11 +291,3 @@ def as_tensor(values: Tensor | np.ndarray, device: torch.device, dtype: torch.dt
     if isinstance(values, np.ndarray):
         values = np.ascontiguousarray(values)  # Torch takes no negative strides.
     return torch.as_tensor(values, dtype=dtype, device=device)
-
-
-def without_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict with the names that the model had before it was wrapped, if it was."""
-    for wrapper in WRAPPERS * 2:
-        if weights and all(name.startswith(wrapper) for name in weights):
-            weights = {name.removeprefix(wrapper): value for name, value in weights.items()}
-    return weights

@@ -10,8 +10,8 @@ from ossnet.errors import UserError
 from ossnet.files import require_writable_folder
 from ossnet.progress import ProgressLine
 from ossnet.training.released_run import refuse_cases_of_released_training, roles_in_released_training
-from ossnet.training.run import RunSpec, seen_cases_of
-from ossnet.training.seen_cases import refuse_learned_cases, roles_in_training
+from ossnet.training.run import RunSpec
+from ossnet.training.seen_cases import refuse_learned_cases, roles_in_training, seen_cases_of
 
 ROLES = ("train", "unknown", "validation", "unseen")
 """Roles of a case in a training. Of the roles in a training and in the one before it, the first here counts."""

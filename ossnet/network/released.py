@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from ossnet.errors import UserError
-from ossnet.model import SegmentationModel, without_wrappers
+from ossnet.model import SegmentationModel
 from ossnet.network.configuration import OccupancyNetworkConfig
 from ossnet.network.occupancy_network import OccupancyNetwork, OSSNetA, OSSNetB, OSSNetC, OSSNetD
 from ossnet.network.patches import Pooling
+from ossnet.wrappers import without_wrappers
 
 ReleasedVariant = Literal["o-net", "ossnet-a", "ossnet-b", "ossnet-c", "ossnet-d"]
 ReleasedDataset = Literal["brats", "lits"]

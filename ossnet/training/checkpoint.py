@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ossnet.errors import UserError
 from ossnet.files import replacing, unreadable
-from ossnet.model import without_wrappers
+from ossnet.wrappers import without_wrappers
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

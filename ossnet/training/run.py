@@ -34,7 +34,7 @@ from ossnet.training.learned_labels import names_after_start, names_to_learn, wr
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.recipe import Recipe
 from ossnet.training.recorded_split import record_split
-from ossnet.training.seen_cases import SeenCases, read_seen_cases
+from ossnet.training.seen_cases import SeenCases, seen_cases_of
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -168,15 +168,6 @@ def prepared_cases(
     """Return the training and the validation cases of a run, as its model reads them from the cache."""
     cases = PreparedCases(dataset, "train", spec.preprocessing, cache, spec.recipe.sampling, model.slicing)
     return cases, PreparedCases(dataset, "validation", spec.preprocessing, cache)
-
-
-def seen_cases_of(folder: Path, spec: RunSpec) -> SeenCases | None:
-    """Return the cases that the run in a folder has seen; None if there is no record of them.
-
-    Raises:
-        UserError: the record cannot be read or is damaged.
-    """
-    return read_seen_cases(folder) if spec.imported is None else SeenCases({}, {}, released=spec.dataset)
 
 
 def started_from(spec: RunSpec, folder: Path) -> RunSpec:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -12,6 +13,9 @@ from ossnet.data.sources import option_of_contents
 from ossnet.data.voxels import VERSION, kept_voxel_digest
 from ossnet.errors import UserError
 from ossnet.files import unreadable, write_text
+
+if TYPE_CHECKING:
+    from ossnet.training.run import RunSpec
 
 FILE = "cases.json"
 """File of the record in the folder of a training."""
@@ -65,6 +69,15 @@ def read_seen_cases(folder: Path) -> SeenCases | None:
         return None
     except (OSError, ValueError) as error:  # Pydantic's ValidationError is a ValueError.
         raise unreadable(path, error, f"{path} is damaged; restore it, or train that run again") from error
+
+
+def seen_cases_of(folder: Path, spec: "RunSpec") -> SeenCases | None:
+    """Return the cases that the run in a folder has seen; None if there is no record of them.
+
+    Raises:
+        UserError: the record cannot be read or is damaged.
+    """
+    return read_seen_cases(folder) if spec.imported is None else SeenCases({}, {}, released=spec.dataset)
 
 
 def roles_in_training(

@@ -10,7 +10,7 @@ from ossnet.checks import STRICT, checked
 from ossnet.config import build
 from ossnet.data.slices import Slicing
 from ossnet.errors import UserError
-from ossnet.model import Batch, ModelConfig, SegmentationModel, without_wrappers
+from ossnet.model import Batch, ModelConfig, SegmentationModel
 
 CONFIG = {"shape": (5, 4, 3), "modalities": 1}
 
@@ -158,14 +158,3 @@ def test_an_image_must_be_the_models(any_grid: bool) -> None:
         with pytest.raises(UserError) as caught:
             threshold.check_image(torch.zeros(shape))
         assert f"image has shape {list(shape)}, this model takes {takes}: pad or resize" in str(caught.value)
-
-
-BARE = {"encoder.weight": torch.zeros(2), "head.bias": torch.ones(1)}
-
-
-def test_names_of_weights_lose_wrappers_that_are_nested_either_way() -> None:
-    for prefix in ("", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."):
-        assert without_wrappers({f"{prefix}{name}": value for name, value in BARE.items()}) == BARE
-    # A module that is named as a wrapper keeps its name.
-    for weights in ({"module.weight": torch.zeros(1), "head.weight": torch.zeros(1)}, {}):
-        assert without_wrappers(weights) == weights
