@@ -1,4 +1,3 @@
-import re
 from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
@@ -7,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from nibabel.affines import apply_affine
 from nibabel.orientations import aff2axcodes
 from numpy.testing import assert_allclose, assert_array_equal
@@ -52,15 +49,6 @@ def centre_of_mass_mm(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 def moves_of(case: Case, preprocessing: Preprocessing) -> GridMap:
     return grid_map(case.shape, case.affine, preprocessing, case.name)
-
-
-def normalised(image: np.ndarray, **options: object) -> np.ndarray:
-    """The prepared image of one modality, on its own grid."""
-    case = Case("a", image[None].astype(np.float32), None, np.eye(4), ("ct",))
-    return prepare(case, Preprocessing(image.shape, orientation="stored", **options)).image[0]
-
-
-RANDOM = np.random.default_rng(0).normal(100, 30, (8, 9, 10)).astype(np.float32)
 
 
 def test_padding_of_brats_is_the_released_one() -> None:
@@ -170,28 +158,6 @@ def test_each_modality_gets_mean_0_and_deviation_1_before_padding() -> None:
     assert case.image.max() == 106
 
 
-@pytest.mark.parametrize(
-    ("mode", "expected"),
-    [("volume", np.array([-2, -2, 0, 4]) / np.sqrt(6)), ("foreground", [0, 0, -1, 1]), ("none", [0, 0, 2, 6])],
-)
-def test_the_normalisation_by_hand(mode: str, expected: np.ndarray) -> None:
-    image = np.array([0, 0, 2, 6]).reshape(4, 1, 1)
-    assert_allclose(normalised(image, normalise=mode).ravel(), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("mode", ["volume", "foreground"])
-@pytest.mark.parametrize("value", [0.0, 0.1, -1000.0])
-def test_a_constant_channel_becomes_zero(mode: str, value: float) -> None:
-    assert not normalised(np.full((7, 5, 3), value), normalise=mode).any()
-
-
-@settings(max_examples=20)
-@given(scale=st.floats(0.01, 100), shift=st.floats(-1000, 1000))
-def test_the_normalisation_ignores_scale_and_shift(scale: float, shift: float) -> None:
-    image = np.random.default_rng(0).normal(size=(6, 5, 4)) * 1000
-    assert_allclose(normalised(image), normalised(image * scale + shift), atol=1e-3)
-
-
 def test_labels_become_class_indices() -> None:
     label = np.array([0, 1, 2, 4], dtype=np.uint8).reshape(4, 1, 1)
     case = Case("c", np.zeros((1, 4, 1, 1), np.float32), label, affine_of("LPS"), ("ct",))
@@ -274,33 +240,8 @@ def test_classes_are_given_back_as_the_values_that_they_were_stored_with() -> No
     np.testing.assert_array_equal(Preprocessing(shape=(1, 1, 1), classes=4).stored(classes), classes)
 
 
-@pytest.mark.parametrize("exponent", [-60, -1, 30, 118])
-def test_no_square_overflows_and_no_digit_depends_on_the_scale(exponent: int) -> None:
-    assert_array_equal(normalised(np.ldexp(RANDOM, exponent)), normalised(RANDOM))
-
-
-def test_clipped_values_are_those_of_the_image_without_what_is_beyond() -> None:
-    padded = RANDOM.copy()
-    padded[0] = -32768
-    padded[-1, 0, 0] = np.finfo(np.float32).max
-    assert_array_equal(normalised(padded, clip=(50, 150)), normalised(padded.clip(50, 150)))
-    assert_array_equal(normalised(padded, clip=(50, 150), normalise="none"), padded.clip(50, 150))
-    # What lies below becomes the background.
-    by_foreground = normalised(padded, clip=(0, 150), normalise="foreground")
-    assert not by_foreground[0].any()
-    assert by_foreground[1:].mean() == pytest.approx(0, abs=1e-5)
-
-
 def test_a_clip_changes_the_identity_and_none_does_not() -> None:
     assert "clip" not in plain(Preprocessing((8, 8, 8)))
     clipping = plain(Preprocessing((8, 8, 8), clip=(-200, 250)))
     assert clipping["clip"] == [-200.0, 250.0]
     assert build(Preprocessing, clipping, "test").clip == (-200, 250)
-
-
-@pytest.mark.parametrize("padding", [-32768, np.finfo(np.float32).max, -np.finfo(np.float32).max])
-def test_padding_that_would_decide_the_normalisation_is_refused(padding: float) -> None:
-    padded = RANDOM.copy()
-    padded.ravel()[:90] = padding
-    with pytest.raises(UserError, match=re.escape(f"case a: ct has 90 voxels of {padding:g},")):
-        normalised(padded)
