@@ -13,12 +13,13 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.layout import Layout
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, identity, read_json
 from ossnet.errors import UserError
@@ -83,6 +84,23 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
             raise UserError(f"{path} holds records of several studies; collect them again")
         found += [Records(*head, tuple(rows)) for head in heads]
     return [records for study in studies for records in found if records.study == study]
+
+
+def own_rows(records: Sequence[Records], layout: Layout) -> list[Records]:
+    """Return the records of the rows that a layout has, without those of other models; parts without any are left out.
+
+    Args:
+        records: records of a study.
+        layout: the study's layout.
+    """
+    parts = []
+    for part in records:
+        of_rows = [{"model": row["model"], **row["columns"]} for row in part.rows]
+        rows = [tuple(values.get(column) for column in layout.columns) for values in of_rows]
+        own = tuple(record for record, row in zip(part.rows, rows, strict=True) if layout.has(row))
+        if own:
+            parts.append(replace(part, rows=own))
+    return parts
 
 
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:

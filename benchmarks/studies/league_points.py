@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from benchmarks.studies.league import BUDGETS, EPOCHS, MEMORY_OF, MODELS, RATES,
 from benchmarks.study import Point, Stage, trials_path
 from ossnet.config import merge
 from ossnet.errors import UserError
+from ossnet.progress import ProgressLine
 from ossnet.training.run import RunSpec
 
 FAILED = -1.0
@@ -97,8 +99,11 @@ def _entries(stage: Stage) -> Iterator[Entry]:
     def spec_of(model: str, settings: Mapping[str, Any]) -> RunSpec:
         return profile.spec(model, dataset, seed, settings)
 
-    for model in stage.models or MODELS:
-        for budget in BUDGETS:
+    models = stage.models or MODELS
+    # Predictions of memory take seconds, and trials up to a minute.
+    with ProgressLine("batches and lengths of the league", len(models) * len(BUDGETS), report_end=False) as line:
+        for done, (model, budget) in enumerate(product(models, BUDGETS)):
+            line.update(done, f"{model}, equal {budget}")
             settings = common
             if budget == "memory":
                 limit = predicted_bytes(limit_of, limit_of.recipe.batch_size)
