@@ -270,8 +270,8 @@ def _summary(plan: Plan) -> str:
     states = [run.state for run in plan.runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in State if state in states)
     counts = f" ({counts})" if counts else ""
-    left_out = f"; not run: {'; '.join(plan.left_out)}" if plan.left_out else ""
-    return f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs{counts}{left_out}"
+    lines = [f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs{counts}", *plan.left_out]
+    return "\n  ".join(lines)
 
 
 def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool, unplanned: Sequence[Unplanned] = ()) -> str:

@@ -6,6 +6,7 @@ refused before anything is trained.
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,8 +54,10 @@ def choose_models(study: Study, points: Sequence[Point], models: Sequence[str], 
         return Choice(list(points), [])
     if study.file is not None:
         raise UserError(f"{study.file}: the file's `models` are those of the study; change them and omit --models")
-    chosen, left_out = list[Point](), list[str]()
     own_model = study.layout.own_model
+    own = points if own_model in models else []
+    own_runs = {folder_of(Path(), specify(point)) for point in own}
+    chosen, left_out = list[Point](), list[str]()
     for model in models:
         model_type(model)
         if model == own_model:
@@ -63,33 +66,57 @@ def choose_models(study: Study, points: Sequence[Point], models: Sequence[str], 
             chosen += of_model
         else:
             replaced = own_model or points[0].model
-            in_place = _in_place([point for point in points if point.model == replaced], model, study, specify)
+            in_place = _in_place(
+                [point for point in points if point.model == replaced], model, study, specify, own_runs
+            )
             chosen += in_place.points
             left_out += in_place.left_out
     return Choice(chosen, left_out)
 
 
-def _in_place(points: Sequence[Point], model: str, study: Study, specify: Specify) -> Choice:
-    """Return the points of another model in place of that of `points`."""
+def _in_place(
+    points: Sequence[Point], model: str, study: Study, specify: Specify, own_runs: AbstractSet[Path]
+) -> Choice:
+    """Return the points of another model in place of that of `points`, without those that have the same run as others.
+
+    Args:
+        points: points of the study's own model.
+        model: the other model.
+        study: the study.
+        specify: function that specifies a point.
+        own_runs: runs that the study has, too.
+    """
     layout = study.layout
     by_row: dict[Row, list[Point]] = {}
     for point in points:
         columns = {name: layout.in_place(value, model) for name, value in point.columns.items()}
         in_place = replace(point, model=model, columns=columns)
         by_row.setdefault(row_of(in_place, layout), []).append(in_place)
-    lacking = {row: why for row, (first, *_) in by_row.items() if (why := _why_not(first, study, specify))}
     baseline = None if layout.baseline is None else layout.row_in_place(layout.baseline, model)
+    runs, lacking = set(own_runs), dict[Row, str]()
+    kept = set[Row]()
+    for row in sorted(by_row, key=lambda row: row != baseline):
+        first = by_row[row][0]
+        try:
+            scoring = specify(first)
+            _refuse_without_effect(first, scoring, study)
+        except UserError as error:
+            lacking[row] = str(error)
+        else:
+            if (run := folder_of(Path(), scoring)) not in runs:
+                kept.add(row)
+                runs.add(run)
     if baseline in lacking or len(lacking) == len(by_row):
-        row = baseline if baseline in lacking else next(iter(lacking))
-        of_all = ", with which the others are compared" if baseline in lacking else " nor any other"
+        row = baseline if baseline is not None and baseline in lacking else next(iter(lacking))
+        of_all = ", with which others are compared" if baseline in lacking else " nor any other"
         name = ", ".join(layout.label(row)) or model_name(model)
         raise UserError(
             f"study {study.name}: {model} cannot have the row {name!r}{of_all} ({lacking[row]}); leave {model} out of "
             "--models"
         )
-    names = "; ".join(", ".join(layout.label(row)) for row in lacking)
-    left_out = [f"{model} has no {names}"] if lacking else []
-    return Choice([point for row, several in by_row.items() if row not in lacking for point in several], left_out)
+    names = "; ".join(", ".join(layout.label(row)) for row in by_row if row in lacking)
+    left_out = [f"rows whose settings {model} does not have: {names}"] if lacking else []
+    return Choice([point for row, several in by_row.items() if row in kept for point in several], left_out)
 
 
 def row_of(point: Point, layout: Layout) -> Row:
@@ -98,20 +125,15 @@ def row_of(point: Point, layout: Layout) -> Row:
     return tuple(values[column] for column in layout.columns)
 
 
-def _why_not(point: Point, study: Study, specify: Specify) -> str:
-    """Return why a model cannot stand in at a point; empty if it can."""
-    try:
-        scoring = specify(point)
-    except UserError as error:
-        return str(error)
+def _refuse_without_effect(point: Point, scoring: Scoring, study: Study) -> None:
+    """Raise a UserError if a model has nothing that a point's settings could change."""
     kind = model_type(point.model)
     of_locations = study.scoring != "segmentation" or point.extraction is not None
     of_locations |= "sampling" in point.overrides.get("recipe", {})
     if of_locations and not kind.evaluates_locations:
-        return f"{point.model} evaluates all voxels, not locations"
+        raise UserError(f"{point.model} evaluates all voxels, not locations")
     if getattr(scoring, "extraction", "") in FIRST_STATES and not scoring.training.make_model().has_prior:
-        return f"the encoder of {point.model} predicts no segmentation to start from"
-    return ""
+        raise UserError(f"the encoder of {point.model} predicts no segmentation to start from")
 
 
 def earlier_runs(

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report.score_records import Records, collect, failures_of, read_records, scores_of
+from benchmarks.report.score_records import Records, collect, failures_of, own_rows, read_records, scores_of
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, identity
+from benchmarks.studies.table1 import TABLE1
 from ossnet.errors import UserError
 
 COLUMNS = {"sampling": "border", "locations": 8192}
@@ -100,3 +101,11 @@ def test_damaged_records_are_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "table1-own-laptop.jsonl").write_text(text)
     with pytest.raises(UserError, match=r"table1-own-laptop\.jsonl holds no records"):
         read_records(tmp_path, ["table1"])
+
+
+def test_rows_of_other_models_and_of_other_columns_are_none_of_the_study() -> None:
+    columns: dict[str, Any] = {"sampling": "border", "locations": 8192, "drawn": 8192}
+    runs = [("c", columns), ("d", columns), ("c", {"width": 3})]
+    rows = tuple({"model": model, "columns": values} for model, values in runs)
+    parts = [Records("table1", "own", "laptop", rows), Records("table1", "other", "laptop", rows[1:])]
+    assert own_rows(parts, TABLE1.layout) == [Records("table1", "own", "laptop", rows[:1])]
