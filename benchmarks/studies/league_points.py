@@ -92,7 +92,10 @@ def _entries(stage: Stage) -> Iterator[Entry]:
         if not stage.dataset.splits[split]:
             raise UserError(f"data set {stage.dataset.name} has no {split} cases, which the league needs")
     profile, dataset, seed = stage.profile, stage.dataset, stage.profile.seeds[0]
-    trials = Trials(trials_path(stage.results, "league", dataset.name, profile.name))
+    path = trials_path(stage.results, "league", dataset.name, profile.name)
+    if stage.job is None and not path.exists():
+        return  # No length is known, and predictions of memory take a minute.
+    trials = Trials(path)
     common: dict[str, Any] = {"recipe": {"optimization": {"schedule": "cosine"}}}
     limit_of = profile.spec(MEMORY_OF, dataset, seed)
 
