@@ -54,6 +54,7 @@ def choose_models(study: Study, points: Sequence[Point], models: Sequence[str], 
         return Choice(list(points), [])
     if study.file is not None:
         raise UserError(f"{study.file}: the file's `models` are those of the study; change them and omit --models")
+    specify(points[0])  # What no model can have is not the fault of one of them.
     own_model = study.layout.own_model
     own = points if own_model in models else []
     own_runs = {folder_of(Path(), specify(point)) for point in own}
