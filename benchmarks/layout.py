@@ -1,10 +1,12 @@
 """Layout of a study: its names, and the columns and rows of its table of scores."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.markup import NOTHING
+from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES, model_name
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in the order of the columns."""
@@ -53,6 +55,68 @@ class Layout:
     def shown(self) -> list[str]:
         """The headings of the columns that are shown."""
         return [head for head in self.heads.values() if head is not None]
+
+    @property
+    def own_model(self) -> str | None:
+        """The model that the study is about, whose name no column shows; None where models are rows."""
+        if self.heads.get("model", "") is not None or not self.rows:
+            return None
+        return str((self.baseline or self.rows[0])[self.columns.index("model")])
+
+    def has(self, row: Row) -> bool:
+        """Return whether a row is one of `rows`, or one that they stand for."""
+        return any(row[: len(own)] == own for own in self.rows)
+
+    def in_place(self, value: Any, model: str) -> Any:
+        """Return a column's value for a model in place of the study's own, whose name in a text becomes the other's."""
+        if self.own_model is None or not isinstance(value, str):
+            return value
+        return re.sub(rf"\b{re.escape(model_name(self.own_model))}\b", lambda _: model_name(model), value)
+
+    def row_in_place(self, row: Row, model: str) -> Row:
+        """Return a row of the study's own model for another in its place, see `in_place`."""
+        return tuple(
+            model if column == "model" else self.in_place(value, model)
+            for column, value in zip(self.columns, row, strict=False)
+        )
+
+    def for_rows(self, found: Iterable[Row]) -> "Layout":
+        """Return the layout of a table with rows of models in place of the study's own, as `--models` asks for them.
+
+        Their models get a column, and their rows follow those of the study in the same order. Where no row of the study
+        was found, its rows are left out, and without the baseline the same row of the first model that has it takes its
+        place. Without such rows the layout stays as it is.
+
+        Args:
+            found: rows of a table, with those of the first model first.
+        """
+        if self.own_model is None:
+            return self
+        model_at = self.columns.index("model")
+        rows = list(dict.fromkeys(found))
+        others = [row for row in rows if row[model_at] != self.own_model and not self.has(row)]
+        if not others:
+            return self
+        models = list(dict.fromkeys(str(row[model_at]) for row in others))
+
+        def place(row: Row) -> tuple[int, int, str]:
+            same = [row[: len(own)] == self.row_in_place(own, row[model_at]) for own in self.rows]
+            return models.index(row[model_at]), [*same, True].index(True), str(row)
+
+        names = ", ".join(map(model_name, models))
+        sentence = f"{names}: in place of {model_name(self.own_model)}, in the rows whose settings the model has"
+        baseline = self.baseline
+        if baseline is not None and baseline not in rows:
+            in_place = [self.row_in_place(baseline, model) for model in models]
+            baseline = next((row for row in in_place if row in others), baseline)
+        return replace(
+            self,
+            heads={**self.heads, "model": "Model"},
+            names={"model": MODEL_NAMES | SUCCESSOR_NAMES, **self.names},
+            rows=[*(self.rows if len(others) < len(rows) else ()), *sorted(others, key=place)],
+            note=f"{self.note}. {sentence}" if self.note else sentence,
+            baseline=baseline,
+        )
 
     def training(self, row: Row) -> Row:
         """Return the part of a row that is the same for all rows that score the same trained models."""

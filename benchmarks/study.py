@@ -225,6 +225,22 @@ class Stage:
     job: "Job | None" = None
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of a study in stages before its points are.
+
+    Attributes:
+        runs: number of all its runs.
+        seconds: expected time of a run that is not planned yet, in seconds; that of a training which it shares with
+            another study is not counted.
+        after: what the settings of such runs follow from.
+    """
+
+    runs: int
+    seconds: float
+    after: str
+
+
 def trials_path(results: Path, study: str, dataset: str, profile: str) -> Path:
     """Return the file of a study's trials."""
     return results / "trials" / f"{study}-{dataset}-{profile}.jsonl"
@@ -233,20 +249,6 @@ def trials_path(results: Path, study: str, dataset: str, profile: str) -> Path:
 def no_points(profile: "Profile") -> Sequence[Point]:
     """Return no points: the grid of a study that trains nothing."""
     return ()
-
-
-def with_models(points: "Sequence[Point]", models: Sequence[str]) -> "Sequence[Point]":
-    """Return the points of some models; a model without points of its own has those of the first point's model.
-
-    Args:
-        points: points of a study.
-        models: names of models, empty for those of the points.
-    """
-    if not models or not points:
-        return points
-    own = {model: [point for point in points if point.model == model] for model in {point.model for point in points}}
-    first = own[points[0].model]
-    return [replace(point, model=model) for model in models for point in own.get(model, first)]
 
 
 def no_probes(device_type: DeviceType | None = None) -> Sequence[Probe]:
@@ -267,6 +269,8 @@ class Study:
         layout: name, title and table of scores.
         grid: function from a profile to the study's points, in the order of the table.
         staged: function that returns the points of a study in stages, in place of `grid`; see `Stage`.
+        outlook: function from a profile and the models that were asked for to what is known of a study in stages
+            beforehand; None for a study with a `grid`.
         scoring: how each trained model is scored, a name of `benchmarks.scoring.registry.SCORINGS`.
         predicted: function that returns the probes to predict, which needs no device.
         measured: function from a type of device to the probes to measure on it, the most informative first: on a CPU
@@ -280,6 +284,7 @@ class Study:
     layout: Layout
     grid: "Callable[[Profile], Sequence[Point]]" = no_points
     staged: Callable[[Stage], Sequence[Point]] | None = None
+    outlook: "Callable[[Profile, Sequence[str]], Outlook] | None" = None
     scoring: str = "segmentation"
     predicted: Callable[[], Sequence[Probe]] = no_probes
     measured: Callable[[DeviceType], Sequence[Probe]] = no_probes

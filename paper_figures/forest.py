@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.layout import Layout, Row
-from benchmarks.report.comparisons import compare_rows
+from benchmarks.report.comparisons import compare_rows, layout_of_pairs
 from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
@@ -118,10 +118,12 @@ def read_forests(study: Study, folder: Path) -> dict[str, list[Forest]]:
 
 def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | None:
     """Return the differences of one data set, profile and protocol; None without any number of the baseline."""
-    baseline = layout.baseline
-    if baseline is None or baseline not in set(numbers.rows[list(layout.columns)].itertuples(index=False, name=None)):
-        return None
+    found = list(numbers.rows[list(layout.columns)].itertuples(index=False, name=None))
     of_group = numbers.own(pairs)
+    layout = layout_of_pairs(of_group, layout) if len(of_group) else layout.for_rows(found)
+    baseline = layout.baseline
+    if baseline is None or baseline not in found:
+        return None
     by_quantity = {name: of_group[of_group["quantity"] == name] for name in shown_quantities(layout, [numbers])}
     missing = missing_rows(numbers, layout)
     effects = {

@@ -13,7 +13,7 @@ from benchmarks.studies.locations import LOCATIONS_PER_PASS
 from paper_figures.figure5 import INFERENCES
 from paper_figures.panels import MEAN, Look, add_legend, axis_label, draw_number, panel_rows, shown_quantities
 from paper_figures.picture import figure_by_profile
-from paper_figures.scores import Numbers, read_numbers
+from paper_figures.scores import Numbers, read_own_numbers
 from paper_figures.style import BLACK, GREEN, settings
 
 LOOKS: dict[str, tuple[str, Look]] = INFERENCES | {
@@ -44,7 +44,7 @@ def draw(numbers: Sequence[Numbers]) -> Figure:
     return figure
 
 
-LOCATIONS = figure_by_profile("locations", LOCATIONS_PER_PASS.name, partial(read_numbers, LOCATIONS_PER_PASS), draw)
+LOCATIONS = figure_by_profile("locations", LOCATIONS_PER_PASS.name, partial(read_own_numbers, LOCATIONS_PER_PASS), draw)
 
 
 def _draw_extractions(axes: Axes, rows: pd.DataFrame) -> None:

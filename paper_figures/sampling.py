@@ -12,7 +12,7 @@ from benchmarks.markup import power_of_two
 from benchmarks.studies.table1 import TABLE1
 from paper_figures.panels import MEAN, Look, add_legend, axis_label, draw_number, panel_rows
 from paper_figures.picture import figure_by_profile
-from paper_figures.scores import Numbers, read_numbers
+from paper_figures.scores import Numbers, read_own_numbers
 from paper_figures.style import BLACK, BLUE, ORANGE, settings
 
 QUANTITIES = ("dice", "iou")
@@ -47,7 +47,7 @@ def draw(numbers: Sequence[Numbers]) -> Figure:
     return figure
 
 
-SAMPLING = figure_by_profile("sampling", TABLE1.name, partial(read_numbers, TABLE1), draw)
+SAMPLING = figure_by_profile("sampling", TABLE1.name, partial(read_own_numbers, TABLE1), draw)
 
 
 def _draw_strategies(axes: Axes, rows: pd.DataFrame) -> None:

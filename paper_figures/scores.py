@@ -1,7 +1,7 @@
 """Scores of a study as figures show them, read from its records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +67,21 @@ def read_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
         # A failed run has no protocol.
         failed = failures if failures.empty else _with(failures, GROUP[:2], key)
         by_profile.setdefault(key[1], []).append(Numbers(key, _with(rows, GROUP, key), failed))
+    return by_profile
+
+
+def read_own_numbers(study: Study, folder: Path) -> dict[str, list[Numbers]]:
+    """Return the `read_numbers` of the layout's own rows, without those of models that stand in for the study's own.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    by_profile = {}
+    for profile, several in read_numbers(study, folder).items():
+        rows_of = [(of, of.rows[list(study.layout.columns)].itertuples(index=False, name=None)) for of in several]
+        own = [replace(of, rows=of.rows[[study.layout.has(row) for row in rows]]) for of, rows in rows_of]
+        if any(len(of.rows) for of in own):
+            by_profile[profile] = [of for of in own if len(of.rows)]
     return by_profile
 
 

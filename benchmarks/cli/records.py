@@ -64,9 +64,8 @@ def _status(options: argparse.Namespace) -> int:
 
 def _collect(options: argparse.Namespace) -> int:
     studies = find_studies(options.study, options.results)
-    tables = collect_studies(studies, options.results, None if options.no_reference else REFERENCE)
-    if not options.study:
-        tables += collect_transfers(options.results)
+    transfers = [] if options.study else collect_transfers(options.results)
+    tables = collect_studies(studies, options.results, None if options.no_reference else REFERENCE) + transfers
     if not tables:
         names = ", ".join(study.name for study in studies)
         raise UserError(f"{options.results} has no results of {names}; make them with `python -m benchmarks run`")

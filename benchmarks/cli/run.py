@@ -48,8 +48,8 @@ def add(commands: Commands) -> None:
         type=comma_separated,
         default=(),
         metavar="NAMES",
-        help="models of the runs, separated by commas, such as mine,c,unet3d (default: those of each study); a model "
-        "that a study does not have is run as its first one",
+        help="models of the runs, separated by commas, such as mine,c,unet3d (default: those of each study); in a "
+        "study of one model, each takes its place in the rows whose settings it has",
     )
     runs.add_argument(
         "--force",

@@ -10,7 +10,7 @@ from benchmarks.claims.judge import judge
 from benchmarks.claims.report import write_claims
 from benchmarks.claims.schema import read_claims
 from benchmarks.names import PUBLISHED, REFERENCE, read_published
-from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
+from benchmarks.report.score_records import Records, failures_of, own_rows, read_records, scores_of
 from benchmarks.report.summary import summary_of
 from benchmarks.studies.registry import find_studies
 from ossnet.data.paper_datasets import PAPER_DATASETS
@@ -42,7 +42,8 @@ def judge_claims(
     """
     numbers, failures, used = [], [], []
     for study in [study for study in find_studies([]) if study.has_points]:
-        own = _selected(read_records(results / "records", [study.name]), profile, datasets)
+        # The paper says nothing about models that stand in for a study's own.
+        own = own_rows(_selected(read_records(results / "records", [study.name]), profile, datasets), study.layout)
         have = {part.dataset for part in own}
         committed = _selected(read_records(reference / "records", [study.name]), profile, datasets)
         from_reference = [part for part in committed if part.dataset not in have]

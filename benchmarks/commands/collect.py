@@ -31,7 +31,8 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
 
     A table shows every data set and profile with which its study was begun, and every machine that answered its probes,
     next to the committed reference. Where a folder holds records whose runs are elsewhere, as the committed reference
-    does, these are shown as they are. A study without any result or failure has no table yet.
+    does, these are shown as they are. A study without any result or failure has no table yet. A study whose tables
+    cannot be made does not keep those of the others from being written.
 
     Args:
         studies: studies to collect; those that were not begun are left out.
@@ -39,9 +40,9 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
         reference: folder of the committed reference; None to leave it out.
 
     Raises:
-        UserError: a file cannot be read or written, or another process keeps collecting in the folder.
+        UserError: tables of a study cannot be made, or another process keeps collecting in the folder.
     """
-    tables = []
+    tables, refused = list[Path](), list[str]()
     for study in studies:
         plans = read_plans(results, [study.name]) if study.has_points else []
         # Processes take turns, so that the older of two tables is not written last.
@@ -51,16 +52,21 @@ def collect_studies(studies: Sequence[Study], results: Path, reference: Path | N
                     f"another process has been collecting in {results} for {PATIENCE_S:.0f} s; "
                     "wait until it has finished, then use `python -m benchmarks collect`"
                 )
-            found = Findings(
-                _collect(study, plans, results),
-                Answers.read(study.name, results, reference) if study.has_probes else Answers({}),
-                results,
-                reference,
-            )
-            if any(part.rows for part in found.records) or found.answers.own:
-                stem = results / "tables" / study.name
-                write_study(study, found, stem)
-                tables.append(stem.with_suffix(".md"))
+            try:
+                found = Findings(
+                    _collect(study, plans, results),
+                    Answers.read(study.name, results, reference) if study.has_probes else Answers({}),
+                    results,
+                    reference,
+                )
+                if any(part.rows for part in found.records) or found.answers.own:
+                    stem = results / "tables" / study.name
+                    write_study(study, found, stem)
+                    tables.append(stem.with_suffix(".md"))
+            except UserError as error:
+                refused.append(f"{study.name}: {error}")
+    if refused:
+        raise UserError("; ".join(refused))
     return tables
 
 

@@ -15,7 +15,7 @@ from benchmarks.machine.forkserver import FOR_RUNS, FOR_RUNS_WITHOUT_GPU
 from benchmarks.runs.executor import Executor
 from benchmarks.runs.local import LocalExecutor
 from benchmarks.runs.pace import Pace, in_words
-from benchmarks.runs.plan import Plan, PlannedRun, pace_of
+from benchmarks.runs.plan import Plan, PlannedRun, Unplanned, pace_of
 from benchmarks.runs.run_folder import Run, State, identity, is_locked, lock, read_json, work_left
 from benchmarks.runs.slurm import SlurmExecutor, SlurmSettings
 from benchmarks.runs.sweep import Sweep, log, longest_first
@@ -106,8 +106,8 @@ def _make_together(
     return not failed
 
 
-def check_points(studies: Sequence[Study], request: Request) -> None:
-    """Refuse options with which `make_points` would fail at its start; make and change nothing.
+def check_points(studies: Sequence[Study], request: Request) -> list[Plan]:
+    """Refuse options with which `make_points` would fail at its start, and return the plans; make and change nothing.
 
     Raises:
         UserError: the profile, the data or the executor cannot be used.
@@ -115,7 +115,7 @@ def check_points(studies: Sequence[Study], request: Request) -> None:
     profile = load_profile(request.profile)
     settings = _slurm_settings(request, profile)
     _executor(request, settings)
-    _plan(studies, request, profile, settings, make_cases=False)
+    return _plan(studies, request, profile, settings, make_cases=False)[0]
 
 
 def list_points(studies: Sequence[Study], request: Request) -> None:
@@ -136,9 +136,11 @@ def list_points(studies: Sequence[Study], request: Request) -> None:
             is_missing = run.folder in missing_folders
             time = f", {_training_time(run, pace, listed_trainings, request.force)}" if is_missing else ""
             print(f"  {run.name}: {run.state}{time}")
+        if plan.unplanned is not None:
+            print(f"  {plan.unplanned}")
     if request.force and (others := _runs_sharing_trainings(planned, request.results)):
         print(OTHER_RUNS.format(len(others)))
-    print(_total(missing, pace, anew=request.force))
+    print(_total(missing, pace, request.force, [plan.unplanned for plan in plans if plan.unplanned is not None]))
 
 
 def _plan(
@@ -270,11 +272,16 @@ def _pace(plans: Sequence[Plan]) -> Pace:
 def _summary(plan: Plan) -> str:
     states = [run.state for run in plan.runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in State if state in states)
-    return f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs ({counts})"
+    counts = f" ({counts})" if counts else ""
+    lines = [f"{plan.study} on {plan.dataset}, profile {plan.profile}: {len(states)} runs{counts}", *plan.left_out]
+    return "\n  ".join(lines)
 
 
-def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool) -> str:
+def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool, unplanned: Sequence[Unplanned] = ()) -> str:
     runs = [planned_run.run for planned_run in missing]
     seconds = sum(pace.seconds(*left) or 0 for left in work_left(runs, anew))
     basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
-    return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis})"
+    further = f"; with {sum(of.runs for of in unplanned)} that are not planned yet " if unplanned else ""
+    if unplanned:
+        further += f"about {in_words(seconds + sum(of.seconds for of in unplanned))}"
+    return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis}){further}"

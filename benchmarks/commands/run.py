@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.commands.collect import collect_studies
 from benchmarks.commands.request import Request, end_as_interrupted
+from benchmarks.runs.plan import read_plans
 from benchmarks.study import Study
 
 
@@ -35,7 +36,12 @@ def run(request: Request) -> int:
 
     complete = True
     if with_points:
-        check_points(with_points, request)
+        plans = check_points(with_points, request)
+        begun = {plan.stem for plan in read_plans(request.results, [study.name for study in with_points])}
+        for plan in plans:
+            # Until its trials are made, `status` shows what such a study waits for.
+            if plan.unplanned is not None and plan.stem not in begun:
+                plan.write(request.results)
     # Only now, so that a file with an error is not found by other commands.
     if any(study.file for study in request.studies):
         from benchmarks.studies.custom.stored import store

@@ -33,10 +33,8 @@ def print_status(studies: Sequence[Study], results: Path, profile: str | None = 
             lines = [line for plan in plans for line in describe(plan, queued_runs(plan))]
             print("\n".join([*lines, *(line for ledger in ledgers for line in ledger.describe())]))
         else:
-            print(
-                f"{study.name}: not begun in {results}; `python -m benchmarks run {study.name} --dry-run` lists its "
-                "runs and probes"
-            )
+            lists = "lists its runs and probes" if study.outlook is None else "estimates the time of its runs"
+            print(f"{study.name}: not begun in {results}; `python -m benchmarks run {study.name} --dry-run` {lists}")
 
 
 def queued_runs(plan: Plan) -> set[Path]:
@@ -66,6 +64,8 @@ def describe(plan: Plan, queued: Collection[Path] = ()) -> list[str]:
     to_go = _to_go(pace, by_state[State.RUNNING], by_state[State.MISSING])
     if to_go is not None:
         lines[0] += f"; {to_go} to go"
+    if plan.unplanned is not None:
+        lines.append(f"  {plan.unplanned}")
     lines += _listed([f"{run.name}: {100 * run.trained_fraction():.0f} % trained" for run in by_state[State.RUNNING]])
     lines += _listed([f"{run.name}: failed: {run.failure}" for run in by_state[State.FAILED]])
     return lines

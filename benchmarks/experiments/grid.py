@@ -1,15 +1,17 @@
 """From a study's grid to its plan on one data set: the specifications and folders of its runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.experiments.distinct import refuse_same
 from benchmarks.experiments.estimate import training_work
-from benchmarks.runs.plan import Plan, PlannedRun, read_plans
+from benchmarks.experiments.model_choice import Choice, choose_models, earlier_runs
+from benchmarks.runs.plan import Plan, PlannedRun, Unplanned, read_plans
 from benchmarks.runs.run_folder import Run
 from benchmarks.scoring.registry import SCORINGS
 from benchmarks.scoring.scoring import Job, Scoring, folder_of, training_folder
-from benchmarks.study import Columns, Point, Stage, Study, with_models
+from benchmarks.study import Columns, Point, Stage, Study
 from ossnet.config import plain
 from ossnet.data.case import Dataset
 from ossnet.errors import UserError
@@ -35,48 +37,60 @@ def plan_study(
         job: how the runs are made.
         results: the results folder.
         operations_per_second: rate that the estimate of the remaining time assumes until a run is done.
-        models: models of the runs; empty for those of the study.
+        models: models of the runs; empty for those of the study. The plan then keeps what other models have of an
+            earlier one, see `benchmarks.experiments.model_choice.earlier_runs`.
         make_trials: whether a study in stages makes the trials on which its points depend; otherwise such points are
             left out.
 
     Returns:
-        The plan, and its runs by their folder.
+        The plan, and by their folder its runs except those that are kept.
 
     Raises:
-        UserError: the data set has nothing to measure on, the profile has a setting that is refused, or the results
-            folder holds the study of another data set of this name.
+        UserError: the data set has nothing to measure on, the profile has a setting that is refused, a model cannot
+            be that of the study, or the results folder holds the study of another data set of this name.
     """
     _refuse_namesake(study, dataset, job.source, results)
+
+    def specify(point: Point) -> Scoring:
+        return _scoring(study, point, profile, dataset)
+
+    def points_for(names: Sequence[str], trials_by: Job | None = None) -> Choice:
+        if study.staged is None:
+            return choose_models(study, study.grid(profile), names, specify)
+
+        def run_of(point: Point) -> Run:
+            return plan_run(specify(point), point.columns, dataset, job, results).run
+
+        return Choice(list(study.staged(Stage(profile, dataset, results, names, run_of, trials_by))), [])
+
+    choice = points_for(models, job if make_trials else None)
+    # All settings are checked before the work of the first training is counted, which takes a second.
+    scorings = [specify(point) for point in choice.points]
     planned: dict[Path, PlannedRun] = {}
     runs = []
-
-    def planned_for(point: Point, scoring: Scoring) -> PlannedRun:
-        return plan_run(scoring, point.columns, dataset, job, results)
-
-    if study.staged is None:
-        points = with_models(study.grid(profile), models)
-    else:
-        stage = Stage(
-            profile,
-            dataset,
-            results,
-            models,
-            lambda point: planned_for(point, _scoring(study, point, profile, dataset)).run,
-            job if make_trials else None,
-        )
-        points = study.staged(stage)
-    # All settings are checked before the work of the first training is counted, which takes a second.
-    specified = [(point, _scoring(study, point, profile, dataset)) for point in points]
     if study.file is not None:
-        refuse_same(study.layout, specified)
-    for point, scoring in specified:
-        planned_run = planned_for(point, scoring)
+        refuse_same(study.layout, list(zip(choice.points, scorings, strict=True)))
+    for point, scoring in zip(choice.points, scorings, strict=True):
+        planned_run = plan_run(scoring, point.columns, dataset, job, results)
         runs.append(planned_run.run)
         planned[planned_run.run.folder] = planned_run
     plan = Plan(
-        study.name, dataset.name, profile.name, tuple(runs), operations_per_second, job.source, dataset.fingerprint
+        *(study.name, dataset.name, profile.name, tuple(runs), operations_per_second, job.source, dataset.fingerprint),
+        unplanned=_unplanned(study, profile, models, len(runs)),
+        left_out=tuple(choice.left_out),
     )
+    if models:
+        kept = earlier_runs(plan, results, lambda names: points_for(names).points, specify)
+        plan = replace(plan, runs=(*plan.runs, *kept))
     return plan, planned
+
+
+def _unplanned(study: Study, profile: Profile, models: Sequence[str], planned: int) -> Unplanned | None:
+    if study.outlook is None:
+        return None
+    outlook = study.outlook(profile, models)
+    left = outlook.runs - planned
+    return Unplanned(left, left * outlook.seconds, outlook.after) if left > 0 else None
 
 
 def _scoring(study: Study, point: Point, profile: Profile, dataset: Dataset) -> Scoring:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Compare rows of a table that have scores, on each data set, profile and protocol.
 
     They are compared by the layout's quantities that are scores, or by Dice and IoU if it names none: every row with
-    the layout's baseline, or every two rows if it has none.
+    the layout's baseline (see `benchmarks.layout.Layout.for_rows` for other models), or every two rows if it has none.
 
     Args:
         scores: the scores, as for `benchmarks.report.summary.summarise`.
@@ -56,7 +57,8 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     parts = []
     for group in groups(scores, layout):
         for (quantity, _), matrices in group.matrices.items():
-            pairs = compare(matrices, {row: layout.training(row) for row in matrices}, layout.baseline)
+            compared = layout.for_rows(matrices)
+            pairs = compare(matrices, {row: layout.training(row) for row in matrices}, compared.baseline)
             if pairs.empty:
                 continue
             sides = {
@@ -67,12 +69,20 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
             where: dict[str, Any] = dict(zip(GROUP, group.key, strict=True))
             if layout.baseline is not None:
                 where["published"] = [
-                    published_difference(layout, row, group.key[0], quantity) for row in pairs["model"]
+                    published_difference(compared, row, group.key[0], quantity) for row in pairs["model"]
                 ]
             parts.append(pairs.assign(**sides, **where, table=layout.table, quantity=quantity))
     if not parts:
         return pd.DataFrame(columns=comparison_columns(layout))
     return pd.concat(parts, ignore_index=True)[comparison_columns(layout)]
+
+
+def layout_of_pairs(pairs: pd.DataFrame, layout: Layout) -> Layout:
+    """Return the layout for some rows of `compare_rows`: with their models, and the baseline that they have."""
+    columns = list(layout.columns)
+    others = list(pairs[[f"other_{column}" for column in columns]].itertuples(index=False, name=None))
+    layout = layout.for_rows([*others, *pairs[columns].itertuples(index=False, name=None)])
+    return replace(layout, baseline=others[0]) if layout.baseline is not None and others else layout
 
 
 def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
@@ -120,10 +130,11 @@ def _tables(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> lis
         dataset, profile, protocol, *quantity = map(str, key)
         source = (dataset, profile, protocol)
         of_table = (caveats or {}).get(source, ())
+        of_pairs = layout_of_pairs(pairs, layout)
         if layout.baseline is None:
-            tables.append(_table(pairs, (*source, *quantity), layout, of_table))
+            tables.append(_table(pairs, (*source, *quantity), of_pairs, of_table))
         else:
-            tables.append(baseline_table(pairs, source, layout, of_table))
+            tables.append(baseline_table(pairs, source, of_pairs, of_table))
     return tables
 
 

@@ -124,6 +124,7 @@ def _table(
     caveats: Sequence[str],
 ) -> Table:
     by_row = {tuple(row[name] for name in layout.columns): row for row in costs.to_dict("records")}
+    layout = layout.for_rows([*by_row, *failed])
     hidden = {name for name in RESERVED if costs[name].isna().all()}
     heads = {name: head for name, head in HEADS.items() if name not in hidden}
     cells, status = [], []

@@ -89,6 +89,7 @@ def _table(
     for record in numbers.to_dict("records"):
         row, protocol = (tuple(record[name] for name in names) for names in (layout.columns, PER_PROTOCOL))
         of_cell[row, protocol] = {name: record[name] for name in ("value", "low", "high")}
+    layout = layout.for_rows(row for row, _ in of_cell)
     rows = layout.arrange({row for row, _ in of_cell})
     labels = list(zip(*map(layout.label, rows), strict=True))
     columns = {head: [Cell(text) for text in texts] for head, texts in zip(layout.shown, labels, strict=True)}

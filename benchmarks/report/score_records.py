@@ -13,7 +13,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,23 @@ def outdated(layout: Layout, results: Path) -> list[tuple[str, str]]:
 def _fit(columns: Iterable[Mapping[str, Any]], layout: Layout) -> bool:
     """Return whether the columns of all runs, which do not include the model, are those of a layout."""
     return all({"model", *of_run} == set(layout.columns) for of_run in columns)
+
+
+def own_rows(records: Sequence[Records], layout: Layout) -> list[Records]:
+    """Return the records of the rows that a layout has, without those of other models; parts without any are left out.
+
+    Args:
+        records: records of a study.
+        layout: the study's layout.
+    """
+    parts = []
+    for part in records:
+        of_rows = [{"model": row["model"], **row["columns"]} for row in part.rows]
+        rows = [tuple(values.get(column) for column in layout.columns) for values in of_rows]
+        own = tuple(record for record, row in zip(part.rows, rows, strict=True) if layout.has(row))
+        if own:
+            parts.append(replace(part, rows=own))
+    return parts
 
 
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:

@@ -105,6 +105,7 @@ def _table(
     by_row: dict[Row, dict[str, Numbers]] = {}
     for record in numbers.to_dict("records"):
         by_row.setdefault(tuple(record[column] for column in layout.columns), {})[record["quantity"]] = record
+    layout = layout.for_rows([*by_row, *failed])
     rows = layout.arrange({*by_row, *failed})
 
     labels = zip(*map(layout.label, rows), strict=True)

@@ -66,7 +66,9 @@ def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
         found: dict[tuple[str, str], dict[Row, pd.DataFrame]] = {}
         for (quantity, unit, *values), block in wide.groupby(level=levels):
             found.setdefault((str(quantity), str(unit)), {})[tuple(values)] = block.droplevel(levels)
-        rows = layout.arrange({row for of_rows in found.values() for row in of_rows})
+        # In the order of the records, which have the first of several models first.
+        rows = list(dict.fromkeys(_keys(of_group, layout)))
+        rows = layout.for_rows(rows).arrange(rows)
         matrices = {
             what: {row: found[what][row] for row in rows if row in found[what]}
             for what in sorted(found, key=lambda what: list(QUANTITIES).index(what[0]))
@@ -129,7 +131,8 @@ def summarise(
     rows = _with_published(pd.concat(parts, ignore_index=True), published, layout)
     rows = _with_reference(rows, None if reference is scores else reference, layout)
     # Within a group, by the table's rows and then by quantity.
-    order = {key: place for place, key in enumerate(layout.arrange(set(_keys(rows, layout))))}
+    keys = _keys(rows, layout)
+    order = {key: place for place, key in enumerate(layout.for_rows(keys).arrange(keys))}
     rows = rows.assign(place=[order[key] for key in _keys(rows, layout)])
     return rows.sort_values([*GROUP, "place"], kind="stable", ignore_index=True)[[*columns_of(layout), "scores"]]
 

@@ -1,11 +1,11 @@
 """Plans: the runs that make up a study on one data set with one profile."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.runs.pace import FinishedRun, Pace
+from benchmarks.runs.pace import FinishedRun, Pace, in_words
 from benchmarks.runs.run_folder import Run, read_json, write_json
 from ossnet.errors import UserError
 
@@ -25,6 +25,25 @@ class PlannedRun(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Unplanned:
+    """Runs of a study in stages that cannot be planned yet.
+
+    Attributes:
+        runs: number of these runs.
+        seconds: expected time of all of them, one after another, in seconds.
+        after: what their settings follow from.
+    """
+
+    runs: int
+    seconds: float
+    after: str
+
+    def __str__(self) -> str:
+        """Describe them in a few words."""
+        return f"{self.runs} more runs follow from {self.after}, about {in_words(self.seconds)} one after another"
+
+
+@dataclass(frozen=True)
 class Plan:
     """The runs of a study, in the order of its grid.
 
@@ -36,6 +55,8 @@ class Plan:
         operations_per_second: rate that the time to go assumes while no run is done; None for no assumption.
         source: source of the data, as it was given; None where that is not known.
         fingerprint: fingerprint of the data set; None where that is not known.
+        unplanned: runs that cannot be planned yet; None if there are none.
+        left_out: rows that models which were asked for do not have, as texts; they are not written.
     """
 
     study: str
@@ -45,6 +66,8 @@ class Plan:
     operations_per_second: float | None = None
     source: str | None = None
     fingerprint: str | None = None
+    unplanned: Unplanned | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -72,6 +95,7 @@ class Plan:
             "operations_per_second": self.operations_per_second,
             "source": self.source,
             "fingerprint": self.fingerprint,
+            "unplanned": self.unplanned and asdict(self.unplanned),
             "runs": rows,
         }
         write_json(results / "plans" / f"{self.stem}.json", values)
@@ -96,7 +120,8 @@ def _read(path: Path, results: Path) -> Plan:
     try:
         values = read_json(path)
         values["runs"] = tuple(_run(row, results) for row in values["runs"])
-        return Plan(**values)
+        unplanned = values.pop("unplanned", None)
+        return Plan(**values, unplanned=unplanned and Unplanned(**unplanned))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no plan of this version ({error}); delete it and run the study again") from error
 

@@ -14,11 +14,15 @@ validated as often. Learning rates follow a cosine, since a schedule by epochs w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from benchmarks.layout import Layout
 from benchmarks.markup import Table
 from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
-from benchmarks.study import Findings, Point, Stage, Study
+from benchmarks.study import Findings, Outlook, Point, Stage, Study
+
+if TYPE_CHECKING:
+    from ossnet.training.profile import Profile
 
 MODELS = ("onet", "a", "b", "c", "d", "unet3d", "unet2d-depth", "iosnet", "hnoseg-xs", "segresnet")
 """Models of the league, unless others are asked for; of the 2-D U-Net the orientation that is best in Table 2."""
@@ -52,6 +56,18 @@ def _league_points(stage: Stage) -> Sequence[Point]:
     return league_points(stage)
 
 
+def _tuning_outlook(profile: "Profile", models: Sequence[str]) -> Outlook:
+    runs = len(models or MODELS) * len(BUDGETS) * len(RATES)
+    return Outlook(runs, profile.league_s, "a short trial of each model on this machine")
+
+
+def _league_outlook(profile: "Profile", models: Sequence[str]) -> Outlook:
+    seeds = len(profile.seeds)
+    # The training from the first seed is one of the tuning.
+    seconds = profile.league_s * (seeds - 1) / seeds
+    return Outlook(len(models or MODELS) * len(BUDGETS) * seeds, seconds, "the results of tuning")
+
+
 def _league_tables(found: Findings) -> Sequence[Table]:
     from benchmarks.studies.league_tables import league_tables
 
@@ -72,6 +88,7 @@ TUNING = Study(
         note="One seed each; the best of a model on the validation cases is taken for the league",
     ),
     staged=_tuning_points,
+    outlook=_tuning_outlook,
     only_by_name=True,
 )
 
@@ -84,6 +101,7 @@ LEAGUE = Study(
         note="",
     ),
     staged=_league_points,
+    outlook=_league_outlook,
     tables=_league_tables,
     only_by_name=True,
 )

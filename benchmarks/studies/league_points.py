@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from benchmarks.studies.league import BUDGETS, EPOCHS, MEMORY_OF, MODELS, RATES,
 from benchmarks.study import Point, Stage, trials_path
 from ossnet.config import merge
 from ossnet.errors import UserError
+from ossnet.progress import ProgressLine
 
 FAILED = -1.0
 """Rating of a trial that failed, below every Dice."""
@@ -93,13 +95,15 @@ def _entries(stage: Stage) -> Iterator[Entry]:
     limit_of = profile.spec(MEMORY_OF, dataset, seed, common)
     if stage.job is not None:
         trials.require_made_here(stage.job)
-    for model in stage.models or MODELS:
-        spec = profile.spec(model, dataset, seed, common)
-        for budget in BUDGETS:
+    models = stage.models or MODELS
+    # A trial takes up to a minute, with the predictions of memory.
+    with ProgressLine("trials of the league", len(models) * len(BUDGETS), report_end=False) as line:
+        for done, (model, budget) in enumerate(product(models, BUDGETS)):
+            line.update(done, f"{model}, equal {budget}")
+            spec = profile.spec(model, dataset, seed, common)
             within = limit_of if budget == "memory" else None
             trial = trials.of(spec, within)
             if trial is None and stage.job is not None:
-                log(f"trial of {model}, equal {budget} …")
                 trial = trials.make(spec, within, dataset, stage.job)
             if trial is None:
                 continue

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import study
 from benchmarks.scoring.segmentation import Segmentation
-from benchmarks.study import Point, with_models
+from benchmarks.study import Point
 from ossnet.data.case import Dataset
 from ossnet.training.profile import load_profile
 
@@ -35,11 +35,3 @@ def test_the_overrides_of_a_point_are_laid_over_the_profile(dataset: Dataset) ->
         for overrides in ({}, {"recipe": {"epochs": 7}})
     )
     assert changed == replace(of_profile, recipe=replace(of_profile.recipe, epochs=7)) != of_profile
-
-
-def test_a_model_without_points_is_run_as_the_first_one() -> None:
-    points = [Point(model, seed, {"n": model}) for model in ("c", "d") for seed in (0, 1)]
-    assert with_models(points, ()) == points
-    found = [(point.model, point.columns["n"], point.seed) for point in with_models(points, ("mine", "d"))]
-    assert found == [("mine", "c", 0), ("mine", "c", 1), ("d", "d", 0), ("d", "d", 1)]
-    assert with_models([], ("mine",)) == []

@@ -52,6 +52,21 @@ def test_a_row_that_ends_early_stands_for_those_that_begin_with_it(tmp_path: Pat
         assert [(effect.label, effect.remark) for effect in effects] == [("128", "OOM"), ("16", ""), ("–", "not run")]
 
 
+def test_without_its_baseline_a_study_is_drawn_against_the_first_model(tmp_path: Path, write_records: Any) -> None:
+    runs = [
+        (model, seed, {"width": width}, dice + 0.01 * seed)
+        for model, dice in (("mine", 0.5), ("a", 0.7))
+        for width in (16, 32)
+        for seed in (0, 1)
+    ]
+    write_records(tmp_path, "widths", runs)
+    (forest,) = read_forests(STUDY, tmp_path)["laptop"]
+    assert forest.baseline == "mine, 32"
+    effects = forest.effects["dice"]
+    assert [effect.label for effect in effects] == ["mine, 16", "OSS-Net A, 16", "OSS-Net A, 32"]
+    assert [effect.difference for effect in effects] == pytest.approx([0, 0.2, 0.2])
+
+
 def test_looks_depend_on_the_interval_and_on_which_values_are_better() -> None:
     above, below, around = Effect("", 2, 1, 3), Effect("", -2, -3, -1), Effect("", 1, -1, 3)
     assert [effect.look(True) for effect in (above, below, around)] == [BETTER, WORSE, UNDECIDED]

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.studies.confidence import CONFIDENCE
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.scores import read_numbers
+from paper_figures.scores import read_numbers, read_own_numbers
 
 
 def test_a_number_has_its_seeds_and_the_papers_beside_it(tmp_path: Path, write_records: Any) -> None:
@@ -61,3 +62,12 @@ def test_without_scores_there_are_no_numbers(tmp_path: Path, write_records: Any)
     assert read_numbers(TABLE2, tmp_path) == {}
     write_records(tmp_path, "table2", [("c", 0, {}, "OOM")])
     assert read_numbers(TABLE2, tmp_path) == {}
+
+
+def test_a_figure_of_one_model_shows_no_others(tmp_path: Path, write_records: Any) -> None:
+    runs = [(model, 0, {"sampling": "uniform"}, 0.7) for model in ("mine", "c")]
+    write_records(tmp_path, "confidence", runs)
+    write_records(tmp_path, "confidence", runs[:1], "liver")
+    write_records(tmp_path, "confidence", runs[:1], profile="paper")
+    ((numbers,),) = (found := read_own_numbers(CONFIDENCE, tmp_path)).values()
+    assert (list(found), numbers.key[0], set(numbers.rows["model"])) == (["laptop"], "glioma", {"c"})

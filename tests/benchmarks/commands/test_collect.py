@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from benchmarks.commands import collect as collecting
 from benchmarks.commands.collect import collect_studies
+from benchmarks.markup import Table
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, lock
 from benchmarks.studies.registry import STUDIES
+from benchmarks.study import Findings
 from ossnet.errors import UserError
 
 MODELS = ("onet", "c")
@@ -102,3 +105,20 @@ def test_waiting_in_vain_for_another_collection_is_an_error(tmp_path: Path, monk
         collect_studies([STUDIES["table2"]], tmp_path)
     assert not (tmp_path / "tables").exists()
     assert collect_studies([STUDIES["table2"]], tmp_path) == [tmp_path / "tables" / "table2.md"]
+
+
+def test_a_study_without_tables_does_not_keep_others_from_theirs(tmp_path: Path) -> None:
+    for name in ("table1", "table2"):
+        plan = replace(plan_of(tmp_path), study=name)
+        plan.write(tmp_path)
+    for run in plan.runs:
+        finish(run, 0.5)
+
+    def unequal(found: Findings) -> list[Table]:
+        raise UserError("not tuned equally often")
+
+    first = replace(STUDIES["table2"], layout=replace(STUDIES["table2"].layout, table="table1"), tables=unequal)
+    with pytest.raises(UserError, match="table1: not tuned equally often"):
+        collect_studies([first, STUDIES["table2"]], tmp_path)
+    assert (tmp_path / "tables" / "table2.md").exists()
+    assert not (tmp_path / "tables" / "table1.md").exists()

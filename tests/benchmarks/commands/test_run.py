@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.study import Point, Study
+from benchmarks.study import Outlook, Point, Stage, Study, no_points
+from ossnet.errors import UserError
 from ossnet.training.profile import load_profile
 
 Run = Callable[..., int]
@@ -142,3 +143,23 @@ def test_a_training_that_failed_is_tried_again_by_retry_failed_and_all_anew_by_f
     for options, attempts in (([], 1), (["--retry-failed"], 2), (["--force"], 1)):
         assert run_tiny(tmp_path, *options, profile=profile) == 1
         assert len(json.loads((training / "provenance.json").read_text())["attempts"]) == attempts
+
+
+def test_a_study_in_stages_counts_the_runs_that_follow_from_what_is_not_known(
+    run_tiny: Run, tiny_study: Study, use_studies: UseStudies, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def staged(stage: Stage) -> list[Point]:
+        if stage.job is not None:
+            raise UserError("interrupted while trials are made")
+        return []
+
+    outlook = Outlook(5, 60, "trials")
+    use_studies(replace(tiny_study, grid=no_points, staged=staged, outlook=lambda profile, models: outlook))
+    assert run_tiny(tmp_path, "--dry-run") == 0
+    listing = capsys.readouterr().out.splitlines()
+    assert "5 more runs" in listing[1]
+    assert listing[-1].endswith("with 5 that are not planned yet about 5 min")
+    assert not (tmp_path / "plans").exists()
+    assert run_tiny(tmp_path) == 2
+    assert main(["status", "--results", str(tmp_path)]) == 0
+    assert "5 more runs" in capsys.readouterr().out

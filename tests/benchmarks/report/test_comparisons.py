@@ -41,6 +41,10 @@ def scores_of(values: dict[str, list[list[float]]], quantity: str = "dice", data
     return pd.DataFrame(rows, columns=columns)
 
 
+def of_model(scores: pd.DataFrame, model: str) -> pd.DataFrame:
+    return scores.assign(model=model)
+
+
 STEPS = [0.01 * step for step in range(1, 13)]
 """Differences of 12 cases, all different and all of one sign."""
 
@@ -122,3 +126,23 @@ def test_one_row_or_none_has_no_pair(scores: pd.DataFrame) -> None:
     assert list(frame) == comparison_columns(LAYOUT)
     assert frame.empty
     assert comparisons_markdown(frame, LAYOUT) == comparisons_latex(frame, LAYOUT) == f"{NO_PAIRS}\n"
+
+
+def test_without_its_baseline_a_study_compares_with_the_same_row_of_the_first_model() -> None:
+    layout = replace(LAYOUT, baseline=("c", "border", 8), quantities=("dice",))
+    first, other = of_model(SCORES, "mine"), of_model(SCORES, "d").assign(dataset="other")
+    frame = compare_rows(pd.concat([first, of_model(SCORES, "a"), other]), layout)
+    pairs = frame[["dataset", "model", "sampling", "other_model", "other_sampling"]]
+    assert pairs.to_numpy().tolist() == [
+        ["other", "d", "uniform", "d", "border"],
+        ["own", "mine", "uniform", "mine", "border"],
+        ["own", "a", "uniform", "mine", "border"],
+        ["own", "a", "border", "mine", "border"],
+    ]
+    of_d, of_mine = (table.rows for table in read_markdown(comparisons_markdown(frame, layout)))
+    assert [row[:3] for row in of_d] == [["OSS-Net D", "even", "8"], ["OSS-Net D", "border", "8"]]
+    assert [row[0] for row in of_mine] == ["mine", "mine", "OSS-Net A", "OSS-Net A"]
+    assert of_mine[1][3] == "–"
+    # With the study's own model, its baseline is that of all.
+    both = compare_rows(pd.concat([first, SCORES]), layout)
+    assert set(both["other_model"]) == {"c"}

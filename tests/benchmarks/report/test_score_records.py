@@ -6,9 +6,19 @@ from typing import Any
 import pytest
 
 from benchmarks.layout import Layout
-from benchmarks.report.score_records import Records, collect, failures_of, outdated, read_records, records_of, scores_of
+from benchmarks.report.score_records import (
+    Records,
+    collect,
+    failures_of,
+    outdated,
+    own_rows,
+    read_records,
+    records_of,
+    scores_of,
+)
 from benchmarks.runs.plan import Plan
 from benchmarks.runs.run_folder import Run, identity
+from benchmarks.studies.table1 import TABLE1
 from ossnet.errors import UserError
 
 COLUMNS = {"sampling": "border", "locations": 8192}
@@ -113,3 +123,11 @@ def test_runs_with_other_columns_than_the_study_has_now_are_left_out(tmp_path: P
     # It is planned again, and its records follow.
     Plan("own", "glioma", "laptop", (Run(tmp_path / "run", "c", 0, {"width": 32}),)).write(tmp_path)
     assert outdated(layout, tmp_path) == [("brats", "laptop")]
+
+
+def test_rows_of_other_models_and_of_other_columns_are_none_of_the_study() -> None:
+    columns: dict[str, Any] = {"sampling": "border", "locations": 8192, "drawn": 8192}
+    runs = [("c", columns), ("d", columns), ("c", {"width": 3})]
+    rows = tuple({"model": model, "columns": values} for model, values in runs)
+    parts = [Records("table1", "own", "laptop", rows), Records("table1", "other", "laptop", rows[1:])]
+    assert own_rows(parts, TABLE1.layout) == [Records("table1", "own", "laptop", rows[:1])]

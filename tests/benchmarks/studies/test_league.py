@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.commands.status import describe
 from benchmarks.experiments import grid, trials
 from benchmarks.experiments.grid import plan_study
 from benchmarks.experiments.trials import Trials
 from benchmarks.probes.answers import Answers
 from benchmarks.report.score_records import Records
-from benchmarks.runs.plan import PlannedRun
+from benchmarks.runs.plan import PlannedRun, read_plans
 from benchmarks.runs.run_folder import write_failure, write_json
 from benchmarks.scoring.scoring import Job
 from benchmarks.studies.league import BUDGETS, LEAGUE, MODELS, RATES, TUNING
@@ -27,7 +28,7 @@ from ossnet.training.profile import Profile, load_profile
 SECONDS = {"onet": 0.05, "c": 0.1, "unet3d": 40.0}
 """Seconds per step; a training of the league has 40."""
 
-Plans = Callable[..., dict[Path, PlannedRun]]
+Plans = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +49,20 @@ def _given_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def planned(dataset: Dataset, tmp_path: Path) -> Plans:
+def planned(plan_of: Plans) -> Plans:
+    def plan(study: Any = TUNING, make_trials: bool = True, models: tuple[str, ...] = tuple(SECONDS)) -> Any:
+        return plan_of(study, make_trials, models)[1]
+
+    return plan
+
+
+@pytest.fixture
+def plan_of(dataset: Dataset, tmp_path: Path) -> Plans:
     job = Job("own.csv", {}, str(tmp_path / "cache"), 1, "python -m benchmarks run")
 
-    def plan(study: Any = TUNING, make_trials: bool = True, models: tuple[str, ...] = tuple(SECONDS)) -> Any:
+    def plan(study: Any, make_trials: bool, models: tuple[str, ...]) -> Any:
         profile = load_profile("laptop")
-        return plan_study(study, profile, dataset, job, tmp_path / "results", 1e9, models, make_trials)[1]
+        return plan_study(study, profile, dataset, job, tmp_path / "results", 1e9, models, make_trials)
 
     return plan
 
@@ -89,6 +98,40 @@ def test_without_trials_nothing_is_planned_and_nothing_is_made(planned: Plans, t
     assert planned(make_trials=False) == {}
     assert planned(LEAGUE, make_trials=False) == {}
     assert not (tmp_path / "results").exists()
+
+
+def test_runs_that_are_not_known_yet_are_counted_with_their_time(
+    plan_of: Plans, planned: Plans, tmp_path: Path
+) -> None:
+    """Of 3 models and 2 budgets, trainings of 40 s: 3 rates in the tuning, and 3 seeds, of which the tuning has one."""
+    models = tuple(SECONDS)
+
+    def unplanned(study: Any, models: tuple[str, ...] = models) -> tuple[int, float]:
+        plan, _ = plan_of(study, False, models)
+        plan.write(tmp_path)
+        (written,) = read_plans(tmp_path, [study.name])
+        assert written.unplanned == plan.unplanned
+        lines = describe(written)
+        assert (len(lines) == 2) == (plan.unplanned is not None)
+        return (plan.unplanned.runs, plan.unplanned.seconds) if plan.unplanned else (0, 0.0)
+
+    assert unplanned(TUNING) == (18, pytest.approx(18 * 40))
+    assert unplanned(LEAGUE) == (18, pytest.approx(12 * 40))
+    assert unplanned(TUNING, ()) == (60, pytest.approx(60 * 40))
+    runs = planned()
+    assert unplanned(TUNING) == (0, 0)
+    rate({folder: run for folder, run in runs.items() if run.run.model == "c"}, lambda _: 0.5)
+    assert unplanned(LEAGUE) == (12, pytest.approx(8 * 40))
+
+
+def test_models_that_were_in_the_league_before_stay_in_it(planned: Plans, plan_of: Plans, tmp_path: Path) -> None:
+    for models in (("c",), ("onet",)):
+        for study in (TUNING, LEAGUE):
+            rate(planned(study, models=models), lambda _: 0.5)
+            plan_of(study, True, models)[0].write(tmp_path / "results")
+    for study, runs in ((TUNING, 2 * len(RATES)), (LEAGUE, 2 * 3)):
+        (plan,) = read_plans(tmp_path / "results", [study.name])
+        assert [run.model for run in plan.runs] == ["onet"] * runs + ["c"] * runs
 
 
 def test_every_model_has_the_same_trials_for_the_same_time_and_memory(planned: Plans, tmp_path: Path) -> None:
