@@ -78,7 +78,7 @@ def test_scores_and_failures_as_rows(plan: Plan) -> None:
     assert first == {
         **{"dataset": "own", "profile": "laptop", "protocol": "dense", "model": "c", "seed": 0},
         **COLUMNS,
-        **{"case": "x", "quantity": "dice", "unit": ""},
+        **{"training": None, "case": "x", "quantity": "dice", "unit": ""},
     }
     failures = failures_of([collect(plan)])
     assert failures.to_dict("records") == [
