@@ -96,7 +96,7 @@ def _budgets(numbers: Numbers, costs: pd.DataFrame) -> list[Budget]:
         remarks = {model: remark for model, remark in remarks.items() if remark not in ("", NOT_RUN)}
         if len(models) or remarks:
             name = LEAGUE.layout.names["budget"][budget]
-            found.append(Budget(f"Equal {name}. {numbers.title}", models, remarks))
+            found.append(Budget(f"Equal {name}\n{numbers.title}", models, remarks))
     return found
 
 

@@ -43,7 +43,7 @@ def test_what_another_model_beats_in_nothing_is_optimal() -> None:
 def test_a_panel_has_a_marker_for_each_model_and_a_front(folder: Path) -> None:
     (budgets,) = read_budgets(folder).values()
     assert [list(budget.models.index) for budget in budgets] == [["onet", "a", "c", "unet3d"], ["c"]]
-    assert [budget.heading.splitlines()[1:] for budget in budgets] == [
+    assert [budget.heading.splitlines()[2:] for budget in budgets] == [
         [],
         ["OOM: OSS-Net B; 1 of 2 seeds: OSS-Net C; no valid score: mine"],
     ]
