@@ -58,7 +58,7 @@ def league_tables(found: Findings) -> list[Table]:
         if any("result" in row for row in records.rows):
             failed = failed_rows(failures_of([records]), LEAGUE.layout).get((records.dataset, records.profile), {})
             tables += _ranks(records, failed)
-            tables.append(_budgets(records, tuned, _predicted(found.results, records), failed))
+            tables.append(_budgets(records, tuned, _trials(found.results, records), failed))
     return tables
 
 
@@ -127,18 +127,20 @@ def _with_failures(table: Table, sentences: Sequence[str], status: Sequence[str]
     return replace(noted, head=[*table.head, "Status"], rows=rows)
 
 
-def _predicted(results: Path, records: Records) -> Mapping[tuple[str, int], float]:
-    """Return the predicted memory of a training step by model and batch, from the file of the trials if it is there."""
+def _trials(results: Path, records: Records) -> list[Mapping[str, Any]]:
+    """Return the trials of a league (`benchmarks.experiments.trials.Trial`), from their file if it is there."""
     path = trials_path(results, records.study, records.dataset, records.profile)
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["model"], row["batch_size"]): row["predicted_bytes"] for row in rows}
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
-def _budgets(
-    records: Records, tuned: Sequence[Records], predicted: Mapping[tuple[str, int], float], failed: Failed
-) -> Table:
+def _budgets(records: Records, tuned: Sequence[Records], trials: Sequence[Mapping[str, Any]], failed: Failed) -> Table:
+    predicted = {(trial["model"], trial["batch_size"]): trial["predicted_bytes"] for trial in trials}
+    left_out = dict.fromkeys(
+        f"Left out, since its steps could not be timed: {model_name(trial['model'])}, batch {trial['batch_size']}: "
+        f"{trial['failure']}"
+        for trial in trials
+        if trial.get("failure")
+    )
     counts = trial_counts(tuned, records)
     costs = costs_of([records], ["budget"]).groupby(["budget", "model"], sort=False)
     medians = costs[["training_s", "validation_s", "training_allocated_bytes"]].median().reset_index()
@@ -174,7 +176,7 @@ def _budgets(
     ]
     where = source_text(records.dataset, records.profile, "")
     table = Table(f"Budgets of the league as they were kept. {where}.", head, rows)
-    return _with_failures(table, BUDGET_NOTES, status, failed)
+    return _with_failures(table, [*BUDGET_NOTES, *left_out], status, failed)
 
 
 def _recipe(records: Records, budget: str, model: str) -> Mapping[str, Any]:

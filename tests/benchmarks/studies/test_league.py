@@ -239,6 +239,8 @@ def test_tables_name_the_runs_that_failed(tmp_path: Path) -> None:
     for run in failed:
         del run["result"]
     rows = [records.rows[0], *(run | {"failure": "OOM"} for run in failed)]
+    with trials_path(tmp_path, "league", "own", "tiny").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"model": "d", "batch_size": 9, "predicted_bytes": 1, "failure": "OOM"}) + "\n")
     ranks, budgets = league_tables(replace(results, records=[replace(records, rows=tuple(rows))]))
     assert (ranks.head[-1], budgets.head[-1]) == ("Status", "Status")
     assert [[cell.text for cell in cells] for cells in ranks.rows] == [
@@ -251,6 +253,7 @@ def test_tables_name_the_runs_that_failed(tmp_path: Path) -> None:
     ]
     for table in (ranks, budgets):
         assert "time, O-Net, seed 0, 1: OOM" in table.notes
+    assert "OSS-Net D, batch 9: OOM" in budgets.notes
 
 
 def test_a_table_of_models_that_were_not_tuned_equally_often_is_refused(tmp_path: Path) -> None:
