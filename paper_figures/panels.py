@@ -156,11 +156,9 @@ def remark_on(numbers: Numbers, layout: Layout, row: Row, quantity: str) -> str:
 
 def _seeds_of(numbers: Numbers, layout: Layout, row: Row) -> dict[str, list[float]]:
     """Return each seed's number of a row of a table, by quantity."""
-    return {
-        of["quantity"]: of["by_seed"]
-        for of in numbers.rows.to_dict("records")
-        if tuple(of[column] for column in layout.columns) == row
-    }
+    keys = numbers.rows[list(layout.columns)].itertuples(index=False, name=None)
+    found = zip(keys, numbers.rows["quantity"], numbers.rows["by_seed"], strict=True)
+    return {quantity: by_seed for key, quantity, by_seed in found if key == row}
 
 
 def _failed(numbers: Numbers, layout: Layout) -> Mapping[Row, Mapping[int, str]]:
