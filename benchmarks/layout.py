@@ -26,6 +26,7 @@ class Layout:
         note: sentence that is added to the notes of the table, without its full stop.
         scoring_columns: columns that distinguish how a trained model is scored, rather than which training it is from.
         baseline: row that the other rows are compared with; None to compare every two rows.
+        compared_within: columns by whose values rows are compared apart: every two rows that have the same values.
         quantities: names of the quantities (`ossnet.evaluation.quantities.QUANTITIES`) that the table of scores, the
             comparisons and the figure show, in order; empty for every score in the table and for Dice and IoU in
             comparisons.
@@ -42,6 +43,7 @@ class Layout:
     note: str = ""
     scoring_columns: Collection[str] = ()
     baseline: Row | None = None
+    compared_within: Collection[str] = ()
     quantities: Sequence[str] = ()
     in_paper: Mapping[Row, Mapping[str, str | int]] = field(default_factory=dict)
     axes: Sequence[str] = ()
@@ -119,10 +121,18 @@ class Layout:
         )
 
     def training(self, row: Row) -> Row:
-        """Return the part of a row that is the same for all rows that score the same trained models."""
+        """Return the part of a row that is the same for all rows that score the same trained models.
+
+        Rows with other values here may still be of one training; the records of runs tell, see
+        `benchmarks.report.score_records.scores_of`.
+        """
         return tuple(
             value for column, value in zip(self.columns, row, strict=True) if column not in self.scoring_columns
         )
+
+    def stratum(self, row: Row) -> Row:
+        """Return the part of a row that is the same for all rows that it is compared with."""
+        return tuple(value for column, value in zip(self.columns, row, strict=True) if column in self.compared_within)
 
     def arrange(self, found: Iterable[Row]) -> list[Row]:
         """Return `rows` in order, each replaced by the rows of `found` that it stands for, then the rest of `found`."""

@@ -6,7 +6,7 @@ rows, or with more to show, makes `Forest` itself, or uses `draw_effects` for a 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from benchmarks.report.comparisons import compare_rows, layout_of_pairs
 from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
-from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, missing_rows, shown_quantities
+from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, remark_on, shown_quantities, shown_rows, why_missing
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import BLUE, PAGE_WIDTH_IN, VERMILION, settings
 
@@ -41,8 +41,18 @@ PAPER: Look = {"color": "black", "marker": "D", "markersize": 5, "markerfacecolo
 SEED: Look = {"marker": "o", "markersize": 3, "markeredgewidth": 0, "alpha": 0.45, "linestyle": "none", "zorder": 3}
 SEED_SHIFT = 0.28
 
-BAND = "0.9"
-"""Colour of the band of differences that are too small to be detected."""
+REMARK_SHIFT_PT = 5
+"""Distance of a remark above the mark that it is on, in points."""
+
+BAR = "0.9"
+BAR_HEIGHT = 0.62
+"""Colour and height, in rows, of the bar of the differences that are too small to be detected in a row."""
+
+LEGEND_COLUMNS = 4
+"""Largest number of entries that a legend has in one line; more are in two."""
+
+NO_SHARED_CASE = "no case to compare"
+"""Remark on a row that has no case with a valid score in common with the baseline."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,8 @@ class Effect:
         high: upper end.
         by_seed: each seed's value minus the baseline's mean.
         published: the difference in the paper; NaN if it has none.
-        remark: text in place of a difference that is missing, such as why the row has no scores.
+        detectable: smallest difference that the study can detect in this row; NaN if it is not known.
+        remark: why the difference is missing, or how many of the row's seeds it is from.
     """
 
     label: str
@@ -65,6 +76,7 @@ class Effect:
     high: float = math.nan
     by_seed: Sequence[float] = ()
     published: float = math.nan
+    detectable: float = math.nan
     remark: str = ""
 
     def look(self, higher_is_better: bool) -> Look:
@@ -84,17 +96,14 @@ class Forest:
 
     Attributes:
         title: origin of the numbers.
-        baseline: name of the baseline.
+        baseline: name of the baseline, and how many of its seeds there are if some are missing.
         effects: effects by quantity. The rows of each panel are the same, in the same order, from top to bottom.
-        detectable: smallest difference that the study can detect, by quantity, which is drawn as a band: the median
-            over rows, from which single rows differ.
         columns: what the labels of the rows state, for the title; empty where they are names.
     """
 
     title: str
     baseline: str
     effects: Mapping[str, Sequence[Effect]]
-    detectable: Mapping[str, float] = field(default_factory=dict)
     columns: str = ""
 
 
@@ -124,53 +133,62 @@ def _forest(numbers: Numbers, pairs: pd.DataFrame, layout: Layout) -> Forest | N
     baseline = layout.baseline
     if baseline is None or baseline not in found:
         return None
-    by_quantity = {name: of_group[of_group["quantity"] == name] for name in shown_quantities(layout, [numbers])}
-    missing = missing_rows(numbers, layout)
-    effects = {
-        name: _costs(numbers, name, layout, missing) if name in COST_QUANTITIES else effects_of(of, layout, missing)
-        for name, of in by_quantity.items()
-    }
-    detectable = {name: float(of["detectable"].median()) for name, of in by_quantity.items() if of["detectable"].any()}
-    columns = ", ".join(layout.shown) if layout.axes else ""
-    return Forest(numbers.title, ", ".join(layout.label(baseline)), effects, detectable, columns)
-
-
-def effects_of(pairs: pd.DataFrame, layout: Layout, missing: Mapping[Row, str]) -> list[Effect]:
-    """Return an effect for each row of a layout but its baseline, in the layout's order.
-
-    Args:
-        pairs: rows of `compare_rows` with one quantity, data set, profile and protocol, each against the baseline.
-        layout: the table's layout.
-        missing: why a row has no scores, by row.
-    """
-    by_row = {tuple(pair[column] for column in layout.columns): pair for pair in pairs.to_dict("records")}
-    effects = []
-    for row in layout.arrange({*by_row, *missing, *filter(None, [layout.baseline])}):
-        if row == layout.baseline:
-            continue
-        pair = by_row.get(row)
-        label = ", ".join(layout.label(row))
-        if pair is None:
-            effects.append(Effect(label, math.nan, remark=missing.get(row, "not run")))
+    rows = [row for row in shown_rows(numbers, layout) if row != baseline]
+    effects, of_baseline = {}, {}
+    for quantity in shown_quantities(layout, [numbers]):
+        if quantity in COST_QUANTITIES:
+            effects[quantity] = _costs(numbers, quantity, layout, rows)
         else:
-            remark = "" if pair["n"] else "no valid score"
-            ends = (pair["low_joint"], pair["high_joint"])
-            effects.append(Effect(label, pair["difference"], *ends, published=pair["published"], remark=remark))
+            of_quantity = of_group[of_group["quantity"] == quantity]
+            effects[quantity] = _differences(numbers, quantity, layout, rows, of_quantity)
+        of_baseline[QUANTITIES[quantity].name] = remark_on(numbers, layout, baseline, quantity)
+    columns = ", ".join(layout.shown) if layout.axes else ""
+    return Forest(numbers.title, ", ".join(layout.label(baseline)) + _in_brackets(of_baseline), effects, columns)
+
+
+def _in_brackets(remarks: Mapping[str, str]) -> str:
+    """Return remarks by quantity as one text, which names the quantities where they differ; empty without any."""
+    if len(set(remarks.values())) == 1:
+        texts = [*set(remarks.values())]
+    else:
+        texts = [f"{name}: {remark}" for name, remark in remarks.items() if remark]
+    return f" ({'; '.join(texts)})" if any(texts) else ""
+
+
+def _differences(
+    numbers: Numbers, quantity: str, layout: Layout, rows: Sequence[Row], pairs: pd.DataFrame
+) -> list[Effect]:
+    compared = pairs[pairs["n"] > 0].to_dict("records")
+    by_row = {tuple(pair[column] for column in layout.columns): pair for pair in compared}
+    effects = []
+    for row in rows:
+        pair, label = by_row.get(row), ", ".join(layout.label(row))
+        if pair is None:
+            reason = why_missing(numbers, layout, row, quantity) or NO_SHARED_CASE
+            effects.append(Effect(label, math.nan, remark=reason))
+        else:
+            effects.append(
+                Effect(
+                    *(label, pair["difference"], pair["low_joint"], pair["high_joint"]),
+                    published=pair["published"],
+                    detectable=pair["detectable"],
+                    remark=remark_on(numbers, layout, row, quantity),
+                )
+            )
     return effects
 
 
-def _costs(numbers: Numbers, quantity: str, layout: Layout, missing: Mapping[Row, str]) -> list[Effect]:
+def _costs(numbers: Numbers, quantity: str, layout: Layout, rows: Sequence[Row]) -> list[Effect]:
     of_quantity = numbers.rows[numbers.rows["quantity"] == quantity]
     by_row = {tuple(of[column] for column in layout.columns): of for of in of_quantity.to_dict("records")}
     baseline = by_row.get(layout.baseline or (), {}).get("value", math.nan)
     effects = []
-    for row in layout.arrange({*by_row, *missing}):
-        found = by_row.get(row)
-        if row != layout.baseline:
-            label = ", ".join(layout.label(row))
-            seeds = [] if found is None else [value - baseline for value in found["by_seed"]]
-            difference = math.nan if found is None else found["value"] - baseline
-            effects.append(Effect(label, difference, by_seed=seeds, remark="" if found else missing.get(row, "")))
+    for row in rows:
+        found, label = by_row.get(row), ", ".join(layout.label(row))
+        remark = remark_on(numbers, layout, row, quantity)
+        seeds = [] if found is None else [value - baseline for value in found["by_seed"]]
+        difference = math.nan if found is None else found["value"] - baseline
+        effects.append(Effect(label, difference, by_seed=seeds, remark=remark))
     return effects
 
 
@@ -190,39 +208,39 @@ def draw(forests: Sequence[Forest]) -> Figure:
             part.suptitle(title, x=0.01, ha="left", fontsize="medium")
             panels = part.subplots(of_part, -(-len(forest.effects) // of_part), sharey=True, squeeze=False)
             for axes, (quantity, effects) in zip(panels.flat, forest.effects.items(), strict=False):
-                draw_effects(axes, effects, quantity, forest.detectable.get(quantity))
+                draw_effects(axes, effects, quantity)
             for surplus in panels.flat[len(forest.effects) :]:
                 surplus.remove()
         add_legend(figure, forests)
     return figure
 
 
-def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str, detectable: float | None = None) -> None:
-    """Draw a panel: the effects from top to bottom, a line at no difference, and what is too small to be detected.
+def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str) -> None:
+    """Draw a panel: the effects from top to bottom, and a line at no difference.
 
-    Args:
-        axes: the panel.
-        effects: the effects.
-        quantity: name of their quantity.
-        detectable: smallest difference that can be detected; None to leave it out.
+    A bar behind each effect has the differences around 0 that are too small to be detected in its row.
     """
-    if detectable is not None:
-        axes.axvspan(-detectable, detectable, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0, color="0.4", linewidth=0.8, zorder=1)
+    # Else a bar would begin at the edge of the panel.
+    axes.use_sticky_edges = False
     for place, effect in enumerate(effects):
         look = effect.look(QUANTITIES[quantity].higher_is_better)
+        if not math.isnan(effect.detectable):
+            axes.barh(place, 2 * effect.detectable, BAR_HEIGHT, -effect.detectable, color=BAR, zorder=0.8)
         axes.plot([effect.low, effect.high], [place, place], color=look["color"], linewidth=1.2, zorder=3)
         axes.plot(effect.by_seed, [place + SEED_SHIFT] * len(effect.by_seed), color=look["color"], **SEED)
         axes.plot([effect.difference], [place], **POINT | look)
         axes.plot([effect.published], [place], linestyle="none", zorder=5, **PAPER)
         if effect.remark:
+            is_missing = math.isnan(effect.difference)
             axes.annotate(
                 effect.remark,
-                (0, place),
-                (3, 0),
+                (0 if is_missing else effect.difference, place),
+                (3, 0) if is_missing else (0, REMARK_SHIFT_PT),
                 textcoords="offset points",
-                fontsize=7,
+                fontsize=7 if is_missing else 6,
                 style="italic",
+                horizontalalignment="left" if is_missing else "center",
                 verticalalignment="center",
             )
     axes.set_yticks(range(len(effects)), [effect.label for effect in effects])
@@ -256,12 +274,15 @@ def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
         handles.append(Line2D([], [], label="single seed", color="0.35", **SEED))
     if any(not math.isnan(effect.published) for _, effect in effects):
         handles.append(Line2D([], [], label="paper", linestyle="none", **PAPER))
-    if any(forest.detectable for forest in forests):
-        handles.append(Patch(color=BAND, label="too small to be detected"))
+    if any(not math.isnan(effect.detectable) for _, effect in drawn):
+        handles.append(Patch(color=BAR, label="too small to be detected in this row"))
+    if not handles:
+        return
+    lines = 1 if len(handles) <= LEGEND_COLUMNS else 2
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=len(handles),
+        ncols=-(-len(handles) // lines),
         title="Lines: simultaneous 95 % intervals, those of one panel hold jointly",
         title_fontsize=7,
     )

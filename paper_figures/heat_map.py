@@ -1,6 +1,7 @@
 """Quantities of a study over its two settings: a heat map for each data set, model and quantity."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from benchmarks.report.comparisons import compare_rows
 from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import QUANTITIES
-from paper_figures.panels import PANELS_PER_LINE, axis_label, shown_quantities, why_missing
+from paper_figures.panels import PANELS_PER_LINE, axis_label, remark_on, shown_quantities
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, settings
 
@@ -29,6 +30,9 @@ WORSE_TO_BETTER = "cividis"
 CELL_HEIGHT_IN = 0.42
 LABELS_IN = 0.95
 """Height of a cell, and of all that is above and below the cells of a panel, in inches."""
+
+REMARK_WIDTH = 8
+"""Number of characters from which a remark in a cell is broken into lines."""
 
 SIGN = "*"
 """Mark of a cell that differs from the baseline."""
@@ -109,17 +113,21 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
     values = np.array([[by_row.get(row, {}).get("value", math.nan) for row in line] for line in rows])
     shown = QUANTITIES[quantity]
     colours = matplotlib.colormaps[WORSE_TO_BETTER if shown.higher_is_better else f"{WORSE_TO_BETTER}_r"]
-    limits = of_quantity["value"].min(), of_quantity["value"].max()
+    valid = of_quantity["value"].dropna()
+    limits = (valid.min(), valid.max()) if len(valid) else (0, 1)
     image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, aspect="auto", vmin=limits[0], vmax=limits[1])
     for (y, x), value in np.ndenumerate(values):
         row = rows[y][x]
+        remark = textwrap.fill(remark_on(grid.numbers, layout, row, quantity), REMARK_WIDTH)
         if math.isnan(value):
-            axes.text(x, y, why_missing(grid.numbers, layout, row), style="italic", ha="center", va="center")
+            axes.text(x, y, remark, style="italic", ha="center", va="center", fontsize=7)
             continue
         background = colours(image.norm(value))
         bright = np.dot(background[:3], (0.299, 0.587, 0.114)) > 0.5
         text = _cell(by_row[row], shown.digits) + (f" {SIGN}" if (quantity, row) in grid.different else "")
-        axes.text(x, y, text, color="black" if bright else "white", ha="center", va="center", fontsize=7)
+        text += f"\n{remark}" if remark else ""
+        size = 6 if remark else 7
+        axes.text(x, y, text, color="black" if bright else "white", ha="center", va="center", fontsize=size)
         if row == layout.baseline:
             for colour, width_pt in (("black", 2.4), ("white", 1.0)):
                 axes.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, fill=False, ec=colour, lw=width_pt))
@@ -131,6 +139,9 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
     axes.set_ylabel(layout.heads[first_axis] or first_axis)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    if valid.empty:
+        axes.set_title(axis_label(quantity))
+        return
     bar = axes.figure.colorbar(image, ax=axes, label=axis_label(quantity))
     bar.outline.set_visible(False)
 

@@ -1,10 +1,12 @@
 """The league: Dice against memory and against time under each budget, with the Pareto fronts.
 
 A line joins the models that none beats in both quantities of a panel. A filled marker is a model that none beats in
-Dice, memory of the training and time of a segmentation at once; it may lie below the line of a single panel.
+Dice, memory of the training and time of a segmentation at once; it may lie below the line of a single panel. Models
+that cannot be drawn, and those whose seeds are not all drawn, are named above the panels.
 """
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from benchmarks.names import model_name
 from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.run_costs import costs_of
 from benchmarks.report.score_records import read_records
+from benchmarks.report.score_table import NOT_RUN
 from benchmarks.studies.league import LEAGUE
-from paper_figures.panels import INTERVAL, Look, axis_label, label_plainly
+from paper_figures.panels import INTERVAL, Look, axis_label, label_plainly, remark_on, shown_rows
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
@@ -35,18 +38,34 @@ COSTS = {
 FRONT: Look = {"color": "0.6", "linewidth": 0.9, "zorder": 2}
 MARKER_PT = 6.5
 
+HEADING_WIDTH = 115
+"""Largest number of characters in a line of a heading."""
+
+NO_COSTS = "costs not recorded"
+
 
 @dataclass(frozen=True, eq=False)
 class Budget:
     """The models of one data set and protocol under one budget.
 
     Attributes:
-        title: the budget, the origin of the numbers and the devices.
+        title: the budget and the origin of the numbers.
         models: row per model: `value`, `low` and `high` of its Dice, and the medians over seeds of `COSTS`.
+        remarks: what is said of models that are not drawn, or not with every seed, by model.
     """
 
     title: str
     models: pd.DataFrame
+    remarks: Mapping[str, str]
+
+    @property
+    def heading(self) -> str:
+        """The title, followed by the remarks, each with its models."""
+        by_remark: dict[str, list[str]] = {}
+        for model, remark in self.remarks.items():
+            by_remark.setdefault(remark, []).append(model_name(model))
+        text = "; ".join(f"{remark}: {', '.join(models)}" for remark, models in by_remark.items())
+        return "\n".join([self.title, *textwrap.wrap(text, HEADING_WIDTH)])
 
 
 def read_budgets(folder: Path) -> dict[str, list[Budget]]:
@@ -64,15 +83,20 @@ def read_budgets(folder: Path) -> dict[str, list[Budget]]:
 
 
 def _budgets(numbers: Numbers, costs: pd.DataFrame) -> list[Budget]:
-    own = numbers.own(costs)
-    dice = numbers.rows[numbers.rows["quantity"] == "dice"]
+    own, rows = numbers.own(costs), shown_rows(numbers, LEAGUE.layout)
+    dice = numbers.rows[numbers.rows["quantity"] == "dice"].dropna(subset="value")
     found = []
-    for budget, of_budget in dice.groupby("budget", sort=False):
+    for budget in dict.fromkeys(budget for budget, _ in rows):
+        of_budget = dice[dice["budget"] == budget].set_index("model")
         medians = own[own["budget"] == budget].groupby("model")[list(COSTS)].median()
-        models = of_budget.set_index("model")[["value", "low", "high"]].join(medians, how="inner")
-        if len(models):
+        models = of_budget[["value", "low", "high"]].join(medians, how="inner")
+        remarks = {model: remark_on(numbers, LEAGUE.layout, (of, model), "dice") for of, model in rows if of == budget}
+        remarks |= dict.fromkeys(of_budget.index.difference(models.index, sort=False), NO_COSTS)
+        # Models that were not asked for are not missed.
+        remarks = {model: remark for model, remark in remarks.items() if remark not in ("", NOT_RUN)}
+        if len(models) or remarks:
             name = LEAGUE.layout.names["budget"][budget]
-            found.append(Budget(f"Equal {name}. {numbers.title}", models))
+            found.append(Budget(f"Equal {name}\n{numbers.title}", models, remarks))
     return found
 
 
@@ -94,7 +118,7 @@ def draw(budgets: Sequence[Budget]) -> Figure:
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 1.0 + ROW_HEIGHT_IN * len(budgets)), layout="constrained")
         for part, budget in zip(figure.subfigures(len(budgets), 1, squeeze=False)[:, 0], budgets, strict=True):
-            part.suptitle(budget.title, x=0.01, ha="left", fontsize="medium")
+            part.suptitle(budget.heading, x=0.01, ha="left", fontsize="medium")
             for axes, cost in zip(part.subplots(1, len(COSTS), sharey=True), COSTS, strict=True):
                 _draw_panel(axes, budget.models, cost)
             part.axes[0].set_ylabel(axis_label("dice"))

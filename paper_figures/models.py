@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.names import model_name
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import add_legend, axis_label, draw_number, panel_rows
+from paper_figures.panels import add_legend, axis_label, draw_number, panel_rows, remark_on, shown_rows
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import model_look, settings
@@ -25,7 +25,7 @@ def draw(numbers: Sequence[Numbers]) -> Figure:
     with settings():
         figure, panels = panel_rows(numbers, QUANTITIES, height_in=2.6, share_places=True)
         for row, of_data in zip(panels, numbers, strict=True):
-            models = [model for (model,) in TABLE2.layout.arrange((model,) for model in _models(of_data))]
+            models = [model for (model,) in shown_rows(of_data, TABLE2.layout)]
             for axes, quantity in zip(row, QUANTITIES, strict=True):
                 _draw_models(axes, of_data, quantity, models)
                 axes.set_xlabel(axis_label(quantity))
@@ -38,10 +38,6 @@ def draw(numbers: Sequence[Numbers]) -> Figure:
 MODELS = figure_by_profile("models", TABLE2.name, partial(read_numbers, TABLE2), draw)
 
 
-def _models(numbers: Numbers) -> set[str]:
-    return {model for frame in (numbers.rows, numbers.failures) if len(frame) for model in frame["model"]}
-
-
 def _draw_models(axes: Axes, numbers: Numbers, quantity: str, models: Sequence[str]) -> None:
     by_model = numbers.rows[numbers.rows["quantity"] == quantity].set_index("model").to_dict("index")
     for place, model in enumerate(models):
@@ -52,7 +48,7 @@ def _draw_models(axes: Axes, numbers: Numbers, quantity: str, models: Sequence[s
             axes.text(
                 x=0.02,
                 y=place,
-                s=_why_missing(numbers, model),
+                s=remark_on(numbers, TABLE2.layout, (model,), quantity),
                 transform=axes.get_yaxis_transform(),
                 verticalalignment="center",
                 style="italic",
@@ -61,11 +57,3 @@ def _draw_models(axes: Axes, numbers: Numbers, quantity: str, models: Sequence[s
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_axisbelow(True)
-
-
-def _why_missing(numbers: Numbers, model: str) -> str:
-    if model in set(numbers.rows["model"]):
-        return "no valid score"
-    failures = numbers.failures.to_dict("records")
-    kinds = {"OOM" if run["reason"] == "OOM" else "failed" for run in failures if run["model"] == model}
-    return ", ".join(sorted(kinds)) or "not run"

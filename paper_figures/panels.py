@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.layout import Layout, Row
 from benchmarks.report.score_table import failed_rows, heading, status_text
-from ossnet.evaluation.quantities import QUANTITIES
+from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
 from paper_figures.scores import Numbers
 from paper_figures.style import PAGE_WIDTH_IN
 
@@ -114,21 +114,51 @@ def axis_label(quantity: str) -> str:
 
 
 def shown_quantities(layout: Layout, numbers: Sequence[Numbers]) -> list[str]:
-    """Return the layout's quantities that there are numbers of, in order; Dice and HD95 if it names none."""
+    """Return the layout's quantities that there are numbers of, in order; Dice and HD95 if it names none.
+
+    Without a number of any of them, all are returned, so that a figure says of each row why it has none.
+    """
     found = {quantity for of_data in numbers for quantity in of_data.rows["quantity"]}
-    return [quantity for quantity in layout.quantities or ("dice", "hausdorff95") if quantity in found]
+    wanted = layout.quantities or ("dice", "hausdorff95")
+    return [quantity for quantity in wanted if quantity in found] or list(wanted)
 
 
-def why_missing(numbers: Numbers, layout: Layout, row: Row) -> str:
-    """Return why a row of a table has no numbers: `OOM`, `failed` or `not run`."""
-    return status_text(False, _failed(numbers, layout).get(row, {}))
+def shown_rows(numbers: Numbers, layout: Layout) -> list[Row]:
+    """Return the rows of a table in order, those whose runs failed and those that were not run among them."""
+    found = {*numbers.rows[list(layout.columns)].itertuples(index=False, name=None), *_failed(numbers, layout)}
+    return layout.for_rows(found).arrange(found)
 
 
-def missing_rows(numbers: Numbers, layout: Layout) -> dict[Row, str]:
-    """Return why each row of a table that has no numbers has none, see `why_missing`."""
-    found = set(numbers.rows[list(layout.columns)].itertuples(index=False, name=None))
-    rows = layout.arrange({*found, *_failed(numbers, layout)})
-    return {row: why_missing(numbers, layout, row) for row in rows if row not in found}
+def why_missing(numbers: Numbers, layout: Layout, row: Row, quantity: str) -> str:
+    """Return why a row of a table has no number of a quantity; empty if it has one.
+
+    The reasons are `OOM`, `failed`, `not run`, `no valid score`, and `not recorded` for a cost.
+    """
+    by_quantity = _seeds_of(numbers, layout, row)
+    if not by_quantity:
+        return status_text(False, _failed(numbers, layout).get(row, {}))
+    if not np.isnan(by_quantity.get(quantity, [])).all():
+        return ""
+    return "not recorded" if quantity in COST_QUANTITIES else "no valid score"
+
+
+def remark_on(numbers: Numbers, layout: Layout, row: Row, quantity: str) -> str:
+    """Return what a figure says of a number that is missing, or is not of every seed that was run.
+
+    It is the reason that `why_missing` gives, or such as `1 of 3 seeds`, or empty.
+    """
+    if reason := why_missing(numbers, layout, row, quantity):
+        return reason
+    by_seed = _seeds_of(numbers, layout, row)[quantity]
+    valid, seeds = np.isfinite(by_seed).sum(), len(by_seed) + len(_failed(numbers, layout).get(row, {}))
+    return "" if valid == seeds else f"{valid} of {seeds} seeds"
+
+
+def _seeds_of(numbers: Numbers, layout: Layout, row: Row) -> dict[str, list[float]]:
+    """Return each seed's number of a row of a table, by quantity."""
+    keys = numbers.rows[list(layout.columns)].itertuples(index=False, name=None)
+    found = zip(keys, numbers.rows["quantity"], numbers.rows["by_seed"], strict=True)
+    return {quantity: by_seed for key, quantity, by_seed in found if key == row}
 
 
 def _failed(numbers: Numbers, layout: Layout) -> Mapping[Row, Mapping[int, str]]:

@@ -1,7 +1,7 @@
 """Quantities of a study against its one setting: a curve for each model, with intervals and single seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from paper_figures.panels import (
     axis_label,
     draw_number,
     panel_rows,
+    remark_on,
     shown_quantities,
-    why_missing,
 )
 from paper_figures.scores import Numbers
 from paper_figures.style import model_look, settings
@@ -30,6 +30,9 @@ APART = 0.12
 """Distance between models at the same value, and of single seeds from their mean, as a part of the smallest step."""
 
 SEED_SHIFT = 0.08
+
+REMARK_WIDTH_PT = 9
+"""Distance between remarks on several models at the same value, in points."""
 
 MARGIN = 0.4
 """Space beside the outermost values, as a part of the smallest step."""
@@ -72,6 +75,28 @@ def _look(model: str) -> Look:
     return {"color": colour, "marker": marker, "linestyle": "-", "linewidth": 1}
 
 
+def _add_remarks(axes: Axes, place: float, remarks: Mapping[str, str], found: Sequence[Mapping[Hashable, Any]]) -> None:
+    """Write remarks on models side by side at the end of the panel that is farther from their numbers."""
+    ends = np.array([[number[end] for end in ("low", "value", "high")] for number in found])
+    low, high = axes.get_ylim()
+    at_top = np.isfinite(ends).any() and high - np.nanmax(ends) > np.nanmin(ends) - low
+    written = {model: remark for model, remark in remarks.items() if remark}
+    for index, (model, remark) in enumerate(written.items()):
+        axes.annotate(
+            remark,
+            (place, 0.98 if at_top else 0.02),
+            ((index - (len(written) - 1) / 2) * REMARK_WIDTH_PT, 0),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            color=_look(model)["color"],
+            fontsize=7,
+            rotation=90,
+            horizontalalignment="center",
+            verticalalignment="top" if at_top else "bottom",
+            style="italic",
+        )
+
+
 def _draw_models(axes: Axes, layout: Layout, numbers: Numbers, quantity: str, models: Sequence[str]) -> None:
     (axis,) = layout.axes
     values = list(dict.fromkeys(row[1] for row in layout.rows))
@@ -92,18 +117,10 @@ def _draw_models(axes: Axes, layout: Layout, numbers: Numbers, quantity: str, mo
             axes.plot(*zip(*in_order, strict=True), **look | {"marker": ""}) if in_order else None
         for place, number in found:
             draw_number(axes, place, number, look["color"], look["marker"], SEED_SHIFT * step)
-        for place, value in zip(places, values, strict=True):
-            if (model, value) in layout.rows and (model, value) not in by_row:
-                axes.text(
-                    x=place + shift,
-                    y=0.02,
-                    s=why_missing(numbers, layout, (model, value)),
-                    transform=axes.get_xaxis_transform(),
-                    color=look["color"],
-                    rotation=90,
-                    horizontalalignment="center",
-                    style="italic",
-                )
+    for place, value in zip(places, values, strict=True):
+        rows = [(model, value) for model in models if (model, value) in layout.rows]
+        remarks = {row[0]: remark_on(numbers, layout, row, quantity) for row in rows}
+        _add_remarks(axes, place, remarks, [by_row[row] for row in rows if row in by_row])
     names = [layout.label((models[0], value))[-1] for value in values]
     if layout.baseline is not None:
         model, value = layout.baseline

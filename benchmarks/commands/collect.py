@@ -111,8 +111,9 @@ def _write_scores(study: Study, found: Findings, stem: Path, tables: Sequence[Ta
     scores = scores_of(found.records)
     numbers = with_costs(summary_of(study, scores, committed), found.records, study.layout)
     caveats = caveats_of(found.records)
-    write_table(numbers, stem, study.layout, failures_of(found.records), tables, caveats)
-    write_comparisons(compare_rows(scores, study.layout), stem, study.layout, caveats)
+    failures = failures_of(found.records)
+    write_table(numbers, stem, study.layout, failures, tables, caveats)
+    write_comparisons(compare_rows(scores, study.layout), stem, study.layout, failures, caveats)
     write_protocols(found.records, stem, study.layout, caveats)
     write_costs(found.records, numbers, stem, study.layout, caveats)
 

@@ -16,7 +16,7 @@ from ossnet.evaluation.quantities import QUANTITIES
 
 
 def baseline_table(
-    pairs: pd.DataFrame, source: tuple[str, str, str], layout: Layout, caveats: Sequence[str] = ()
+    pairs: pd.DataFrame, source: tuple[str, str, str], layout: Layout, further_notes: Sequence[str] = ()
 ) -> Table:
     """Return the differences of all rows from the baseline, with columns for each quantity.
 
@@ -27,7 +27,7 @@ def baseline_table(
         pairs: rows of `benchmarks.report.comparisons.compare_rows` of one data set, profile and protocol.
         source: this data set, profile and protocol.
         layout: the table's layout, which has a baseline.
-        caveats: further notes.
+        further_notes: sentences that are added to the notes.
     """
     baseline = layout.baseline or ()
     quantities = list(dict.fromkeys(pairs["quantity"]))
@@ -62,7 +62,7 @@ def baseline_table(
         f"{layout.title}, differences from {name}. {source_text(*source)}; cases: {span(pairs['n'])}.",
         [*layout.shown, *heads],
         rows,
-        join_notes([*notes, *caveats]),
+        join_notes([*notes, *further_notes]),
     )
 
 

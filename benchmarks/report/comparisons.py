@@ -15,6 +15,7 @@ from benchmarks.report.baseline_table import baseline_table
 from benchmarks.report.caveats import Caveats
 from benchmarks.report.interval_coverage import OF_COMPARISONS
 from benchmarks.report.published_differences import published_difference
+from benchmarks.report.score_table import failed_rows, failure_sentences
 from benchmarks.report.statistics import compare
 from benchmarks.report.summary import groups
 from benchmarks.report.table_notes import join_notes
@@ -37,7 +38,8 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Compare rows of a table that have scores, on each data set, profile and protocol.
 
     They are compared by the layout's quantities that are scores, or by Dice and IoU if it names none: every row with
-    the layout's baseline (see `benchmarks.layout.Layout.for_rows` for other models), or every two rows if it has none.
+    the layout's baseline (see `benchmarks.layout.Layout.for_rows` for other models), or every two rows if it has none,
+    of those that its `compared_within` lets compare.
 
     Args:
         scores: the scores, as for `benchmarks.report.summary.summarise`.
@@ -46,8 +48,8 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     Returns:
         Exactly `comparison_columns(layout)`, in the order of the table. `difference` is the score of a row minus that
         of the `other` row, which is the baseline or stands below it. `benchmarks.report.statistics.compare` explains
-        its interval, and its joint interval for all pairs of one table and quantity. With a baseline there are also the
-        smallest difference that can be detected, and the paper's difference of the two rows or NaN.
+        its interval, and its joint interval for all pairs of one table, quantity and stratum. With a baseline there are
+        also the smallest difference that can be detected, and the paper's difference of the two rows or NaN.
 
     Raises:
         UserError: a case has two scores of one quantity for one row and seed.
@@ -58,7 +60,8 @@ def compare_rows(scores: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     for group in groups(scores, layout):
         for (quantity, _), matrices in group.matrices.items():
             compared = layout.for_rows(matrices)
-            pairs = compare(matrices, {row: layout.training(row) for row in matrices}, compared.baseline)
+            strata = {row: compared.stratum(row) for row in matrices}
+            pairs = compare(matrices, group.trainings, compared.baseline, strata)
             if pairs.empty:
                 continue
             sides = {
@@ -85,10 +88,13 @@ def layout_of_pairs(pairs: pd.DataFrame, layout: Layout) -> Layout:
     return replace(layout, baseline=others[0]) if layout.baseline is not None and others else layout
 
 
-def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
+def comparisons_markdown(
+    frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None, caveats: Caveats | None = None
+) -> str:
     """Return the comparisons as GitHub Markdown, a matrix for each data set, profile, protocol and quantity.
 
-    A layout with a baseline has the table of `benchmarks.report.baseline_table` instead of a matrix.
+    There is one for each combination of values of the columns within which the layout compares. A layout with a
+    baseline has the table of `benchmarks.report.baseline_table` instead of a matrix.
 
     Above the diagonal is the difference, the row's score minus the column's. It is bold if its joint interval does not
     contain 0. Below the diagonal, mirrored, is this interval.
@@ -96,50 +102,58 @@ def comparisons_markdown(frame: pd.DataFrame, layout: Layout, caveats: Caveats |
     Args:
         frame: the comparisons of `compare_rows`.
         layout: the table's layout.
+        failures: runs without scores, which the notes name: as for `benchmarks.report.score_table.to_markdown`.
         caveats: further notes.
     """
-    return ("\n\n".join(markdown(table) for table in _tables(frame, layout, caveats)) or NO_PAIRS) + "\n"
+    return ("\n\n".join(markdown(table) for table in _tables(frame, layout, failures, caveats)) or NO_PAIRS) + "\n"
 
 
-def comparisons_latex(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None = None) -> str:
+def comparisons_latex(
+    frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None = None, caveats: Caveats | None = None
+) -> str:
     """Return the comparisons as LaTeX; the arguments are those of `comparisons_markdown`."""
-    return ("\n\n".join(latex(table) for table in _tables(frame, layout, caveats)) or NO_PAIRS) + "\n"
+    return ("\n\n".join(latex(table) for table in _tables(frame, layout, failures, caveats)) or NO_PAIRS) + "\n"
 
 
-def write_comparisons(frame: pd.DataFrame, stem: str | Path, layout: Layout, caveats: Caveats | None = None) -> None:
+def write_comparisons(
+    frame: pd.DataFrame,
+    stem: str | Path,
+    layout: Layout,
+    failures: pd.DataFrame | None = None,
+    caveats: Caveats | None = None,
+) -> None:
     """Write the comparisons as `stem`-comparisons.csv, .md and .tex, each whole or not at all.
 
     Args:
         frame: the comparisons of `compare_rows`.
         stem: the path of the files without their endings.
         layout: the table's layout.
+        failures: as for `comparisons_markdown`.
         caveats: further notes.
 
     Raises:
         UserError: a file cannot be written.
     """
     write_text(f"{stem}-comparisons.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}-comparisons.md", comparisons_markdown(frame, layout, caveats))
-    write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout, caveats))
+    write_text(f"{stem}-comparisons.md", comparisons_markdown(frame, layout, failures, caveats))
+    write_text(f"{stem}-comparisons.tex", comparisons_latex(frame, layout, failures, caveats))
 
 
-def _tables(frame: pd.DataFrame, layout: Layout, caveats: Caveats | None) -> list[Table]:
+def _tables(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Table]:
     tables = []
-    levels = [*GROUP, "quantity"] if layout.baseline is None else GROUP
-    for key, pairs in frame.groupby(levels, sort=False):
-        dataset, profile, protocol, *quantity = map(str, key)
-        source = (dataset, profile, protocol)
-        of_table = (caveats or {}).get(source, ())
+    failed = failed_rows(failures, layout)
+    levels = [*GROUP, "quantity", *layout.compared_within] if layout.baseline is None else GROUP
+    for (dataset, profile, protocol, *_), pairs in frame.groupby(levels, sort=False):
+        source = (str(dataset), str(profile), str(protocol))
         of_pairs = layout_of_pairs(pairs, layout)
-        if layout.baseline is None:
-            tables.append(_table(pairs, (*source, *quantity), of_pairs, of_table))
-        else:
-            tables.append(baseline_table(pairs, source, of_pairs, of_table))
+        notes = [*failure_sentences(failed.get(source[:2], {}), of_pairs), *(caveats or {}).get(source, ())]
+        table = _table if layout.baseline is None else baseline_table
+        tables.append(table(pairs, source, of_pairs, notes))
     return tables
 
 
-def _table(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Sequence[str]) -> Table:
-    dataset, profile, protocol, quantity = key
+def _table(pairs: pd.DataFrame, source: tuple[str, str, str], layout: Layout, further_notes: Sequence[str]) -> Table:
+    quantity = pairs["quantity"].iloc[0]
     first = list(pairs[list(layout.columns)].itertuples(index=False, name=None))
     second = list(pairs[[f"other_{column}" for column in layout.columns]].itertuples(index=False, name=None))
     rows = list(dict.fromkeys([*first, *second]))
@@ -156,8 +170,11 @@ def _table(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Seq
         if not math.isnan(pair["low_joint"]):
             cells[below][above + 1] = Cell(f"[{signed(pair['low_joint'])}, {signed(pair['high_joint'])}]")
     name = QUANTITIES[quantity].name
+    texts = dict(zip(layout.shown, layout.label(rows[0]), strict=True))
+    within = [layout.heads[column] for column in layout.columns if column in layout.compared_within]
+    of_stratum = "".join(f", {head.lower()} {texts[head]}" for head in within if head is not None)
     caption = (
-        f"{layout.title}, differences in {name} between rows. {source_text(dataset, profile, protocol)}; "
+        f"{layout.title}, differences in {name} between rows{of_stratum}. {source_text(*source)}; "
         f"cases: {span(pairs['n'])}."
     )
     notes = (
@@ -169,4 +186,4 @@ def _table(pairs: pd.DataFrame, key: Sequence[str], layout: Layout, caveats: Seq
         "A bold difference has an interval without 0: the methods differ, not only these runs or these cases",
     )
     head = [name, *(str(place) for place in range(1, len(rows) + 1))]
-    return Table(caption, head, cells, join_notes([*notes, *caveats]))
+    return Table(caption, head, cells, join_notes([*notes, *further_notes]))

@@ -1,4 +1,11 @@
-"""Ranks of models, and how stable they are when seeds and cases are drawn again (bootstrap)."""
+"""Ranks of models, and how stable they are when seeds and cases are drawn again (bootstrap).
+
+As many draws as there are seeds would understate the variance of their mean: with S seeds it would be (S - 1) / S of
+the unbiased estimate, two thirds with three seeds. One draw fewer gives that estimate (Rao and Wu, Resampling inference
+with complex survey data, 1988, where this is the case without rescaling). Cases are many enough to be drawn as they
+are. No resampling makes up for how little a few seeds say about their variance: the intervals of
+`benchmarks.report.intervals` allow for that by a pooled variance and quantiles of few degrees of freedom, ranks do not.
+"""
 
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
@@ -18,7 +25,8 @@ def rank_stability(
     """Return the ranks of models by their mean score, the highest first, and their distribution under resampling.
 
     In each resample, the cases are drawn with replacement for all models together, as all are scored on the same ones,
-    and the seeds for each model by itself. Models of the same mean share the mean of their ranks.
+    and for each model by itself one seed fewer than it has, but at least one. Models of the same mean share the mean of
+    their ranks.
 
     Args:
         scores: scores [S, C] by model, NaN where one is not valid; all models have the same cases.
@@ -47,7 +55,7 @@ def rank_stability(
 
 def _seeds(values: np.ndarray, generator: np.random.Generator, resamples: int) -> np.ndarray:
     seeds = len(values)
-    return generator.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
+    return generator.multinomial(max(seeds - 1, 1), np.full(seeds, 1 / seeds), resamples)
 
 
 def _means(values: np.ndarray, seeds: np.ndarray, cases: np.ndarray) -> np.ndarray:

@@ -139,13 +139,15 @@ def own_rows(records: Sequence[Records], layout: Layout) -> list[Records]:
 def scores_of(records: Sequence[Records]) -> pd.DataFrame:
     """Return one row per score.
 
-    Its columns are dataset, profile, protocol, model, seed, the study's columns, case, quantity, value and unit.
-    False-positive volumes are left out if all cases of a run have foreground, where Dice accounts for them.
+    Its columns are dataset, profile, protocol, model, seed, the study's columns, training, case, quantity, value and
+    unit. `training` is the same for runs that score trainings which differ in their seeds alone. False-positive volumes
+    are left out if all cases of a run have foreground, where Dice accounts for them.
     """
     rows = [
         {
             **{name: row[name] for name in ("dataset", "profile", "model", "seed")},
             **row["columns"],
+            "training": training,
             "protocol": row["result"]["protocol"],
             "case": case,
             "quantity": quantity,
@@ -155,6 +157,7 @@ def scores_of(records: Sequence[Records]) -> pd.DataFrame:
         for part in records
         for row in part.rows
         if "result" in row
+        for training in [_training(row)]
         for quantity, scores in row["scores"].items()
         if quantity != "false_positive_volume" or row["result"].get("cases_without_foreground")
         for case, value in scores.items()
@@ -170,12 +173,14 @@ def scores_by_protocol(records: Sequence[Records]) -> pd.DataFrame:
     """
     rows = [
         {**{name: row[name] for name in ("dataset", "profile", "model", "seed")}, **row["columns"]}
-        | {"protocol": by_several(row["result"]["protocol"]), "scored": scored, "sampled": locations}
+        | {"training": training, "protocol": by_several(row["result"]["protocol"])}
+        | {"scored": scored, "sampled": locations}
         | {"case": case, "quantity": quantity, "value": math.nan if value is None else value}
         | {"unit": QUANTITIES[quantity].unit}
         for part in records
         for row in part.rows
         if "sampled_scores" in row
+        for training in [_training(row)]
         for scored, locations, by_quantity in _by_protocol(row)
         for quantity, scores in by_quantity.items()
         for case, value in scores.items()
@@ -202,6 +207,12 @@ def failures_of(records: Sequence[Records]) -> pd.DataFrame:
         if "failure" in row
     ]
     return pd.DataFrame(rows)
+
+
+def _training(row: Record) -> str | None:
+    """Return the identity of a run's training without its seed; None for a record without a specification."""
+    spec = row.get("spec", {}).get("training")
+    return None if spec is None else identity({**spec, "seed": None})
 
 
 def _by_protocol(row: Record) -> Iterator[tuple[str, str, Mapping[str, Mapping[str, float | None]]]]:

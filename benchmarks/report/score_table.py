@@ -68,6 +68,8 @@ def write_table(
         write_text(f"{stem}.{ending}", "\n".join(parts))
 
 
+NOT_RUN = "not run"
+
 Failed = Mapping[Row, Mapping[int, str]]
 """The reasons why runs have no scores, by row and seed."""
 
@@ -79,6 +81,16 @@ def failed_rows(failures: pd.DataFrame | None, layout: Layout) -> dict[tuple[str
         row = tuple(run[column] for column in layout.columns)
         failed.setdefault((run["dataset"], run["profile"]), {}).setdefault(row, {})[run["seed"]] = run["reason"]
     return failed
+
+
+def failure_sentences(failed: Failed, layout: Layout) -> list[str]:
+    """Return a sentence, without its full stop, for each row of a table and each reason why seeds of it failed."""
+    return [
+        f"Failed: {', '.join(layout.label(row))}, "
+        f"seed {', '.join(str(seed) for seed in sorted(reasons) if reasons[seed] == reason)}: {reason}"
+        for row, reasons in failed.items()
+        for reason in dict.fromkeys(reasons.values())
+    ]
 
 
 def _tables(frame: pd.DataFrame, layout: Layout, failures: pd.DataFrame | None, caveats: Caveats | None) -> list[Table]:
@@ -172,7 +184,7 @@ def status_text(scored: bool, failed: Mapping[int, str]) -> str:
     kinds = {seed: "OOM" if reason == "OOM" else "failed" for seed, reason in sorted(failed.items())}
     if scored:
         return ", ".join(f"seed {seed}: {kind}" for seed, kind in kinds.items())
-    return ", ".join(sorted(set(kinds.values()))) or "not run"
+    return ", ".join(sorted(set(kinds.values()))) or NOT_RUN
 
 
 def _caption(numbers: pd.DataFrame, key: tuple[str, str, str], layout: Layout) -> str:
@@ -184,8 +196,4 @@ def _notes(numbers: pd.DataFrame, dataset: str, layout: Layout, failed: Failed, 
     sentences = [*notes_of_numbers(numbers, OF_THE_PAPER, STAND_INS.get(dataset)), *caveats]
     if layout.note:
         sentences.append(layout.note)
-    for row, reasons in failed.items():
-        for reason in dict.fromkeys(reasons.values()):
-            seeds = ", ".join(str(seed) for seed in sorted(reasons) if reasons[seed] == reason)
-            sentences.append(f"Failed: {', '.join(layout.label(row))}, seed {seeds}: {reason}")
-    return join_notes(sentences)
+    return join_notes([*sentences, *failure_sentences(failed, layout)])

@@ -4,6 +4,7 @@ A matrix has one model's scores of one quantity: one row per seed, one column pe
 The intervals are those of `benchmarks.report.intervals`.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -125,6 +126,7 @@ def compare(
     matrices: Mapping[Any, pd.DataFrame],
     trainings: Mapping[Any, Hashable] | None = None,
     baseline: Hashable | None = None,
+    strata: Mapping[Any, Hashable] | None = None,
 ) -> pd.DataFrame:
     """Return the difference of every two models with intervals, with cases paired, and seeds that share a training.
 
@@ -134,26 +136,30 @@ def compare(
         trainings: as for `describe`.
         baseline: model from which the differences of all others are returned, in place of those of every two; they
             are fewer, so that their joint intervals are narrower. None for every two.
+        strata: the stratum of each model; only models of the same one are compared. None for a single one. The usual
+            spread of seeds is still that of all models.
 
     Returns:
         Exactly `COMPARISON`, one row per pair in the order given. `n` is the number of cases for which both models have
         a valid score (from the same seed if they share a training). Other cases do not count: a model without a valid
         score on hard cases looks better than it is. `difference` is the mean of `model` minus that of `other` over
         these cases, each a mean over seeds. `low` and `high` are its interval of 95 %, for a pair chosen beforehand.
-        The intervals from `low_joint` to `high_joint` of all pairs hold jointly in 95 % of studies: a pair chosen for
-        its difference differs if its joint interval does not contain 0. `detectable` is the smallest true difference
-        whose joint interval does not contain 0 in 80 % of studies. All are NaN with fewer than two seeds or shared
-        cases.
+        The intervals from `low_joint` to `high_joint` of all pairs of a stratum hold jointly in 95 % of studies: a pair
+        chosen for its difference differs if its joint interval does not contain 0. `detectable` is the smallest true
+        difference whose joint interval does not contain 0 in 80 % of studies. All are NaN with fewer than two seeds or
+        shared cases.
     """
     scores = _scored(matrices, trainings)
+    strata = dict.fromkeys(matrices) if strata is None else strata
     pairs = []
     for model, other in _pairs(scores, baseline):
-        both = _on_shared_cases(scores[model], scores[other])
-        pairs.append((model, other, weighted(both, (1, -1), scores[model].pooled), both[0].matrix.shape[1]))
-    with_interval = sum(bool(np.isfinite(difference.variance)) for _, _, difference, _ in pairs)
-    joint = max(with_interval, 1)
+        if strata[model] == strata[other]:
+            both = _on_shared_cases(scores[model], scores[other])
+            pairs.append((model, other, weighted(both, (1, -1), scores[model].pooled), both[0].matrix.shape[1]))
+    with_interval = Counter(strata[model] for model, _, difference, _ in pairs if np.isfinite(difference.variance))
     rows = []
     for model, other, difference, n in pairs:
+        joint = max(with_interval[strata[model]], 1)
         numbers = (difference.value, *difference.ends(), *difference.ends(joint), difference.detectable(joint))
         rows.append((model, other, *map(float, numbers), n))
     return pd.DataFrame(rows, columns=COMPARISON)

@@ -30,10 +30,12 @@ class Group:
     Attributes:
         key: data set, profile and protocol.
         matrices: by (quantity, unit), the scores [seeds, cases] of each row of the table in the layout's order.
+        trainings: an identifier of each row's trainings, equal for rows that score the same ones.
     """
 
     key: tuple[str, str, str]
     matrices: dict[tuple[str, str], dict[Row, pd.DataFrame]]
+    trainings: dict[Row, Hashable]
 
 
 def columns_of(layout: Layout) -> list[str]:
@@ -73,7 +75,7 @@ def groups(scores: pd.DataFrame, layout: Layout) -> Iterator[Group]:
             what: {row: found[what][row] for row in rows if row in found[what]}
             for what in sorted(found, key=lambda what: list(QUANTITIES).index(what[0]))
         }
-        yield Group(key, matrices)
+        yield Group(key, matrices, _trainings(of_group, layout))
 
 
 def summary_of(study: Study, scores: pd.DataFrame, reference: Sequence[Records] = ()) -> pd.DataFrame:
@@ -88,7 +90,8 @@ def summarise(
 
     Args:
         scores: one row per score, with columns dataset, profile, protocol, seed, case, quantity, value (NaN where a
-            case has no valid score), unit and `layout.columns`. May be empty.
+            case has no valid score), unit, `layout.columns` and, where it is known, training (see
+            `benchmarks.report.score_records.scores_of`). May be empty.
         published: rows of `read_published`. An embedded data set takes the numbers of the one that it stands in for.
         layout: the table's layout.
         reference: scores of the committed records, or None. `scores` itself counts as None.
@@ -109,7 +112,7 @@ def summarise(
         ValueError: a quantity is not in `QUANTITIES`, or a row has two published numbers.
     """
     parts = [
-        describe(matrices, {row: layout.training(row) for row in matrices})
+        describe(matrices, group.trainings)
         .rename(columns={"mean": "value", "cases": "n"})
         .assign(
             table=layout.table,
@@ -135,6 +138,17 @@ def summarise(
     order = {key: place for place, key in enumerate(layout.for_rows(keys).arrange(keys))}
     rows = rows.assign(place=[order[key] for key in _keys(rows, layout)])
     return rows.sort_values([*GROUP, "place"], kind="stable", ignore_index=True)[[*columns_of(layout), "scores"]]
+
+
+def _trainings(scores: pd.DataFrame, layout: Layout) -> dict[Row, Hashable]:
+    """Return an identifier of each row's trainings, by the layout alone where scores do not state their training."""
+    keys = _keys(scores, layout)
+    if "training" not in scores or scores["training"].isna().any():
+        return {row: layout.training(row) for row in set(keys)}
+    found: dict[Row, set[str]] = {}
+    for row, training in set(zip(keys, scores["training"], strict=True)):
+        found.setdefault(row, set()).add(training)
+    return {row: frozenset(trainings) for row, trainings in found.items()}
 
 
 def _with_units(scores: pd.DataFrame) -> pd.DataFrame:

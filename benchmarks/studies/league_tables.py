@@ -3,19 +3,22 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.markup import Cell, Table
+from benchmarks.markup import NOTHING, Cell, Table, span
 from benchmarks.names import model_name, source_text
 from benchmarks.probes.records import GIGABYTE
-from benchmarks.report.probe_cells import notes
 from benchmarks.report.ranks import RESAMPLES, rank_stability
 from benchmarks.report.run_costs import costs_of
-from benchmarks.report.score_records import Records, read_records, scores_of
+from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
+from benchmarks.report.score_table import Failed, failed_rows, failure_sentences, status_text
+from benchmarks.report.table_notes import join_notes
+from benchmarks.studies.league import LEAGUE
 from benchmarks.study import Findings, trials_path
 from ossnet.errors import UserError
 
@@ -24,7 +27,10 @@ SEED = 0
 
 RANK_NOTES = (
     f"Ranks are by the mean Dice over seeds and cases; in {RESAMPLES} resamples, cases are drawn with replacement for "
-    "all models together, and seeds for each model by itself",
+    "all models together, and for each model by itself one seed fewer than it has, so that the variance of the seeds' "
+    "mean is not understated",
+    "Still, so few seeds say little about their own variance: ranks may be less stable than they look, whereas the "
+    "intervals of the comparisons allow for it",
     "Interval: 95 % of the resamples; first: share of them in which the model is the best; same: in which it has this "
     "rank",
 )
@@ -50,8 +56,9 @@ def league_tables(found: Findings) -> list[Table]:
     tables = []
     for records in found.records:
         if any("result" in row for row in records.rows):
-            tables += _ranks(records)
-            tables.append(_budgets(records, tuned, _predicted(found.results, records)))
+            failed = failed_rows(failures_of([records]), LEAGUE.layout).get((records.dataset, records.profile), {})
+            tables += _ranks(records, failed)
+            tables.append(_budgets(records, tuned, _trials(found.results, records), failed))
     return tables
 
 
@@ -75,7 +82,7 @@ def trial_counts(records: Sequence[Records], of: Records) -> Mapping[tuple[str, 
     return counts
 
 
-def _ranks(records: Records) -> list[Table]:
+def _ranks(records: Records, failed: Failed) -> list[Table]:
     scores = scores_of([records])
     dice = scores[scores["quantity"] == "dice"]
     tables = []
@@ -85,33 +92,66 @@ def _ranks(records: Records) -> list[Table]:
         ranked = rank_stability(matrices, np.random.default_rng(SEED)).sort_values("rank", kind="stable")
         rows = [
             [
-                *(Cell(f"{row['rank']:g}"), Cell(model_name(str(model))), Cell(f"{row['mean']:.3f}")),
+                *(Cell(f"{row['rank']:g}"), Cell(model_name(str(model))), _number(row["mean"], "{:.3f}")),
                 *(Cell(f"{row['low']:g} to {row['high']:g}"), Cell(f"{row['first']:.0%}"), Cell(f"{row['same']:.0%}")),
             ]
             for model, row in ranked.iterrows()
         ]
+        of_budget_failed = {row: reasons for row, reasons in failed.items() if row[0] == budget}
+        status = [status_text(True, failed.get((budget, model), {})) for model in ranked.index]
+        for (_, model), reasons in of_budget_failed.items():
+            if model not in matrices:
+                rows.append([NOTHING, Cell(model_name(model)), *[NOTHING] * 4])
+                status.append(status_text(False, reasons))
         where = source_text(records.dataset, records.profile, str(protocol))
+        size = f"seeds: {span(map(len, matrices.values()))}; cases: {wide.shape[1]}"
         head = ["Rank", "Model", "Dice ↑", "Interval of the rank", "First", "Same"]
-        tables.append(Table(f"Ranks of the league, equal {budget}. {where}.", head, rows, notes(RANK_NOTES)))
+        caption = f"Ranks of the league, equal {budget}. {where}; {size}."
+        tables.append(_with_failures(Table(caption, head, rows), RANK_NOTES, status, of_budget_failed))
     return tables
 
 
-def _predicted(results: Path, records: Records) -> Mapping[tuple[str, int], float]:
-    """Return the predicted memory of a training step by model and batch, from the file of the trials if it is there."""
+def _with_failures(table: Table, sentences: Sequence[str], status: Sequence[str], failed: Failed) -> Table:
+    """Return a table with notes, and if runs failed with a column that says which, and with the reasons.
+
+    Args:
+        table: the table without its notes.
+        sentences: the notes, without their full stops.
+        status: status of each row, see `benchmarks.report.score_table.status_text`.
+        failed: why runs failed.
+    """
+    noted = replace(table, notes=join_notes([*sentences, *failure_sentences(failed, LEAGUE.layout)]))
+    if not any(status):
+        return noted
+    rows = [[*row, Cell(text)] for row, text in zip(table.rows, status, strict=True)]
+    return replace(noted, head=[*table.head, "Status"], rows=rows)
+
+
+def _trials(results: Path, records: Records) -> list[Mapping[str, Any]]:
+    """Return the trials of a league (`benchmarks.experiments.trials.Trial`), from their file if it is there."""
     path = trials_path(results, records.study, records.dataset, records.profile)
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["model"], row["batch_size"]): row["predicted_bytes"] for row in rows}
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
-def _budgets(records: Records, tuned: Sequence[Records], predicted: Mapping[tuple[str, int], float]) -> Table:
+def _budgets(records: Records, tuned: Sequence[Records], trials: Sequence[Mapping[str, Any]], failed: Failed) -> Table:
+    predicted = {(trial["model"], trial["batch_size"]): trial["predicted_bytes"] for trial in trials}
+    left_out = dict.fromkeys(
+        f"Left out, since its steps could not be timed: {model_name(trial['model'])}, batch {trial['batch_size']}: "
+        f"{trial['failure']}"
+        for trial in trials
+        if trial.get("failure")
+    )
     counts = trial_counts(tuned, records)
     costs = costs_of([records], ["budget"]).groupby(["budget", "model"], sort=False)
     medians = costs[["training_s", "validation_s", "training_allocated_bytes"]].median().reset_index()
-    rows = []
+    entries = dict.fromkeys((row["columns"]["budget"], row["model"]) for row in records.rows)
+    scored = set(costs.groups)
+    # Also the entries whose runs all failed, which have no costs.
+    medians = pd.DataFrame(list(entries), columns=["budget", "model"]).merge(medians, how="left")
+    rows, status = [], []
     for of_entry in medians.to_dict("records"):
         budget, model = str(of_entry["budget"]), str(of_entry["model"])
+        status.append(status_text((budget, model) in scored, failed.get((budget, model), {})))
         recipe = _recipe(records, budget, model)
         rows.append(
             [
@@ -135,7 +175,8 @@ def _budgets(records: Records, tuned: Sequence[Records], predicted: Mapping[tupl
         "Tensors (GB)",
     ]
     where = source_text(records.dataset, records.profile, "")
-    return Table(f"Budgets of the league as they were kept. {where}.", head, rows, notes(BUDGET_NOTES))
+    table = Table(f"Budgets of the league as they were kept. {where}.", head, rows)
+    return _with_failures(table, [*BUDGET_NOTES, *left_out], status, failed)
 
 
 def _recipe(records: Records, budget: str, model: str) -> Mapping[str, Any]:

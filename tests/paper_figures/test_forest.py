@@ -1,5 +1,6 @@
 """Forest plots: differences from a baseline."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,33 @@ def test_effects_are_read_in_the_order_of_the_rows_with_what_failed(tmp_path: Pa
         assert (effects[2].remark, math.isnan(effects[2].difference)) == ("OOM", True)
 
 
+def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any) -> None:
+    dice = {16: ["OOM", 0.6, 0.61], 32: [0.7, "OOM", 0.71], 64: [None, None, "OOM"], 128: [0.5, 0.52, 0.51]}
+    runs = [("c", seed, {"width": width}, of) for width, seeds in dice.items() for seed, of in enumerate(seeds)]
+    path = write_records(tmp_path, "widths", runs)
+    (forest,) = read_forests(STUDY, tmp_path)["laptop"]
+    assert forest.baseline == "32 (2 of 3 seeds)"
+    assert [effect.remark for effect in forest.effects["dice"]] == ["2 of 3 seeds", "no valid score", ""]
+    # What a study can detect differs from row to row.
+    detectable = [effect.detectable for effect in forest.effects["dice"]]
+    assert math.isnan(detectable[1])
+    assert len({*detectable[::2]}) == 2
+    # Of the baseline no distance is valid, and of no row a quantity that was not measured.
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        if row["columns"]["width"] == 32 and "scores" in row:
+            row["scores"]["hausdorff95"] = dict.fromkeys("xy")
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (forest,) = read_forests(STUDY, tmp_path)["laptop"]
+    assert forest.baseline == "32 (Dice: 2 of 3 seeds; HD95: no valid score)"
+    none = "no case to compare"
+    assert [effect.remark for effect in forest.effects["hausdorff95"]] == [none, "no valid score", none]
+    unmeasured = replace(STUDY, layout=replace(STUDY.layout, quantities=["false_positive_volume"]))
+    (forest,) = read_forests(unmeasured, tmp_path)["laptop"]
+    (axes,) = draw([forest]).axes
+    assert [text.get_text() for text in axes.texts] == ["no valid score"] * 3
+
+
 def test_a_row_that_ends_early_stands_for_those_that_begin_with_it(tmp_path: Path, write_records: Any) -> None:
     layout = replace(STUDY.layout, rows=[("onet",), ("c",), ("d",)], baseline=("onet", 32))
     scored = [("onet", 32), ("c", 16)]
@@ -77,17 +105,18 @@ def test_looks_depend_on_the_interval_and_on_which_values_are_better() -> None:
 def test_marks_stand_at_their_values_and_the_first_row_at_the_top() -> None:
     axes = Figure().subplots()
     effects = [
-        Effect("first", 0.1, 0.05, 0.15, by_seed=[0.08, 0.12], published=0.2),
+        Effect("first", 0.1, 0.05, 0.15, by_seed=[0.08, 0.12], published=0.2, detectable=0.04),
         Effect("last", math.nan, remark="OOM"),
     ]
-    draw_effects(axes, effects, "dice", detectable=0.04)
+    draw_effects(axes, effects, "dice")
     _, interval, seeds, mean, paper = axes.lines[:5]
     assert list(interval.get_xdata()) == [0.05, 0.15]
     assert list(seeds.get_xdata()) == [0.08, 0.12]
     assert (list(mean.get_xdata()), list(mean.get_ydata())) == ([0.1], [0])
     assert list(paper.get_xdata()) == [0.2]
-    (band,) = axes.patches
-    assert band.get_extents().transformed(axes.transData.inverted()).intervalx == pytest.approx([-0.04, 0.04])
+    (bar,) = axes.patches
+    assert [bar.get_x(), bar.get_x() + bar.get_width()] == pytest.approx([-0.04, 0.04])
+    assert bar.get_y() + bar.get_height() / 2 == pytest.approx(0)
     assert [text.get_text() for text in axes.get_yticklabels()] == ["first", "last"]
     assert axes.get_ylim() == (1.5, -0.5)
     assert [text.get_text() for text in axes.texts] == ["OOM"]
@@ -97,6 +126,6 @@ def test_a_legend_names_only_what_is_drawn() -> None:
     plain = Forest("", "C", {"dice": [Effect("row", -0.1, -0.2, -0.05)]})
     (legend,) = draw([plain]).legends
     assert len(legend.get_texts()) == 1
-    full = replace(plain, effects={"dice": [Effect("row", 0, -1, 1, (0.1,), 0.2)]}, detectable={"dice": 0.1})
+    full = replace(plain, effects={"dice": [Effect("row", 0, -1, 1, (0.1,), 0.2, 0.1)]})
     (legend,) = draw([plain, full]).legends
     assert len(legend.get_texts()) == 5

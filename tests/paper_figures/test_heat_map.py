@@ -1,6 +1,7 @@
 """Quantities over two settings."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,15 @@ LAYOUT = Layout(
 )
 
 
-def drawn(folder: Path, write_records: Any, dice: dict[tuple[int, str], Any]) -> Figure:
+def drawn(folder: Path, write_records: Any, dice: dict[tuple[int, str], Any], layout: Layout = LAYOUT) -> Figure:
+    """Draw a study of three seeds of each size and kind, which have a Dice (None: no valid one) or why they failed."""
     runs = [
-        ("c", seed, {"size": size, "kind": kind}, mean if isinstance(mean, str) else mean + 0.001 * seed)
-        for (size, kind), mean in dice.items()
-        for seed in (0, 1, 2)
+        ("c", seed, {"size": size, "kind": kind}, mean + 0.001 * seed if isinstance(mean, float) else mean)
+        for (size, kind), means in dice.items()
+        for seed, mean in enumerate(means if isinstance(means, list) else [means] * 3)
     ]
     write_records(folder, "sizes", runs)
-    return draw(LAYOUT, read_grids(Study(LAYOUT), folder)["laptop"])
+    return draw(layout, read_grids(Study(layout), folder)["laptop"])
 
 
 def test_cells_stand_in_the_order_of_the_values_with_a_mark_for_what_differs(
@@ -52,6 +54,20 @@ def test_cells_stand_in_the_order_of_the_values_with_a_mark_for_what_differs(
         image = axes.images[0]
         colours = image.cmap(image.norm(image.get_array()))
         assert colours[1, 0, :3].sum() > colours[0, 0, :3].sum()
+
+
+def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any) -> None:
+    dice = {(3, "x"): [0.5, "OOM", "OOM"], (3, "y"): 0.3, (5, "x"): [None, None, "OOM"]}
+    axes, *_ = drawn(tmp_path, write_records, dice).axes
+    texts = [" ".join(text.get_text().split()) for text in axes.texts]
+    assert texts == ["0.500 1 of 3 seeds", "0.301 ± 0.001", "no valid score", "not run"]
+
+
+def test_a_quantity_without_any_valid_score_has_a_panel_that_says_so(tmp_path: Path, write_records: Any) -> None:
+    layout = replace(LAYOUT, quantities=["false_positive_volume"])
+    (axes,) = drawn(tmp_path, write_records, {(3, "x"): 0.5, (5, "y"): "OOM"}, layout).axes
+    texts = [" ".join(text.get_text().split()) for text in axes.texts]
+    assert texts == ["no valid score", "not run", "not run", "OOM"]
 
 
 def test_a_quantity_that_no_record_has_is_left_out(tmp_path: Path, write_records: Any) -> None:

@@ -17,10 +17,12 @@ MODELS = {"c": (0.7, 1e9, 0.5), "unet3d": (0.8, 4e9, 2.0), "onet": (0.6, 2e9, 0.
 @pytest.fixture
 def folder(tmp_path: Path, write_records: Any) -> Path:
     runs = [(model, seed, {"budget": "time"}, dice) for model, (dice, *_) in MODELS.items() for seed in (0, 1)]
-    path = write_records(tmp_path, "league", [*runs, ("c", 0, {"budget": "memory"}, 0.4)])
+    runs += [("b", seed, {"budget": "memory"}, "OOM") for seed in (0, 1)]
+    runs += [("c", 0, {"budget": "memory"}, 0.4), ("c", 1, {"budget": "memory"}, "the loss is NaN")]
+    path = write_records(tmp_path, "league", [*runs, ("mine", 0, {"budget": "memory"}, None)])
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for row in rows:
-        _, size, seconds = MODELS[row["model"]]
+        _, size, seconds = MODELS.get(row["model"], MODELS["c"])
         row["training"] = {"provenance": {"memory": {"allocated_bytes": size}}}
         row["provenance"] = {"timing": {"extraction_s_median": seconds}}
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -41,6 +43,10 @@ def test_what_another_model_beats_in_nothing_is_optimal() -> None:
 def test_a_panel_has_a_marker_for_each_model_and_a_front(folder: Path) -> None:
     (budgets,) = read_budgets(folder).values()
     assert [list(budget.models.index) for budget in budgets] == [["onet", "a", "c", "unet3d"], ["c"]]
+    assert [budget.heading.splitlines()[2:] for budget in budgets] == [
+        [],
+        ["OOM: OSS-Net B; 1 of 2 seeds: OSS-Net C; no valid score: mine"],
+    ]
     memory, time, *_ = draw(budgets).axes
     for axes, cost, front in ((memory, 1, ["c", "unet3d"]), (time, 2, ["onet", "c", "unet3d"])):
         markers = {line.get_color(): line for line in axes.lines if line.get_marker() not in ("None", None)}

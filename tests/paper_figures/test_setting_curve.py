@@ -46,6 +46,15 @@ def test_a_curve_goes_through_the_means_and_seeds_stand_beside_them(tmp_path: Pa
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Rate (1/s)", "Dice ↑")
 
 
+def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any) -> None:
+    dice = {("c", 1): [0.2, "OOM"], ("c", 2): [0.8, 0.8], ("d", 1): [None, None], ("d", 2): [0.9, None]}
+    runs = [(model, seed, rate, of) for (model, rate), seeds in dice.items() for seed, of in enumerate(seeds)]
+    (axes,) = drawn([1, 2], runs, tmp_path, write_records).axes
+    notes = [(text.get_text(), text.xy[1]) for text in axes.texts]
+    # They stand at the end of the panel that is farther from the numbers.
+    assert notes == [("1 of 2 seeds", 0.98), ("no valid score", 0.98), ("1 of 2 seeds", 0.02)]
+
+
 def test_texts_are_not_joined_by_a_line(tmp_path: Path, write_records: Any) -> None:
     figure = drawn(["a", "b"], [("c", 0, value, 0.5) for value in "ab"], tmp_path, write_records)
     assert all(line.get_linestyle() != "-" or len(set(line.get_xdata())) == 1 for line in figure.axes[0].lines)

@@ -96,6 +96,46 @@ def test_joint_intervals_are_for_the_pairs_of_one_quantity() -> None:
     assert list(frame["high_joint"][:3] - frame["difference"][:3]) == pytest.approx([half, half, 0])
 
 
+def test_rows_are_compared_within_the_values_of_a_column() -> None:
+    """Of four rows, two of each kind, there are two pairs, each with a matrix and an interval of its own."""
+    layout = replace(LAYOUT, heads={"model": None, "drawn": "Drawn", "sampling": "Sampling"}, rows=[])
+    values = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2}
+    scores = pd.concat([scores_of(values).assign(drawn=drawn) for drawn in (8, 9)])
+    frame = compare_rows(scores, replace(layout, compared_within=("drawn",)))
+    pairs = list(frame[["drawn", "sampling", "other_drawn", "other_sampling"]].itertuples(index=False, name=None))
+    assert pairs == [(8, "border", 8, "uniform"), (9, "border", 9, "uniform")]
+    assert list(frame["high_joint"]) == list(frame["high"])
+    tables = read_markdown(comparisons_markdown(frame, replace(layout, compared_within=("drawn",))))
+    assert [len(table.rows) for table in tables] == [2, 2]
+    assert ["drawn 8" in table.caption for table in tables] == [True, False]
+    assert len(compare_rows(scores, layout)) == 6
+
+
+def test_rows_of_the_same_trainings_share_their_seeds() -> None:
+    """The last two rows are the same runs: they do not differ, and their seeds count once for the others' intervals."""
+    generator = np.random.default_rng(0)
+    values = {
+        name: (spread * generator.normal(size=(3, 12))).tolist() for name, spread in (("a", 1), ("b", 4), ("c", 9))
+    }
+    scores = scores_of(values | {"again": values["c"]})
+    scores["training"] = scores["sampling"].replace("again", "c")
+    frame = compare_rows(scores, LAYOUT).set_index(["sampling", "other_sampling"])
+    same = frame.loc[("again", "c")]
+    assert (same["difference"], same["low_joint"], same["high_joint"]) == (0, 0, 0)
+    without = compare_rows(scores[scores["sampling"] != "again"], LAYOUT).set_index(["sampling", "other_sampling"])
+    for pair in without.index:
+        assert list(frame.loc[pair, ["low", "high"]]) == pytest.approx(list(without.loc[pair, ["low", "high"]]))
+
+
+def test_runs_that_failed_are_named_below_the_comparisons() -> None:
+    failure = {"dataset": "own", "profile": "laptop", "model": "c", "sampling": "uniform", "drawn": 8, "seed": 2}
+    failures = pd.DataFrame([failure | {"reason": "OOM"}])
+    frame = compare_rows(SCORES, LAYOUT)
+    assert "even, 8, seed 2: OOM" in comparisons_markdown(frame, LAYOUT, failures)
+    layout = replace(LAYOUT, baseline=("c", "border", 8))
+    assert "even, 8, seed 2: OOM" in comparisons_markdown(compare_rows(SCORES, layout), layout, failures)
+
+
 def test_the_matrix_has_differences_above_and_intervals_below() -> None:
     three = {"uniform": [[0.5 + step for step in STEPS]] * 2, "border": [[0.5] * 12] * 2, "other": [[0.52] * 12] * 2}
     scores = scores_of(three)

@@ -26,12 +26,12 @@ def test_cases_are_drawn_for_all_models_together() -> None:
 
 
 def test_seeds_are_drawn_for_each_model_by_itself() -> None:
-    """With the seeds 0 and 1, the mean of a resample is 0, 1/2 or 1, with the chances 1/4, 1/2 and 1/4."""
-    seeds = np.array([[0.0], [1.0]])
+    """Two of the seeds 0, 1/2 and 1 have a mean of 0, 1/4, 1/2, 3/4 or 1, by 1, 2, 3, 2 and 1 of 9 draws."""
+    seeds = np.array([[0.0], [0.5], [1.0]])
     ranks = rank_stability({"a": seeds, "b": seeds}, generator(), 20_000)
     assert ranks["rank"].tolist() == [1.5, 1.5]
-    # They tie with 1/16 + 1/4 + 1/16, and else either is first with half of the rest.
-    tied = 3 / 8
+    # They tie if both draw the same, and else either is first with half of the rest.
+    tied = (1 + 4 + 9 + 4 + 1) / 81
     assert ranks["same"].to_numpy() == pytest.approx(tied, abs=0.015)
     assert ranks["first"].to_numpy() == pytest.approx(tied + (1 - tied) / 2, abs=0.015)
     assert (ranks["low"].tolist(), ranks["high"].tolist()) == ([1, 1], [2, 2])

@@ -88,12 +88,28 @@ def test_scores_and_failures_as_rows(plan: Plan) -> None:
     assert first == {
         **{"dataset": "own", "profile": "laptop", "protocol": "dense", "model": "c", "seed": 0},
         **COLUMNS,
-        **{"case": "x", "quantity": "dice", "unit": ""},
+        **{"training": None, "case": "x", "quantity": "dice", "unit": ""},
     }
     failures = failures_of([collect(plan)])
     assert failures.to_dict("records") == [
         {"table": "table1", "dataset": "own", "profile": "laptop", "model": "c", "seed": 1, **COLUMNS, "reason": "OOM"}
     ]
+
+
+def test_trainings_that_differ_in_their_seeds_alone_count_as_one() -> None:
+    rows = tuple(
+        {
+            **{"dataset": "own", "profile": "laptop", "model": "c", "seed": seed, "columns": {"row": label}},
+            **{"spec": {"training": {"seed": seed, "width": width}}, "result": {"protocol": "dense"}},
+            "scores": {"dice": {"x": 0.5}},
+        }
+        for label, width in (("first", 8), ("same", 8), ("other", 16))
+        for seed in (0, 1)
+    )
+    trainings = scores_of([Records("table1", "own", "laptop", rows)]).groupby("row")["training"].agg(set)
+    assert trainings["first"] == trainings["same"]
+    assert len(trainings["first"]) == len(trainings["other"]) == 1
+    assert trainings["first"] != trainings["other"]
 
 
 @pytest.mark.parametrize(("healthy", "shown"), [([], {"dice"}), (["x"], {"dice", "false_positive_volume"})])

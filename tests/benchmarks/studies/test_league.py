@@ -275,6 +275,30 @@ def test_tables_have_ranks_and_budgets(tmp_path: Path) -> None:
     ]
 
 
+def test_tables_name_the_runs_that_failed(tmp_path: Path) -> None:
+    results = found(tmp_path)
+    (records,) = results.records
+    failed = [row(model, seed, 0.0, budget="time") for model, seed in (("c", 1), ("onet", 0), ("onet", 1))]
+    for run in failed:
+        del run["result"]
+    rows = [records.rows[0], *(run | {"failure": "OOM"} for run in failed)]
+    with trials_path(tmp_path, "league", "own", "tiny").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"model": "d", "batch_size": 9, "predicted_bytes": 1, "failure": "OOM"}) + "\n")
+    ranks, budgets = league_tables(replace(results, records=[replace(records, rows=tuple(rows))]))
+    assert (ranks.head[-1], budgets.head[-1]) == ("Status", "Status")
+    assert [[cell.text for cell in cells] for cells in ranks.rows] == [
+        ["1", "OSS-Net C", "0.350", "1 to 1", "100%", "100%", "seed 1: OOM"],
+        ["–", "O-Net", "–", "–", "–", "–", "OOM"],
+    ]
+    assert [[cell.text for cell in cells] for cells in budgets.rows] == [
+        ["time", "OSS-Net C", "4", "40", "0.004", "3", "40", "3.000", "2.000", "seed 1: OOM"],
+        ["time", "O-Net", "4", "40", "0.004", "3", "–", "–", "–", "OOM"],
+    ]
+    for table in (ranks, budgets):
+        assert "time, O-Net, seed 0, 1: OOM" in table.notes
+    assert "OSS-Net D, batch 9: OOM" in budgets.notes
+
+
 def test_a_table_of_models_that_were_not_tuned_equally_often_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="c, equal time: 2; onet, equal time: 3"):
         league_tables(found(tmp_path, trials_of_c=2))
