@@ -13,7 +13,8 @@ from benchmarks.experiments import grid, trials
 from benchmarks.experiments.grid import plan_study
 from benchmarks.experiments.trials import Trials
 from benchmarks.probes.answers import Answers
-from benchmarks.report.score_records import Records
+from benchmarks.report.comparisons import compare_rows
+from benchmarks.report.score_records import Records, scores_of
 from benchmarks.runs.plan import PlannedRun, read_plans
 from benchmarks.runs.run_folder import write_failure, write_json
 from benchmarks.scoring.scoring import Job
@@ -88,6 +89,12 @@ def rate(runs: dict[Path, PlannedRun], dice: Callable[[PlannedRun], float | None
         ]
         (run.run.folder / "per_case.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
         write_json(run.run.folder / "result.json", {})
+
+
+def test_models_are_compared_under_the_same_budget() -> None:
+    rows = [row(model, seed, 0.5, budget=budget) for budget in BUDGETS for model in ("c", "onet") for seed in (0, 1)]
+    pairs = compare_rows(scores_of([Records("league", "own", "tiny", tuple(rows))]), LEAGUE.layout)
+    assert pairs["budget"].tolist() == pairs["other_budget"].tolist() == [*BUDGETS]
 
 
 def test_models_of_the_league_are_known() -> None:
