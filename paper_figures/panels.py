@@ -114,13 +114,10 @@ def axis_label(quantity: str) -> str:
 
 
 def shown_quantities(layout: Layout, numbers: Sequence[Numbers]) -> list[str]:
-    """Return the layout's quantities that there are numbers of, in order; Dice and HD95 if it names none.
-
-    Without a number of any of them, all are returned, so that a figure says of each row why it has none.
-    """
+    """Return the layout's quantities that there are numbers of, in order; Dice and HD95 if it names none."""
     found = {quantity for of_data in numbers for quantity in of_data.rows["quantity"]}
     wanted = layout.quantities or ("dice", "hausdorff95")
-    return [quantity for quantity in wanted if quantity in found] or list(wanted)
+    return [quantity for quantity in wanted if quantity in found]
 
 
 def shown_rows(numbers: Numbers, layout: Layout) -> list[Row]:

@@ -1,7 +1,6 @@
 """Quantities over two settings."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +60,6 @@ def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any)
     axes, *_ = drawn(tmp_path, write_records, dice).axes
     texts = [" ".join(text.get_text().split()) for text in axes.texts]
     assert texts == ["0.500 1 of 3 seeds", "0.301 ± 0.001", "no valid score", "not run"]
-
-
-def test_a_quantity_without_any_valid_score_has_a_panel_that_says_so(tmp_path: Path, write_records: Any) -> None:
-    layout = replace(LAYOUT, quantities=["false_positive_volume"])
-    (axes,) = drawn(tmp_path, write_records, {(3, "x"): 0.5, (5, "y"): "OOM"}, layout).axes
-    texts = [" ".join(text.get_text().split()) for text in axes.texts]
-    assert texts == ["no valid score", "not run", "not run", "OOM"]
 
 
 def test_a_quantity_that_no_record_has_is_left_out(tmp_path: Path, write_records: Any) -> None:
