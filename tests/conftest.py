@@ -52,6 +52,9 @@ LONGEST = (
     "ossnet/test_contract.py",
     "benchmarks/commands/test_run.py",
     "benchmarks/probes/test_unet_variants.py",
+    "benchmarks/runs/test_slurm.py",
+    "test_reference.py",
+    "test_wheel.py",
 )
 """Files that take 10 to 40 s. Tests of a file run in one process, so that a long one must not be the last."""
 

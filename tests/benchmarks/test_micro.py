@@ -27,6 +27,12 @@ from benchmarks.micro import volumes
 volumes.SHAPE = (64, 48, 48)
 volumes.TRAINED = (32, 32, 16)
 volumes.BALLS = 2
+
+from benchmarks.micro import bench_activation, bench_decoder, bench_normalization, bench_patches
+
+bench_activation.SHAPE = (1, 4, 16, 16, 8)
+bench_normalization.SHAPE = (1, 64, 32)
+bench_decoder.LOCATIONS = bench_patches.LOCATIONS = 32
 sys.exit(pytest.main(sys.argv[1:]))
 """
 """Benchmarks of smaller and fewer volumes, which take less time."""

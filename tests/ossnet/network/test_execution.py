@@ -25,8 +25,8 @@ EXECUTIONS = [
 SHAPE = (16, 24, 16)
 SIZES: dict[str, dict[str, Any]] = {
     "occupancy": {"encoder_channels": (4, 8), "decoder_width": 16, "decoder_blocks": 3, "patch_size": 3},
-    "unet3d": {"encoder_channels": (8, 16, 8), "decoder_channels": (8, 16)},
-    "unet2d": {"encoder_channels": (8, 16, 8), "decoder_channels": (8, 16), "slices_per_case": 4},
+    "unet3d": {"encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2},
+    "unet2d": {"encoder_channels": (4, 8), "decoder_channels": (4,), "groups": 2, "slices_per_case": 4},
 }
 
 

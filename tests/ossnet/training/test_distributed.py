@@ -168,6 +168,15 @@ def place(forkserver: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+Steps = tuple[dict[str, Any], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def steps(place: Path) -> Steps:
+    """What each of the two processes has of each step."""
+    return torch.load(place / "steps-0.pt"), torch.load(place / "steps-1.pt")
+
+
 def relative_error(found: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
     """Return the length of the difference of all values together, relative to that of the expected ones."""
     assert found.keys() == expected.keys()
@@ -176,11 +185,11 @@ def relative_error(found: dict[str, Tensor], expected: dict[str, Tensor]) -> flo
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_two_processes_have_the_gradients_and_statistics_of_one(name: str, place: Path) -> None:
+def test_two_processes_have_the_gradients_and_statistics_of_one(name: str, steps: Steps) -> None:
     expected = step(ALONE, STEPS[name])
-    first, second = (torch.load(place / f"steps-{rank}.pt")[name] for rank in range(2))
+    first, second = (of_process[name] for of_process in steps)
     assert all(torch.equal(value, second[part][key]) for part, values in first.items() for key, value in values.items())
-    assert torch.equal(first["state"].pop("generator"), expected["state"].pop("generator"))
+    assert torch.equal(first["state"]["generator"], expected["state"]["generator"])
     limit = {torch.float64: 1e-12, torch.float32: 1e-5}[STEPS[name].get("dtype", torch.float64)]
     # Weights of 16 bits make the sums of two processes round differently.
     limit = {"bfloat16": 0.03, "float16": 0.004}.get(name, limit)
@@ -194,10 +203,10 @@ def test_two_processes_have_the_gradients_and_statistics_of_one(name: str, place
         torch.testing.assert_close(first["state"]["memory"], expected["state"]["memory"], rtol=limit, atol=1e-6)
 
 
-def test_the_memory_knows_the_predictions_of_both_processes(place: Path) -> None:
+def test_the_memory_knows_the_predictions_of_both_processes(steps: Steps) -> None:
     """Each case of a batch has cells that are no longer wholly uncertain, and no other case has."""
     for name, expected in (("c", [True, False, True]), ("fewer cases than processes", [False, False, True])):
-        memory = torch.load(place / "steps-1.pt")[name]["state"]["memory"]
+        memory = steps[1][name]["state"]["memory"]
         assert (memory < 1).any(1).tolist() == expected
 
 

@@ -13,10 +13,8 @@ from ossnet.data.case import Case, Dataset
 from ossnet.data.prepared import PreparedCase
 from ossnet.errors import UserError
 from ossnet.evaluation.evaluation import evaluate_run, segment_case
-from ossnet.field import VoxelField
 from ossnet.inference.extraction import EXTRACTORS
 from ossnet.model import ModelConfig, SegmentationModel
-from ossnet.nested import nest
 from ossnet.training import run
 from ossnet.training.loop import EpochReport
 from ossnet.training.profile import load_profile
@@ -25,6 +23,7 @@ from ossnet.training.validation import Validation, score
 
 SHAPE = (16, 16, 16)
 MakeSettings = Callable[[str], dict[str, Any]]
+GradedModel = type[SegmentationModel]
 
 
 def tumour(shift: int) -> Case:
@@ -84,27 +83,9 @@ def test_a_run_writes_labels_of_nested_regions(
     assert scores["class"].unique().tolist() == ["mean", "whole tumour", "tumour core", "enhancing tumour"]
 
 
-class Exact(SegmentationModel):
-    """Answers the depth of a voxel, which is its intensity, as occupancies of three nested regions."""
-
-    config_type = ModelConfig
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.weight = torch.nn.Parameter(torch.ones(()))
-
-    def loss(self, *_: Any) -> torch.Tensor:
-        return self.weight
-
-    def field(self, image: torch.Tensor) -> VoxelField:
-        depths = torch.arange(1, 4).view(-1, 1, 1, 1)
-        return VoxelField(nest((image + 1 - depths).clamp(0, 1), dim=0), self.config.classes)
-
-
-def test_stored_labels_come_back_exactly(tiny: MakeSettings) -> None:
+def test_stored_labels_come_back_exactly(tiny: MakeSettings, graded_model: GradedModel) -> None:
     preprocessing = spec_of("c", tiny, memory="plain").preprocessing
-    model = Exact(ModelConfig(SHAPE, 1, 4, nested=True))
+    model = graded_model(ModelConfig(SHAPE, 1, 4, nested=True))
     case = tumour(1)
     depth = np.array([0, 2, 1, 0, 3], np.float32)[case.label]
     for name in ("dense", "mise", "released", "adaptive"):
@@ -115,13 +96,13 @@ def test_stored_labels_come_back_exactly(tiny: MakeSettings) -> None:
         np.testing.assert_array_equal(raw.stored(segmentation.numpy()), case.label)
 
 
-def test_validation_scores_the_regions() -> None:
+def test_validation_scores_the_regions(graded_model: GradedModel) -> None:
     """The core is missed: it counts as the outer region, whose Dice is 1."""
     label = torch.zeros(SHAPE, dtype=torch.uint8)
     label[:8], label[:4] = 1, 2
     image = torch.where(label > 0, 1.0, 0.0)[None]
     case = PreparedCase("x", image, label, None, np.eye(4), (1, 1, 1))
-    model = Exact(ModelConfig(SHAPE, 1, 4, nested=True))
+    model = graded_model(ModelConfig(SHAPE, 1, 4, nested=True))
     for validation in (Validation(protocol="dense"), Validation(locations=3000)):
         # Dice is 1 of the outer region, 0 of the second, and not defined for the third.
         assert score(model, [case], 4, validation, nested=True)["x"] == {"dice": 0.5, "iou": 0.5}
@@ -135,7 +116,9 @@ def test_brats_is_meant_as_the_data_set_stores_it(tiny: MakeSettings) -> None:
         assert spec.preprocessing.label_values == values
 
 
-def test_a_model_without_nested_regions_refuses_them(tiny: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "model_type", lambda _: Exact)
+def test_a_model_without_nested_regions_refuses_them(
+    tiny: MakeSettings, graded_model: GradedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "model_type", lambda _: graded_model)
     with pytest.raises(UserError, match="model c has no nested regions"):
         _ = spec_of("c", tiny, memory="plain").config

@@ -14,7 +14,6 @@ from ossnet.data.case import Case, Dataset
 from ossnet.data.prepared import PreparedCase
 from ossnet.data.preprocessing import Preprocessing
 from ossnet.errors import UserError
-from ossnet.field import VoxelField
 from ossnet.model import ModelConfig, SegmentationModel
 from ossnet.training.protocols import (
     dataset_of_protocol,
@@ -26,6 +25,7 @@ from ossnet.training.protocols import (
 from ossnet.training.validation import Validation
 
 Model = Callable[..., SegmentationModel]
+GradedModel = type[SegmentationModel]
 
 
 def test_the_released_protocol_depends_on_the_data_set() -> None:
@@ -92,28 +92,6 @@ def test_a_case_is_scored_on_its_prepared_grid(intensity_model: Model) -> None:
         score_case_sampled(everything, replace(CASE, label=None), PAD, [Validation("paper", 8)])
 
 
-class Graded(SegmentationModel):
-    """Finds the class whose index is the intensity, by a softmax over classes or by nested regions."""
-
-    config_type = ModelConfig
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.weight = torch.nn.Parameter(torch.ones(()))
-
-    def loss(self, *_: Any) -> torch.Tensor:
-        return self.weight
-
-    def field(self, image: torch.Tensor) -> VoxelField:
-        classes = self.config.classes
-        depths = torch.arange(1, classes).view(-1, 1, 1, 1)
-        probabilities = (image >= depths).float()
-        if not self.config.nested:
-            probabilities = torch.nn.functional.one_hot(image[0].long(), classes).movedim(-1, 0).float()
-        return VoxelField(probabilities, classes)
-
-
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -124,13 +102,13 @@ class Graded(SegmentationModel):
     ids=["softmax", "nested"],
 )
 def test_each_class_or_region_is_scored_under_its_name_next_to_the_mean(
-    settings: dict[str, Any], expected: dict[str, float]
+    settings: dict[str, Any], expected: dict[str, float], graded_model: GradedModel
 ) -> None:
     label, image = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 8, 8, 8), np.float32)
     label[:4], label[4:6] = 2, 4
     image[:, :3], image[:, 3:6] = 1, 2
     preprocessing = build(Preprocessing, {"shape": (8, 8, 8), "normalise": "none", **settings}, "test")
-    model = Graded(ModelConfig((8, 8, 8), 1, 3, nested="regions" in settings))
+    model = graded_model(ModelConfig((8, 8, 8), 1, 3, nested="regions" in settings))
     case = replace(CASE, image=image, label=label)
     scores = score_case_sampled(model, case, preprocessing, [Validation("paper", 8192), Validation("released", 8192)])
     assert scores["class"].tolist() == 2 * [name for name in ("mean", *expected) for _ in ("dice", "iou")]
