@@ -20,7 +20,7 @@ from benchmarks.report.comparisons import compare_rows
 from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import QUANTITIES
-from paper_figures.panels import PANELS_PER_LINE, axis_label, remark_on, shown_quantities
+from paper_figures.panels import PANELS_PER_LINE, axis_label, remark_on, shown_quantities, with_other_models
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, settings
 
@@ -77,8 +77,9 @@ def draw(layout: Layout, grids: Sequence[Grid]) -> Figure:
         layout: layout of the study, with two axes: the first runs downwards, the second to the right.
         grids: numbers of each data set.
     """
-    quantities = shown_quantities(layout, [grid.numbers for grid in grids])
-    models = list(dict.fromkeys(row[0] for row in layout.rows))
+    numbers = [grid.numbers for grid in grids]
+    quantities = shown_quantities(layout, numbers)
+    layout, models = with_other_models(layout, numbers)
     parts = [(grid, model) for grid in grids for model in models]
     lines = -(-len(quantities) // PANELS_PER_LINE)
     height_in = lines * (LABELS_IN + CELL_HEIGHT_IN * len({row[1] for row in layout.rows}))

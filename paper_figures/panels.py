@@ -126,6 +126,13 @@ def shown_rows(numbers: Numbers, layout: Layout) -> list[Row]:
     return layout.for_rows(found).arrange(found)
 
 
+def with_other_models(layout: Layout, numbers: Sequence[Numbers]) -> tuple[Layout, list[str]]:
+    """Return a layout with the rows of other models than the study's own, and all models in the order of the rows."""
+    found = [row for of_data in numbers for row in shown_rows(of_data, layout)]
+    layout = layout.for_rows(found)
+    return layout, list(dict.fromkeys(str(row[0]) for row in [*layout.rows, *found]))
+
+
 def why_missing(numbers: Numbers, layout: Layout, row: Row, quantity: str) -> str:
     """Return why a row of a table has no number of a quantity; empty if it has one.
 

@@ -19,6 +19,7 @@ from paper_figures.panels import (
     panel_rows,
     remark_on,
     shown_quantities,
+    with_other_models,
 )
 from paper_figures.scores import Numbers
 from paper_figures.style import model_look, settings
@@ -46,7 +47,7 @@ def draw(layout: Layout, numbers: Sequence[Numbers]) -> Figure:
         numbers: numbers of each data set.
     """
     quantities = shown_quantities(layout, numbers)
-    models = list(dict.fromkeys(row[0] for row in layout.rows))
+    layout, models = with_other_models(layout, numbers)
     with settings():
         figure, panels = panel_rows(numbers, quantities, height_in=2.3)
         for row, of_data in zip(panels, numbers, strict=True):

@@ -47,13 +47,10 @@ def choose_models(study: Study, points: Sequence[Point], models: Sequence[str], 
         specify: function that specifies a point.
 
     Raises:
-        UserError: a model is unknown, or cannot have the row that the others are compared with or any row at all; or
-            the study is one of a file, which has its models.
+        UserError: a model is unknown, or cannot have the row that the others are compared with or any row at all.
     """
     if not models or not points:
         return Choice(list(points), [])
-    if study.file is not None:
-        raise UserError(f"{study.file}: the file's `models` are those of the study; change them and omit --models")
     specify(points[0])  # What no model can have is not the fault of one of them.
     own_model = study.layout.own_model
     own = points if own_model in models else []

@@ -62,6 +62,15 @@ def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any)
     assert texts == ["0.500 1 of 3 seeds", "0.301 ± 0.001", "no valid score", "not run"]
 
 
+def test_models_in_place_of_the_study_s_own_have_maps_with_their_names(tmp_path: Path, write_records: Any) -> None:
+    runs = [(model, 0, {"size": 3, "kind": kind}, 0.5) for model in ("d", "mine") for kind in ("x", "y")]
+    write_records(tmp_path, "sizes", runs)
+    figure = draw(LAYOUT, read_grids(Study(LAYOUT), tmp_path)["laptop"])
+    titles = [part.get_suptitle() for part in figure.subfigs]
+    assert {title.split(". ")[0] for title in titles} == {"OSS-Net D", "mine"}
+    assert len([axes for axes in figure.axes if axes.images]) == 4
+
+
 def test_a_quantity_that_no_record_has_is_left_out(tmp_path: Path, write_records: Any) -> None:
     figure = drawn(tmp_path, write_records, {(3, "y"): 0.3})
     assert [axes.get_ylabel() for axes in figure.axes if not axes.images] == ["Dice ↑", "HD95 (mm) ↓"]

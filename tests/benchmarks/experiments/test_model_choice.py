@@ -89,7 +89,6 @@ def test_models_without_a_segmentation_of_the_encoder_start_from_none(planned: P
         (TABLE1, ["unet3d"], "'Uniform, .* nor any other .*evaluates all voxels"),
         (FIGURE4, ["a"], "the encoder of a predicts no segmentation"),
         (ABLATIONS, ["mine"], "mine"),
-        (replace(TABLE2, file=Path("own.toml")), ["c"], "own.toml: .*--models"),
     ],
     ids=lambda value: value.name if isinstance(value, Study) else "",
 )
