@@ -35,6 +35,9 @@ COSTS = {
 }
 """Columns of `benchmarks.report.run_costs.costs_of` on the horizontal axes, with their labels and units."""
 
+LOGARITHMIC_FROM = 3
+"""Factor between the lowest and the highest costs of a panel from which their axis is logarithmic."""
+
 FRONT: Look = {"color": "0.6", "linewidth": 0.9, "zorder": 2}
 MARKER_PT = 6.5
 
@@ -152,10 +155,11 @@ def _draw_panel(axes: Axes, models: pd.DataFrame, cost: str) -> None:
         )
     front = models[~is_dominated(models, [cost])].sort_values(cost)
     axes.step(front[cost] / unit, front["value"], where="post", **FRONT)
-    axes.set_xscale("log")
-    label_plainly(axes.xaxis)
-    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-    axes.tick_params(axis="x", which="minor", labelsize=7)
+    if models[cost].max() >= LOGARITHMIC_FROM * models[cost].min():
+        axes.set_xscale("log")
+        label_plainly(axes.xaxis)
+        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+        axes.tick_params(axis="x", which="both", length=3.5, pad=3.5)
     axes.set_xlabel(label)
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)

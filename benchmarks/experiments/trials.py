@@ -6,6 +6,7 @@ whenever it is resumed, also with `--force`. Trials of another machine are refus
 """
 
 import json
+import math
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -38,7 +39,10 @@ from ossnet.training.validation import Validation
 
 STEPS = 3
 EPOCHS = 4
-"""Steps per epoch and epochs of a trial; the first epoch, in which much is done for the first time, does not count."""
+"""Steps per epoch and least epochs of a trial; the first, in which much is done for the first time, does not count."""
+
+DURATION_S = 6.0
+"""Time that a trial takes at least, so that what else the machine does for a moment decides no median."""
 
 PATIENCE_S = 3600.0
 """Time to wait for another process that makes trials."""
@@ -209,10 +213,15 @@ def _any_length(spec: RunSpec) -> RunSpec:
 
 def time_steps(spec: RunSpec, dataset: Dataset, job: Job) -> list[float]:
     """Return the seconds per step of each epoch that counts, with reading and augmentation but without validation."""
-    device = _device()
-    recipe = replace(spec.recipe, epochs=EPOCHS, steps_per_epoch=STEPS)
+    short = _time_epochs(spec, EPOCHS, dataset, job)
+    epochs = math.ceil(DURATION_S / (STEPS * median(short)))
+    return short if epochs <= len(short) else _time_epochs(spec, 1 + epochs, dataset, job)
+
+
+def _time_epochs(spec: RunSpec, epochs: int, dataset: Dataset, job: Job) -> list[float]:
+    recipe = replace(spec.recipe, epochs=epochs, steps_per_epoch=STEPS)
     reports: list[EpochReport] = []
-    model = spec.make_model().to(device)
+    model = spec.make_model().to(_device())
     cases = PreparedCases(dataset, "train", spec.preprocessing, Path(job.cache), recipe.sampling, model.slicing)
     cases.prepare()
     with tempfile.TemporaryDirectory() as folder:

@@ -27,9 +27,14 @@ def test_steps_of_a_training_are_timed_and_recorded_once(
     tiny_spec: Specs, dataset: Dataset, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, path = tiny_spec("onet"), tmp_path / "trials" / "league-own-tiny.jsonl"
-    seconds = time_steps(spec, dataset, job)
-    assert len(seconds) == EPOCHS - 1
-    assert all(0 < each < 60 for each in seconds)
+    monkeypatch.setattr(trials, "DURATION_S", 0.0)
+    short = time_steps(spec, dataset, job)
+    assert len(short) == EPOCHS - 1
+    assert all(0 < each < 60 for each in short)
+    # A longer trial has more epochs, of which as many count as the short one says.
+    monkeypatch.setattr(trials, "_time_epochs", lambda spec, epochs, *_: [0.5] * (epochs - 1))
+    monkeypatch.setattr(trials, "DURATION_S", 14.0)
+    assert len(time_steps(spec, dataset, job)) == 10
     monkeypatch.setattr(trials, "time_steps", lambda *_: [0.5, 0.1, 0.2])
     monkeypatch.setattr(trials, "predicted_bytes", lambda spec: 7 * spec.recipe.batch_size)
     made = Trials(path).make(spec, None, dataset, job)
