@@ -22,7 +22,7 @@ from benchmarks.report.run_costs import costs_of
 from benchmarks.report.score_records import read_records
 from benchmarks.report.score_table import NOT_RUN
 from benchmarks.studies.league import LEAGUE
-from paper_figures.panels import INTERVAL, Look, axis_label, label_plainly, remark_on, shown_rows
+from paper_figures.panels import INTERVAL, Look, axis_label, remark_on, scale_by_span, shown_rows
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
@@ -34,9 +34,6 @@ COSTS = {
     "segmentation_s": ("Time of a segmentation (s)", 1),
 }
 """Columns of `benchmarks.report.run_costs.costs_of` on the horizontal axes, with their labels and units."""
-
-LOGARITHMIC_FROM = 3
-"""Factor between the lowest and the highest costs of a panel from which their axis is logarithmic."""
 
 FRONT: Look = {"color": "0.6", "linewidth": 0.9, "zorder": 2}
 MARKER_PT = 6.5
@@ -155,11 +152,7 @@ def _draw_panel(axes: Axes, models: pd.DataFrame, cost: str) -> None:
         )
     front = models[~is_dominated(models, [cost])].sort_values(cost)
     axes.step(front[cost] / unit, front["value"], where="post", **FRONT)
-    if models[cost].max() >= LOGARITHMIC_FROM * models[cost].min():
-        axes.set_xscale("log")
-        label_plainly(axes.xaxis)
-        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-        axes.tick_params(axis="x", which="both", length=3.5, pad=3.5)
+    scale_by_span(axes.xaxis, models[cost])
     axes.set_xlabel(label)
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from benchmarks.markup import power_of_two
 from benchmarks.studies.locations import LOCATIONS_PER_PASS
 from paper_figures.figure5 import INFERENCES
-from paper_figures.panels import MEAN, Look, add_legend, axis_label, draw_number, panel_rows, shown_quantities
+from paper_figures.panels import (
+    MEAN,
+    Look,
+    add_legend,
+    axis_label,
+    draw_number,
+    panel_rows,
+    scale_by_span,
+    shown_quantities,
+)
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_own_numbers
 from paper_figures.style import BLACK, GREEN, settings
@@ -22,25 +31,27 @@ LOOKS: dict[str, tuple[str, Look]] = INFERENCES | {
 }
 """Names and looks of the extractions."""
 
-APART = 0.25
+APART = 0.4
 """Distance between extractions at the same number of locations, as a part of the step to the next power of two."""
 
-SEED_SHIFT = 0.08
+SEED_SHIFT = 0.13
 
 
 def draw(numbers: Sequence[Numbers]) -> Figure:
     """Draw a row of panels for each data set: each quantity against the locations per pass, on a log2 scale."""
     quantities = shown_quantities(LOCATIONS_PER_PASS.layout, numbers)
     with settings():
-        figure, panels = panel_rows(numbers, quantities, height_in=2.5)
+        figure, panels = panel_rows(numbers, quantities, height_in=2.8)
         for row, of_data in zip(panels, numbers, strict=True):
             for axes, quantity in zip(row, quantities, strict=True):
-                _draw_extractions(axes, of_data.rows[of_data.rows["quantity"] == quantity])
+                of_quantity = of_data.rows[of_data.rows["quantity"] == quantity]
+                _draw_extractions(axes, of_quantity)
                 axes.set_ylabel(axis_label(quantity))
                 if quantity != "dice":
-                    axes.set_yscale("log")
+                    scale_by_span(axes.yaxis, of_quantity["value"])
         found = {extraction for of_data in numbers for extraction in of_data.rows["extraction"]}
-        add_legend(figure, numbers, {name: MEAN | look for key, (name, look) in LOOKS.items() if key in found})
+        entries = {name: MEAN | look for key, (name, look) in LOOKS.items() if key in found}
+        add_legend(figure, numbers, entries, per_line=2)
     return figure
 
 

@@ -31,6 +31,10 @@ NEUTRAL: Look = {"color": "0.35", "marker": "o"}
 """Look of a legend entry that stands for all colours and markers."""
 
 
+LOGARITHMIC_FROM = 3
+"""Factor between the lowest and the highest value of a panel from which `scale_by_span` makes an axis logarithmic."""
+
+
 def panel_rows(
     numbers: Sequence[Numbers], quantities: Sequence[str], height_in: float, share_places: bool = False
 ) -> tuple[Figure, list[list[Axes]]]:
@@ -90,8 +94,13 @@ def draw_number(
     draw([number["published"]], 0, PAPER | {"marker": marker})
 
 
-def add_legend(figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str, Look] | None = None) -> None:
-    """Add a legend below the panels: a line of entries by their labels, and a line of the markers of the numbers."""
+def add_legend(
+    figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str, Look] | None = None, per_line: int | None = None
+) -> None:
+    """Add a legend below the panels: a line of entries by their labels, and a line of the markers of the numbers.
+
+    With `per_line`, the entries are on several lines with at most so many each.
+    """
     rows = pd.concat([of_data.rows for of_data in numbers])
     if rows["low"].notna().any():
         marks = {"mean, 95 % interval": NEUTRAL | MEAN | INTERVAL | {"linestyle": "-"}}
@@ -101,7 +110,11 @@ def add_legend(figure: Figure, numbers: Sequence[Numbers], entries: Mapping[str,
         marks["single seed"] = NEUTRAL | SEED
     if rows["published"].notna().any():
         marks["paper: best of three runs, real data"] = NEUTRAL | PAPER
-    lines = [list(line.items()) for line in (entries, marks) if line]
+    listed = list((entries or {}).items())
+    of_entries = [
+        listed[at : at + (per_line or len(listed))] for at in range(0, len(listed), per_line or len(listed) or 1)
+    ]
+    lines = [*of_entries, list(marks.items())]
     # matplotlib fills a legend column by column.
     columns = list(zip_longest(*lines, fillvalue=(" ", {"linestyle": "none"})))
     handles = [Line2D([], [], label=label, **look) for column in columns for label, look in column]
@@ -168,6 +181,17 @@ def _seeds_of(numbers: Numbers, layout: Layout, row: Row) -> dict[str, list[floa
 def _failed(numbers: Numbers, layout: Layout) -> Mapping[Row, Mapping[int, str]]:
     """Return the failures of the seeds of each row that has some."""
     return failed_rows(numbers.failures, layout).get(numbers.key[:2], {})
+
+
+def scale_by_span(axis: Axis, values: pd.Series) -> None:
+    """Make an axis logarithmic, with labels at 1, 2 and 5 of each decade, if values span `LOGARITHMIC_FROM`."""
+    if values.max() < LOGARITHMIC_FROM * values.min():
+        return
+    set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
+    set_scale("log")
+    label_plainly(axis)
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
+    axis.set_tick_params(which="both", length=3.5, pad=3.5)
 
 
 def label_plainly(axis: Axis) -> None:
