@@ -187,7 +187,7 @@ def scale_by_span(axis: Axis, values: pd.Series) -> None:
     """Make an axis logarithmic, with labels at 1, 2 and 5 of each decade, if values span `LOGARITHMIC_FROM`."""
     if values.max() < LOGARITHMIC_FROM * values.min():
         return
-    set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
+    set_scale = axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale
     set_scale("log")
     label_plainly(axis)
     axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))

@@ -116,6 +116,12 @@ class Claim:
     beside: Selection = Field(default_factory=dict)
     by_definition: bool = False
 
+    @property
+    def tables(self) -> set[str]:
+        """Names of the tables whose numbers the claim selects."""
+        sides = [side for test in (*self.tests, *self.ablations) for side in (test.of, test.to)]
+        return {str(name) for selection in (self.on, self.beside, *sides) for name in selection.get("table", ())}
+
 
 @dataclass(frozen=True, config=STRICT)
 class _ClaimFile:

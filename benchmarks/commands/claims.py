@@ -40,8 +40,10 @@ def judge_claims(
     Raises:
         UserError: there are no such records, or two of the data sets stand for the same data set of the paper.
     """
+    claims = read_claims(PUBLISHED / "claims.toml")
+    tables = {name for claim in claims for name in claim.tables}
     numbers, failures, used = [], [], []
-    for study in [study for study in find_studies([]) if study.has_points]:
+    for study in [study for study in find_studies([]) if study.has_points and study.name in tables]:
         # The paper says nothing about models that stand in for a study's own.
         own = own_rows(_selected(read_records(results / "records", [study.name]), profile, datasets), study.layout)
         have = {part.dataset for part in own}
@@ -65,7 +67,6 @@ def judge_claims(
         for probe in study.evidence()
     }
     published = {name: read_published(PUBLISHED, name) for name in ("table1", "table2", "table3")}
-    claims = read_claims(PUBLISHED / "claims.toml")
     predicted = _concatenate([part.predicted for part in by_study.values() if part.gpu is None])
     verdicts = judge(claims, _concatenate(numbers), published, _concatenate(failures), unmeasured, predicted)
     basis = ", ".join(f"{study} on {source}{origin}" for study, source, origin in used)
