@@ -111,10 +111,8 @@ def add_legend(
     if rows["published"].notna().any():
         marks["paper: best of three runs, real data"] = NEUTRAL | PAPER
     listed = list((entries or {}).items())
-    of_entries = [
-        listed[at : at + (per_line or len(listed))] for at in range(0, len(listed), per_line or len(listed) or 1)
-    ]
-    lines = [*of_entries, list(marks.items())]
+    per_line = per_line or max(len(listed), 1)
+    lines = [listed[at : at + per_line] for at in range(0, len(listed), per_line)] + [list(marks.items())]
     # matplotlib fills a legend column by column.
     columns = list(zip_longest(*lines, fillvalue=(" ", {"linestyle": "none"})))
     handles = [Line2D([], [], label=label, **look) for column in columns for label, look in column]

@@ -4,18 +4,10 @@ from ossnet.config import build
 from ossnet.errors import UserError
 from ossnet.network.configuration import OccupancyNetworkConfig
 
-TINY = {
-    "shape": (16, 16, 16),
-    "modalities": 2,
-    "encoder_channels": (4, 6),
-    "patch_size": 3,
-    "decoder_width": 8,
-    "decoder_blocks": 2,
-}
-
 
 def config(**changes: object) -> OccupancyNetworkConfig:
-    return build(OccupancyNetworkConfig, TINY | changes, "test")
+    settings = {"shape": (16, 16, 16), "modalities": 2, "encoder_channels": (4, 6)}
+    return build(OccupancyNetworkConfig, settings | changes, "test")
 
 
 @pytest.mark.parametrize(
