@@ -29,7 +29,7 @@ MODELS = ("onet", "a", "b", "c", "d", "unet3d", "unet2d-depth", "iosnet", "hnose
 
 BUDGETS = ("time", "memory")
 
-RATES: Mapping[str, float] = {"third": 1 / 3, "recipe": 1.0, "triple": 3.0}
+RATES: Mapping[str, float] = {"third": 1 / 3, "recipe": 1.0, "triple": 3.0, "ninefold": 9.0}
 """Trials of the tuning by name: factors of the learning rate in the profile's recipe."""
 
 EPOCHS = range(16, 0, -2)
@@ -83,7 +83,7 @@ TUNING = Study(
         names={
             "budget": _BUDGET_NAMES,
             "model": MODEL_NAMES | SUCCESSOR_NAMES,
-            "rate": {"third": "a third", "recipe": "the recipe's", "triple": "three times"},
+            "rate": {"third": "a third", "recipe": "the recipe's", "triple": "three times", "ninefold": "nine times"},
         },
         note="One seed each; the best of a model on the validation cases is taken for the league",
         # With one seed, no interval tells one rate from another.

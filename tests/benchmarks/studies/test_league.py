@@ -110,7 +110,7 @@ def test_without_trials_nothing_is_planned_and_nothing_is_made(planned: Plans, t
 def test_runs_that_are_not_known_yet_are_counted_with_their_time(
     plan_of: Plans, planned: Plans, tmp_path: Path
 ) -> None:
-    """Of 3 models and 2 budgets, trainings of 40 s: 3 rates in the tuning, and 3 seeds, of which the tuning has one."""
+    """Of 3 models and 2 budgets, trainings of 40 s: 4 rates in the tuning, and 3 seeds, of which the tuning has one."""
     models = tuple(SECONDS)
 
     def unplanned(study: Any, models: tuple[str, ...] = models) -> tuple[int, float]:
@@ -122,9 +122,9 @@ def test_runs_that_are_not_known_yet_are_counted_with_their_time(
         assert (len(lines) == 2) == (plan.unplanned is not None)
         return (plan.unplanned.runs, plan.unplanned.seconds) if plan.unplanned else (0, 0.0)
 
-    assert unplanned(TUNING) == (18, pytest.approx(18 * 40))
+    assert unplanned(TUNING) == (24, pytest.approx(24 * 40))
     assert unplanned(LEAGUE) == (18, pytest.approx(12 * 40))
-    assert unplanned(TUNING, ()) == (60, pytest.approx(60 * 40))
+    assert unplanned(TUNING, ()) == (80, pytest.approx(80 * 40))
     runs = planned()
     assert unplanned(TUNING) == (0, 0)
     rate({folder: run for folder, run in runs.items() if run.run.model == "c"}, lambda _: 0.5)
@@ -166,7 +166,7 @@ def test_every_model_has_the_same_trials_for_the_same_time_and_memory(planned: P
         budget = str(run.run.columns["budget"])
         assert (recipe["batch_size"], recipe["epochs"], recipe["steps_per_epoch"]) == expected[run.run.model, budget]
     rates = {run.run.columns["rate"]: recipe_of(run) for run in runs.values() if run.run.model == "c"}
-    assert [rates[name]["optimization"]["learning_rate"] for name in RATES] == [1.33e-3, 4e-3, 1.2e-2]
+    assert [rates[name]["optimization"]["learning_rate"] for name in RATES] == [1.33e-3, 4e-3, 1.2e-2, 3.6e-2]
     assert len(Trials(trials_path(tmp_path / "results", "league", "own", "laptop"))._found) == 6
 
 
@@ -203,7 +203,10 @@ def test_a_model_whose_trial_fails_is_left_out_under_that_budget(
 
 
 def test_the_best_learning_rate_of_the_validation_cases_is_taken(planned: Plans) -> None:
-    dice = {"onet": {"third": 0.5, "recipe": 0.7, "triple": 0.6}, "c": {"third": None, "recipe": 0.1, "triple": 0.3}}
+    dice = {
+        "onet": {"third": 0.5, "recipe": 0.7, "triple": 0.6, "ninefold": 0.2},
+        "c": {"third": None, "recipe": 0.1, "triple": 0.3, "ninefold": 0.0},
+    }
     tuned = planned()
     rate(tuned, lambda run: dice.get(run.run.model, dict.fromkeys(RATES, 0.0))[str(run.run.columns["rate"])])
     runs = planned(LEAGUE)
@@ -225,7 +228,7 @@ def test_models_that_are_not_tuned_equally_often_are_refused(planned: Plans) -> 
         planned(LEAGUE)
     rate({folder: run for folder, run in runs.items() if run.run.columns["rate"] != "third"}, lambda _: 0.5)
     rate({folder: run for folder, run in runs.items() if run.run.model != "c"}, lambda _: 0.5)
-    with pytest.raises(UserError, match="c, equal time: 2; c, equal memory: 2"):
+    with pytest.raises(UserError, match="c, equal time: 3; c, equal memory: 3"):
         planned(LEAGUE)
     # A list of what there is to do shows the others.
     assert {run.run.model for run in planned(LEAGUE, make_trials=False).values()} == {"onet", "unet3d"}
@@ -258,7 +261,7 @@ def row(model: str, seed: int, dice: float, **columns: str) -> dict[str, Any]:
     }
 
 
-def found(tmp_path: Path, trials_of_c: int = 3) -> Findings:
+def found(tmp_path: Path, trials_of_c: int = 4) -> Findings:
     tuned = [row(model, 0, 0.5, budget="time", rate=rate) for model in ("c", "onet") for rate in RATES]
     tuned = [each for each in tuned if each["model"] != "c"] + [e for e in tuned if e["model"] == "c"][:trials_of_c]
     head = {"study": "tuning"}
@@ -277,8 +280,8 @@ def test_tables_have_ranks_and_budgets(tmp_path: Path) -> None:
         ["2", "OSS-Net C", "0.350", "2 to 2", "0%", "100%"],
     ]
     assert [[cell.text for cell in cells] for cells in budgets.rows] == [
-        ["time", "OSS-Net C", "4", "40", "0.004", "3", "40", "3.000", "2.000"],
-        ["time", "O-Net", "4", "40", "0.004", "3", "40", "–", "2.000"],
+        ["time", "OSS-Net C", "4", "40", "0.004", "4", "40", "3.000", "2.000"],
+        ["time", "O-Net", "4", "40", "0.004", "4", "40", "–", "2.000"],
     ]
 
 
@@ -298,8 +301,8 @@ def test_tables_name_the_runs_that_failed(tmp_path: Path) -> None:
         ["–", "O-Net", "–", "–", "–", "–", "OOM"],
     ]
     assert [[cell.text for cell in cells] for cells in budgets.rows] == [
-        ["time", "OSS-Net C", "4", "40", "0.004", "3", "40", "3.000", "2.000", "seed 1: OOM"],
-        ["time", "O-Net", "4", "40", "0.004", "3", "–", "–", "–", "OOM"],
+        ["time", "OSS-Net C", "4", "40", "0.004", "4", "40", "3.000", "2.000", "seed 1: OOM"],
+        ["time", "O-Net", "4", "40", "0.004", "4", "–", "–", "–", "OOM"],
     ]
     for table in (ranks, budgets):
         assert "time, O-Net, seed 0, 1: OOM" in table.notes
@@ -307,5 +310,5 @@ def test_tables_name_the_runs_that_failed(tmp_path: Path) -> None:
 
 
 def test_a_table_of_models_that_were_not_tuned_equally_often_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="c, equal time: 2; onet, equal time: 3"):
-        league_tables(found(tmp_path, trials_of_c=2))
+    with pytest.raises(UserError, match="c, equal time: 3; onet, equal time: 4"):
+        league_tables(found(tmp_path, trials_of_c=3))
