@@ -86,10 +86,10 @@ def read_probes(folder: Path, study: str, reference: Path | None = None) -> pd.D
     Records of machines that the folder has none of are taken from the reference, so that a laptop's figure has a GPU in
     it.
 
-    Columns: the fields of `benchmarks.study.Probe`; `resolution`, as in tables; `edge`, in voxels, of a cube with the
-    same number of voxels; `kind`: `predicted`, `gpu` or `cpu`; `machine`, its name in texts, and `slug`, in file names;
-    `gigabytes`, the peak of tensors, and `published_gigabytes`, that of the paper's Table 3 (10⁹ bytes); `failure`; and
-    `RESULTS` of the record's `result`. None or NaN where there is no value.
+    Columns: the fields of `benchmarks.workload.Probe`; `resolution`, as in tables; `edge`, in voxels, of a cube with
+    the same number of voxels; `kind`: `predicted`, `gpu` or `cpu`; `machine`, its name in texts, and `slug`, in file
+    names; `gigabytes`, the peak of tensors, and `published_gigabytes`, that of the paper's Table 3 (10⁹ bytes);
+    `failure`; and `RESULTS` of the record's `result`. None or NaN where there is no value.
 
     Args:
         folder: folder `efficiency` of a results folder.

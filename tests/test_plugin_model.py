@@ -21,7 +21,8 @@ from benchmarks.studies.custom.definition import read_study
 from benchmarks.studies.league import BUDGETS, LEAGUE, RATES, TUNING
 from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2, grid
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 from ossnet.data.case import Dataset
 from ossnet.memory.fits import CUDA_CONTEXT_BYTES, answer, describe, model_config, workloads
 from ossnet.memory.footprint import Footprint, predict

@@ -9,7 +9,8 @@ import pandas as pd
 
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.probes.records import CPU, PREDICTED, ProbeRecord, read_records
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 ANY_GPU = "GPU"
 """Name in tables for a GPU while none has records."""

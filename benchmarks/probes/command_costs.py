@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from benchmarks.machine.resident import peak_resident, restart_peak_resident
-from benchmarks.study import Probe, Shape
+from benchmarks.workload import Probe, Shape
 from ossnet.files import write_text
 
 PROFILE = "paper"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks.machine.timing import Timing, time_in_turns
 from benchmarks.probes.phantom import ClosedFormField, ClosedFormVolume, make_volume
 from benchmarks.probes.released_layers import use_released_layers
-from benchmarks.study import Implementation, Probe
+from benchmarks.workload import Implementation, Probe
 from ossnet.field import OccupancyField
 from ossnet.inference.extraction import EXTRACTORS, Extraction
 from ossnet.memory.workload import Step, Workload

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from benchmarks.markup import power_of_two
 from benchmarks.probes.records import CPU, PREDICTED, ProbeRecord, read_records, write_records
-from benchmarks.study import DeviceType, Probe, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import Probe
 
 MAX_LISTED = 20
 """Number of failures that are listed one by one."""

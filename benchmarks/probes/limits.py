@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from benchmarks.probes.published import FULL_LOCATIONS
-from benchmarks.study import PAPER_VOLUMES, Probe, Shape
+from benchmarks.workload import PAPER_VOLUMES, Probe, Shape
 
 GIBIBYTE = 2**30
 

@@ -14,7 +14,7 @@ from benchmarks.machine.timing import Timing, count_flops, matmul_rate, time_rep
 from benchmarks.probes.comparison import TRAINING_EXECUTIONS, compare_ways
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.released_memory import released_footprint
-from benchmarks.study import Implementation, Probe
+from benchmarks.workload import Implementation, Probe
 from ossnet.memory import footprint
 from ossnet.memory.footprint import Footprint
 from ossnet.memory.workload import Workload

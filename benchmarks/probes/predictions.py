@@ -8,7 +8,7 @@ from queue import SimpleQueue
 
 from benchmarks.machine.subprocess_worker import Outcome, Worker
 from benchmarks.probes.measure import predict_probe
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 MAX_PROCESSES = 4
 PROBES_PER_PROCESS = 16

@@ -10,7 +10,7 @@ import torch
 from benchmarks.machine.subprocess_worker import OOM, Outcome, Worker
 from benchmarks.probes.command_costs import measure_command
 from benchmarks.probes.measure import measure_probe, measure_tensors
-from benchmarks.study import CUBE, Probe
+from benchmarks.workload import CUBE, Probe
 
 Kind = Literal["runtime", "tensors", "process"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, get_args
 import pandas as pd
 
 from benchmarks.names import PUBLISHED, read_published
-from benchmarks.study import Implementation, Probe, UNetVariant
+from benchmarks.workload import Implementation, Probe, UNetVariant
 
 FUNCTION_SPACE = ("onet", "a", "b", "c", "d")
 

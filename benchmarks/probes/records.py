@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from benchmarks.probes.json_types import check_type
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.errors import UserError
 from ossnet.files import write_text
 

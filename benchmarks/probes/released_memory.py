@@ -14,7 +14,7 @@ from baselines.unet2d import UNet2d
 from baselines.unet3d import UNet3d
 from benchmarks.probes import released_layers
 from benchmarks.probes.unet_variants import CHOICES, UNetChoices, VariedUNet
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.losses import class_loss, probabilities
 from ossnet.memory.accounting import StorageAccount
 from ossnet.memory.allocator import CachingAllocator

@@ -18,7 +18,8 @@ from benchmarks.probes.machine import Machine
 from benchmarks.probes.predictions import predict, predictions
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import GIGABYTE, PREDICTED, ProbeRecord, read_records
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 
 PROBE_LIMIT_S = {"cpu": 3600.0, "cuda": 90.0}
 """Time limit of a measurement in seconds, by type of device.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.probes.phantom import make_volume
-from benchmarks.study import Shape
+from benchmarks.workload import Shape
 from ossnet.data.brats import BRATS2020
 
 AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.unet import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
-from benchmarks.study import Implementation
+from benchmarks.workload import Implementation
 
 AVERAGE_POOLING = {2: F.avg_pool2d, 3: F.avg_pool3d}
 TRANSPOSED_CONVOLUTION: dict[Dimensions, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {

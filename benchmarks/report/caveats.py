@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.names import PAPER_NAMES
 from benchmarks.report.score_records import Record, Records
-from benchmarks.study import PAPER_VOLUMES
+from benchmarks.workload import PAPER_VOLUMES
 from ossnet.data.paper_datasets import PAPER_DATASETS
 
 Caveats = Mapping[tuple[str, str, str], Sequence[str]]

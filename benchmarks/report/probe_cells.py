@@ -8,7 +8,7 @@ from benchmarks.markup import NOTHING, Cell, interval, power_of_two, threads_tex
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import name_of
 from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED, ProbeRecord, used_by_others
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 CPU_NOTES: tuple[str, ...] = (
     "Tensors on a CPU are counted by the accounting that makes the prediction, so that their agreement is no "

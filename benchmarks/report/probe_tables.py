@@ -13,7 +13,7 @@ from benchmarks.probes.answers import Answers
 from benchmarks.probes.limits import LIMITS
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import GIGABYTE, ProbeRecord
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.files import write_text
 
 BYTES = (

@@ -18,7 +18,8 @@ from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.ledger import device_type_of
 from benchmarks.report.probe_cells import locations_cell, machine_notes, notes, number_cell, ratio, seconds
-from benchmarks.study import DeviceType, Probe, Shape, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import Probe, Shape
 
 MODEL = "c"
 DATASET = "brats"

@@ -11,7 +11,8 @@ from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import gigabytes, locations_cell, memory_notes, notes, number_cell
 from benchmarks.studies.memory_table import RELEASED_CODE, THIS_SUITE, WORKSPACES
-from benchmarks.study import DeviceType, Implementation, Probe, Shape, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import Implementation, Probe, Shape
 
 MODELS = ("onet", "c")
 DATASET = "brats"

@@ -6,7 +6,8 @@ from benchmarks.names import PAPER_NAMES, model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.limits import GIBIBYTE, LIMITS, TRAINING
 from benchmarks.report.probe_cells import absent, measured_notes, notes
-from benchmarks.study import PAPER_VOLUMES, DeviceType, Probe, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import PAPER_VOLUMES, Probe
 
 COMMANDS = {"preparation": "ossnet data prepare", "training": "ossnet train"}
 

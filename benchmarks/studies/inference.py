@@ -11,7 +11,8 @@ from benchmarks.names import model_name
 from benchmarks.probes.answers import Answers
 from benchmarks.report.probe_cells import machine_notes, notes, ratio, seconds
 from benchmarks.studies import figure5
-from benchmarks.study import Point, Shape, Study
+from benchmarks.study import Point, Study
+from benchmarks.workload import Shape
 
 if TYPE_CHECKING:
     from ossnet.training.profile import Profile

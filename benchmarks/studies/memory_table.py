@@ -17,7 +17,7 @@ from benchmarks.probes.records import CPU, GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes, ratio
 from benchmarks.studies import successors
 from benchmarks.studies.unet_table import unets_table
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 LARGEST_PARTS = 4
 """Number of parts of a peak that are named."""

@@ -13,7 +13,8 @@ from benchmarks.report.probe_cells import gigabytes, memory_notes, notes, second
 from benchmarks.studies import successors
 from benchmarks.studies.figure5 import INTERVAL
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
-from benchmarks.study import CUBE, DeviceType, Phase, Probe, Shape, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import CUBE, Phase, Probe, Shape
 from ossnet.network.resolution import encoder_channels
 
 EXTRACTIONS = {

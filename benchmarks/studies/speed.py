@@ -17,7 +17,8 @@ from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import absent, gigabytes, machine_notes, notes
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
-from benchmarks.study import PAPER_VOLUMES, DeviceType, Implementation, Probe, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import PAPER_VOLUMES, Implementation, Probe
 
 SHAPE, _ = PAPER_VOLUMES["brats"]
 

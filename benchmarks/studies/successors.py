@@ -7,7 +7,7 @@ The paper's tables and claims are about the models of `MODEL_NAMES` alone. Any s
 from collections.abc import Mapping
 
 from benchmarks.names import SUCCESSOR_NAMES
-from benchmarks.study import PAPER_VOLUMES, Phase, Probe, Shape
+from benchmarks.workload import PAPER_VOLUMES, Phase, Probe, Shape
 
 LOCATIONS: Mapping[str, int | None] = dict.fromkeys(SUCCESSOR_NAMES) | {"iosnet": 2**14}
 """Locations of each successor in training and per pass, as for the paper's models; None for models of all voxels."""

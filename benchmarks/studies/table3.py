@@ -15,7 +15,8 @@ from benchmarks.probes.published import (
 )
 from benchmarks.studies import successors
 from benchmarks.studies.memory_table import table3_tables
-from benchmarks.study import DeviceType, Probe, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import Probe
 
 
 def predicted() -> list[Probe]:

@@ -9,7 +9,7 @@ from benchmarks.probes.answers import Answers
 from benchmarks.probes.published import UNETS, PublishedMemory, unet_memory, unet_probe
 from benchmarks.probes.records import GIGABYTE, PREDICTED
 from benchmarks.report.probe_cells import gigabytes, notes
-from benchmarks.study import Implementation, Probe
+from benchmarks.workload import Implementation, Probe
 
 AFTER_SUM: Implementation = "activation after the sum"
 

@@ -9,7 +9,8 @@ from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import PREDICTED
 from benchmarks.report.probe_cells import cpu_notes, gigabytes, machine_notes, notes
 from benchmarks.studies.memory_table import OBJECT, WORKSPACES
-from benchmarks.study import DeviceType, Probe, Study
+from benchmarks.study import DeviceType, Study
+from benchmarks.workload import Probe
 
 ONE_PASS = Probe("memory", "c", "lits", (512, 512, 512), "inference", 2**14)
 SEGMENTATION = replace(ONE_PASS, phase="extraction", extraction="mise")

@@ -21,7 +21,8 @@ from benchmarks.scoring.scoring import Job, folder_of, training_folder
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies import registry
 from benchmarks.studies.table1 import TABLE1
-from benchmarks.study import Point, Probe, Study
+from benchmarks.study import Point, Study
+from benchmarks.workload import Probe
 from ossnet.config import plain
 from ossnet.data.splits import Split
 from ossnet.training.profile import Profile

@@ -15,7 +15,8 @@ from benchmarks.layout import Layout
 from benchmarks.probes import predictions
 from benchmarks.probes.records import read_records
 from benchmarks.studies.table3 import TABLE3
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 
 Capture = pytest.CaptureFixture[str]
 Run = Callable[..., int]

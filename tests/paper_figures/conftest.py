@@ -10,7 +10,7 @@ import pytest
 from benchmarks.probes import records as probe_records
 from benchmarks.probes.records import ProbeRecord
 from benchmarks.report.score_records import Records
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 SHIFTS = {"x": 0.1, "y": -0.1}
 """By how much a case scores more than the mean of all."""

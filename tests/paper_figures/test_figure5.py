@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from paper_figures.figure5 import BEST, FIGURE5, HALF, INFERENCES, PAPER_SECONDS, STAGES
 from paper_figures.style import MODEL_COLOURS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.study import Implementation, Probe
+from benchmarks.workload import Implementation, Probe
 from paper_figures.figure6 import FIGURE6
 from paper_figures.style import MODEL_COLOURS
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_rgba
 
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from paper_figures.memory_parts import MEMORY_PARTS, PARTS
 
 BRATS = (256, 256, 160)

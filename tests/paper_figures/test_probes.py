@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from paper_figures.probes import (
     draw_intervals,
     draw_measured,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from benchmarks.study import Phase, Probe, Quantity
+from benchmarks.workload import Phase, Probe, Quantity
 from paper_figures.scaling import GPU_SIZES_GB, SCALING
 from paper_figures.style import MODEL_COLOURS
 

@@ -10,7 +10,7 @@ from benchmarks.probes.published import published_memory
 from benchmarks.probes.records import ProbeRecord, write_records
 from benchmarks.report.score_records import Records
 from benchmarks.studies import figure5
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.errors import UserError
 
 GOOD = {"onet": 0.5, "c": 0.9, "a": 0.7}

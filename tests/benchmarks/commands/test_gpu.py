@@ -16,7 +16,8 @@ from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import FOLDER, read_records
 from benchmarks.probes.runner import ProbeOptions
 from benchmarks.studies.registry import STUDIES
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from benchmarks.probes.ledger import Ledger, name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.prober import Prober
 from benchmarks.probes.records import IDLE_BYTES, read_records
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 from ossnet.errors import UserError
 
 Capture = pytest.CaptureFixture[str]

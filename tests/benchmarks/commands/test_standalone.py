@@ -37,7 +37,8 @@ from benchmarks.probes import runner
 from benchmarks.probes.runner import ProbeOptions
 from benchmarks.studies.registry import STUDIES
 from benchmarks.layout import Layout
-from benchmarks.study import Probe, Study
+from benchmarks.workload import Probe
+from benchmarks.study import Study
 
 SHAPE = (8, 8, 8)
 PROBES = [

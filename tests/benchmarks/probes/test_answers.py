@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import ProbeRecord, write_records
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 Record = Callable[..., ProbeRecord]
 

@@ -10,7 +10,7 @@ from benchmarks.machine.subprocess_worker import Outcome
 from benchmarks.probes.command_costs import STEPS, arguments_of, prepared_grid
 from benchmarks.probes.limits import LARGE_PREPARATION, LIMITS, PREPARATION, TRAINING
 from benchmarks.probes.prober import Prober
-from benchmarks.study import PAPER_VOLUMES, Probe
+from benchmarks.workload import PAPER_VOLUMES, Probe
 from ossnet.training.profile import load_profile
 
 SHAPE, LARGER_SHAPE = (34, 40, 20), (100, 70, 40)

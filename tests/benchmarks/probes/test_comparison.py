@@ -10,7 +10,7 @@ import torch
 from benchmarks.probes import comparison
 from benchmarks.probes.comparison import compare_ways, untrained
 from benchmarks.probes.records import ComparisonResult, check_type
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.model import ModelConfig
 from ossnet.registry import model_type
 

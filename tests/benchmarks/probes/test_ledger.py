@@ -5,7 +5,8 @@ from pathlib import Path
 from benchmarks.layout import Layout
 from benchmarks.probes.ledger import MAX_LISTED, Ledger, device_type_of, ledgers_of, name_of
 from benchmarks.probes.records import ProbeRecord
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 
 Record = Callable[..., ProbeRecord]
 

@@ -10,7 +10,7 @@ from benchmarks.machine.nvml import UsedMemory
 from benchmarks.machine.timing import Timing
 from benchmarks.probes import measure as measuring
 from benchmarks.probes.measure import measure_probe, measure_tensors, predict_probe, workload_of
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.memory.workload import Workload
 
 MEGABYTE = 2**20

@@ -6,7 +6,7 @@ from multiprocessing import active_children
 import pytest
 
 from benchmarks.probes import predictions
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 TINY = Probe("memory", "c", "cube", (16, 16, 16), "inference", locations=32)
 PROBES = [*(replace(TINY, locations=count) for count in (1, 2, 3)), replace(TINY, quantity="runtime")]

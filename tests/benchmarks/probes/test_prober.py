@@ -10,7 +10,7 @@ from benchmarks.machine.subprocess_worker import OOM, Outcome, Worker
 from benchmarks.probes import prober
 from benchmarks.probes.measure import measure_probe, measure_tensors
 from benchmarks.probes.prober import Prober
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 MEMORY = Probe("memory", "onet", "cube", (16, 16, 16), "inference", 32)
 RUNTIME = replace(MEMORY, quantity="runtime")

@@ -9,7 +9,7 @@ from benchmarks.probes.published import (
     unet_memory,
     unet_probe,
 )
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 
 def test_the_papers_numbers_as_probes() -> None:

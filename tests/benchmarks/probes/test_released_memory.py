@@ -11,7 +11,7 @@ from benchmarks.names import REFERENCE
 from benchmarks.probes.published import published_gigabytes
 from benchmarks.probes.records import read_records
 from benchmarks.probes.released_memory import released_footprint
-from benchmarks.study import PAPER_VOLUMES, Phase, Probe
+from benchmarks.workload import PAPER_VOLUMES, Phase, Probe
 from ossnet.errors import UserError
 from ossnet.memory.footprint import Footprint
 

@@ -17,7 +17,8 @@ from benchmarks.probes.ledger import name_of
 from benchmarks.probes.machine import Machine
 from benchmarks.probes.records import read_records
 from benchmarks.probes.runner import PROBE_LIMIT_S, ProbeOptions, ProbeRunner, as_memory
-from benchmarks.study import Probe, Study
+from benchmarks.study import Study
+from benchmarks.workload import Probe
 from ossnet.errors import UserError
 
 GIB = 2**30

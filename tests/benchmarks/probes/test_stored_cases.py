@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.probes.stored_cases import AIR_HU, WRITERS, write_cases
-from benchmarks.study import PAPER_VOLUMES
+from benchmarks.workload import PAPER_VOLUMES
 from ossnet.data.sources import open_dataset
 
 SHAPE = (20, 24, 16)

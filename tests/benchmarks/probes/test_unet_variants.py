@@ -11,7 +11,7 @@ from torch import nn
 from baselines.unet import Dimensions, ResidualBlock, ResidualUNet, UNetConfig
 from benchmarks.probes.released_memory import released_footprint
 from benchmarks.probes.unet_variants import CHOICES, UNetChoices, VariedUNet
-from benchmarks.study import Phase, Probe, UNetVariant
+from benchmarks.workload import Phase, Probe, UNetVariant
 
 TRAINING = Probe("memory", "unet2d-depth", "brats", (256, 256, 160), "training", implementation="released")
 INFERENCE = replace(TRAINING, phase="inference")

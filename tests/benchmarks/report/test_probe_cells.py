@@ -7,7 +7,7 @@ from benchmarks.markup import NOTHING, Cell
 from benchmarks.probes.answers import Answers
 from benchmarks.probes.records import IDLE_BYTES, ProbeRecord
 from benchmarks.report.probe_cells import UNFOLDED, gigabytes, machine_notes, notes, ratio, seconds
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 
 Record = Callable[..., ProbeRecord]
 

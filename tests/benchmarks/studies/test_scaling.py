@@ -12,7 +12,7 @@ from benchmarks.studies.scaling import (
     predicted_of_successors,
     runtime,
 )
-from benchmarks.study import Probe
+from benchmarks.workload import Probe
 from ossnet.inference.extraction import EXTRACTORS
 
 MODELS_AT_128 = ("unet3d", "unet2d-depth", "onet", "c")

@@ -4,7 +4,7 @@ from typing import get_args
 from benchmarks.probes.published import extractions, paper_batches, published_memory
 from benchmarks.studies import successors
 from benchmarks.studies.table3 import TABLE3, measured, predicted
-from benchmarks.study import UNetVariant
+from benchmarks.workload import UNetVariant
 
 
 def test_predictions_are_of_both_implementations_and_of_the_papers_batches() -> None:
