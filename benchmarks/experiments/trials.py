@@ -8,6 +8,7 @@ whenever it is resumed, also with `--force`. Trials of another machine are refus
 import json
 import math
 import tempfile
+import traceback
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from ossnet.errors import UserError
 from ossnet.files import write_text
 from ossnet.locks import hold, is_held
 from ossnet.memory.footprint import predict
+from ossnet.out_of_memory import is_out_of_memory
 from ossnet.training.loop import EpochReport, train
 from ossnet.training.optimization import Optimization
 from ossnet.training.run import RunSpec
@@ -104,7 +106,7 @@ class Trials:
         """Make and record the trial of a specification, unless another process has made it meanwhile.
 
         One process at a time makes trials in a results folder, since two would slow each other down. A trial that fails
-        is recorded, too.
+        is recorded, too, unless reading or writing a file fails.
 
         Args:
             spec: the specification.
@@ -114,6 +116,7 @@ class Trials:
 
         Raises:
             UserError: another process makes trials for longer than `PATIENCE_S`.
+            OSError: a file cannot be read or written, such as on a full disk.
         """
         with _alone(self._path.parent / "trials.lock"):
             self._found = _read(self._path)
@@ -138,8 +141,12 @@ class Trials:
             made_with = provenance(job.command, _device())
             try:
                 seconds = time_steps(spec, dataset, job)
+            except OSError:  # A full disk, say, is no property of the model.
+                raise
             except Exception as error:
                 failure = failure_reason(error)
+                if not isinstance(error, UserError) and not is_out_of_memory(error):
+                    traceback.print_exc()
         predicted = predicted_bytes(spec)
         return Trial(identity, spec.model, spec.recipe.batch_size, tuple(seconds), predicted, made_with, failure)
 

@@ -1,3 +1,4 @@
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,19 @@ def test_a_trial_that_fails_is_recorded(
     made = Trials(tmp_path / "trials.jsonl").make(tiny_spec(), None, dataset, job)
     assert (made.failure, made.seconds) == ("OOM", ())
     assert Trials(tmp_path / "trials.jsonl").of(tiny_spec()) == made
+
+
+def test_a_full_disk_is_no_failure_of_the_model(
+    tiny_spec: Specs, dataset: Dataset, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[float]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trials, "time_steps", fail)
+    found = Trials(tmp_path / "trials.jsonl")
+    with pytest.raises(OSError, match="No space left"):
+        found.make(tiny_spec(), None, dataset, job)
+    assert found.of(tiny_spec()) is None
 
 
 def test_trials_with_another_number_of_threads_are_refused(
