@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,13 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
     Raises:
         UserError: a file cannot be read.
     """
+    return [records for study in studies for records in _read_study(folder, study)]
+
+
+def _read_study(folder: Path, study: str) -> list[Records]:
     found = []
-    for path in sorted(folder.glob("*.jsonl")):
+    # The name of another study may begin with that of this one.
+    for path in sorted(folder.glob(f"{escape(study)}-*.jsonl")):
         try:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             heads = {(row["study"], row["dataset"], row["profile"]) for row in rows}
@@ -83,7 +89,7 @@ def read_records(folder: Path, studies: Sequence[str]) -> list[Records]:
         if len(heads) > 1:
             raise UserError(f"{path} holds records of several studies; collect them again")
         found += [Records(*head, tuple(rows)) for head in heads]
-    return [records for study in studies for records in found if records.study == study]
+    return [records for records in found if records.study == study]
 
 
 def records_of(layout: Layout, folder: Path) -> list[Records]:
