@@ -1,6 +1,5 @@
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,8 @@ def test_records_are_read_as_they_were_written(plan: Plan, tmp_path: Path) -> No
     assert (tmp_path / "records" / "table1-own-laptop.jsonl").exists()
     assert read_records(tmp_path / "records", ["table1"]) == [records]
     assert read_records(tmp_path / "records", ["table2"]) == []
-    replace(records, study="table1-own").write(tmp_path / "records")
+    others = tuple({**row, "study": "table1-own"} for row in records.rows)
+    Records("table1-own", "own", "laptop", others).write(tmp_path / "records")
     assert read_records(tmp_path / "records", ["table1"]) == [records]
     assert read_records(tmp_path / "elsewhere", ["table1"]) == []
 
