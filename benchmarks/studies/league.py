@@ -14,6 +14,7 @@ validated as often. Learning rates follow a cosine, since a schedule by epochs w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from benchmarks.layout import Layout
@@ -79,7 +80,7 @@ TUNING = Study(
         table="tuning",
         title="Trials of learning rates for the league",
         heads={"budget": "Equal", "model": "Model", "rate": "Learning rate"},
-        rows=[(budget, model) for budget in BUDGETS for model in MODELS],
+        rows=list(product(BUDGETS, MODELS, RATES)),
         names={
             "budget": _BUDGET_NAMES,
             "model": MODEL_NAMES | SUCCESSOR_NAMES,
@@ -100,6 +101,7 @@ LEAGUE = Study(
         table="league",
         title="The league: every model under the same budget",
         heads={"budget": "Equal", "model": "Model"},
+        rows=list(product(BUDGETS, MODELS)),
         compared_within=("budget",),
         note="",
     ),

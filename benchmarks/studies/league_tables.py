@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from benchmarks.names import model_name, source_text
 from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.ranks import RESAMPLES, rank_stability
 from benchmarks.report.run_costs import costs_of
-from benchmarks.report.score_records import Records, failures_of, read_records, scores_of
+from benchmarks.report.score_records import Record, Records, failures_of, read_records, scores_of
 from benchmarks.report.score_table import Failed, failed_rows, failure_sentences, status_text
 from benchmarks.report.table_notes import join_notes
 from benchmarks.studies.league import LEAGUE
@@ -68,12 +68,7 @@ def trial_counts(records: Sequence[Records], of: Records) -> Mapping[tuple[str, 
     Raises:
         UserError: the numbers differ between models.
     """
-    trials = [
-        (row["columns"]["budget"], row["model"])
-        for part in records
-        if (part.dataset, part.profile) == (of.dataset, of.profile)
-        for row in part.rows
-    ]
+    trials = [(row["columns"]["budget"], row["model"]) for row in _rows_of(records, of)]
     entries = {(row["columns"]["budget"], row["model"]) for row in of.rows}
     counts = {entry: trials.count(entry) for entry in sorted(entries)}
     if len(set(counts.values())) > 1:
@@ -106,7 +101,7 @@ def _ranks(records: Records, failed: Failed) -> list[Table]:
         where = source_text(records.dataset, records.profile, str(protocol))
         size = f"seeds: {span(map(len, matrices.values()))}; cases: {wide.shape[1]}"
         head = ["Rank", "Model", "Dice ↑", "Interval of the rank", "First", "Same"]
-        caption = f"Ranks of the league, equal {budget}. {where}; {size}."
+        caption = f"Ranks of the league, equal {_shown(budget)}. {where}; {size}."
         tables.append(_with_failures(Table(caption, head, rows), RANK_NOTES, status, of_budget_failed))
     return tables
 
@@ -155,7 +150,7 @@ def _budgets(records: Records, tuned: Sequence[Records], trials: Sequence[Mappin
         recipe = _recipe(records, budget, model)
         rows.append(
             [
-                *(Cell(budget), Cell(model_name(model)), Cell(str(recipe["batch_size"]))),
+                *(Cell(_shown(budget)), Cell(model_name(model)), Cell(str(recipe["batch_size"]))),
                 Cell(str(recipe["epochs"] * recipe["steps_per_epoch"])),
                 *(Cell(f"{recipe['optimization']['learning_rate']:g}"), Cell(str(counts[budget, model]))),
                 _number(of_entry["training_s"] - of_entry["validation_s"], "{:.0f}"),
@@ -176,7 +171,30 @@ def _budgets(records: Records, tuned: Sequence[Records], trials: Sequence[Mappin
     ]
     where = source_text(records.dataset, records.profile, "")
     table = Table(f"Budgets of the league as they were kept. {where}.", head, rows)
-    return _with_failures(table, [*BUDGET_NOTES, *left_out], status, failed)
+    return _with_failures(table, [*BUDGET_NOTES, *_nothing_learned(records, tuned), *left_out], status, failed)
+
+
+def _nothing_learned(records: Records, tuned: Sequence[Records]) -> Iterator[str]:
+    """Yield a sentence that names the entries of a league for which no trial found anything, if there are any."""
+    best = {(row["columns"]["budget"], row["model"]): 0.0 for row in records.rows}
+    for row in _rows_of(tuned, records):
+        entry = row["columns"]["budget"], row["model"]
+        dice = row.get("scores", {}).get("dice", {}).values()
+        best[entry] = max(best.get(entry, 0.0), *(value or 0.0 for value in dice), 0.0)
+    without = [f"equal {_shown(budget)}, {model_name(model)}" for (budget, model), dice in best.items() if dice == 0]
+    if without:
+        yield f"No trial has a Dice above 0, so that the recipe's rate was taken: {'; '.join(without)}"
+
+
+def _rows_of(records: Sequence[Records], like: Records) -> Iterator[Record]:
+    """Yield the rows of the same data set and profile as those of a league."""
+    for part in records:
+        if (part.dataset, part.profile) == (like.dataset, like.profile):
+            yield from part.rows
+
+
+def _shown(budget: str) -> str:
+    return LEAGUE.layout.names["budget"][budget]
 
 
 def _recipe(records: Records, budget: str, model: str) -> Mapping[str, Any]:

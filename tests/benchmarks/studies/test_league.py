@@ -14,7 +14,7 @@ from benchmarks.experiments.grid import plan_study
 from benchmarks.experiments.trials import Trials
 from benchmarks.probes.answers import Answers
 from benchmarks.report.comparisons import compare_rows
-from benchmarks.report.score_records import Records, scores_of
+from benchmarks.report.score_records import Records, read_records, scores_of
 from benchmarks.runs.plan import PlannedRun, read_plans
 from benchmarks.runs.run_folder import write_failure, write_json
 from benchmarks.scoring.scoring import Job
@@ -283,6 +283,16 @@ def test_tables_have_ranks_and_budgets(tmp_path: Path) -> None:
         ["time", "OSS-Net C", "4", "40", "0.004", "4", "40", "3.000", "2.000"],
         ["time", "O-Net", "4", "40", "0.004", "4", "40", "–", "2.000"],
     ]
+
+
+def test_budgets_name_the_models_that_no_trial_taught_anything(tmp_path: Path) -> None:
+    results = found(tmp_path)
+    assert "No trial" not in league_tables(results)[1].notes
+    (tuned,) = read_records(tmp_path / "records", ["tuning"])
+    nothing = {"scores": {"dice": {"x": 0.0, "y": None}}}
+    rows = tuple(each | (nothing if each["model"] == "c" else {}) for each in tuned.rows)
+    replace(tuned, rows=rows).write(tmp_path / "records")
+    assert "equal time, OSS-Net C" in league_tables(results)[1].notes
 
 
 def test_tables_name_the_runs_that_failed(tmp_path: Path) -> None:
