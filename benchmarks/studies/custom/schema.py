@@ -236,7 +236,7 @@ def _refuse_no_json(value: Any, name: str = "") -> None:
     """Raise a ValueError for the first value that TOML knows and JSON, in which runs are recorded, does not."""
     if isinstance(value, Mapping | list):
         for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
-            _refuse_no_json(inner, f"{name}.{key}" if name else key)
+            _refuse_no_json(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, date | time) or (isinstance(value, float) and not isfinite(value)):
         raise ValueError(
             f"{name} = {value} is a date or time, or not finite; give a number, true, false or text in quotes"
