@@ -134,7 +134,7 @@ class Outlook:
     """What is known of a study in stages before its points are.
 
     Attributes:
-        runs: number of all its runs.
+        runs: number of all its runs, at most: some may turn out to be the same.
         seconds: expected time of a run that is not planned yet, in seconds; that of a training which it shares with
             another study is not counted.
         after: what the settings of such runs follow from.

@@ -281,7 +281,7 @@ def _total(missing: Sequence[PlannedRun], pace: Pace, anew: bool, unplanned: Seq
     runs = [planned_run.run for planned_run in missing]
     seconds = sum(pace.seconds(*left) or 0 for left in work_left(runs, anew))
     basis = "by the runs that are done" if pace.finished else f"assuming {pace.operations_per_second:.1e} operations/s"
-    further = f"; with {sum(of.runs for of in unplanned)} that are not planned yet " if unplanned else ""
+    further = f"; with at most {sum(of.runs for of in unplanned)} that are not planned yet " if unplanned else ""
     if unplanned:
         further += f"about {in_words(seconds + sum(of.seconds for of in unplanned))}"
     return f"{len(missing)} runs to make, about {in_words(seconds)} one after another ({basis}){further}"

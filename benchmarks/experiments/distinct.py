@@ -12,20 +12,26 @@ from benchmarks.scoring.scoring import Scoring
 from benchmarks.study import Point
 from ossnet.config import flatten, plain
 from ossnet.errors import UserError
-from ossnet.training.profile import replaced, without_effect
+from ossnet.training.profile import refuse_converted, replaced, without_effect
 
 
 def refuse_same(layout: Layout, specified: Sequence[tuple[Point, Scoring]]) -> None:
-    """Refuse points whose settings change nothing.
+    """Refuse points whose settings change nothing, or are taken for others than were written.
 
     Args:
         layout: layout of the study, whose columns are those of the points.
         specified: the points of the study, each with its specification.
 
     Raises:
-        UserError: a setting has no effect wherever it has this value, two rows have the same run, or two rows share a
-            training by settings that are written differently, so that the layout does not know it.
+        UserError: a setting is true or false where it should be a number, or the reverse; a setting has no effect
+            wherever it has this value; two rows have the same run; or two rows share a training by settings that are
+            written differently, so that the layout does not know it.
     """
+    for point, scoring in specified:
+        try:
+            refuse_converted(point.overrides, scoring.training)
+        except UserError as error:
+            raise UserError(f"{point.origin}: {error}") from error
     _refuse_without_effect(specified)
     by_run: dict[str, Row] = {}
     by_training: dict[str, Row] = {}

@@ -29,8 +29,8 @@ class Unplanned:
     """Runs of a study in stages that cannot be planned yet.
 
     Attributes:
-        runs: number of these runs.
-        seconds: expected time of all of them, one after another, in seconds.
+        runs: number of these runs, at most: some may turn out to be the same.
+        seconds: expected time of so many, one after another, in seconds.
         after: what their settings follow from.
     """
 
@@ -40,7 +40,9 @@ class Unplanned:
 
     def __str__(self) -> str:
         """Describe them in a few words."""
-        return f"{self.runs} more runs follow from {self.after}, about {in_words(self.seconds)} one after another"
+        return (
+            f"at most {self.runs} more runs follow from {self.after}, about {in_words(self.seconds)} one after another"
+        )
 
 
 @dataclass(frozen=True)

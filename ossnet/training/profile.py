@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
 from ossnet.checks import STRICT
-from ossnet.config import build, merge, plain, read_toml
+from ossnet.config import build, flatten, merge, plain, read_toml
 from ossnet.data.case import Dataset
 from ossnet.data.label_names import Named
 from ossnet.data.regions import refuse_other_regions, regions_for
@@ -157,12 +158,40 @@ def _replaced(given: Mapping[str, Any], made: Mapping[str, Any], prefix: str) ->
     return found
 
 
-def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
-    """Raise if a setting was replaced, see `replaced`.
+def refuse_converted(settings: Mapping[str, Any], spec: RunSpec) -> None:
+    """Raise if true or false was given for a number, which the specification has, or a number for one of them.
+
+    Args:
+        settings: tables of settings that were given.
+        spec: specification that was made with them.
 
     Raises:
         UserError: it was.
     """
+    # Not plain values, which lack newer fields at their defaults.
+    made: dict[str, Any] = {"network": spec.config, "recipe": spec.recipe, "preprocessing": spec.preprocessing}
+    for name, value in flatten(settings).items():
+        part, *names = name.split(".")
+        now = reduce(lambda config, field: getattr(config, field, None), names, made[part])
+        now = list(now) if isinstance(now, tuple) else now
+        # In Python, true is equal to 1, in lists as well.
+        if value == now and _truth_values(value) != _truth_values(now):
+            raise UserError(
+                f"setting {name} = {json.dumps(value)} would be taken for {json.dumps(now)}; write that if it is meant"
+            )
+
+
+def _truth_values(value: Any) -> list[bool]:
+    return [isinstance(item, bool) for item in (value if isinstance(value, list) else [value])]
+
+
+def refuse_replaced(settings: Mapping[str, Any], spec: RunSpec) -> None:
+    """Raise if a setting was replaced, see `replaced`, or converted, see `refuse_converted`.
+
+    Raises:
+        UserError: it was.
+    """
+    refuse_converted(settings, spec)
     for name, (value, now) in replaced(settings, spec).items():
         raise without_effect(name, value, now)
 

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from ossnet import config
 from ossnet.checks import STRICT
-from ossnet.config import build, digest, merge, newer, plain, read_toml
+from ossnet.config import build, digest, merge, newer, plain, read_toml, takes_list
 from ossnet.errors import UserError
 
 
@@ -34,6 +34,14 @@ class Outer:
 class Refusing:
     def __post_init__(self) -> None:
         raise ValueError("nothing will do")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Described:
+    name: str = Field(description="small letters", pattern="^[a-z]+$")
+    either: str | dict[str, str] = Field(default="", description="a name or names")
+    several: tuple[str, ...] | None = Field(default=None, description="a list of names")
+    inner: tuple[Inner, ...] = Field(default=())
 
 
 @settings(max_examples=20)
@@ -65,6 +73,31 @@ def test_a_mistake_is_one_line_of_source_field_and_what_is_known(
     assert message.startswith(f"my.toml: {field}: ")
     assert message.endswith(f" {known}" if known else "")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": 3}, "my.toml: name: give small letters"),
+        # One line for both types, and for every item.
+        ({"name": "a", "either": [1]}, "my.toml: either: give a name or names"),
+        ({"name": "a", "several": ["b", 2, 3]}, "my.toml: several: give a list of names"),
+        # The field within a list that is to blame.
+        ({"name": "a", "inner": [{"rate": -1}]}, "my.toml: inner.0.rate: Input should be greater than 0"),
+        ({"name": "a", "inner": 3}, "my.toml: inner: give a list"),
+    ],
+)
+def test_the_description_of_a_field_says_what_to_give(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        build(Described, values, "my.toml")
+    assert str(caught.value) == message
+
+
+def test_fields_that_take_nothing_but_lists_are_known() -> None:
+    lists = ["size", "more", "perhaps", "kind", "inner", "inner.rate", "sise", "inner.rate.more"]
+    assert [name for name in lists if takes_list(Outer, name)] == ["size", "more"]
+    assert takes_list(Described, "several")
+    assert not takes_list(Described, "either")
 
 
 def test_a_refusal_of_the_whole_is_told_as_it_is() -> None:

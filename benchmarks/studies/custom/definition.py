@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.layout import Layout, Row
-from benchmarks.names import MODEL_NAMES
+from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
 from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, read_study_file, unfold
 from benchmarks.study import Point, Study
-from ossnet.config import flatten
+from ossnet.config import flatten, takes_list
 from ossnet.errors import UserError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
         content.title or content.name,
         heads,
         [variant.row for variant in variants],
-        {"model": MODEL_NAMES},
+        {"model": MODEL_NAMES | SUCCESSOR_NAMES},
         ". ".join(notes + of_rows),
         scoring_columns=[name for name in columns if name in SCORING or (name == LABEL and TRAINED in columns)],
         baseline=_baseline(content, variants, path),
@@ -191,6 +191,7 @@ def _baseline(content: StudyFile, variants: Sequence[Variant], path: Path) -> Ro
 def _grid(content: StudyFile, variants: Sequence[Variant], path: Path) -> "Callable[[Profile], Sequence[Point]]":
     def grid(profile: "Profile") -> Sequence[Point]:
         _refuse_unknown(variants)
+        _refuse_items(content, path)
         return [_point(variant, seed) for variant in variants for seed in content.seeds or profile.seeds]
 
     return grid
@@ -232,4 +233,24 @@ def _refuse_unknown(variants: Sequence[Variant]) -> None:
             raise UserError(
                 f"{variant.where}: {unknown[0]} is no setting of model {variant.model}, which has "
                 f"{', '.join(known) or 'none'}{remedy}"
+            )
+
+
+def _refuse_items(content: StudyFile, path: Path) -> None:
+    """Raise a UserError for the first axis that has the items of one list, such as channels, in place of lists."""
+    # Imported here as in `_refuse_unknown`.
+    from ossnet.registry import model_type
+    from ossnet.training.run import RunSpec
+
+    for name, values in content.grid.axes.items():
+        part, _, field = name.partition(".")
+        of_list = (
+            any(takes_list(model_type(model).config_type, field) for model in content.models)
+            if part == "network"
+            else takes_list(RunSpec, name)
+        )
+        if of_list and not any(isinstance(value, list) for value in values):
+            raise UserError(
+                f"{path}: grid.{name} = {json.dumps(values)}: one value of this setting is itself a list; write "
+                f"lists in the list, such as [{json.dumps(values)}, {json.dumps(values[:-1] or values * 2)}]"
             )

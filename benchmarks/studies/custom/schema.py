@@ -13,8 +13,11 @@ A study of six points, OSS-Net C with three sizes of patches and two widths of t
     network.decoder_width = [32, 64]
 """
 
+import json
 from collections.abc import Mapping
+from datetime import date, time
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +43,10 @@ TABLE_NAMES = ("claims", "reproduction", "simulation")
 
 Values = dict[str, Any]
 
+# Strict, since true would otherwise pass for 1. Descriptions say in messages what to give.
+Count = Annotated[int, Field(ge=1, strict=True)]
+LIST_OF_MODELS = 'a list, such as ["c"]'
+
 
 @dataclass(frozen=True, config=STRICT)
 class Settings:
@@ -57,7 +64,7 @@ class Settings:
     recipe: Values = Field(default_factory=dict)
     preprocessing: Values = Field(default_factory=dict)
     extraction: str | None = None
-    max_locations: int | None = Field(default=None, ge=1)
+    max_locations: Count | None = Field(default=None, description="a whole number from 1")
 
     @property
     def flat(self) -> Values:
@@ -77,8 +84,8 @@ class RowTable(Settings):
         models: models of the row; empty for those of the study.
     """
 
-    label: str = Field(min_length=1)
-    models: tuple[str, ...] = ()
+    label: str = Field(min_length=1, description="text that names the row")
+    models: tuple[str, ...] = Field(default=(), description=LIST_OF_MODELS)
 
     @model_validator(mode="after")
     def _names_each_model_once(self) -> "RowTable":
@@ -94,8 +101,8 @@ class Grid:
     network: Values = Field(default_factory=dict)
     recipe: Values = Field(default_factory=dict)
     preprocessing: Values = Field(default_factory=dict)
-    extraction: list[str] | None = None
-    max_locations: list[Annotated[int, Field(ge=1)]] | None = None
+    extraction: list[str] | None = Field(default=None, description='a list, such as ["dense"]')
+    max_locations: list[Count] | None = Field(default=None, description="a list of whole numbers from 1")
 
     @property
     def axes(self) -> dict[str, list[Any]]:
@@ -108,8 +115,17 @@ class Grid:
         for name, values in self.axes.items():
             if not isinstance(values, list) or not values:
                 raise ValueError(f"{name} = {values!r} is no list of values")
+            tables = [value for value in values if isinstance(value, Mapping)]
+            if tables:
+                inner = next(iter(flatten(tables[0])), "NAME")
+                raise ValueError(
+                    f"{name} lists tables; list values of single settings, {name}.{inner}, or use [[rows]]"
+                )
             if any(value in values[:place] for place, value in enumerate(values)):
-                raise ValueError(f"{name} has a value twice")
+                raise ValueError(
+                    f"{name} = {json.dumps(values)} has a value twice; a value that is itself a list has "
+                    "brackets of its own, as in [[8, 16], [8, 16, 32]]"
+                )
         return self
 
 
@@ -132,16 +148,22 @@ class StudyFile:
         headings: headings of columns and labels of axes, by setting, in place of its name.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    models: tuple[str, ...] = Field(min_length=1)
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="small letters a-z, digits and _, beginning with a letter"
+    )
+    models: tuple[str, ...] = Field(min_length=1, description=LIST_OF_MODELS)
     title: str = ""
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    quantities: tuple[str, ...] = Field(default=("dice", "hausdorff95"), min_length=1)
-    baseline: str | Values | None = None
-    settings: Settings = Field(default_factory=Settings)
-    grid: Grid = Field(default_factory=Grid)
-    rows: tuple[RowTable, ...] = ()
-    headings: Values = Field(default_factory=dict)
+    seeds: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = Field(
+        default=(), description="a list of whole numbers from 0, such as [0, 1, 2]"
+    )
+    quantities: tuple[str, ...] = Field(
+        default=("dice", "hausdorff95"), min_length=1, description='a list of names, such as ["dice", "hd95"]'
+    )
+    baseline: str | Values | None = Field(default=None, description="a label or a table of settings")
+    settings: Settings = Field(default_factory=Settings, description="one table: write [settings], once")
+    grid: Grid = Field(default_factory=Grid, description="one table: write [grid], once")
+    rows: tuple[RowTable, ...] = Field(default=(), description="tables one by one: write [[rows]] before each")
+    headings: Values = Field(default_factory=dict, description="one table of texts: write [headings], once")
 
     @model_validator(mode="after")
     def _check(self) -> "StudyFile":
@@ -174,6 +196,7 @@ def read_study_file(path: str | Path) -> StudyFile:
     """
     try:
         values = unfold(read_toml(path))
+        _refuse_no_json(values)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
     if isinstance(quantities := values.get("quantities"), list):
@@ -207,6 +230,17 @@ def unfold(table: Mapping[str, Any]) -> Values:
         if following.startswith(name):
             raise ValueError(f"{name[:-1]} is given twice; leave one of them out")
     return merge(*layers)
+
+
+def _refuse_no_json(value: Any, name: str = "") -> None:
+    """Raise a ValueError for the first value that TOML knows and JSON, in which runs are recorded, does not."""
+    if isinstance(value, Mapping | list):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            _refuse_no_json(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, date | time) or (isinstance(value, float) and not isfinite(value)):
+        raise ValueError(
+            f"{name} = {value} is a date or time, or not finite; give a number, true, false or text in quotes"
+        )
 
 
 def _quantity(name: Any) -> Any:

@@ -157,8 +157,8 @@ def test_a_study_in_stages_counts_the_runs_that_follow_from_what_is_not_known(
     use_studies(replace(tiny_study, grid=no_points, staged=staged, outlook=lambda profile, models: outlook))
     assert run_tiny(tmp_path, "--dry-run") == 0
     listing = capsys.readouterr().out.splitlines()
-    assert "5 more runs" in listing[1]
-    assert listing[-1].endswith("with 5 that are not planned yet about 5 min")
+    assert "at most 5 more runs" in listing[1]
+    assert listing[-1].endswith("with at most 5 that are not planned yet about 5 min")
     assert not (tmp_path / "plans").exists()
     assert run_tiny(tmp_path) == 2
     assert main(["status", "--results", str(tmp_path)]) == 0

@@ -39,6 +39,9 @@ def plan_of(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         (f"[grid]\n{OF_BORDER} = [3, 7, 15]\n", [f"{OF_BORDER} = 3", "25"]),
         (f"settings.{OF_BORDER} = 9\n[grid]\nnetwork.patch_size = [3, 5]\n", [f"{OF_BORDER} = 9", "25"]),
+        ("[grid]\nnetwork.patch_size = [true, 5]\n", ["network.patch_size = true", "taken for 1"]),
+        ("settings.recipe.augmentation.flip_axes = [0, true]\n", ["flip_axes = [0, true]", "[0, 1]"]),
+        ("settings.network.conditioning = 1\n", ["network.conditioning = 1", "true"]),
         (f"{UNIFORM_AND_BORDER}{OF_BORDER} = [3, 9]\n", ["'uniform, 3'", "'uniform, 9'"]),
         ('[[rows]]\nlabel = "one"\n[[rows]]\nlabel = "other"\nnetwork.patch_size = 5\n', ["'one'", "'other'"]),
         (

@@ -122,6 +122,18 @@ def test_without_a_grid_and_rows_the_models_are_the_rows(read: Read) -> None:
     assert study.layout.heads == {"model": "Model"}
 
 
+def test_models_have_their_published_names(read: Read) -> None:
+    layout = read('models = ["c", "iosnet", "mine"]').layout
+    assert [layout.label(row) for row in layout.rows] == [["OSS-Net C"], ["IOSNet"], ["mine"]]
+
+
+def test_the_values_of_an_axis_may_be_lists(read: Read) -> None:
+    points = read('models = ["c"]\nseeds = [0]\ngrid.network.encoder_channels = [[8, 16], [8, 16, 32]]').grid(
+        load_profile("laptop")
+    )
+    assert [point.columns["network.encoder_channels"] for point in points] == ["8 16", "8 16 32"]
+
+
 def test_two_settings_that_end_alike_keep_their_whole_names(read: Read) -> None:
     grid = "[grid.recipe]\nsampling.protocol = ['paper']\nvalidation.protocol = ['dense', 'paper']\n"
     heads = read(f"models = ['c']\n{grid}headings.recipe.sampling.protocol = 'Drawn'\n".replace("headings", "#"))
@@ -135,6 +147,8 @@ def test_two_settings_that_end_alike_keep_their_whole_names(read: Read) -> None:
     [
         ('models = ["e"]', ["unknown model 'e'", "unet3d"]),
         ('models = ["c"]\n[grid]\nnetwork.patch_siz = [3]', ["network.patch_siz", "model c", "network.patch_size"]),
+        ('models = ["c"]\ngrid.network.encoder_channels = [8, 16]', ["grid.network.encoder_channels", "[[8, 16], "]),
+        ('models = ["c"]\ngrid.preprocessing.shape = [64, 32]', ["grid.preprocessing.shape = [64, 32]", "[[64, 32], "]),
         ('models = ["c"]\n[grid]\nnetwork.shape = [3]', ["network.shape", "model c"]),
         ('models = ["c", "unet3d"]\n[grid]\nnetwork.patch_size = [3]', ["network.patch_size", "unet3d", "c has it"]),
         ('models = ["c"]\nsettings.extraction = "all"', ["'all'", "dense, mise"]),

@@ -73,12 +73,30 @@ def test_tables_are_flattened_and_unfolded() -> None:
         ('rows = [{label = "a", models = ["c", "c"]}]', ["rows.0", "models c, c"]),
         ("headings.network.patch_size = 3", ["headings.network.patch_size = 3"]),
         ('headings.network.patch_size = ["Patch"]', ["headings.network.patch_size", "Patch"]),
+        ("seeds = 5", ["seeds: ", "[0, 1, 2]"]),
+        ("seeds = [true, 2]", ["seeds: ", "[0, 1, 2]"]),
+        ('[rows]\nlabel = "a"', ["rows: ", "[[rows]]"]),
+        ("[[grid]]\nnetwork.patch_size = [3]", ["grid: ", "[grid]"]),
+        ("baseline = 5", ["baseline: ", "label"]),
+        ("grid.max_locations = [true]", ["grid.max_locations: "]),
+        ("grid.network.encoder_channels = [8, 8]", ["network.encoder_channels", "[[8, 16], "]),
+        (
+            'grid.recipe.sampling = [{strategy = "border"}]',
+            ["grid: recipe.sampling", "recipe.sampling.strategy", "rows"],
+        ),
+        ("[[rows]]\nlabel = 'a'\nnetwork.patch_size = 2024-01-01", ["rows.0.network.patch_size = 2024-01-01"]),
+        ("grid.network.patch_size = [3, 07:32:00]", ["grid.network.patch_size.1 = 07:32:00"]),
+        ("settings.recipe.optimization.learning_rate = nan", ["settings.recipe.optimization.learning_rate = nan"]),
     ],
 )
 def test_a_mistake_is_named_with_what_there_is(line: str, named: list[str], tmp_path: Path) -> None:
     message = refused(tmp_path, f'name = "own"\nmodels = ["c"]\n{line}\n')
     assert "\n" not in message
     assert all(part in message for part in named)
+
+
+def test_a_list_is_asked_for_by_an_example_without_the_words_of_a_library(tmp_path: Path) -> None:
+    assert 'models: give a list, such as ["c"]' in refused(tmp_path, 'name = "own"\nmodels = "c"\n')
 
 
 @pytest.mark.parametrize(
