@@ -36,7 +36,8 @@ from benchmarks.study import Study
 from ossnet.config import merge, plain
 from ossnet.data.sources import open_dataset, open_with_progress
 from ossnet.errors import UserError
-from ossnet.training.profile import PARTS, Profile, load_profile, refuse_replaced
+from ossnet.training.given_settings import refuse_replaced
+from ossnet.training.profile import PARTS, Profile, load_profile
 
 TOLERATED_SPREADS = 2.0
 """Tolerance for another machine, version of a library or setting, in standard deviations of the seeds' means.

@@ -12,7 +12,7 @@ from benchmarks.scoring.scoring import Scoring
 from benchmarks.study import Point
 from ossnet.config import flatten, plain
 from ossnet.errors import UserError
-from ossnet.training.profile import refuse_converted, replaced, without_effect
+from ossnet.training.given_settings import refuse_converted, replaced, without_effect
 
 
 def refuse_same(layout: Layout, specified: Sequence[tuple[Point, Scoring]]) -> None:

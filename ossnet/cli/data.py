@@ -86,7 +86,8 @@ def _check(arguments: argparse.Namespace) -> int:
 def _prepare(arguments: argparse.Namespace) -> int:
     from ossnet.data.preparation import prepare_all
     from ossnet.progress import ProgressLine
-    from ossnet.training.profile import load_profile, refuse_replaced
+    from ossnet.training.given_settings import refuse_replaced
+    from ossnet.training.profile import load_profile
     from ossnet.training.run import prepared_cases
 
     require_writable_folder(arguments.cache)

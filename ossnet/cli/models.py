@@ -63,7 +63,8 @@ def _settings(model: str, profile_name: str, dataset_name: str) -> Iterator[tupl
     from ossnet.cli.allowed_values import allowed_values
     from ossnet.data.case import Case, Dataset
     from ossnet.sampling import FIELDS_OF
-    from ossnet.training.profile import load_profile, replaced
+    from ossnet.training.given_settings import replaced
+    from ossnet.training.profile import load_profile
 
     profile, kind = load_profile(profile_name), model_type(model)
     known = {*profile.table["datasets"], "own"}

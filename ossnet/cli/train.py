@@ -64,8 +64,9 @@ def _train(arguments: argparse.Namespace) -> None:
 def _train_in(processes: Processes, device: torch.device, arguments: argparse.Namespace) -> None:
     from ossnet.progress import ProgressLine
     from ossnet.training.compared_labels import not_compared_with_start
+    from ossnet.training.given_settings import refuse_replaced
     from ossnet.training.loop import best_epoch
-    from ossnet.training.profile import load_profile, refuse_replaced
+    from ossnet.training.profile import load_profile
     from ossnet.training.run import started_from, train_run
 
     require_writable_folder(arguments.out or RUNS)
