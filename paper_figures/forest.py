@@ -39,7 +39,9 @@ LINE_IN = 0.12
 LABELS_IN = 0.65
 TITLE_IN = 0.35
 LEGEND_IN = 0.4
-"""Heights of a row, of each further line of its label, of what is above and below the rows of a panel, of a title and of the legend, in inches."""
+"""Heights of a row, of each further line of its label, of what is above and below the rows of a panel, of a title and
+of the legend, in inches.
+"""
 
 BETTER: Look = {"color": BLUE, "marker": "o"}
 WORSE: Look = {"color": VERMILION, "marker": "s"}

@@ -31,6 +31,11 @@ CELL_HEIGHT_IN = 0.42
 LABELS_IN = 0.95
 """Height of a cell, and of all that is above and below the cells of a panel, in inches."""
 
+CELL_WIDTH_IN = 0.42
+CHARACTER_IN = 0.055
+BAR_IN = 1.0
+"""Width of a cell that the text of a number fits, of a character of a label, and of the rest of a panel, in inches."""
+
 REMARK_WIDTH = 8
 """Number of characters from which a remark in a cell is broken into lines."""
 
@@ -81,7 +86,7 @@ def draw(layout: Layout, grids: Sequence[Grid]) -> Figure:
     quantities = shown_quantities(layout, numbers)
     layout, models = with_other_models(layout, numbers)
     parts = [(grid, model) for grid in grids for model in models]
-    lines = -(-len(quantities) // PANELS_PER_LINE)
+    lines = -(-len(quantities) // panels_per_line(layout))
     height_in = lines * (LABELS_IN + CELL_HEIGHT_IN * len({row[1] for row in layout.rows}))
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 0.3 + height_in * len(parts)), layout="constrained")
@@ -95,6 +100,15 @@ def draw(layout: Layout, grids: Sequence[Grid]) -> Figure:
                 surplus.remove()
         figure.supxlabel(_explanation(layout, grids), fontsize=7)
     return figure
+
+
+def panels_per_line(layout: Layout) -> int:
+    """Return how many panels fit side by side, at most `PANELS_PER_LINE`, so that cells have room for their texts."""
+    labels = [layout.label(row)[-2] for row in layout.rows]
+    width_in = (
+        BAR_IN + CHARACTER_IN * max(map(len, labels), default=0) + CELL_WIDTH_IN * len({row[2] for row in layout.rows})
+    )
+    return min(PANELS_PER_LINE, max(1, int(PAGE_WIDTH_IN / width_in)))
 
 
 def _explanation(layout: Layout, grids: Sequence[Grid]) -> str:
