@@ -234,8 +234,13 @@ def draw(forests: Sequence[Forest]) -> Figure:
 
 def _height_in(effects: Sequence[Effect]) -> float:
     """Return the height of the rows of a panel, which are all as high as the one with the longest label."""
-    lines = max((len(textwrap.wrap(effect.label, LABEL_WIDTH)) for effect in effects), default=1)
+    lines = max((len(_lines(effect.label)) for effect in effects), default=1)
     return len(effects) * (ROW_HEIGHT_IN + LINE_IN * (lines - 1))
+
+
+def _lines(label: str) -> list[str]:
+    """Return the lines of a label, which end between words, not at the hyphens of names."""
+    return textwrap.wrap(label, LABEL_WIDTH, break_on_hyphens=False)
 
 
 def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str) -> None:
@@ -269,7 +274,7 @@ def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str) -> None:
                 horizontalalignment="left" if is_missing else "center",
                 verticalalignment="center",
             )
-    axes.set_yticks(range(len(effects)), [textwrap.fill(effect.label, LABEL_WIDTH) for effect in effects])
+    axes.set_yticks(range(len(effects)), ["\n".join(_lines(effect.label)) for effect in effects])
     axes.set_ylim(len(effects) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color="0.93", linewidth=0.6)

@@ -93,10 +93,10 @@ def draw(layout: Layout, grids: Sequence[Grid]) -> Figure:
         for part, (grid, model) in zip(figure.subfigures(len(parts), 1, squeeze=False)[:, 0], parts, strict=True):
             named = f"{model_name(model)}. " if len(models) > 1 else ""
             part.suptitle(f"{named}{grid.numbers.title}", x=0.01, ha="left", fontsize="medium")
-            panels = part.subplots(lines, -(-len(quantities) // lines), squeeze=False).flat
+            panels = list(part.subplots(lines, -(-len(quantities) // lines), squeeze=False).flat)
             for axes, quantity in zip(panels, quantities, strict=False):
                 _draw_panel(axes, layout, grid, model, quantity)
-            for surplus in list(panels)[len(quantities) :]:
+            for surplus in panels[len(quantities) :]:
                 surplus.remove()
         figure.supxlabel(_explanation(layout, grids), fontsize=7)
     return figure
@@ -139,7 +139,7 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
             continue
         background = colours(image.norm(value))
         bright = np.dot(background[:3], (0.299, 0.587, 0.114)) > 0.5
-        text = _cell(by_row[row], shown.digits) + (f" {SIGN}" if (quantity, row) in grid.different else "")
+        text = _cell(by_row[row], shown.digits, (quantity, row) in grid.different)
         text += f"\n{remark}" if remark else ""
         size = 6 if remark else 7
         axes.text(x, y, text, color="black" if bright else "white", ha="center", va="center", fontsize=size)
@@ -161,7 +161,8 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
     bar.outline.set_visible(False)
 
 
-def _cell(number: Mapping[Any, Any], digits: int) -> str:
+def _cell(number: Mapping[Any, Any], digits: int, is_different: bool) -> str:
     deviation = number["std_seeds"]
     spread = "" if math.isnan(deviation) or deviation == 0 else f"\n± {deviation:.{digits}f}"
-    return f"{number['value']:.{digits}f}{spread}"
+    sign = f" {SIGN}" if is_different else ""
+    return f"{number['value']:.{digits}f}{sign}{spread}"

@@ -29,7 +29,9 @@ from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
 
-ROW_HEIGHT_IN = 2.3
+ROW_HEIGHT_IN = 2.0
+LINE_IN = 0.15
+"""Heights of a row of panels and of a line of its heading, in inches."""
 
 COSTS = {
     "training_allocated_bytes": ("Peak tensor memory of training (GB, 10⁹ bytes)", GIGABYTE),
@@ -46,7 +48,7 @@ HEADING_WIDTH = 115
 SHOWN_PART = 0.5
 """Models are drawn from this part of the best Dice on; those below it are named with their Dice."""
 
-ROOM = 0.08
+ROOM = 0.12
 """Room in Dice above the best and below the worst model that is drawn. Intervals that are longer are cut there."""
 
 NO_COSTS = "costs not recorded"
@@ -137,9 +139,11 @@ def is_optimal(models: pd.DataFrame, costs: Sequence[str]) -> np.ndarray:
 
 def draw(budgets: Sequence[Budget]) -> Figure:
     """Draw a row of panels for each data set and budget, a panel for each of `COSTS`."""
+    heights_in = [ROW_HEIGHT_IN + LINE_IN * len(budget.heading.splitlines()) for budget in budgets]
     with settings():
-        figure = Figure(figsize=(PAGE_WIDTH_IN, 1.0 + ROW_HEIGHT_IN * len(budgets)), layout="constrained")
-        for part, budget in zip(figure.subfigures(len(budgets), 1, squeeze=False)[:, 0], budgets, strict=True):
+        figure = Figure(figsize=(PAGE_WIDTH_IN, 1.0 + sum(heights_in)), layout="constrained")
+        parts = figure.subfigures(len(budgets), 1, squeeze=False, height_ratios=heights_in)[:, 0]
+        for part, budget in zip(parts, budgets, strict=True):
             part.suptitle(budget.heading, x=0.01, ha="left", fontsize="medium")
             for axes, cost in zip(part.subplots(1, len(COSTS), sharey=True), COSTS, strict=True):
                 _draw_panel(axes, budget, cost)

@@ -42,7 +42,7 @@ def test_cells_stand_in_the_order_of_the_values_with_a_mark_for_what_differs(
     dice, distance = figure.axes[:2]
     values = np.ma.filled(dice.images[0].get_array(), math.nan)
     np.testing.assert_allclose(values, [[0.302, 0.301], [0.901, math.nan]])
-    assert [text.get_text() for text in dice.texts] == ["0.302\n± 0.001", "0.301\n± 0.001", "0.901\n± 0.001 *", "OOM"]
+    assert [text.get_text() for text in dice.texts] == ["0.302\n± 0.001", "0.301\n± 0.001", "0.901 *\n± 0.001", "OOM"]
     for axes in (dice, distance):
         assert [text.get_text() for text in axes.get_yticklabels()] == ["3", "5"]
         assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "y"]
@@ -63,6 +63,15 @@ def test_fewer_panels_stand_side_by_side_where_cells_would_be_too_narrow() -> No
     assert of([3, 5], [32, 64, 128]) == 3
     assert of(["a longer text", "text", "another text"], [1, 2, 3]) == 2
     assert of([3, 5], list(range(30))) == 1
+
+
+def test_no_panel_stands_where_a_line_has_fewer_quantities(tmp_path: Path, write_records: Any) -> None:
+    quantities = ("dice", "iou", "hausdorff95")
+    layout = replace(LAYOUT, quantities=quantities, names={"size": {3: "a longer text"}})
+    assert panels_per_line(layout) == 2
+    figure = drawn(tmp_path, write_records, {(3, "x"): 0.3, (5, "y"): 0.4}, layout)
+    # Each has a map and a bar.
+    assert len(figure.axes) == 2 * len(quantities)
 
 
 def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any) -> None:
