@@ -156,8 +156,12 @@ LATEX = {
     "≤": r"$\leq$",
     "–": "--",
     "†": r"\textdagger{}",
-    **{chr(superscript): rf"\textsuperscript{{{chr(digit)}}}" for digit, superscript in SUPERSCRIPTS.items()},
 }
+
+DIGITS = {superscript: digit for digit, superscript in SUPERSCRIPTS.items()}
+"""Code points of the digits by those of their superscripts, as `str.translate` reads them."""
+
+SUPERSCRIPT_NUMBER = re.compile(f"[{''.join(map(chr, DIGITS))}]+")
 
 SENTENCES = "p{45mm}"
 """Column type of alignment `p`."""
@@ -167,7 +171,8 @@ def latex(grid: Table) -> str:
     """Return a table as LaTeX, for a document that loads booktabs and graphicx (which fits the table to the page)."""
 
     def escape(text: str) -> str:
-        return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+        escaped = "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+        return SUPERSCRIPT_NUMBER.sub(lambda found: rf"\textsuperscript{{{found[0].translate(DIGITS)}}}", escaped)
 
     def line(cells: Sequence[str]) -> str:
         return " & ".join(cells) + r" \\"

@@ -5,6 +5,7 @@ rows, or with more to show, makes `Forest` itself, or uses `draw_effects` for a 
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,27 @@ from benchmarks.report.comparisons import compare_rows, layout_of_pairs
 from benchmarks.report.score_records import records_of, scores_of
 from benchmarks.study import Study
 from ossnet.evaluation.quantities import COST_QUANTITIES, QUANTITIES
-from paper_figures.panels import PANELS_PER_LINE, Look, axis_label, remark_on, shown_quantities, shown_rows, why_missing
+from paper_figures.panels import (
+    PANELS_PER_LINE,
+    Look,
+    axis_label,
+    possible,
+    remark_on,
+    shown_quantities,
+    shown_rows,
+    why_missing,
+)
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import BLUE, PAGE_WIDTH_IN, VERMILION, settings
 
 ROW_HEIGHT_IN = 0.2
+LINE_IN = 0.12
 LABELS_IN = 0.65
 TITLE_IN = 0.35
 LEGEND_IN = 0.4
-"""Heights of a row, of what is above and below the rows of a panel, of a title and of the legend, in inches."""
+"""Heights of a row, of each further line of its label, of what is above and below the rows of a panel, of a title and
+of the legend, in inches.
+"""
 
 BETTER: Look = {"color": BLUE, "marker": "o"}
 WORSE: Look = {"color": VERMILION, "marker": "s"}
@@ -46,7 +59,10 @@ REMARK_SHIFT_PT = 5
 
 BAR = "0.9"
 BAR_HEIGHT = 0.62
-"""Colour and height, in rows, of the bar of the differences that are too small to be detected in a row."""
+"""Colour and height, in rows, of the bar of the differences that are found by too few studies, see `Effect`."""
+
+LABEL_WIDTH = 35
+"""Largest number of characters in a line of a row's label."""
 
 LEGEND_COLUMNS = 4
 """Largest number of entries that a legend has in one line; more are in two."""
@@ -66,7 +82,8 @@ class Effect:
         high: upper end.
         by_seed: each seed's value minus the baseline's mean.
         published: the difference in the paper; NaN if it has none.
-        detectable: smallest difference that the study can detect in this row; NaN if it is not known.
+        detectable: smallest true difference that at least 80 % of such studies would find in this row; NaN if it is
+            not known.
         remark: why the difference is missing, or how many of the row's seeds it is from.
     """
 
@@ -196,7 +213,7 @@ def draw(forests: Sequence[Forest]) -> Figure:
     """Draw a row of panels for each forest, one panel per quantity, broken into lines of `PANELS_PER_LINE`."""
     lines = [-(-len(forest.effects) // PANELS_PER_LINE) for forest in forests]
     heights_in = [
-        TITLE_IN + number * (LABELS_IN + ROW_HEIGHT_IN * max(map(len, forest.effects.values())))
+        TITLE_IN + number * (LABELS_IN + max(map(_height_in, forest.effects.values())))
         for number, forest in zip(lines, forests, strict=True)
     ]
     with settings():
@@ -215,10 +232,22 @@ def draw(forests: Sequence[Forest]) -> Figure:
     return figure
 
 
+def _height_in(effects: Sequence[Effect]) -> float:
+    """Return the height of the rows of a panel, which are all as high as the one with the longest label."""
+    lines = max((len(_lines(effect.label)) for effect in effects), default=1)
+    return len(effects) * (ROW_HEIGHT_IN + LINE_IN * (lines - 1))
+
+
+def _lines(label: str) -> list[str]:
+    """Return the lines of a label, which end between words, not at the hyphens of names."""
+    return textwrap.wrap(label, LABEL_WIDTH, break_on_hyphens=False)
+
+
 def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str) -> None:
     """Draw a panel: the effects from top to bottom, and a line at no difference.
 
-    A bar behind each effect has the differences around 0 that are too small to be detected in its row.
+    A bar behind each effect has the differences around 0 that less than 80 % of such studies would find if they were
+    true. A single study can find one, so that an effect inside its bar may be decided.
     """
     axes.axvline(0, color="0.4", linewidth=0.8, zorder=1)
     # Else a bar would begin at the edge of the panel.
@@ -226,8 +255,10 @@ def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str) -> None:
     for place, effect in enumerate(effects):
         look = effect.look(QUANTITIES[quantity].higher_is_better)
         if not math.isnan(effect.detectable):
-            axes.barh(place, 2 * effect.detectable, BAR_HEIGHT, -effect.detectable, color=BAR, zorder=0.8)
-        axes.plot([effect.low, effect.high], [place, place], color=look["color"], linewidth=1.2, zorder=3)
+            (end,) = possible(quantity, [effect.detectable], of_difference=True)
+            axes.barh(place, 2 * end, BAR_HEIGHT, -end, color=BAR, zorder=0.8)
+        ends = possible(quantity, [effect.low, effect.high], of_difference=True)
+        axes.plot(ends, [place, place], color=look["color"], linewidth=1.2, zorder=3)
         axes.plot(effect.by_seed, [place + SEED_SHIFT] * len(effect.by_seed), color=look["color"], **SEED)
         axes.plot([effect.difference], [place], **POINT | look)
         axes.plot([effect.published], [place], linestyle="none", zorder=5, **PAPER)
@@ -243,7 +274,7 @@ def draw_effects(axes: Axes, effects: Sequence[Effect], quantity: str) -> None:
                 horizontalalignment="left" if is_missing else "center",
                 verticalalignment="center",
             )
-    axes.set_yticks(range(len(effects)), [effect.label for effect in effects])
+    axes.set_yticks(range(len(effects)), ["\n".join(_lines(effect.label)) for effect in effects])
     axes.set_ylim(len(effects) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color="0.93", linewidth=0.6)
@@ -275,7 +306,7 @@ def add_legend(figure: Figure, forests: Sequence[Forest]) -> None:
     if any(not math.isnan(effect.published) for _, effect in effects):
         handles.append(Line2D([], [], label="paper", linestyle="none", **PAPER))
     if any(not math.isnan(effect.detectable) for _, effect in drawn):
-        handles.append(Patch(color=BAR, label="too small to be detected in this row"))
+        handles.append(Patch(color=BAR, label="found by fewer than 80 % of such studies"))
     if not handles:
         return
     lines = 1 if len(handles) <= LEGEND_COLUMNS else 2

@@ -31,6 +31,11 @@ CELL_HEIGHT_IN = 0.42
 LABELS_IN = 0.95
 """Height of a cell, and of all that is above and below the cells of a panel, in inches."""
 
+CELL_WIDTH_IN = 0.42
+CHARACTER_IN = 0.055
+BAR_IN = 1.0
+"""Width of a cell that the text of a number fits, of a character of a label, and of the rest of a panel, in inches."""
+
 REMARK_WIDTH = 8
 """Number of characters from which a remark in a cell is broken into lines."""
 
@@ -81,20 +86,29 @@ def draw(layout: Layout, grids: Sequence[Grid]) -> Figure:
     quantities = shown_quantities(layout, numbers)
     layout, models = with_other_models(layout, numbers)
     parts = [(grid, model) for grid in grids for model in models]
-    lines = -(-len(quantities) // PANELS_PER_LINE)
+    lines = -(-len(quantities) // panels_per_line(layout))
     height_in = lines * (LABELS_IN + CELL_HEIGHT_IN * len({row[1] for row in layout.rows}))
     with settings():
         figure = Figure(figsize=(PAGE_WIDTH_IN, 0.3 + height_in * len(parts)), layout="constrained")
         for part, (grid, model) in zip(figure.subfigures(len(parts), 1, squeeze=False)[:, 0], parts, strict=True):
             named = f"{model_name(model)}. " if len(models) > 1 else ""
             part.suptitle(f"{named}{grid.numbers.title}", x=0.01, ha="left", fontsize="medium")
-            panels = part.subplots(lines, -(-len(quantities) // lines), squeeze=False).flat
+            panels = list(part.subplots(lines, -(-len(quantities) // lines), squeeze=False).flat)
             for axes, quantity in zip(panels, quantities, strict=False):
                 _draw_panel(axes, layout, grid, model, quantity)
-            for surplus in list(panels)[len(quantities) :]:
+            for surplus in panels[len(quantities) :]:
                 surplus.remove()
         figure.supxlabel(_explanation(layout, grids), fontsize=7)
     return figure
+
+
+def panels_per_line(layout: Layout) -> int:
+    """Return how many panels fit side by side, at most `PANELS_PER_LINE`, so that cells have room for their texts."""
+    labels = [layout.label(row)[-2] for row in layout.rows]
+    width_in = (
+        BAR_IN + CHARACTER_IN * max(map(len, labels), default=0) + CELL_WIDTH_IN * len({row[2] for row in layout.rows})
+    )
+    return min(PANELS_PER_LINE, max(1, int(PAGE_WIDTH_IN / width_in)))
 
 
 def _explanation(layout: Layout, grids: Sequence[Grid]) -> str:
@@ -125,7 +139,7 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
             continue
         background = colours(image.norm(value))
         bright = np.dot(background[:3], (0.299, 0.587, 0.114)) > 0.5
-        text = _cell(by_row[row], shown.digits) + (f" {SIGN}" if (quantity, row) in grid.different else "")
+        text = _cell(by_row[row], shown.digits, (quantity, row) in grid.different)
         text += f"\n{remark}" if remark else ""
         size = 6 if remark else 7
         axes.text(x, y, text, color="black" if bright else "white", ha="center", va="center", fontsize=size)
@@ -147,7 +161,8 @@ def _draw_panel(axes: Axes, layout: Layout, grid: Grid, model: str, quantity: st
     bar.outline.set_visible(False)
 
 
-def _cell(number: Mapping[Any, Any], digits: int) -> str:
+def _cell(number: Mapping[Any, Any], digits: int, is_different: bool) -> str:
     deviation = number["std_seeds"]
     spread = "" if math.isnan(deviation) or deviation == 0 else f"\n± {deviation:.{digits}f}"
-    return f"{number['value']:.{digits}f}{spread}"
+    sign = f" {SIGN}" if is_different else ""
+    return f"{number['value']:.{digits}f}{sign}{spread}"

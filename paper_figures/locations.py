@@ -31,14 +31,17 @@ LOOKS: dict[str, tuple[str, Look]] = INFERENCES | {
 }
 """Names and looks of the extractions."""
 
-APART = 0.4
-"""Distance between extractions at the same number of locations, as a part of the step to the next power of two."""
+FARTHEST = 0.25
+"""Largest distance of an extraction from its number of locations, as a part of the step between two ticks."""
 
 SEED_SHIFT = 0.13
 
 
 def draw(numbers: Sequence[Numbers]) -> Figure:
-    """Draw a row of panels for each data set: each quantity against the locations per pass, on a log2 scale."""
+    """Draw a row of panels for each data set: each quantity against the locations per pass, on a log2 scale.
+
+    The extractions stand side by side where quantities have intervals, which would hide each other.
+    """
     quantities = shown_quantities(LOCATIONS_PER_PASS.layout, numbers)
     with settings():
         figure, panels = panel_rows(numbers, quantities, height_in=2.8)
@@ -59,13 +62,16 @@ LOCATIONS = figure_by_profile("locations", LOCATIONS_PER_PASS.name, partial(read
 
 
 def _draw_extractions(axes: Axes, rows: pd.DataFrame) -> None:
-    for index, (extraction, (_, look)) in enumerate(LOOKS.items()):
+    locations = sorted(set(rows["locations"]))
+    step = min(np.diff(np.log2(locations)), default=1.0)
+    farthest = FARTHEST * step if rows["low"].notna().any() else 0.0
+    shifts = np.linspace(-farthest, farthest, len(LOOKS))
+    for shift, (extraction, (_, look)) in zip(shifts, LOOKS.items(), strict=True):
         of_extraction = rows[rows["extraction"] == extraction].sort_values("locations")
-        places = np.log2(of_extraction["locations"]) + APART * (index - (len(LOOKS) - 1) / 2)
+        places = np.log2(of_extraction["locations"]) + shift
         axes.plot(places, of_extraction["value"], **look | {"marker": "", "linewidth": 1})
         for place, number in zip(places, of_extraction.to_dict("records"), strict=True):
             draw_number(axes, place, number, look["color"], look["marker"], SEED_SHIFT)
-    locations = sorted(set(rows["locations"]))
     axes.set_xticks(np.log2(locations), list(map(power_of_two, locations)))
     axes.set_xlabel("Locations per pass")
     axes.margins(x=0.08)

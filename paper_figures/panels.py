@@ -71,7 +71,7 @@ def draw_number(
 ) -> None:
     """Draw a number: its mean, its interval, its seeds and the paper's number.
 
-    NaN is not drawn, nor is the seed of a number that has only one.
+    NaN is not drawn, nor is the seed of a number that has only one, nor what `possible` cuts from the interval.
 
     Args:
         axes: axes to draw on.
@@ -87,11 +87,20 @@ def draw_number(
         places = np.full(len(values), place + shift)
         axes.plot(*((values, places) if horizontal else (places, values)), color=colour, **look)
 
-    draw([number["low"], number["high"]], 0, INTERVAL)
+    draw(possible(number["quantity"], [number["low"], number["high"]]), 0, INTERVAL)
     if len(number["by_seed"]) > 1:
         draw(number["by_seed"], seed_shift, SEED)
     draw([number["value"]], 0, MEAN | {"marker": marker})
     draw([number["published"]], 0, PAPER | {"marker": marker})
+
+
+def possible(quantity: str, ends: Sequence[float], of_difference: bool = False) -> list[float]:
+    """Return the ends of an interval, moved into the range of a quantity or of the differences of two of its values.
+
+    Intervals are symmetric about the mean, and near an end of the range they would show values that cannot be.
+    """
+    highest = QUANTITIES[quantity].highest
+    return [float(end) for end in np.clip(ends, -highest if of_difference else 0, highest)]
 
 
 def add_legend(

@@ -25,6 +25,7 @@ PURPLE = "#CC79A7"
 # Beyond the palette, dark and light enough to be told from its colours.
 WINE = "#882255"
 GREY = "#999999"
+OLIVE = "#686830"
 
 LABEL_COLOUR = SKY_BLUE
 PREDICTION_COLOUR = ORANGE
@@ -39,11 +40,14 @@ MODEL_COLOURS = {
     "b": VERMILION,
     "c": GREEN,
     "d": BLUE,
-    "iosnet": YELLOW,
+    "iosnet": OLIVE,
     "hnoseg-xs": WINE,
     "segresnet": GREY,
 }
-"""One colour per kind of model; the slice orientations share theirs and differ by `MODEL_MARKERS`."""
+"""One colour per kind of model; the slice orientations share theirs and differ by `MODEL_MARKERS`.
+
+Yellow has none: hollow markers and intervals in it are hardly seen on white.
+"""
 
 MODEL_MARKERS = {
     "unet3d": "o",

@@ -20,7 +20,7 @@ from benchmarks.probes.records import GIGABYTE
 from benchmarks.report.run_costs import costs_of
 from benchmarks.report.score_records import read_records
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import INTERVAL, axis_label, label_plainly
+from paper_figures.panels import INTERVAL, axis_label, label_plainly, possible
 from paper_figures.picture import figure_by_profile
 from paper_figures.scores import Numbers, read_numbers
 from paper_figures.style import PAGE_WIDTH_IN, model_look, settings
@@ -134,7 +134,7 @@ def _draw_phase(axes: Axes, models: pd.DataFrame, phase: Phase) -> None:
     for model, row in models.sort_values(phase.time, ascending=False).iterrows():
         colour, marker = model_look(str(model))
         memory = row[phase.memory] / GIGABYTE
-        axes.plot([memory, memory], [row["low"], row["high"]], color=colour, **INTERVAL)
+        axes.plot([memory, memory], possible("dice", [row["low"], row["high"]]), color=colour, **INTERVAL)
         axes.scatter(
             memory,
             row["value"],

@@ -173,6 +173,7 @@ def _draw_dice(
         own = content.own.get(group, math.nan)
         mean = float(np.mean(seeds))
         number: dict[Hashable, Any] = {
+            "quantity": "dice",
             "value": mean,
             "by_seed": seeds,
             "low": math.nan,

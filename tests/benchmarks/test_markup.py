@@ -49,8 +49,9 @@ def test_latex_escapes_and_marks() -> None:
     assert r"Model & Dice $\uparrow$ \\" in lines
     assert r"a|b & \textbf{0.8} \\" in lines
     assert r"c\_d & -- \\" in lines
-    escaped = latex(Table("x", ["A"], [[Cell("50 % ± 2¹³ ~^ {a}_b & #$ ≥ ≤ − †")]]))
-    assert r"50 \% $\pm$ 2\textsuperscript{1}\textsuperscript{3} \textasciitilde{}\textasciicircum{}" in escaped
+    escaped = latex(Table("x", ["A"], [[Cell("50 % ± 2¹³ ~^ {a}_b & #$ ≥ ≤ − †, {2}²")]]))
+    assert r"50 \% $\pm$ 2\textsuperscript{13} \textasciitilde{}\textasciicircum{}" in escaped
+    assert r"\{2\}\textsuperscript{2}" in escaped
     assert r"\{a\}\_b \& \#\$ $\geq$ $\leq$ $-$ \textdagger{}" in escaped
 
 

@@ -11,7 +11,18 @@ from matplotlib.figure import Figure
 
 from benchmarks.layout import Layout
 from benchmarks.study import Study
-from paper_figures.forest import ALONE, BETTER, UNDECIDED, WORSE, Effect, Forest, draw, draw_effects, read_forests
+from paper_figures.forest import (
+    ALONE,
+    BETTER,
+    LABEL_WIDTH,
+    UNDECIDED,
+    WORSE,
+    Effect,
+    Forest,
+    draw,
+    draw_effects,
+    read_forests,
+)
 
 STUDY = Study(
     Layout(
@@ -118,6 +129,20 @@ def test_marks_stand_at_their_values_and_the_first_row_at_the_top() -> None:
     assert [text.get_text() for text in axes.get_yticklabels()] == ["first", "last"]
     assert axes.get_ylim() == (1.5, -0.5)
     assert [text.get_text() for text in axes.texts] == ["OOM"]
+
+
+def test_long_labels_are_broken_and_what_cannot_be_is_cut() -> None:
+    label = "a row with a label of many words, which would leave no room for marks"
+    effects = [Effect(label, 0.7, 0.2, 1.2, detectable=1.5)]
+    axes = Figure().subplots()
+    draw_effects(axes, effects, "dice")
+    (text,) = (tick.get_text() for tick in axes.get_yticklabels())
+    assert (max(map(len, text.splitlines())) <= LABEL_WIDTH, " ".join(text.splitlines())) == (True, label)
+    assert list(axes.lines[1].get_xdata()) == [0.2, 1]
+    assert (axes.patches[0].get_x(), axes.patches[0].get_width()) == (-1, 2)
+    short = [replace(effects[0], label="short")]
+    high, low = (draw([Forest("", "C", {"dice": of})]).get_size_inches()[1] for of in (effects, short))
+    assert high > low
 
 
 def test_a_legend_names_only_what_is_drawn() -> None:

@@ -1,6 +1,7 @@
 """Quantities over two settings."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks.layout import Layout
 from benchmarks.report.score_records import read_records
 from benchmarks.study import Study
-from paper_figures.heat_map import draw, read_grids
+from paper_figures.heat_map import draw, panels_per_line, read_grids
 
 LAYOUT = Layout(
     "sizes",
@@ -41,7 +42,7 @@ def test_cells_stand_in_the_order_of_the_values_with_a_mark_for_what_differs(
     dice, distance = figure.axes[:2]
     values = np.ma.filled(dice.images[0].get_array(), math.nan)
     np.testing.assert_allclose(values, [[0.302, 0.301], [0.901, math.nan]])
-    assert [text.get_text() for text in dice.texts] == ["0.302\n± 0.001", "0.301\n± 0.001", "0.901\n± 0.001 *", "OOM"]
+    assert [text.get_text() for text in dice.texts] == ["0.302\n± 0.001", "0.301\n± 0.001", "0.901 *\n± 0.001", "OOM"]
     for axes in (dice, distance):
         assert [text.get_text() for text in axes.get_yticklabels()] == ["3", "5"]
         assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "y"]
@@ -53,6 +54,24 @@ def test_cells_stand_in_the_order_of_the_values_with_a_mark_for_what_differs(
         image = axes.images[0]
         colours = image.cmap(image.norm(image.get_array()))
         assert colours[1, 0, :3].sum() > colours[0, 0, :3].sum()
+
+
+def test_fewer_panels_stand_side_by_side_where_cells_would_be_too_narrow() -> None:
+    def of(down: list[Any], across: list[Any]) -> int:
+        return panels_per_line(replace(LAYOUT, rows=[("c", y, x) for y in down for x in across], baseline=None))
+
+    assert of([3, 5], [32, 64, 128]) == 3
+    assert of(["a longer text", "text", "another text"], [1, 2, 3]) == 2
+    assert of([3, 5], list(range(30))) == 1
+
+
+def test_no_panel_stands_where_a_line_has_fewer_quantities(tmp_path: Path, write_records: Any) -> None:
+    quantities = ("dice", "iou", "hausdorff95")
+    layout = replace(LAYOUT, quantities=quantities, names={"size": {3: "a longer text"}})
+    assert panels_per_line(layout) == 2
+    figure = drawn(tmp_path, write_records, {(3, "x"): 0.3, (5, "y"): 0.4}, layout)
+    # Each has a map and a bar.
+    assert len(figure.axes) == 2 * len(quantities)
 
 
 def test_missing_seeds_and_scores_are_stated(tmp_path: Path, write_records: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from paper_figures.league import COSTS, draw, is_dominated, read_budgets
+from paper_figures.league import COSTS, Budget, draw, is_dominated, is_optimal, read_budgets
 from paper_figures.style import MODEL_COLOURS
 
 # By model: Dice, bytes of the training and seconds of a segmentation.
@@ -38,6 +38,23 @@ def test_what_another_model_beats_in_nothing_is_optimal() -> None:
     assert is_dominated(models, ["time"]).tolist() == [False, False, False, True]
     # Equal ones do not beat each other.
     assert not is_dominated(models.loc[["c", "c"]], ["memory"]).any()
+
+
+def test_what_has_learned_nothing_is_on_no_front_and_what_is_far_below_is_named() -> None:
+    dice = {"c": (0.7, 0.6, 1.1), "iosnet": (0.0, -0.1, 0.1), "onet": (0.2, 0.1, 0.3), "d": (0.36, 0.3, 0.4)}
+    models = pd.DataFrame.from_dict(dice, orient="index", columns=["value", "low", "high"])
+    for name, costs in zip(COSTS, ([4e9, 1e9, 2e9, 5e9], [4.0, 1.0, 2.0, 5.0]), strict=True):
+        models[name] = costs
+    assert is_optimal(models, list(COSTS)).tolist() == [True, False, True, False]
+    budget = Budget("Equal time", models, {})
+    assert budget.is_shown.tolist() == [True, False, False, True]
+    _, remark = budget.heading.splitlines()
+    assert (remark.count("0.00"), remark.count("0.20"), remark.count("0.36")) == (1, 1, 0)
+    axes, *_ = draw([budget]).axes
+    assert 0.2 < axes.get_ylim()[0] < 0.36
+    assert axes.lines[-1].get_ydata().tolist() == [0.2, 0.7]
+    assert axes.lines[0].get_ydata().tolist() == [0.6, 1]
+    assert len([line for line in axes.lines if line.get_marker() not in ("None", None)]) == 2
 
 
 def test_a_panel_has_a_marker_for_each_model_and_a_front(folder: Path) -> None:

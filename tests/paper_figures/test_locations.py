@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.studies.locations import LOCATIONS_PER_PASS
-from paper_figures.locations import APART, draw
+from paper_figures.locations import FARTHEST, draw
 from paper_figures.scores import read_numbers
 
 
@@ -24,7 +24,8 @@ def test_an_extraction_is_a_curve_beside_the_others(tmp_path: Path, write_record
     (mise, dense) = [line for line in curves if line.get_linewidth() == 1]
     assert list(mise.get_ydata()) == pytest.approx([0.705, 0.705])
     assert list(dense.get_ydata()) == pytest.approx([0.805, 0.805])
-    assert list(dense.get_xdata() - mise.get_xdata()) == pytest.approx([5 * APART] * 2)
+    for curve, end in ((mise, -FARTHEST), (dense, FARTHEST)):
+        assert list(curve.get_xdata()) == pytest.approx([8 + 9 * end, 17 + 9 * end])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["2⁸", "2¹⁷"]
     (legend,) = figure.legends
     assert "every voxel" in [text.get_text() for text in legend.get_texts()]

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.studies.table2 import TABLE2
-from paper_figures.panels import add_legend, draw_number
+from paper_figures.panels import add_legend, draw_number, possible
 from paper_figures.scores import Numbers, read_numbers
 
-NUMBER = {"value": 0.7, "low": 0.6, "high": 0.9, "published": 0.8, "by_seed": [0.65, 0.75]}
+NUMBER = {"quantity": "dice", "value": 0.7, "low": 0.6, "high": 0.9, "published": 0.8, "by_seed": [0.65, 0.75]}
 
 
 def drawn(number: dict[str, Any], horizontal: bool = False) -> list[tuple[list[float], list[float]]]:
@@ -25,6 +25,14 @@ def test_interval_seeds_mean_and_paper_stand_at_their_values() -> None:
     upright = [([2, 2], [0.6, 0.9]), ([2.5, 2.5], [0.65, 0.75]), ([2], [0.7]), ([2], [0.8])]
     assert drawn(NUMBER) == upright
     assert drawn(NUMBER, horizontal=True) == [(values, places) for places, values in upright]
+
+
+def test_intervals_end_where_a_quantity_does() -> None:
+    assert drawn(NUMBER | {"low": -0.1, "high": 1.2})[0] == ([2, 2], [0, 1])
+    assert possible("hausdorff95", [-3, 120]) == [0, 120]
+    assert possible("dice", [-1.5, 0.5], of_difference=True) == [-1, 0.5]
+    assert possible("hausdorff95", [-300, 50], of_difference=True) == [-300, 50]
+    assert np.isnan(possible("dice", [math.nan, math.nan])).all()
 
 
 def test_what_is_not_there_is_not_drawn() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.studies.registry import find_studies
 from ossnet.errors import UserError
 from paper_figures.__main__ import draw_figures
 from paper_figures.registry import FIGURES, find_figures
@@ -35,7 +36,9 @@ def test_a_study_is_drawn_as_its_grid_asks(name: str, tmp_path: Path, write_reco
     write_records(tmp_path, name, [(model, 0, of, dice) for model, dice in (("c", 0.5), ("d", 0.7)) for of in values])
     (figure,) = find_figures([name], tmp_path)
     (picture,) = figure.pictures(tmp_path, None)
-    axes = picture.draw().axes
+    drawn = picture.draw()
+    assert drawn.get_suptitle() == find_studies([name], tmp_path)[0].layout.title
+    axes = drawn.axes
     # Rows are drawn as differences, under the name of the quantity.
     assert axes[0].get_title() == ("Dice ↑" if name in ("rows", "larger") else "")
     # Two models have a map each, with its bar.
