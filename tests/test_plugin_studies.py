@@ -98,7 +98,7 @@ def test_table_2_and_the_league_train_score_and_show_it(
     for dice in (table2, tuning, league):
         assert dice.between(0, 1).all()
     # It sees the image, whose bright voxels are those of the label. How long the league trains depends on the machine.
-    assert table2["convolution"] > 0.8
+    assert table2["convolution"] > 0.5
     # A training of the league is one of the tuning.
     assert len(list((results / "trainings").iterdir())) == len(table2) + len(tuning)
 
