@@ -2,8 +2,11 @@
 
 import gc
 import os
+import shutil
 import signal
 import struct
+import sys
+import tomllib
 
 # Tests hold with any number of threads, but their tensors are so small that several threads only wait for each other:
 # on a busy machine they take three times as long. Processes that tests start inherit it.
@@ -220,6 +223,29 @@ def tiny_spec(dataset: Dataset, tiny: Callable[[str], dict[str, Any]]) -> Callab
         return load_profile("laptop").spec(model, dataset, seed, merge(tiny(model), changes or {}))
 
     return make
+
+
+PLUGGED_IN = Path(__file__).parent / "plugged_in"
+
+
+@pytest.fixture
+def plugged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install the package of models in `tests/plugged_in`, as pip would, in a folder of its own."""
+    project = tomllib.loads((PLUGGED_IN / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    site = tmp_path / "site"
+    metadata = site / f"plugged_in-{project['version']}.dist-info"
+    metadata.mkdir(parents=True)
+    shutil.copy(PLUGGED_IN / "plugged_in.py", site)
+    header = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (metadata / "METADATA").write_text(header, encoding="utf-8")
+    groups = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
+    monkeypatch.syspath_prepend(site)
+    yield
+    sys.modules.pop("plugged_in", None)
 
 
 class IntensityModel(SegmentationModel):

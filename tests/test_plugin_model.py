@@ -1,24 +1,19 @@
 """Models of another package, of no known family, take part in the studies by what they declare."""
 
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.experiments import grid as planning
-from benchmarks.experiments import trials
 from benchmarks.experiments.estimate import training_work
 from benchmarks.experiments.grid import plan_study
 from benchmarks.probes.extraction_stages import time_extraction
 from benchmarks.probes.measure import predict_probe, workload_of
-from benchmarks.runs.run_folder import write_failure
 from benchmarks.scoring.scoring import Job
 from benchmarks.scoring.segmentation import Segmentation
 from benchmarks.studies import scaling
 from benchmarks.studies.custom.definition import read_study
-from benchmarks.studies.league import BUDGETS, LEAGUE, RATES, TUNING
 from benchmarks.studies.table1 import TABLE1
 from benchmarks.studies.table2 import TABLE2, grid
 from benchmarks.study import Study
@@ -32,81 +27,6 @@ from ossnet.network.execution import DEFAULT
 from ossnet.registry import model_type
 from ossnet.training.profile import load_profile
 
-MODULE = '''
-from dataclasses import dataclass
-
-import torch
-from torch import nn
-
-from ossnet.losses import class_loss, probabilities
-from ossnet.model import ModelConfig, SegmentationModel, VoxelisedModel
-
-
-class Convolution(VoxelisedModel):
-    """One convolution of all voxels."""
-
-    config_type = ModelConfig
-
-    def __init__(self, config):
-        super().__init__()
-        self.config = config
-        self.convolution = nn.Conv3d(config.modalities, config.outputs, 3, padding=1)
-
-    def loss(self, batch, generator):
-        return class_loss(self.convolution(batch.images), batch.labels)
-
-    @torch.no_grad()
-    def predict(self, image):
-        return probabilities(self.convolution(image[None]), dim=1)[0]
-
-
-class HalfSpace(SegmentationModel):
-    """One linear map of coordinates, which does not look at the image."""
-
-    config_type = ModelConfig
-    evaluates_locations = True
-    extraction = "mise"
-
-    def __init__(self, config):
-        super().__init__()
-        self.config = config
-        self.linear = nn.Linear(3, config.outputs)
-
-    def loss(self, batch, generator):
-        locations, weights = batch.draw_locations(generator)
-        targets = torch.stack([label[tuple(p.T)] for label, p in zip(batch.labels, locations, strict=True)])
-        return class_loss(self.linear(locations.float()).movedim(-1, 1), targets, weights)
-
-    @torch.no_grad()
-    def field(self, image):
-        self.check_image(image)
-        return LinearField(self.linear, self.config.shape, image.device, self.config.classes)
-
-
-@dataclass
-class LinearField:
-    linear: nn.Module
-    shape: tuple
-    device: torch.device
-    classes: int
-    prior: None = None
-
-    @torch.no_grad()
-    def __call__(self, locations):
-        return probabilities(self.linear(locations.float()), dim=-1)
-
-    @torch.no_grad()
-    def logits(self, locations):
-        outputs = self.linear(locations.float())
-        return outputs.squeeze(-1) if self.classes == 2 else outputs
-'''
-
-ENTRY_POINTS = """\
-[ossnet.models]
-convolution = plugged_in:Convolution
-half-space = plugged_in:HalfSpace
-"""
-
 SHAPE = (16, 16, 16)
 VOXELS = 16**3
 BLOCK = 512
@@ -114,18 +34,7 @@ BLOCK = 512
 
 CONFIG = ModelConfig(SHAPE, 1)
 
-
-@pytest.fixture(autouse=True)
-def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install the package in a folder of its own."""
-    (tmp_path / "plugged_in.py").write_text(MODULE, encoding="utf-8")
-    metadata = tmp_path / "plugged_in-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged-in\nVersion: 1.0\n", encoding="utf-8")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    yield
-    sys.modules.pop("plugged_in", None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def test_a_profile_trains_it_by_its_own_table(dataset: Dataset, tmp_path: Path) -> None:
@@ -175,27 +84,6 @@ def test_any_study_runs_it_by_name(dataset: Dataset, tmp_path: Path, monkeypatch
     assert planned(TABLE2, "half-space", "c") == pairs
     # As the strategies of the model that the study has.
     assert sorted(planned(TABLE1, "half-space")) == sorted(("half-space", seed) for _, seed in planned(TABLE1))
-
-
-def test_the_league_trains_it_as_its_own_models(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planning, "training_work", lambda spec, cases: 1.0)
-    monkeypatch.setattr(trials, "time_steps", lambda *_: [0.1])
-    profile, job = load_profile("laptop"), Job("own.csv", {}, str(tmp_path / "cache"), 1, "")
-
-    def planned(study: Study) -> list[tuple[str, str, int]]:
-        _, runs = plan_study(study, profile, dataset, job, tmp_path, 1e9, ("half-space", "convolution"), True)
-        for planned_run in runs.values():
-            if study is TUNING:
-                planned_run.run.folder.mkdir(parents=True)
-                write_failure(planned_run.run.folder, "a trial that failed is a trial, too")
-        return sorted((run.run.model, str(run.run.columns["budget"]), run.run.seed) for run in runs.values())
-
-    models = ("convolution", "half-space")
-    assert planned(TUNING) == sorted((model, budget, 0) for model in models for budget in BUDGETS for _ in RATES)
-    entries = [(model, budget) for model in models for budget in sorted(BUDGETS)]
-    assert planned(LEAGUE) == [(*entry, seed) for entry in entries for seed in profile.seeds]
 
 
 @pytest.mark.parametrize(("model", "like"), [("convolution", "unet3d"), ("half-space", "onet")])

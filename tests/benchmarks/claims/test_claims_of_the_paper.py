@@ -9,6 +9,7 @@ import pytest
 from benchmarks.claims.judge import VERDICT_COLUMNS, judge
 from benchmarks.claims.schema import Claim, read_claims
 from benchmarks.names import MODEL_NAMES, PUBLISHED, read_published
+from benchmarks.studies.ablations import ABLATIONS
 from benchmarks.studies.additions import ADDITIONS
 
 CLAIMS = read_claims(PUBLISHED / "claims.toml")
@@ -78,11 +79,31 @@ def test_what_our_metrics_agree_with_by_definition_has_no_verdict_of_ours(iou: f
 
 ADDED = {
     "O-Net": 0.5,
+    "output skips": 0.55,
+    "auxiliary loss": 0.6,
     "patches (OSS-Net A)": 0.703,
     "patches with larger context (OSS-Net B)": 0.7,
     "patches, skips and loss (OSS-Net C)": 0.76,
     "all of them (OSS-Net D)": 0.75,
 }
+OVER_ONET = ("variants-over-onet", "patches-help")
+SINGLE_PARTS = ["auxiliary-loss-helps-brats", "output-skips-help-brats"]
+REMOVED = {"OSS-Net C": 0.76, "no patches": 0.6, "no output skips": 0.74, "no auxiliary loss": 0.73}
+
+
+def ablations_of(changed: Mapping[str, float], records: Frame) -> pd.DataFrame:
+    """Make records of the studies of single changes, all with these Dice scores and IoUs but for those changed."""
+    return pd.concat(
+        [
+            records({"a": (value, value - 1e-4, value + 1e-4)}, table=table, dataset=dataset, quantity=quantity)
+            .assign(change=change)
+            for table, values in (("additions", ADDED), ("ablations", REMOVED))
+            for change, value in ((name, changed.get(name, value)) for name, value in values.items())
+            for dataset in ("glioma", "liver")
+            for quantity in ("dice", "iou")
+        ],
+        ignore_index=True,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -92,41 +113,60 @@ ADDED = {
         ({"patches (OSS-Net A)": 0.67}, {"a-gain-brats", "larger-patches-brats", "larger-patches-lits"}),
         ({"all of them (OSS-Net D)": 0.69}, {*("encoder-helps-brats", "larger-patches-brats", "larger-patches-lits")}),
         ({"O-Net": 0.69}, {"a-gain-brats"}),
-        ({"O-Net": 0.72}, {*("a-gain-brats", "variants-over-onet-brats"), "variants-over-onet-lits"}),
+        (
+            {"O-Net": 0.72},
+            {"a-gain-brats", *(f"{claim}-{data}" for claim in OVER_ONET for data in ("brats", "lits"))},
+        ),
+        ({"no patches": 0.77}, {"patches-help-brats", "patches-help-lits"}),
     ],
 )
 def test_claims_about_modifications_are_judged_by_the_ablations(
     changed: dict[str, float], failing: set[str], records: Frame
 ) -> None:
-    where = [(dataset, quantity) for dataset in ("glioma", "liver") for quantity in ("dice", "iou")]
-    ours = [
-        records({"a": (value, value - 1e-4, value + 1e-4)}, table="additions", dataset=dataset, quantity=quantity)
-        .assign(change=change)
-        for change, value in (ADDED | changed).items()
-        for dataset, quantity in where
-    ]  # fmt: skip
-    frame = judge(CLAIMS, pd.concat(ours, ignore_index=True), OF_PAPER).set_index("claim")
+    frame = judge(CLAIMS, ablations_of(changed, records), OF_PAPER).set_index("claim")
     by_ablations = frame["verdict_ablations"][frame["verdict_ablations"] != ""]
-    assert len(by_ablations) == 8
+    assert len(by_ablations) == 10
     assert set(by_ablations) <= {"holds", "does not hold", "undecided"}
     significant = {"c-significantly-over-onet"} if 0.76 - (ADDED | changed)["O-Net"] < 0.05 else set()
     assert set(by_ablations.index[by_ablations == "does not hold"]) == failing | significant
     # Table 2 was not run.
-    assert set(frame["verdict"]) == {"not measured", "by definition"}
+    assert set(frame["verdict"].drop(SINGLE_PARTS)) == {"not measured", "by definition"}
     one = [entry for entry in frame.loc["a-gain-brats", "comparisons"] if entry["judged_by"] == "ablations"]
     assert [entry["comparison"].startswith("IoU, patches (OSS-Net A) ") for entry in one] == [True]
 
 
+@pytest.mark.parametrize(
+    ("changed", "failing"),
+    [
+        ({}, set()),
+        # It holds only if the part helps in both: taken from C, and added to O-Net.
+        ({"no auxiliary loss": 0.77}, {"auxiliary-loss-helps-brats"}),
+        ({"auxiliary loss": 0.49}, {"auxiliary-loss-helps-brats"}),
+        ({"no output skips": 0.77}, {"output-skips-help-brats"}),
+        ({"output skips": 0.49, "auxiliary loss": 0.49}, set(SINGLE_PARTS)),
+    ],
+)
+def test_a_part_that_the_paper_shows_only_with_another_is_judged_by_the_ablations_alone(
+    changed: dict[str, float], failing: set[str], records: Frame
+) -> None:
+    frame = judge(CLAIMS, ablations_of(changed, records), OF_PAPER).set_index("claim").loc[SINGLE_PARTS]
+    assert set(frame.index[frame["verdict"] == "does not hold"]) == failing
+    assert set(frame["verdict"]) <= {"holds", "does not hold"}
+    assert set(frame["verdict_published"]) == {"not measured"}
+
+
 def test_ablations_have_the_changes_that_claims_name() -> None:
     named = {
-        (*selection["table"], change)
+        (table, change)
         for claim in CLAIMS
-        for test in claim.ablations
+        for test in (*claim.tests, *claim.ablations)
         for selection in (test.of, test.to)
-        for change in selection["change"]
+        for table in selection.get("table", ())
+        for change in selection.get("change", ())
     }
-    assert named == {("additions", change) for change in ADDED}
+    assert named == {*(("additions", change) for change in ADDED), *(("ablations", change) for change in REMOVED)}
     assert {change for _, change in ADDITIONS.layout.rows} >= set(ADDED)
+    assert {change for _, change in ABLATIONS.layout.rows} >= set(REMOVED)
 
 
 @pytest.fixture(scope="module")
