@@ -22,9 +22,9 @@ SIDES = {"Our records": "", "The paper's own tables": "_published"}
 
 ABLATIONS = "Modifications, judged by the ablations"
 ABLATIONS_NOTES = (
-    "The claims about modifications, judged once more by the study additions, which adds them to O-Net, and those about "
-    "patches also by the study ablations, which takes them from OSS-Net C. Both have more seeds than Table 2, and train "
-    "O-Net by the recipe of the OSS-Nets."
+    "The claims about modifications, judged once more by the study additions, which adds them to O-Net, and those "
+    "about patches also by the study ablations, which takes them from OSS-Net C. Both have more seeds than Table 2, "
+    "and train O-Net by the recipe of the OSS-Nets."
 )
 
 HEAD = ["Claim", "Source", "Paper", "Ours", "95 % interval", "Limit", "Verdict"]
