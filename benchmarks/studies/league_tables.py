@@ -101,7 +101,7 @@ def _ranks(records: Records, failed: Failed) -> list[Table]:
         where = source_text(records.dataset, records.profile, str(protocol))
         size = f"seeds: {span(map(len, matrices.values()))}; cases: {wide.shape[1]}"
         head = ["Rank", "Model", "Dice ↑", "Interval of the rank", "First", "Same"]
-        caption = f"Ranks of the league, equal {_shown(budget)}. {where}; {size}."
+        caption = f"Ranks of the league, equal {_shown(str(budget))}. {where}; {size}."
         tables.append(_with_failures(Table(caption, head, rows), RANK_NOTES, status, of_budget_failed))
     return tables
 
