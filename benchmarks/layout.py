@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.markup import NOTHING
-from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES, model_name
+from benchmarks.names import KNOWN_NAMES, model_name
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in the order of the columns."""
@@ -114,7 +114,7 @@ class Layout:
         return replace(
             self,
             heads={**self.heads, "model": "Model"},
-            names={"model": MODEL_NAMES | SUCCESSOR_NAMES, **self.names},
+            names={"model": KNOWN_NAMES, **self.names},
             rows=[*(self.rows if len(others) < len(rows) else ()), *sorted(others, key=place)],
             note=f"{self.note}. {sentence}" if self.note else sentence,
             baseline=baseline,

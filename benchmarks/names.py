@@ -36,6 +36,9 @@ MODEL_NAMES = {
 SUCCESSOR_NAMES = {"iosnet": "IOSNet", "hnoseg-xs": "HNOSeg-XS", "segresnet": "SegResNet (MONAI)"}
 """Later models than the paper's, which its tables do not have: see `benchmarks.studies.successors`."""
 
+KNOWN_NAMES = MODEL_NAMES | SUCCESSOR_NAMES
+"""All models that have a published name; for others see `model_name`."""
+
 PAPER_NAMES = {"brats": "BraTS 2020", "lits": "LiTS"}
 """The paper's data sets as it names them."""
 
@@ -51,7 +54,7 @@ OF_THE_PAPER = {"dice", "iou"}
 
 def model_name(model: str) -> str:
     """Return a model's name as it was published; a model that is not of the suite keeps its own name."""
-    return (MODEL_NAMES | SUCCESSOR_NAMES).get(model, model)
+    return KNOWN_NAMES.get(model, model)
 
 
 def source_text(dataset: str, profile: str, protocol: str) -> str:

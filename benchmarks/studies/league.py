@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.layout import Layout
 from benchmarks.markup import Table
-from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
+from benchmarks.names import KNOWN_NAMES
 from benchmarks.study import Findings, Outlook, Point, Stage, Study
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ TUNING = Study(
         rows=list(product(BUDGETS, MODELS, RATES)),
         names={
             "budget": _BUDGET_NAMES,
-            "model": MODEL_NAMES | SUCCESSOR_NAMES,
+            "model": KNOWN_NAMES,
             "rate": {"third": "a third", "recipe": "the recipe's", "triple": "three times", "ninefold": "nine times"},
         },
         note="One seed each; the best of a model on the validation cases is taken for the league",

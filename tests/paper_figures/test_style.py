@@ -4,14 +4,13 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
+from benchmarks.names import KNOWN_NAMES
 from paper_figures.style import MODEL_COLOURS, MODEL_MARKERS, save
 
 
 def test_every_model_has_a_look_of_its_own_and_those_of_one_kind_share_a_colour() -> None:
-    models = {*MODEL_NAMES, *SUCCESSOR_NAMES}
-    assert set(MODEL_COLOURS) == set(MODEL_MARKERS) == models
-    assert len({(MODEL_COLOURS[model], MODEL_MARKERS[model]) for model in models}) == len(models)
+    assert set(MODEL_COLOURS) == set(MODEL_MARKERS) == set(KNOWN_NAMES)
+    assert len({(MODEL_COLOURS[model], MODEL_MARKERS[model]) for model in KNOWN_NAMES}) == len(KNOWN_NAMES)
     slices = {MODEL_COLOURS[f"unet2d-{axis}"] for axis in ("height", "width", "depth")}
     assert len(slices) == 1
     assert len(set(MODEL_COLOURS.values())) == len(MODEL_COLOURS) - 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.layout import Layout, Row
-from benchmarks.names import MODEL_NAMES, SUCCESSOR_NAMES
+from benchmarks.names import KNOWN_NAMES
 from benchmarks.studies.custom.schema import SCORING, Settings, StudyFile, read_study_file, unfold
 from benchmarks.study import Point, Study
 from ossnet.config import flatten, takes_list
@@ -146,7 +146,7 @@ def _layout(content: StudyFile, variants: Sequence[Variant], path: Path) -> Layo
         content.title or content.name,
         heads,
         [variant.row for variant in variants],
-        {"model": MODEL_NAMES | SUCCESSOR_NAMES},
+        {"model": KNOWN_NAMES},
         ". ".join(notes + of_rows),
         scoring_columns=[name for name in columns if name in SCORING or (name == LABEL and TRAINED in columns)],
         baseline=_baseline(content, variants, path),
